@@ -1,0 +1,55 @@
+import { WireError } from './errors.ts'
+import { Reader, type Writer } from './wire.ts'
+
+/** The OPT pseudo-record (RFC 6891 §6.1). */
+export interface Edns {
+  /** Largest UDP payload the sender can take, in octets; values below 512 mean 512 (§6.2.3). */
+  udpSize: number
+  version: number
+  /** DO: the sender wants DNSSEC records (RFC 3225). */
+  dnssecOk: boolean
+  options: EdnsOption[]
+}
+
+export interface EdnsOption {
+  code: number
+  data: Uint8Array
+}
+
+export const OPT = 41
+
+/** Reads OPT's class, TTL and RDATA; the owner (root) and type have been read. Returns the upper eight RCODE bits too. */
+export function readEdns(reader: Reader): { edns: Edns; extendedRcode: number } {
+  const udpSize = reader.u16()
+  const extendedRcode = reader.u8()
+  const version = reader.u8()
+  const flags = reader.u16()
+  const length = reader.u16()
+  if (length > reader.left) throw new WireError('OPT RDATA runs past the end', reader.pos)
+  const rdata = new Reader(reader.buf, reader.pos, reader.pos + length)
+  const options: EdnsOption[] = []
+  while (rdata.left > 0) {
+    const code = rdata.u16()
+    options.push({ code, data: rdata.bytes(rdata.u16()) })
+  }
+  reader.pos = rdata.pos
+  return { edns: { udpSize, version, dnssecOk: (flags & 0x8000) !== 0, options }, extendedRcode }
+}
+
+/** Writes a whole OPT record. */
+export function writeEdns(writer: Writer, edns: Edns, rcode: number): void {
+  writer.u8(0)
+  writer.u16(OPT)
+  writer.u16(edns.udpSize)
+  writer.u8(rcode >>> 4)
+  writer.u8(edns.version)
+  writer.u16(edns.dnssecOk ? 0x8000 : 0)
+  const at = writer.pos
+  writer.u16(0)
+  for (const { code, data } of edns.options) {
+    writer.u16(code)
+    writer.u16(data.length)
+    writer.bytes(data)
+  }
+  writer.patchU16(at, writer.pos - at - 2)
+}
