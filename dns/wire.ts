@@ -157,11 +157,17 @@ export class Writer {
   /** A name; with `compress` it may end in a pointer to an earlier one (RFC 1035 §4.1.4), and later ones may point to it. */
   name(name: Name, compress = true): void {
     const targets = this.targets
-    if (!targets || name.length === 1) return this.bytes(name)
+    if (!targets || name.length === 1) {
+      this.bytes(name)
+      return
+    }
     for (let at = 0; name[at] !== 0; at += name[at]! + 1) {
       const key = suffixKey(name, at)
       const target = targets.get(key)
-      if (compress && target !== undefined) return this.u16(0xc000 | target)
+      if (compress && target !== undefined) {
+        this.u16(0xc000 | target)
+        return
+      }
       if (target === undefined && this.pos <= LAST_POINTER_TARGET) targets.set(key, this.pos)
       this.bytes(name.subarray(at, at + 1 + name[at]!))
     }
