@@ -248,10 +248,10 @@ function appendTsig(wire: Uint8Array, keyName: Name, tsig: TsigRdata): Uint8Arra
   return writer.done()
 }
 
-/** How many octets `signResponse` adds at most for this key: to be kept free under a size limit. */
+/** How many octets `signResponse` adds for this key (six more for BADTIME): to be kept free under a size limit. */
 export function tsigOverhead(key: TsigKey): number {
   const { name, length } = TSIG_ALGORITHMS[key.algorithm]
-  return key.name.length + 10 + name.length + 16 + length + 6
+  return key.name.length + 10 + name.length + 10 + length + 6
 }
 
 function unsignedTsig(key: TsigKey, wire: Uint8Array, now: number): TsigRdata {
