@@ -24,14 +24,19 @@ export interface UdpSocket {
 
 /** How to connect: TLS parameters, and a signal that gives up. */
 export interface ConnectOptions {
-  tls?: {
-    servername?: string
-    ca?: string[]
-    /** DER certificate's SHA-256 or the SPKI's SHA-256 in base64 is checked by the caller after the handshake. */
-    alpn?: string[]
-    rejectUnauthorized?: boolean
-  }
+  tls?: TlsOptions
   signal?: AbortSignal
+}
+
+/** The client's side of a TLS handshake. */
+export interface TlsOptions {
+  /** The name that the certificate must carry; without one, the address itself. */
+  servername?: string
+  /** Trust anchors in PEM instead of the system's. */
+  ca?: string[]
+  alpn?: string[]
+  /** False where the caller checks the peer by `peerSpki`, or not at all. Default true. */
+  rejectUnauthorized?: boolean
 }
 
 /** A byte stream. */
@@ -39,6 +44,8 @@ export interface Connection {
   write(bytes: Uint8Array): void
   /** Chunks in order; ends when the peer closes; throws when the connection fails. */
   readonly chunks: AsyncIterable<Uint8Array>
+  /** The application protocol that the handshake chose, for TLS. */
+  readonly alpn?: string
   /** SHA-256 of the peer certificate's SubjectPublicKeyInfo (base64), for TLS. */
   readonly peerSpki?: string
   close(): void

@@ -1,0 +1,172 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
+import { connect as connectTcp, isIP, isIPv6, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Connection, ConnectOptions, Network, SocketAddress, TlsOptions, UdpSocket } from './network.ts'
+import { type Random, systemRandom } from './random.ts'
+
+/** The machine's network. Takes literal addresses only: nothing here ever asks a resolver. */
+export function createSystemNetwork(random: Random = systemRandom): Network {
+  return {
+    udp: (remote, onMessage, onError) => openUdp(random, remote, onMessage, onError),
+    connect: (remote, options) =>
+      options.tls ? openTls(remote, options.tls, options.signal) : openTcp(remote, options),
+  }
+}
+
+/** The machine's network with the machine's randomness. */
+export const systemNetwork: Network = createSystemNetwork()
+
+const PORT_TRIES = 8
+
+async function openUdp(
+  random: Random,
+  remote: SocketAddress,
+  onMessage: (message: Uint8Array) => void,
+  onError: (error: Error) => void,
+): Promise<UdpSocket> {
+  const socket = await bindRandomPort(random, remote.address)
+  socket.on('error', onError)
+  socket.on('message', message => onMessage(message))
+  try {
+    await connected(socket, remote)
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+  let open = true
+  return {
+    send: message => {
+      if (open) socket.send(message, error => error && open && onError(error))
+    },
+    close: () => {
+      if (open) socket.close()
+      open = false
+    },
+  }
+}
+
+/** RFC 5452 §9.2: the source port is unpredictable, from as wide a range as there is; the kernel's own choice comes last. */
+async function bindRandomPort(random: Random, address: string): Promise<DatagramSocket> {
+  for (let i = 1; i < PORT_TRIES; i++) {
+    const socket = await bound(address, 1024 + random.below(65536 - 1024)).catch(ignorePortInUse)
+    if (socket) return socket
+  }
+  return bound(address, 0)
+}
+
+function ignorePortInUse(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
+}
+
+function bound(address: string, port: number): Promise<DatagramSocket> {
+  return new Promise((resolve, reject) => {
+    const family = isIPv6(address) ? 6 : 4
+    // dgram would otherwise pass every address through getaddrinfo.
+    const lookup = (host: string, _options: object, done: (error: null, address: string, family: number) => void) =>
+      done(null, host, family)
+    const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: lookup as never })
+    socket.once('error', error => {
+      socket.close()
+      reject(error)
+    })
+    socket.bind({ port, exclusive: true }, () => {
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+  })
+}
+
+function connected(socket: DatagramSocket, remote: SocketAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(error)
+    socket.once('error', failed)
+    socket.connect(remote.port, remote.address, () => {
+      socket.removeListener('error', failed)
+      resolve()
+    })
+  })
+}
+
+function openTcp(remote: SocketAddress, { signal }: ConnectOptions): Promise<Connection> {
+  requireLiteral(remote)
+  const socket = connectTcp({ host: remote.address, port: remote.port, noDelay: true })
+  return established(socket, 'connect', signal, () => connectionOf(socket))
+}
+
+/** Sessions that servers gave us, for resumption (RFC 8446 §2.2), the least recently used dropped first. */
+const sessions = new Map<string, Buffer>()
+const MAX_SESSIONS = 256
+
+function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): Promise<Connection> {
+  requireLiteral(remote)
+  // A session is only resumed where the same name, anchors and protocols were checked when it began.
+  const sessionKey = JSON.stringify([remote, tls])
+  const session = sessions.get(sessionKey)
+  const socket = connectTls({
+    host: remote.address,
+    port: remote.port,
+    minVersion: 'TLSv1.2',
+    ...(tls.servername !== undefined && { servername: tls.servername }),
+    ...(tls.ca && { ca: tls.ca }),
+    ...(tls.alpn && { ALPNProtocols: tls.alpn }),
+    ...(session && { session }),
+    rejectUnauthorized: tls.rejectUnauthorized ?? true,
+  })
+  socket.setNoDelay(true)
+  socket.on('session', ticket => remember(sessionKey, ticket))
+  return established(socket, 'secureConnect', signal, () => ({
+    ...connectionOf(socket),
+    ...(socket.alpnProtocol && { alpn: socket.alpnProtocol }),
+    ...spkiOf(socket),
+  }))
+}
+
+function remember(key: string, ticket: Buffer): void {
+  sessions.delete(key)
+  sessions.set(key, ticket)
+  if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value!)
+}
+
+function requireLiteral({ address }: SocketAddress): void {
+  if (isIP(address) === 0) throw new TypeError(`"${address}" is not an IP address`)
+}
+
+function established(
+  socket: Socket,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal | undefined,
+  make: () => Connection,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const abort = () => socket.destroy(new Error('gave up connecting'))
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    // Kept for the socket's life: an error after the handshake reaches the reader of `chunks`, and must not be thrown here.
+    socket.on('error', error => {
+      signal?.removeEventListener('abort', abort)
+      reject(error)
+    })
+    socket.once(event, () => {
+      signal?.removeEventListener('abort', abort)
+      resolve(make())
+    })
+  })
+}
+
+function connectionOf(socket: Socket): Connection {
+  return {
+    write: bytes => {
+      if (!socket.destroyed && socket.writable) socket.write(bytes)
+    },
+    chunks: socket,
+    close: () => socket.destroy(),
+  }
+}
+
+function spkiOf(socket: TLSSocket): { peerSpki?: string } {
+  const certificate = socket.getPeerCertificate().raw
+  if (!certificate) return {}
+  const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+  return { peerSpki: createHash('sha256').update(spki).digest('base64') }
+}
