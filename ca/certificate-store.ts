@@ -1,0 +1,58 @@
+import type { Identifier } from './identifier.ts'
+
+/** A certificate as it is kept for good: what was issued, to whom, and whether it still stands. */
+export interface CertificateRecord {
+  /** The serial number as 32 hex digits in lower case, as `formatSerial` gives it; unique among all our issuers. */
+  serial: string
+  /** `CaCertificate.id` of the CA certificate that signed it. */
+  issuer: string
+  /** Name of the profile, or "ca", "ocsp", "https" for our own. */
+  profile: string
+  identifiers: Identifier[]
+  /** First and last moment of validity, in milliseconds, as the certificate has them. */
+  notBefore: number
+  notAfter: number
+  /** When it was signed. */
+  issuedAt: number
+  /** The DER certificate. */
+  der: Uint8Array
+  /** SHA-256 of the SubjectPublicKeyInfo in hex: finds every certificate of a compromised key. */
+  keyHash: string
+  /** ACME account and order it was issued to; absent for break-glass and our own. */
+  account?: string
+  order?: string
+  revocation?: Revocation
+}
+
+/** When and why a certificate was revoked. */
+export interface Revocation {
+  at: number
+  /** CRLReason code (RFC 5280 §5.3.1). */
+  reason: number
+}
+
+/** One line of a CRL. */
+export interface RevokedCertificate extends Revocation {
+  serial: string
+}
+
+/** What must be durable before a certificate leaves the house. Every promise resolves only once the disk has it. */
+export interface CertificateStore {
+  /** Takes a serial number before anything is signed with it. Rejects with ConflictError where it was ever taken. */
+  reserveSerial(reservation: { serial: string; issuer: string; reservedAt: number; order?: string }): Promise<void>
+  /**
+   * Moves a reserved serial to issued and keeps the certificate, by compare-and-set: ConflictError where it is not reserved or is issued already.
+   * Where the record names an order, the order may be moved in the same commit.
+   */
+  storeCertificate(record: CertificateRecord): Promise<void>
+  /** The issued certificate with this serial; undefined where none is (a serial merely reserved counts as none). */
+  certificate(serial: string): Promise<CertificateRecord | undefined>
+  /** The greatest `issuedAt` of all certificates, or 0: shows a clock that was set back. */
+  latestIssuance(): Promise<number>
+  /** Moves issued to revoked by compare-and-set; false where it is revoked already (the first revocation stands) or unknown. */
+  revokeCertificate(serial: string, revocation: Revocation): Promise<boolean>
+  /** What this issuer revoked of the certificates whose notAfter is `since` or later, ordered by serial. */
+  revokedCertificates(issuer: string, since: number): Promise<RevokedCertificate[]>
+  /** The next CRL number of this issuer, committed before it is returned: 1, 2, 3 … never twice. */
+  nextCrlNumber(issuer: string): Promise<number>
+}

@@ -1,0 +1,87 @@
+import { addressBytes, printAddress } from '../config/address.ts'
+import { TextError } from '../dns/errors.ts'
+import { isWildcard, labelsOf, type Name, parseName } from '../dns/name.ts'
+
+/** What a certificate speaks for (RFC 8555 §7.1.4, RFC 8738 §3); `value` in the one form that `parseIdentifier` gives. */
+export interface Identifier {
+  type: 'dns' | 'ip'
+  value: string
+}
+
+/** An identifier that can't be in a certificate; the message says why. */
+export class IdentifierError extends Error {
+  override name = 'IdentifierError'
+  readonly code = 'identifier'
+}
+
+const LDH = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
+
+/** The identifier in canonical form: DNS names in lower case without a final dot, addresses as RFC 5952 has them. Throws IdentifierError. */
+export function parseIdentifier(type: string, value: string): Identifier {
+  if (type === 'dns') return { type, value: canonicalDnsName(value) }
+  if (type === 'ip') return { type, value: canonicalAddress(value) }
+  throw new IdentifierError(`identifiers of type "${type}" are not supported; use "dns" or "ip"`)
+}
+
+function canonicalDnsName(text: string): string {
+  const value = text.toLowerCase()
+  // RFC 5280 §4.2.1.6: a dNSName is in the preferred name syntax, without the root's dot.
+  if (value.endsWith('.')) throw new IdentifierError(`"${text}" ends in a dot; a name in a certificate has none`)
+  if (addressBytes(value)) throw new IdentifierError(`"${text}" is an address; its type is "ip"`)
+  const name = wireName(value)
+  const labels = value.split('.')
+  // RFC 8555 §7.1.3: "*" may only be the whole leftmost label.
+  if (isWildcard(name)) labels.shift()
+  if (labels.length === 0) throw new IdentifierError('"*" alone is not a name')
+  for (const label of labels)
+    if (!LDH.test(label))
+      throw new IdentifierError(`"${text}" has the label "${label}", which is not of letters, digits and hyphens`)
+  return value
+}
+
+function wireName(text: string): Name {
+  try {
+    return parseName(text)
+  } catch (error) {
+    if (error instanceof TextError) throw new IdentifierError(error.message)
+    throw error
+  }
+}
+
+function canonicalAddress(text: string): string {
+  const bytes = addressBytes(text)
+  if (!bytes || text.includes('%')) throw new IdentifierError(`"${text}" is not an IP address`)
+  return printAddress(bytes)
+}
+
+/** The identifier for a host as configs and URLs have it: a name or a literal address, `[::1]` too. */
+export function identifierOfHost(host: string): Identifier {
+  const bare = host.replace(/^\[(.*)\]$/, '$1')
+  return parseIdentifier(addressBytes(bare) ? 'ip' : 'dns', bare.replace(/\.$/, ''))
+}
+
+/** The wire name of a DNS identifier. */
+export function nameOfIdentifier(identifier: Identifier): Name {
+  return parseName(identifier.value)
+}
+
+/** Whether the identifier is a wildcard name. */
+export function isWildcardIdentifier(identifier: Identifier): boolean {
+  return identifier.type === 'dns' && identifier.value.startsWith('*.')
+}
+
+/** Sorted, each once, so that two sets can be compared member by member. */
+export function uniqueIdentifiers(identifiers: readonly Identifier[]): Identifier[] {
+  const byText = new Map(identifiers.map(identifier => [identifierText(identifier), identifier]))
+  return [...byText.keys()].sort().map(text => byText.get(text)!)
+}
+
+/** "dns:www.example.com"; for comparing, messages and logs. */
+export function identifierText(identifier: Identifier): string {
+  return `${identifier.type}:${identifier.value}`
+}
+
+/** How many labels a DNS identifier has. */
+export function identifierLabels(identifier: Identifier): number {
+  return labelsOf(nameOfIdentifier(identifier)).length
+}
