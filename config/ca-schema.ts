@@ -1,0 +1,183 @@
+import {
+  byShape,
+  type Decoded,
+  defaulted,
+  derived,
+  dictionary,
+  type Kind,
+  list,
+  mapped,
+  optional,
+  record,
+  required,
+} from './kinds.ts'
+import { pem } from './secret.ts'
+import {
+  choice,
+  domainName,
+  duration,
+  flag,
+  integer,
+  keyReference,
+  namePattern,
+  parsed,
+  reference,
+  reserved,
+  text,
+  url,
+} from './values.ts'
+
+const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096')
+/** What kind of key is generated. */
+export type KeyAlgorithm = Decoded<typeof keyAlgorithm>
+
+/** Where the private key of an imported certificate is. */
+export type KeySource = { pem: string } | { pkcs11: string } | { offline: true }
+
+const pkcs11Key = record({ pkcs11: required(text, 'a PKCS#11 URI (RFC 7512)') })
+
+const keySource: Kind<KeySource> = {
+  json: { anyOf: [pem.json, pkcs11Key.json] },
+  label: '{ file: PATH }, { pkcs11: URI } or offline',
+  decode(source, context) {
+    if (source.kind === 'scalar' && source.value === 'offline') return { offline: true }
+    if (source.kind === 'map' && source.entries.has('pkcs11')) return pkcs11Key.decode(source, context)
+    const key = pem.decode(source, context)
+    return key === undefined ? undefined : { pem: key }
+  },
+}
+
+const root = record(
+  {
+    generate: defaulted(keyAlgorithm, 'ecdsa-p384', 'the kind of key made at first start'),
+    validity: defaulted(duration, '3650d', 'how long its certificate is valid'),
+    certificate: optional(pem, 'the certificate of a root that exists already'),
+    key: optional(keySource, 'the key of that root'),
+  },
+  one => (!one.certificate === !one.key ? undefined : 'an imported root needs both certificate and key'),
+)
+/** The trust anchor of our certificates. */
+export type RootConfig = Decoded<typeof root>
+
+const intermediate = record({
+  generate: defaulted(keyAlgorithm, 'ecdsa-p256', 'the kind of key made'),
+  validity: defaulted(
+    duration,
+    '365d',
+    'how long its certificate is valid; it is renewed while the longest profile still fits',
+  ),
+  name_constraints: optional(
+    list(domainName, { min: 1 }),
+    'the only domains below which it may certify names (RFC 5280 §4.2.1.10)',
+  ),
+})
+/** The certificate that signs the others. */
+export type IntermediateConfig = Decoded<typeof intermediate>
+
+const issueRule = record({
+  names: required(list(namePattern, { min: 1 }), 'the names that may be certified'),
+  wildcards: defaulted(flag, false, 'whether wildcard names (`*.x`) may be, too'),
+  profiles: optional(
+    list(reference('profiles', 'profile'), { min: 1 }),
+    'the profiles that may be asked for; left out: all',
+  ),
+  key: optional(keyReference, 'narrows the rule to who holds this TSIG key'),
+  account: optional(text, 'narrows the rule to this account'),
+})
+/** Who may have certificates for which names. Nothing is issued unless a rule says so. */
+export type IssueRule = Decoded<typeof issueRule>
+
+const percentage: Kind<number> = parsed('percentage such as 5%', value => {
+  const match = /^(\d{1,2}(?:\.\d{1,3})?)%$/.exec(value)
+  return match && Number(match[1]) <= 50 ? Number(match[1]) / 100 : undefined
+})
+
+const profile = record({
+  name: required(text, 'its name, in orders and in the directory'),
+  validity: required(duration, 'how long its certificates are valid'),
+  backdate: defaulted(
+    duration,
+    '1m',
+    'how far before the moment of issue they begin, for clients whose clocks are slow',
+  ),
+  jitter: defaulted(percentage, '0%', 'by how much of the validity their ends are spread, for clients without ARI'),
+  usages: defaulted(list(choice('server', 'client'), { min: 1 }), ['server'], 'what the key may be used for in TLS'),
+})
+/** How a certificate is made. */
+export type ProfileConfig = Decoded<typeof profile>
+
+const profiles = list(profile, { unique: one => one.name, min: 1 })
+
+const issuerName = parsed('name: letters, digits, - and _', value =>
+  /^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined,
+)
+
+const ownHierarchy = record({
+  root: optional(root, 'a root of its own'),
+  intermediate: optional(intermediate, 'an intermediate of its own'),
+  issue: optional(list(issueRule), 'who may have which names from it'),
+  profiles: optional(profiles, 'profiles of its own'),
+})
+/** One ACME directory. */
+export type IssuerConfig = { name: string } & Decoded<typeof ownHierarchy>
+
+const issuers: Kind<IssuerConfig[]> = byShape({
+  list: mapped(list(issuerName, { unique: name => name, min: 1 }), names => names.map(name => ({ name }))),
+  map: mapped(dictionary(ownHierarchy, 'map'), all => Object.entries(all).map(([name, own]) => ({ name, ...own }))),
+  label: 'list of names, or map of name to hierarchy',
+})
+
+const challengeType = choice('dns-01', 'http-01', 'tls-alpn-01', 'dns-account-01', 'dns-persist-01')
+
+/** The certificate authority as it stands in the config. */
+export const ca = record({
+  name: required(text, 'the organization in the CA certificates'),
+  url: required(url('https'), 'where clients reach `https`; the directory is {url}/acme/directory'),
+  http_url: optional(url('http', 'https'), 'base of the URLs of issuer certificates, CRLs and OCSP in what is issued'),
+  root: defaulted(root, {}, 'the trust anchor'),
+  intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
+  issuers: defaulted(issuers, ['acme'], 'each with its own /acme/{issuer}/directory; the first is also the plain one'),
+  staging: defaulted(flag, false, 'whether there is /acme/staging/directory: the same validation, an untrusted root'),
+  validate_in: derived(
+    reference('views', 'view'),
+    context => context.declared.views[0] ?? '',
+    'the first view',
+    'the view in which challenges are looked up',
+  ),
+  accounts: defaulted(
+    record({
+      external_binding: defaulted(
+        choice('off', 'optional', 'required'),
+        'off',
+        'whether who registers must hold a binding key (RFC 8555 §7.3.4)',
+      ),
+    }),
+    {},
+    'who may register',
+  ),
+  challenges: defaulted(
+    list(challengeType, { unique: type => type, min: 1 }),
+    ['dns-01'],
+    'how control of a name may be proved',
+  ),
+  challenge_ports: defaulted(
+    record({
+      'http-01': defaulted(integer(1, 65535), 80, 'where http-01 connects to'),
+      'tls-alpn-01': defaulted(integer(1, 65535), 443, 'where tls-alpn-01 connects to'),
+    }),
+    {},
+    'other ports, where tests need them',
+  ),
+  issue: defaulted(list(issueRule), [], 'who may have which names; nothing is issued unless a rule says so'),
+  profiles: defaulted(
+    profiles,
+    [{ name: 'default', validity: '90d' }],
+    'how certificates are made; the first is used where none is asked for',
+  ),
+  caa_identities: optional(reserved, 'the names by which CAA records mean us'),
+  vault: optional(reserved, 'the Vault-compatible API'),
+})
+/** The certificate authority. */
+export type CaConfig = Decoded<typeof ca>
+/** A way to prove control of a name. */
+export type ChallengeType = Decoded<typeof challengeType>

@@ -1,0 +1,139 @@
+import { nameKey, parseName } from '../dns/name.ts'
+import { ca } from './ca-schema.ts'
+import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { pem, secret, tsigSecrets } from './secret.ts'
+import {
+  accessList,
+  choice,
+  dataFile,
+  domainName,
+  duration,
+  file,
+  flag,
+  integer,
+  reserved,
+  socketAddress,
+  text,
+} from './values.ts'
+import { view } from './view-schema.ts'
+
+export type {
+  CaConfig,
+  ChallengeType,
+  IntermediateConfig,
+  IssueRule,
+  IssuerConfig,
+  KeyAlgorithm,
+  KeySource,
+  ProfileConfig,
+  RootConfig,
+} from './ca-schema.ts'
+export type { Upstream } from './upstream.ts'
+export type {
+  DestinationMatch,
+  ForwardRule,
+  MatchConfig,
+  RemoteServer,
+  ShowRule,
+  TransferRule,
+  UpdateRule,
+  ViewConfig,
+  ZoneConfig,
+} from './view-schema.ts'
+
+const listen = record({
+  dns: defaulted(list(socketAddress(53)), [], 'DNS over UDP and TCP'),
+  dot: defaulted(list(socketAddress(853)), [], 'DNS over TLS (RFC 7858)'),
+  https: defaulted(list(socketAddress(443)), [], 'ACME, and whatever else is asked over HTTPS'),
+  http: defaulted(list(socketAddress(80)), [], 'CRLs, OCSP, issuer certificates, roots'),
+  metrics: defaulted(list(socketAddress(9153)), [], '/metrics, /health, /ready'),
+})
+/** What we listen on. */
+export type ListenConfig = Decoded<typeof listen>
+
+const tsigAlgorithm = choice('hmac-sha256', 'hmac-sha512', 'hmac-sha384', 'hmac-sha224', 'hmac-sha1', 'hmac-md5')
+/** A TSIG algorithm by its usual name; `hmac-md5` is HMAC-MD5.SIG-ALG.REG.INT. */
+export type TsigAlgorithm = Decoded<typeof tsigAlgorithm>
+
+const key = record({
+  name: required(domainName, 'its name, as both sides write it'),
+  algorithm: defaulted(tsigAlgorithm, 'hmac-sha256', 'the algorithm (RFC 8945 §6)'),
+  secret: required(tsigSecrets, 'the shared secret in base64; of a list the first signs, any is accepted'),
+})
+/** A TSIG key (RFC 8945). */
+export type KeyConfig = Decoded<typeof key>
+
+const workers: Kind<number | 'auto'> = {
+  json: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 256 }] },
+  label: 'number, or `auto`',
+  decode: (source, context) =>
+    source.kind === 'scalar' && source.value === 'auto' ? 'auto' : integer(1, 256).decode(source, context),
+}
+
+const tls = record({
+  certificate: required(pem, 'the certificate chain'),
+  key: required(pem, 'its private key'),
+})
+/** A certificate that is not from our own CA. */
+export type TlsConfig = Decoded<typeof tls>
+
+const database = record({
+  sqlite: defaulted(dataFile, 'namestead.db', 'the file, relative to `data_dir`'),
+  postgres: optional(secret, 'for several daemons that share one CA'),
+})
+
+const probe = record({
+  name: required(domainName, 'the name that is asked and connected to'),
+  port: defaulted(integer(1, 65535), 443, 'the port'),
+  every: defaulted(duration, '5m', 'how often'),
+})
+
+/** The whole configuration: JSON Schema, decoded types, defaults and reference page all come from this declaration. */
+export const schema = record({
+  name: derived(
+    domainName,
+    context => parseName(context.hostname),
+    "the system's host name",
+    'our own host name: in SOA and NS of zones made without a file, and in our HTTPS certificate',
+  ),
+  data_dir: defaulted(file, './data', 'where all that the daemon keeps lies'),
+  listen: defaulted(listen, {}, 'what we listen on, each a list of `address:port`; all off but what is listed'),
+  workers: defaulted(workers, 'auto', 'threads that serve DNS; `auto` is one for each processor'),
+  user: optional(text, 'who we become after binding, where started as root'),
+  tls: optional(tls, 'for `https` and `dot`, instead of a certificate from our own CA'),
+  keys: defaulted(list(key, { unique: one => nameKey(one.name) }), [], 'TSIG keys'),
+  acls: defaulted(
+    dictionary(accessList, 'map of name to list of addresses, blocks or access lists'),
+    {},
+    'named lists of addresses; built in: any, none, localhost',
+  ),
+  views: defaulted(
+    list(view, { unique: one => one.name }),
+    [],
+    'what each group of clients sees; the first that matches a request answers it',
+  ),
+  trust_anchors: defaulted(
+    list(reserved),
+    [],
+    'DS or DNSKEY lines, or { file: PATH }, added to the built-in anchor of the root',
+  ),
+  ca: optional(ca, 'the certificate authority; left out: none'),
+  probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),
+  database: defaulted(database, {}, 'where state is kept'),
+  log: defaulted(
+    record({
+      level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),
+      queries: defaulted(flag, false, 'whether each query is logged'),
+    }),
+    {},
+    'the log, JSON lines on stdout',
+  ),
+  rate_limit: optional(reserved, 'response rate limiting'),
+  cookie_secret: optional(reserved, 'the secret of DNS cookies that several servers share'),
+  cache: optional(reserved, 'limits of the resolver cache'),
+  stub: optional(reserved, 'stub zones'),
+  rpz: optional(reserved, 'response policy zones'),
+  empty_zones: optional(reserved, 'private reverse zones that are answered empty'),
+})
+/** The decoded configuration: plain data, defaults filled in. */
+export type Config = Decoded<typeof schema>

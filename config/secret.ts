@@ -1,0 +1,74 @@
+import { resolve } from 'node:path'
+import { byShape, type Context, type Kind, list, mapped, optional, record } from './kinds.ts'
+import { text } from './values.ts'
+
+/** Where a secret comes from, when it is not written into the config itself. */
+const elsewhere: Kind<string> = mapped(
+  record(
+    {
+      file: optional(text, 'a file that holds it, relative to the config file'),
+      env: optional(text, 'an environment variable that holds it'),
+    },
+    ({ file, env }) => ((file === undefined) === (env === undefined) ? 'give either file or env' : undefined),
+  ),
+  ({ file, env }, context) => (file === undefined ? fromEnvironment(env!, context) : fromFile(file, context)),
+)
+
+function fromEnvironment(name: string, context: Context): string {
+  const value = context.env[name]
+  if (!value) throw new Error(`the environment variable ${name} is not set`)
+  return value
+}
+
+function fromFile(path: string, context: Context): string {
+  const absolute = resolve(context.directory, path)
+  try {
+    return context.readFile(absolute)
+  } catch (error) {
+    throw new Error(`${absolute} can't be read: ${reasonOf(error)}`)
+  }
+}
+
+/** "no such file", from an error of the file system. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
+  if (code === 'EISDIR') return 'it is a directory'
+  return message
+}
+
+/** A secret as text: inline, `{ file: PATH }` or `{ env: NAME }`; without the line break that files end in. */
+export const secret: Kind<string> = mapped(
+  byShape({ scalar: text, map: elsewhere, label: 'secret: text, { file: PATH } or { env: NAME }' }),
+  value => value.trim(),
+)
+
+/** A TSIG secret: base64, or a file with a BIND `key {}` clause. */
+const tsigSecret: Kind<Uint8Array> = mapped(secret, value => {
+  const clause = /\bsecret\s+"?([^";\s]*)"?\s*;/.exec(value)
+  const octets = Buffer.from(clause?.[1] ?? value, 'base64')
+  const again = octets.toString('base64').replace(/=+$/, '')
+  // The message must never repeat the secret.
+  if (octets.length === 0 || again !== (clause?.[1] ?? value).replace(/=+$/, ''))
+    throw new Error('expected a secret in base64')
+  return new Uint8Array(octets)
+})
+
+/** One secret or, for rotation, several: the first signs, any is accepted. */
+export const tsigSecrets: Kind<Uint8Array[]> = byShape({
+  scalar: mapped(tsigSecret, one => [one]),
+  map: mapped(tsigSecret, one => [one]),
+  list: list(tsigSecret, { min: 1 }),
+  label: 'secret in base64: inline, { file: PATH }, { env: NAME }, or a list of these',
+})
+
+/** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. */
+export const pem: Kind<string> = mapped(
+  byShape({ scalar: text, map: elsewhere, label: 'path of a PEM file' }),
+  (value, context) => {
+    const content = value.includes('-----BEGIN ') ? value : fromFile(value, context)
+    if (!content.includes('-----BEGIN ')) throw new Error('expected PEM: nothing in it begins with -----BEGIN')
+    return content
+  },
+)

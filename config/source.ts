@@ -1,0 +1,96 @@
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+
+/** Where something stands in a file; both count from 1. */
+export interface Place {
+  line: number
+  column: number
+}
+
+/** A value of the document together with where it stands, so that everything said about it can say where. */
+export type Source =
+  | { kind: 'map'; entries: Map<string, { at: Place; value: Source }>; at: Place }
+  | { kind: 'list'; items: Source[]; at: Place }
+  | { kind: 'scalar'; value: string | number | boolean | null; at: Place }
+
+/** Something wrong in a file. */
+export interface ConfigError {
+  file: string
+  line: number
+  column: number
+  message: string
+}
+
+/** `file:line:column: message`. */
+export function printConfigError(error: ConfigError): string {
+  return `${error.file}:${error.line}:${error.column}: ${error.message}`
+}
+
+type Report = (at: Place, message: string) => void
+
+/** Nodes that a document may have once its aliases are expanded; a few kilobytes of aliases can stand for billions. */
+const MAX_NODES = 200_000
+
+/** Reads YAML 1.2. Whatever is wrong with its syntax is reported; what could still be read is returned. */
+export function readSource(text: string, report: Report): Source | undefined {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: true })
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  for (const error of document.errors) report(place(error.pos[0]), firstSentence(error.message))
+  if (document.contents === null) return undefined
+  return new SourceReader(document, place, report).read(document.contents)
+}
+
+function firstSentence(message: string): string {
+  return message.split('\n')[0]!
+}
+
+class SourceReader {
+  private readonly document: Document
+  private readonly place: (offset: number) => Place
+  private readonly report: Report
+  private nodes = 0
+  constructor(document: Document, place: (offset: number) => Place, report: Report) {
+    this.document = document
+    this.place = place
+    this.report = report
+  }
+
+  read(node: Node | null, fallback: Place = { line: 1, column: 1 }, open: Node[] = []): Source {
+    const at = node?.range ? this.place(node.range[0]) : fallback
+    if (++this.nodes > MAX_NODES) return this.refuse(at, `more than ${MAX_NODES} values in one file`)
+    if (node && open.includes(node)) return this.refuse(at, 'an alias that contains itself')
+    const inside = node ? [...open, node] : open
+    if (isAlias(node)) return this.readAlias(node.resolve(this.document), at, inside)
+    if (isMap<Node, Node | null>(node)) return this.readMap(node.items, at, inside)
+    if (isSeq<Node | null>(node)) {
+      return { kind: 'list', items: node.items.map(item => this.read(item, at, inside)), at }
+    }
+    return { kind: 'scalar', value: isScalar(node) ? this.scalar(node.value) : null, at }
+  }
+
+  private readAlias(target: Node | undefined, at: Place, open: Node[]): Source {
+    return target ? { ...this.read(target, at, open), at } : this.refuse(at, 'an alias to nothing')
+  }
+
+  private readMap(items: Iterable<{ key: Node; value: Node | null }>, at: Place, open: Node[]): Source {
+    const entries = new Map<string, { at: Place; value: Source }>()
+    for (const { key, value } of items) {
+      const keyAt = key?.range ? this.place(key.range[0]) : at
+      if (!isScalar(key)) this.report(keyAt, 'a key must be a word')
+      else entries.set(String(key.value), { at: keyAt, value: this.read(value, keyAt, open) })
+    }
+    return { kind: 'map', entries, at }
+  }
+
+  private refuse(at: Place, message: string): Source {
+    if (this.nodes <= MAX_NODES + 1) this.report(at, message)
+    return { kind: 'scalar', value: null, at }
+  }
+
+  private scalar(value: unknown): string | number | boolean | null {
+    return typeof value === 'bigint' ? Number(value) : (value as string | number | boolean | null)
+  }
+}

@@ -1,0 +1,168 @@
+import { nameKey, printName } from '../dns/name.ts'
+import { isMetaType, typeCode } from '../dns/types.ts'
+import { addressBytes, parseSocketAddress } from './address.ts'
+import { byShape, type Decoded, defaulted, type Kind, list, mapped, optional, record, required } from './kinds.ts'
+import { parseUpstream } from './upstream.ts'
+import {
+  accessList,
+  choice,
+  domainName,
+  file,
+  flag,
+  keyReference,
+  namePattern,
+  parsed,
+  reference,
+  seconds,
+  socketAddress,
+  text,
+} from './values.ts'
+
+const typeKind: Kind<number> = mapped({ ...text, label: 'record type' }, word => {
+  const code = typeCode(word)
+  if (code === undefined || isMetaType(code)) throw new Error(`"${word}" is not a record type that a zone can hold`)
+  return code
+})
+
+const ttlRange: Kind<[number, number]> = mapped(list(seconds), limits => {
+  const [least, most] = limits
+  if (least === undefined || most === undefined || limits.length !== 2 || least > most)
+    throw new Error('expected [least, most]')
+  return [least, most]
+})
+
+const updateRule = record({
+  key: required(keyReference, 'the TSIG key that must have signed the update'),
+  names: required(list(namePattern, { min: 1 }), 'the owners it may change'),
+  types: optional(list(typeKind, { min: 1 }), 'the types it may change; left out: all but SOA, NS and those of DNSSEC'),
+  from: optional(accessList, 'the addresses it must come from'),
+  own: defaulted(
+    flag,
+    false,
+    'it may add only where nobody else holds the name and type, and change only what it added',
+  ),
+  ttl: optional(ttlRange, 'the least and the greatest TTL it may set'),
+  wildcards: defaulted(flag, false, 'whether it covers wildcard owners (`*.x`)'),
+})
+/** Who may change what in a dynamic zone. The first rule that fits decides. */
+export type UpdateRule = Decoded<typeof updateRule>
+
+const transferRule = record(
+  {
+    key: optional(keyReference, 'the TSIG key that must have signed the request'),
+    from: optional(accessList, 'the addresses it must come from'),
+  },
+  rule => (rule.key || rule.from ? undefined : 'give key, from, or both; { from: [any] } is everybody'),
+)
+/** Who may have the whole zone; all that the rule names must hold. */
+export type TransferRule = Decoded<typeof transferRule>
+
+const keyedServer = record({
+  address: required(socketAddress(53), 'its address, and its port unless that is 53'),
+  key: optional(keyReference, 'the TSIG key to sign with'),
+})
+/** A server that is told of changes, or asked for them. */
+export type RemoteServer = Decoded<typeof keyedServer>
+
+const remoteServer: Kind<RemoteServer> = byShape({
+  scalar: mapped(socketAddress(53), address => ({ address })),
+  map: keyedServer,
+  label: 'address, or map of address and key',
+})
+
+const showRule = record({
+  names: required(list(namePattern, { min: 1 }), 'the owners that are shown'),
+  types: optional(list(typeKind, { min: 1 }), 'the types that are shown; left out: all'),
+})
+/** What an overlay shows of its base. */
+export type ShowRule = Decoded<typeof showRule>
+
+const zoneFields = {
+  name: required(domainName, 'the zone apex'),
+  type: defaulted(
+    choice('primary', 'secondary'),
+    'primary',
+    'whether its content is ours or transferred from `primaries`',
+  ),
+  file: optional(
+    file,
+    'its master file; of a dynamic zone the human baseline, changes of which are applied at start and reload',
+  ),
+  dynamic: defaulted(flag, false, 'whether it takes updates (RFC 2136)'),
+  update: defaulted(
+    list(updateRule),
+    [],
+    'who may change what; nothing is allowed unless a rule says so, the first that fits decides',
+  ),
+  transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
+  notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
+  dnssec: optional(record({ sign: defaulted(flag, false, 'whether the zone is signed') }), 'DNSSEC'),
+  ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
+  primaries: optional(list(remoteServer, { min: 1 }), 'of a secondary: the servers it is transferred from'),
+  overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
+  show: optional(list(showRule), 'of an overlay: what it shows of its base'),
+  hide_private: defaulted(flag, false, 'of an overlay: whether private addresses are left out'),
+  also_update: optional(
+    list(reference('views', 'view')),
+    'views whose zones of this name take each update as well, all or none',
+  ),
+}
+
+const zone = record(zoneFields, zone => {
+  const name = printName(zone.name)
+  if (zone.type === 'secondary')
+    return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
+  if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`
+  if (zone.show && !zone.overlay_of) return `the zone ${name} has show but not overlay_of`
+  if (!zone.file && !zone.dynamic && !zone.overlay_of) return `the zone ${name} needs a file, or dynamic: true`
+  return undefined
+})
+/** A zone that a view is authoritative for. */
+export type ZoneConfig = Decoded<typeof zone>
+
+const upstream = parsed('upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH#NAME', parseUpstream)
+
+const forwardRule = record({
+  zone: required(domainName, 'the names it is for: this one and all below; the longest that fits decides'),
+  to: required(list(upstream, { min: 1 }), 'the resolvers asked, in order of preference'),
+  dnssec: defaulted(choice('off', 'validate'), 'off', 'whether what they say is validated'),
+})
+/** Where names that are not ours are resolved. */
+export type ForwardRule = Decoded<typeof forwardRule>
+
+/** A local address that a request came to; port 0 is any. */
+export interface DestinationMatch {
+  bytes: Uint8Array
+  port: number
+}
+
+const destination: Kind<DestinationMatch> = parsed('address, with or without a port', value => {
+  const local = parseSocketAddress(value, 0)
+  return local && { bytes: addressBytes(local.address)!, port: local.port }
+})
+
+const dohPath: Kind<string[]> = byShape({
+  scalar: mapped(text, path => [path]),
+  list: list(text, { min: 1 }),
+  label: 'path, or list of paths',
+})
+
+const match = record({
+  clients: optional(accessList, 'the addresses of its clients'),
+  destinations: optional(list(destination, { min: 1 }), 'the addresses of ours that its clients ask'),
+  doh_path: optional(dohPath, 'the path on which its clients ask by DNS over HTTPS'),
+  keys: defaulted(list(keyReference), [], 'the TSIG keys that bring a request here whatever its addresses'),
+})
+/** Whose requests a view is for. */
+export type MatchConfig = Decoded<typeof match>
+
+/** A view as it stands in the config. */
+export const view = record({
+  name: required(text, 'its name, in logs and commands'),
+  match: defaulted(match, {}, 'whose requests it is for: all kinds given must hold; left out: everybody'),
+  recursion: defaulted(accessList, [], 'the addresses that may have names resolved that are not ours'),
+  zones: defaulted(list(zone, { unique: one => nameKey(one.name) }), [], 'what it is authoritative for'),
+  forward: defaulted(list(forwardRule, { unique: one => nameKey(one.zone) }), [], 'where other names are resolved'),
+})
+/** What one group of clients sees. The first view that matches a request answers it. */
+export type ViewConfig = Decoded<typeof view>
