@@ -32,8 +32,8 @@ export const PROBLEMS = {
 } as const
 export type ProblemType = keyof typeof PROBLEMS
 
-/** An identifier as RFC 8555 §9.7.7 has it. */
-export interface Identifier {
+/** An identifier as the client sent it (RFC 8555 §9.7.7); `identifier.ts` has the checked form. */
+export interface RequestedIdentifier {
   type: string
   value: string
 }
@@ -44,7 +44,7 @@ export interface Problem {
   detail: string
   status?: number
   algorithms?: readonly string[]
-  identifier?: Identifier
+  identifier?: RequestedIdentifier
   subproblems?: Problem[]
 }
 
@@ -102,10 +102,16 @@ export function problemOf(error: unknown): Problem & { status: number } {
 }
 
 /** The subproblem of one identifier (RFC 8555 §6.7.1). */
-export function subproblem(type: ProblemType, identifier: Identifier, detail: string): Problem {
+export function subproblem(type: ProblemType, identifier: RequestedIdentifier, detail: string): Problem {
   return { type: urn(type), detail, identifier }
 }
 
 function urn(type: ProblemType): string {
   return `urn:ietf:params:acme:error:${type}`
+}
+
+/** What a client sent, short and without control characters, fit for a problem's detail. */
+export function printable(text: string): string {
+  const clean = text.replace(/[^\x20-\x7e]/g, '?')
+  return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean
 }

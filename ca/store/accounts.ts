@@ -1,0 +1,63 @@
+import type { Database } from '../../host/database.ts'
+import { type AccountRow, type BindingRow, sql, statement } from './schema.ts'
+
+/** Accounts (RFC 8555 §7.1.2) and the keys that bind them to somebody we know (§7.3.4). Every promise resolves once the disk has it. */
+export interface AccountStore {
+  /** ConflictError where the issuer knows the key already. */
+  addAccount(account: AccountRow): Promise<void>
+  account(id: string): Promise<AccountRow | undefined>
+  accountByKey(issuer: string, thumbprint: string): Promise<AccountRow | undefined>
+  /** ConflictError where the account is not valid. */
+  setContact(id: string, contact: string): Promise<void>
+  /** Ends the account and its open orders in one commit; ConflictError where it is not valid. */
+  deactivateAccount(id: string): Promise<void>
+  /** ConflictError where the account no longer has the old key, or another account of the issuer has the new one. */
+  replaceKey(id: string, old: { thumbprint: string }, key: { jwk: string; thumbprint: string }): Promise<void>
+  addBinding(binding: BindingRow): Promise<void>
+  binding(kid: string): Promise<BindingRow | undefined>
+  bindings(): Promise<BindingRow[]>
+  /** False where it is revoked already or unknown. */
+  revokeBinding(kid: string, at: number): Promise<boolean>
+}
+
+export function createAccountStore(database: Database): AccountStore {
+  const accounts = sql.selectFrom('acme_accounts').selectAll()
+  const one = async <Row>(query: Parameters<typeof statement>[0]) =>
+    (await database.read(statement(query)))[0] as Row | undefined
+  const valid = (id: string) => sql.updateTable('acme_accounts').where('id', '=', id).where('status', '=', 'valid')
+  return {
+    async addAccount(account) {
+      await database.commit([statement(sql.insertInto('acme_accounts').values(account))])
+    },
+    account: id => one<AccountRow>(accounts.where('id', '=', id)),
+    accountByKey: (issuer, thumbprint) =>
+      one<AccountRow>(accounts.where('issuer', '=', issuer).where('thumbprint', '=', thumbprint)),
+    async setContact(id, contact) {
+      await database.commit([statement(valid(id).set({ contact }), 1)])
+    },
+    async deactivateAccount(id) {
+      // RFC 8555 §7.3.6: pending operations of the account should be cancelled.
+      const orders = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('account', '=', id)
+      await database.commit([
+        statement(valid(id).set({ status: 'deactivated' }), 1),
+        statement(orders.where('status', 'in', ['pending', 'ready'])),
+      ])
+    },
+    async replaceKey(id, old, key) {
+      await database.commit([statement(valid(id).set(key).where('thumbprint', '=', old.thumbprint), 1)])
+    },
+    async addBinding(binding) {
+      await database.commit([statement(sql.insertInto('acme_bindings').values(binding))])
+    },
+    binding: kid => one<BindingRow>(sql.selectFrom('acme_bindings').selectAll().where('kid', '=', kid)),
+    async bindings() {
+      const query = sql.selectFrom('acme_bindings').selectAll().orderBy('created_at').orderBy('kid')
+      return (await database.read(statement(query))) as unknown as BindingRow[]
+    },
+    async revokeBinding(kid, at) {
+      const query = sql.updateTable('acme_bindings').set({ revoked_at: at })
+      const [result] = await database.commit([statement(query.where('kid', '=', kid).where('revoked_at', 'is', null))])
+      return result!.changes === 1
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import type { Database } from '../../host/database.ts'
+import type { CertificateRecord, CertificateStore, RevokedCertificate } from '../certificate-store.ts'
+import { type CertificateRow, type NewRow, sql, statement } from './schema.ts'
+
+/** Which certificates `certificates()` lists. */
+export interface CertificateFilter {
+  /** Part of an identifier. */
+  name?: string
+  account?: string
+  /** Only those that are neither expired at this time nor revoked. */
+  standingAt?: number
+  limit: number
+  /** Serial of the last one already seen. */
+  after?: string
+}
+
+/** The certificate store with the questions that ACME and the operator ask. */
+export interface CertificateArchive extends CertificateStore {
+  certificateOfOrder(order: string): Promise<CertificateRecord | undefined>
+  /** Newest first. */
+  certificates(filter: CertificateFilter): Promise<CertificateRecord[]>
+}
+
+export function createCertificateStore(database: Database): CertificateArchive {
+  const read = async (query: Parameters<typeof statement>[0]) =>
+    ((await database.read(statement(query))) as unknown as CertificateRow[]).map(recordOf)
+  const all = sql.selectFrom('ca_certificates').selectAll()
+  return {
+    async reserveSerial({ serial, issuer, reservedAt, order }) {
+      const row = { serial, issuer, reserved_at: reservedAt, order_id: order ?? null, issued: 0 }
+      await database.commit([statement(sql.insertInto('ca_serials').values(row))])
+    },
+    async storeCertificate(record) {
+      const issued = sql.updateTable('ca_serials').set({ issued: 1 }).where('serial', '=', record.serial)
+      await database.commit([
+        statement(issued.where('issued', '=', 0), 1),
+        statement(sql.insertInto('ca_certificates').values(rowOf(record))),
+        ...(record.order === undefined ? [] : [completeOrder(record.order, record.serial)]),
+      ])
+    },
+    certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
+    certificateOfOrder: async order => (await read(all.where('order_id', '=', order)))[0],
+    certificates: filter => read(listed(filter)),
+    async latestIssuance() {
+      const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('issued_at').as('at'))
+      const [row] = await database.read(statement(query))
+      return Number(row?.['at'] ?? 0)
+    },
+    async revokeCertificate(serial, { at, reason }) {
+      const update = sql.updateTable('ca_certificates').set({ revoked_at: at, revocation_reason: reason })
+      const standing = update.where('serial', '=', serial).where('revoked_at', 'is', null)
+      return (await database.commit([statement(standing)]))[0]!.changes === 1
+    },
+    async revokedCertificates(issuer, since) {
+      const columns = ['serial', 'revoked_at as at', 'revocation_reason as reason'] as const
+      const revoked = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
+      const query = revoked.where('revoked_at', 'is not', null).where('not_after', '>=', since).orderBy('serial')
+      return (await database.read(statement(query))) as unknown as RevokedCertificate[]
+    },
+    async nextCrlNumber(issuer) {
+      const query = sql
+        .insertInto('ca_crl_numbers')
+        .values({ issuer, number: 1 })
+        .onConflict(taken =>
+          taken.column('issuer').doUpdateSet(row => ({ number: row('ca_crl_numbers.number', '+', 1) })),
+        )
+        .returning('number')
+      const [result] = await database.commit([statement(query)])
+      return Number(result!.rows[0]!['number'])
+    },
+  }
+}
+
+/** RFC 8555 §7.1.6: processing → valid, in the commit that keeps the certificate, so that no order is ever served twice. */
+function completeOrder(order: string, serial: string) {
+  const update = sql.updateTable('acme_orders').set({ status: 'valid', certificate: serial, csr: null })
+  return statement(update.where('id', '=', order).where('status', '=', 'processing'), 1)
+}
+
+function listed({ name, account, standingAt, limit, after }: CertificateFilter) {
+  let query = sql.selectFrom('ca_certificates').selectAll()
+  if (name !== undefined) query = query.where('identifiers', 'like', `%${name.replace(/[%_"\\]/g, '')}%`)
+  if (account !== undefined) query = query.where('account', '=', account)
+  if (standingAt !== undefined) query = query.where('revoked_at', 'is', null).where('not_after', '>=', standingAt)
+  if (after !== undefined) {
+    const last = sql.selectFrom('ca_certificates').select('issued_at').where('serial', '=', after)
+    query = query.where('issued_at', '<', last)
+  }
+  return query.orderBy('issued_at', 'desc').orderBy('serial').limit(limit)
+}
+
+function rowOf(record: CertificateRecord): NewRow<'ca_certificates'> {
+  return {
+    serial: record.serial,
+    issuer: record.issuer,
+    profile: record.profile,
+    identifiers: JSON.stringify(record.identifiers),
+    not_before: record.notBefore,
+    not_after: record.notAfter,
+    issued_at: record.issuedAt,
+    der: record.der,
+    key_hash: record.keyHash,
+    account: record.account ?? null,
+    order_id: record.order ?? null,
+    revoked_at: record.revocation?.at ?? null,
+    revocation_reason: record.revocation?.reason ?? null,
+  }
+}
+
+function recordOf(row: CertificateRow): CertificateRecord {
+  return {
+    serial: row.serial,
+    issuer: row.issuer,
+    profile: row.profile,
+    identifiers: JSON.parse(row.identifiers),
+    notBefore: row.not_before,
+    notAfter: row.not_after,
+    issuedAt: row.issued_at,
+    der: row.der,
+    keyHash: row.key_hash,
+    ...(row.account !== null && { account: row.account }),
+    ...(row.order_id !== null && { order: row.order_id }),
+    ...(row.revoked_at !== null && { revocation: { at: row.revoked_at, reason: row.revocation_reason ?? 0 } }),
+  }
+}

@@ -1,0 +1,201 @@
+import type { Database } from '../../host/database.ts'
+import { type AuthorizationRow, type ChallengeRow, type NewRow, type OrderRow, sql, statement } from './schema.ts'
+
+/** An order with its authorizations, in the order of its identifiers. */
+export interface StoredOrder extends OrderRow {
+  authorizations: string[]
+}
+
+/** An authorization with its challenges. */
+export interface StoredAuthorization extends AuthorizationRow {
+  challenges: ChallengeRow[]
+}
+
+/** What newOrder writes in one commit. */
+export interface NewOrder {
+  order: NewRow<'acme_orders'>
+  authorizations: NewRow<'acme_authorizations'>[]
+  challenges: NewRow<'acme_challenges'>[]
+}
+
+/** Orders, authorizations and challenges (RFC 8555 §7.1.6). Each state moves by compare-and-set: ConflictError where it was another. */
+export interface OrderStore {
+  /** ConflictError where another order that has not failed replaces the same certificate (RFC 9773 §5). */
+  addOrder(order: NewOrder): Promise<void>
+  order(id: string): Promise<StoredOrder | undefined>
+  /** Ids of the account's orders that have not failed or expired, oldest first, those after `after`. */
+  ordersOf(account: string, now: number, limit: number, after?: string): Promise<string[]>
+  authorization(id: string): Promise<StoredAuthorization | undefined>
+  /** Challenge: pending → processing, where its authorization is pending. */
+  startChallenge(id: string, at: number, request: string): Promise<void>
+  /** Challenge processing → valid, authorization pending → valid; an order all of whose authorizations are valid now becomes ready. */
+  passChallenge(challenge: ChallengeRow, at: number): Promise<void>
+  /** Challenge processing → invalid, authorization pending → invalid, its open orders → invalid. */
+  failChallenge(challenge: ChallengeRow, error: string): Promise<void>
+  /** Authorization pending or valid → deactivated, its open orders → invalid. */
+  deactivateAuthorization(id: string): Promise<void>
+  /** Challenges that a stop left in the middle. */
+  processingChallenges(): Promise<ChallengeRow[]>
+  /** Order: ready → processing, with its CSR. */
+  startOrder(id: string, csr: Uint8Array, request: string): Promise<void>
+  /** Order: processing → invalid. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
+  failOrder(id: string, error: string): Promise<void>
+  processingOrders(): Promise<StoredOrder[]>
+  /** Which of these names ("dns:www.example.com", wildcards with "*.") the account holds valid authorizations for. */
+  authorized(account: string, now: number): Promise<AuthorizationRow[]>
+  /** Removes at most `limit` expired orders and as many authorizations with all that hangs on them; how many went. */
+  removeExpired(before: number, limit: number): Promise<number>
+}
+
+export function createOrderStore(database: Database): OrderStore {
+  const read = async <Row>(query: Parameters<typeof statement>[0]) => (await database.read(statement(query))) as Row[]
+  const authorizationsOf = async (order: string) => {
+    const query = sql.selectFrom('acme_order_authorizations').select('authorization').where('order_id', '=', order)
+    const rows = await read<{ authorization: string }>(query.orderBy('position'))
+    return rows.map(row => row.authorization)
+  }
+  const withAuthorizations = async (order: OrderRow): Promise<StoredOrder> => ({
+    ...order,
+    authorizations: await authorizationsOf(order.id),
+  })
+  return {
+    async addOrder(added) {
+      await database.commit(insertOrder(added))
+    },
+    async order(id) {
+      const [order] = await read<OrderRow>(sql.selectFrom('acme_orders').selectAll().where('id', '=', id))
+      return order && withAuthorizations(order)
+    },
+    async ordersOf(account, now, limit, after) {
+      const rows = await read<{ id: string }>(openOrders(account, now, limit, after))
+      return rows.map(row => row.id)
+    },
+    async authorization(id) {
+      const query = sql.selectFrom('acme_authorizations').selectAll().where('id', '=', id)
+      const [authorization] = await read<AuthorizationRow>(query)
+      if (!authorization) return undefined
+      const challenges = sql.selectFrom('acme_challenges').selectAll().where('authorization', '=', id)
+      return { ...authorization, challenges: await read<ChallengeRow>(challenges.orderBy('id')) }
+    },
+    async startChallenge(id, at, request) {
+      const pending = sql.selectFrom('acme_authorizations').select('id').where('status', '=', 'pending')
+      const update = sql.updateTable('acme_challenges').set({ status: 'processing', started_at: at, request })
+      const own = update.where('id', '=', id).where('status', '=', 'pending').where('authorization', 'in', pending)
+      await database.commit([statement(own, 1)])
+    },
+    async passChallenge(challenge, at) {
+      await database.commit([
+        statement(endChallenge(challenge.id).set({ status: 'valid', validated_at: at }), 1),
+        statement(endAuthorization(challenge.authorization).set({ status: 'valid' }), 1),
+        readyOrders(challenge.authorization),
+      ])
+    },
+    async failChallenge(challenge, error) {
+      await database.commit([
+        statement(endChallenge(challenge.id).set({ status: 'invalid', error }), 1),
+        statement(endAuthorization(challenge.authorization).set({ status: 'invalid' }), 1),
+        failOrders(challenge.authorization),
+      ])
+    },
+    async deactivateAuthorization(id) {
+      const update = sql.updateTable('acme_authorizations').set({ status: 'deactivated' }).where('id', '=', id)
+      await database.commit([statement(update.where('status', 'in', ['pending', 'valid']), 1), failOrders(id)])
+    },
+    processingChallenges: () =>
+      read<ChallengeRow>(sql.selectFrom('acme_challenges').selectAll().where('status', '=', 'processing')),
+    async startOrder(id, csr, request) {
+      const update = sql.updateTable('acme_orders').set({ status: 'processing', csr, request })
+      await database.commit([statement(update.where('id', '=', id).where('status', '=', 'ready'), 1)])
+    },
+    async failOrder(id, error) {
+      const update = sql.updateTable('acme_orders').set({ status: 'invalid', error })
+      await database.commit([statement(update.where('id', '=', id).where('status', '=', 'processing'), 1)])
+    },
+    async processingOrders() {
+      const query = sql.selectFrom('acme_orders').selectAll().where('status', '=', 'processing')
+      return Promise.all((await read<OrderRow>(query)).map(withAuthorizations))
+    },
+    authorized(account, now) {
+      const query = sql.selectFrom('acme_authorizations').selectAll().where('account', '=', account)
+      return read<AuthorizationRow>(query.where('status', '=', 'valid').where('expires_at', '>', now))
+    },
+    async removeExpired(before, limit) {
+      const results = await database.commit(deleteExpired(before, limit))
+      return results.reduce((sum, result) => sum + result.changes, 0)
+    },
+  }
+}
+
+function insertOrder({ order, authorizations, challenges }: NewOrder) {
+  const links = authorizations.map((authorization, position) => ({
+    order_id: order.id,
+    position,
+    authorization: authorization.id,
+  }))
+  return [
+    ...(order.replaces ? [statement(freeReplaced(order.replaces, order.created_at))] : []),
+    statement(sql.insertInto('acme_orders').values(order)),
+    ...authorizations.map(row => statement(sql.insertInto('acme_authorizations').values(row))),
+    ...links.map(row => statement(sql.insertInto('acme_order_authorizations').values(row))),
+    ...challenges.map(row => statement(sql.insertInto('acme_challenges').values(row))),
+  ]
+}
+
+/** An open order past its end has failed, though nobody wrote it down; it must not hold the place of a new one. */
+function freeReplaced(replaces: string, now: number) {
+  const update = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('replaces', '=', replaces)
+  return update.where('status', 'in', ['pending', 'ready']).where('expires_at', '<=', now)
+}
+
+function openOrders(account: string, now: number, limit: number, after?: string) {
+  const query = sql.selectFrom('acme_orders').select('id').where('account', '=', account)
+  const open = query.where('status', '<>', 'invalid').where('expires_at', '>', now)
+  const rest = after === undefined ? open : open.where('id', '>', after)
+  return rest.orderBy('id').limit(limit)
+}
+
+const endChallenge = (id: string) =>
+  sql.updateTable('acme_challenges').where('id', '=', id).where('status', '=', 'processing')
+const endAuthorization = (id: string) =>
+  sql.updateTable('acme_authorizations').where('id', '=', id).where('status', '=', 'pending')
+const ordersWith = (authorization: string) =>
+  sql.selectFrom('acme_order_authorizations').select('order_id').where('authorization', '=', authorization)
+
+// RFC 8555 §7.1.6: pending → ready once all authorizations are valid.
+function readyOrders(authorization: string) {
+  const update = sql.updateTable('acme_orders').set({ status: 'ready' }).where('status', '=', 'pending')
+  return statement(
+    update
+      .where('id', 'in', ordersWith(authorization))
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('acme_order_authorizations as link')
+              .innerJoin('acme_authorizations as other', 'other.id', 'link.authorization')
+              .select('other.id')
+              .whereRef('link.order_id', '=', 'acme_orders.id')
+              .where('other.status', '<>', 'valid'),
+          ),
+        ),
+      ),
+  )
+}
+
+function failOrders(authorization: string) {
+  const update = sql.updateTable('acme_orders').set({ status: 'invalid' })
+  return statement(update.where('status', 'in', ['pending', 'ready']).where('id', 'in', ordersWith(authorization)))
+}
+
+function deleteExpired(before: number, limit: number) {
+  const orders = sql.selectFrom('acme_orders').select('id').where('expires_at', '<', before)
+  // An order in the middle of its issuance ends first.
+  const ended = orders.where('status', '<>', 'processing').orderBy('expires_at').limit(limit)
+  const authorizations = sql.selectFrom('acme_authorizations').select('id').where('expires_at', '<', before)
+  const oldest = authorizations.orderBy('expires_at').limit(limit)
+  return [
+    statement(sql.deleteFrom('acme_order_authorizations').where('order_id', 'in', ended)),
+    statement(sql.deleteFrom('acme_orders').where('id', 'in', ended)),
+    statement(sql.deleteFrom('acme_challenges').where('authorization', 'in', oldest)),
+    statement(sql.deleteFrom('acme_authorizations').where('id', 'in', oldest)),
+  ]
+}

@@ -1,0 +1,148 @@
+import {
+  type Compilable,
+  DummyDriver,
+  type Insertable,
+  Kysely,
+  type Selectable,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
+import type { Migration, Statement } from '../../host/database.ts'
+
+/** Times are milliseconds since 1970; lists, objects and problems are JSON text; states are RFC 8555 §7.1.6's words. */
+export interface CaTables {
+  acme_accounts: {
+    id: string
+    issuer: string
+    thumbprint: string
+    jwk: string
+    status: 'valid' | 'deactivated' | 'revoked'
+    contact: string
+    terms_agreed: number
+    binding: string | null
+    created_at: number
+  }
+  acme_bindings: { kid: string; name: string; secret: string; created_at: number; revoked_at: number | null }
+  acme_orders: {
+    id: string
+    issuer: string
+    account: string
+    status: OrderStatus
+    identifiers: string
+    profile: string
+    not_before: number | null
+    not_after: number | null
+    replaces: string | null
+    error: string | null
+    csr: Uint8Array | null
+    certificate: string | null
+    request: string
+    created_at: number
+    expires_at: number
+  }
+  acme_authorizations: {
+    id: string
+    account: string
+    type: 'dns' | 'ip'
+    value: string
+    wildcard: number
+    status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'revoked'
+    expires_at: number
+  }
+  acme_order_authorizations: { order_id: string; position: number; authorization: string }
+  acme_challenges: {
+    id: string
+    authorization: string
+    type: string
+    token: string
+    status: 'pending' | 'processing' | 'valid' | 'invalid'
+    started_at: number | null
+    validated_at: number | null
+    error: string | null
+    request: string | null
+  }
+  ca_serials: { serial: string; issuer: string; reserved_at: number; order_id: string | null; issued: number }
+  ca_certificates: {
+    serial: string
+    issuer: string
+    profile: string
+    identifiers: string
+    not_before: number
+    not_after: number
+    issued_at: number
+    der: Uint8Array
+    key_hash: string
+    account: string | null
+    order_id: string | null
+    revoked_at: number | null
+    revocation_reason: number | null
+  }
+  ca_crl_numbers: { issuer: string; number: number }
+}
+export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
+export type AccountRow = Selectable<CaTables['acme_accounts']>
+export type BindingRow = Selectable<CaTables['acme_bindings']>
+export type OrderRow = Selectable<CaTables['acme_orders']>
+export type AuthorizationRow = Selectable<CaTables['acme_authorizations']>
+export type ChallengeRow = Selectable<CaTables['acme_challenges']>
+export type CertificateRow = Selectable<CaTables['ca_certificates']>
+export type NewRow<Table extends keyof CaTables> = Insertable<CaTables[Table]>
+
+/** Compiles; `host/database.ts` executes. */
+export const sql = new Kysely<CaTables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: db => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+})
+
+/** The statement of a query; with `changes` the commit holds only where exactly so many rows change. */
+export function statement(query: Compilable<unknown>, changes?: number): Statement {
+  const { sql: text, parameters } = query.compile()
+  return changes === undefined ? { sql: text, parameters } : { sql: text, parameters, changes }
+}
+
+/** The CA's tables, in the order in which they came to be. */
+export const CA_MIGRATIONS: readonly Migration[] = [
+  {
+    id: 'ca-0001',
+    statements: [
+      `CREATE TABLE acme_accounts (id TEXT PRIMARY KEY, issuer TEXT NOT NULL, thumbprint TEXT NOT NULL, jwk TEXT NOT NULL,
+        status TEXT NOT NULL, contact TEXT NOT NULL, terms_agreed INTEGER NOT NULL, binding TEXT, created_at INTEGER NOT NULL,
+        UNIQUE (issuer, thumbprint)) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE acme_bindings (kid TEXT PRIMARY KEY, name TEXT NOT NULL, secret TEXT NOT NULL, created_at INTEGER NOT NULL,
+        revoked_at INTEGER) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE acme_orders (id TEXT PRIMARY KEY, issuer TEXT NOT NULL, account TEXT NOT NULL, status TEXT NOT NULL,
+        identifiers TEXT NOT NULL, profile TEXT NOT NULL, not_before INTEGER, not_after INTEGER, replaces TEXT, error TEXT, csr BLOB,
+        certificate TEXT, request TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX acme_orders_by_account ON acme_orders (account, created_at, id)',
+      'CREATE INDEX acme_orders_by_expiry ON acme_orders (expires_at)',
+      "CREATE INDEX acme_orders_processing ON acme_orders (status) WHERE status = 'processing'",
+      // RFC 9773 §5: one order at most replaces a certificate, those that failed not counted.
+      `CREATE UNIQUE INDEX acme_orders_by_replaced ON acme_orders (replaces) WHERE replaces IS NOT NULL AND status <> 'invalid'`,
+      `CREATE TABLE acme_authorizations (id TEXT PRIMARY KEY, account TEXT NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
+        wildcard INTEGER NOT NULL, status TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX acme_authorizations_by_subject ON acme_authorizations (account, value, type)',
+      'CREATE INDEX acme_authorizations_by_expiry ON acme_authorizations (expires_at)',
+      `CREATE TABLE acme_order_authorizations (order_id TEXT NOT NULL, position INTEGER NOT NULL, authorization TEXT NOT NULL,
+        PRIMARY KEY (order_id, position)) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX acme_orders_by_authorization ON acme_order_authorizations (authorization)',
+      `CREATE TABLE acme_challenges (id TEXT PRIMARY KEY, authorization TEXT NOT NULL, type TEXT NOT NULL, token TEXT NOT NULL,
+        status TEXT NOT NULL, started_at INTEGER, validated_at INTEGER, error TEXT, request TEXT) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX acme_challenges_by_authorization ON acme_challenges (authorization)',
+      "CREATE INDEX acme_challenges_processing ON acme_challenges (status) WHERE status = 'processing'",
+      `CREATE TABLE ca_serials (serial TEXT PRIMARY KEY, issuer TEXT NOT NULL, reserved_at INTEGER NOT NULL, order_id TEXT,
+        issued INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE ca_certificates (serial TEXT PRIMARY KEY, issuer TEXT NOT NULL, profile TEXT NOT NULL, identifiers TEXT NOT NULL,
+        not_before INTEGER NOT NULL, not_after INTEGER NOT NULL, issued_at INTEGER NOT NULL, der BLOB NOT NULL, key_hash TEXT NOT NULL,
+        account TEXT, order_id TEXT UNIQUE, revoked_at INTEGER, revocation_reason INTEGER) STRICT`,
+      'CREATE INDEX ca_certificates_by_issuance ON ca_certificates (issued_at)',
+      'CREATE INDEX ca_certificates_by_key ON ca_certificates (key_hash)',
+      'CREATE INDEX ca_certificates_revoked ON ca_certificates (issuer, not_after, serial) WHERE revoked_at IS NOT NULL',
+      'CREATE TABLE ca_crl_numbers (issuer TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID',
+    ],
+  },
+]
