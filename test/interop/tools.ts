@@ -1,0 +1,113 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/** What `skip` of a test must be for programs that nobody here wrote: false where all are installed, or where INTEROP=required. */
+export function without(...programs: string[]): string | false {
+  if (process.env['INTEROP'] === 'required') return false
+  const missing = programs.filter(
+    program => spawnSync('sh', ['-c', `command -v ${program}`], { env: pathEnv() }).status !== 0,
+  )
+  return missing.length > 0 && `needs ${missing.join(', ')}`
+}
+
+/** Debian keeps servers in sbin, which is not on everybody's PATH. */
+export function pathEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, ...more }
+}
+
+export interface Ran {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end, at most a minute unless said. Never rejects: the status tells. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string; input?: string; timeout?: number } = {},
+): Promise<Ran> {
+  return new Promise(resolve => {
+    const child = execFile(
+      program,
+      args,
+      { env: pathEnv(options.env), cwd: options.cwd, timeout: options.timeout ?? 60_000, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        const status = error ? (typeof error.code === 'number' ? error.code : 255) : 0
+        resolve({ status, stdout, stderr: error && !stderr ? error.message : stderr })
+      },
+    )
+    child.stdin?.end(options.input ?? '')
+  })
+}
+
+/** A folder that goes with the test. */
+export function scratch(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'namestead-test-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Starts a peer that ends with the test; its output goes to `log`. */
+export function startPeer(t: Test, program: string, args: readonly string[], log: string, cwd?: string): ChildProcess {
+  const out = openSync(log, 'a')
+  const child = spawn(program, args, { env: pathEnv(), stdio: ['ignore', out, out], cwd })
+  child.on('error', error => t.fail(`${program}: ${error.message}`))
+  t.teardown(() => stopPeer(child))
+  return child
+}
+
+export async function stopPeer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const cut = setTimeout(() => child.kill('SIGKILL'), 5000)
+  await ended
+  clearTimeout(cut)
+}
+
+/** Loopback TCP ports that were free a moment ago. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer()
+      return new Promise<typeof server>((resolve, reject) =>
+        server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)),
+      )
+    }),
+  )
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+/** Asks `probe` again and again until it says true; false once `seconds` have passed. For other programs' states only. */
+export async function eventually(probe: () => boolean | Promise<boolean>, seconds = 20): Promise<boolean> {
+  const end = Date.now() + seconds * 1000
+  while (Date.now() < end) {
+    if (await probe()) return true
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+  return false
+}
+
+/** `dig +short`-like answers, sorted. */
+export async function dig(port: number, ...args: string[]): Promise<string[]> {
+  const { stdout } = await run('dig', ['@127.0.0.1', '-p', String(port), '+short', '+tries=1', '+time=3', ...args])
+  return stdout.trim().split('\n').filter(Boolean).sort()
+}
+
+/** The RCODE that dig prints. */
+export async function digStatus(port: number, ...args: string[]): Promise<string> {
+  const { stdout } = await run('dig', ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=3', ...args])
+  return /status: (\w+)/.exec(stdout)?.[1] ?? stdout.trim()
+}
+
+/** The text of a log file written so far. */
+export function logText(path: string): string {
+  return readFileSync(path, 'utf8')
+}
