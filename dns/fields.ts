@@ -212,6 +212,23 @@ export function hyphenated(length: number): Field<Uint8Array> {
   }
 }
 
+/** RRSIG's times (RFC 4034 §3.2): YYYYMMDDHHmmSS in UTC, or seconds since 1970. Both stand for 32 bits, after RFC 1982. */
+export const timestamp: Field<number> = {
+  ...u32,
+  print: value => new Date(value * 1000).toISOString().replace(/\.\d+Z$|\D/g, ''),
+  parse: tokens => parseTimestamp(tokens.word('a time')),
+}
+
+function parseTimestamp(text: string): number {
+  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text)?.slice(1).map(Number)
+  if (!parts) return parseNumber(text, 0xffffffff, 'a time as YYYYMMDDHHmmSS or in seconds')
+  const [year, month, day, hour, minute, second] = parts as [number, number, number, number, number, number]
+  const milliseconds = Date.UTC(year, month - 1, day, hour, minute, second)
+  const value = milliseconds / 1000
+  if (timestamp.print(value) !== text) throw new TextError(`"${text}" is not a time from 1970 to 2106`)
+  return value
+}
+
 /** How the record table names its types, handed in because the table imports this file. */
 export interface TypeNames {
   print(code: number): string

@@ -32,30 +32,34 @@ const utf8 = new TextEncoder()
 /** The octets of text with its \DDD and \X escapes resolved (RFC 1035 §5.1); characters beyond ASCII become UTF-8. */
 export function decodeEscapes(text: string): Uint8Array {
   if (!text.includes('\\')) return utf8.encode(text)
-  const octets: number[] = []
+  const octets = new Uint8Array(text.length * 3)
+  let length = 0
   for (let at = 0; at < text.length; ) {
-    const slash = text.indexOf('\\', at)
-    const plain = text.slice(at, slash < 0 ? text.length : slash)
-    if (plain !== '') octets.push(...utf8.encode(plain))
-    if (slash < 0) break
-    at = decodeEscape(text, slash, octets)
+    const char = text.charCodeAt(at)
+    const plain = char !== BACKSLASH
+    const value = plain ? undefined : decimalEscape(text, at + 1)
+    if (value !== undefined) {
+      octets[length++] = value
+      at += 4
+      continue
+    }
+    const literal = String.fromCodePoint(text.codePointAt(plain ? at : at + 1)!)
+    length += utf8.encodeInto(literal, octets.subarray(length)).written
+    at += literal.length + (plain ? 0 : 1)
   }
-  return Uint8Array.from(octets)
+  return octets.slice(0, length)
 }
 
-/** Resolves the escape at `slash` into `octets`; the position after it. */
-function decodeEscape(text: string, slash: number, octets: number[]): number {
-  const digits = text.slice(slash + 1, slash + 4)
-  if (/^\d/.test(digits)) {
-    if (!/^\d{3}$/.test(digits)) throw new TextError(`"${text}" has an incomplete \\DDD escape`)
-    if (Number(digits) > 255) throw new TextError(`"${text}" has the escape \\${digits}, above \\255`)
-    octets.push(Number(digits))
-    return slash + 4
-  }
-  const char = text.codePointAt(slash + 1)
-  if (char === undefined) throw new TextError(`"${text}" ends in a lone backslash`)
-  octets.push(...utf8.encode(String.fromCodePoint(char)))
-  return slash + 1 + (char > 0xffff ? 2 : 1)
+const BACKSLASH = 0x5c
+
+/** The octet of the three digits at `at`, after a backslash; undefined where any other character follows it. */
+function decimalEscape(text: string, at: number): number | undefined {
+  if (at >= text.length) throw new TextError(`"${text}" ends in a lone backslash`)
+  const digits = text.slice(at, at + 3)
+  if (!/^\d/.test(digits)) return undefined
+  if (!/^\d{3}$/.test(digits)) throw new TextError(`"${text}" has an incomplete \\DDD escape`)
+  if (Number(digits) > 255) throw new TextError(`"${text}" has the escape \\${digits}, above \\255`)
+  return Number(digits)
 }
 
 /** The octets in quotation marks, with everything but printable ASCII as \DDD. */

@@ -131,7 +131,7 @@ export class Scanner {
         opened = undefined
         this.pos++
       } else if (char === QUOTE) tokens.push(this.quoted())
-      else if (char === char) tokens.push(this.word())
+      else if (!Number.isNaN(char)) tokens.push(this.word())
       else if (opened) throw new ScanError('this parenthesis is never closed', opened.line, opened.column)
       else return tokens.length > 0 ? { tokens, indented } : undefined
     }
@@ -178,7 +178,7 @@ export class Scanner {
         return
       }
       if (char === BACKSLASH) at++
-      if (char !== char || char === NEWLINE || this.text.charCodeAt(at) === NEWLINE)
+      if (Number.isNaN(char) || char === NEWLINE || this.text.charCodeAt(at) === NEWLINE)
         this.fail('this quotation mark is not closed on its line')
     }
   }
@@ -191,7 +191,7 @@ export class Scanner {
       if (char >= 128 || STOP[char] === 0) this.pos++
       else if (char === BACKSLASH) {
         const next = text.charCodeAt(this.pos + 1)
-        if (next !== next || next === NEWLINE || next === RETURN) this.fail('a backslash at the end of a line')
+        if (Number.isNaN(next) || next === NEWLINE || next === RETURN) this.fail('a backslash at the end of a line')
         this.pos += 2
       } else if (char !== QUOTE) break
       // RFC 9460 §2.1: key="value" is one token.

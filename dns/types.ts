@@ -1,4 +1,5 @@
 import { ipv4, ipv6 } from './address.ts'
+import { addressPrefixes } from './apl.ts'
 import { Class, className } from './codes.ts'
 import { TextError, WireError } from './errors.ts'
 import {
@@ -17,12 +18,16 @@ import {
   seconds,
   type TypeNames,
   tag,
+  timestamp,
   u8,
   u16,
   u32,
 } from './fields.ts'
+import { ipsecGateway, optionalKey } from './ipseckey.ts'
+import { location } from './location.ts'
 import { type Name, printName } from './name.ts'
 import type { ResourceRecord } from './record.ts'
+import { svcParams } from './svcb.ts'
 import { parseHex, parseNumber, printHex } from './text.ts'
 import { scanTokens, type Tokens } from './tokens.ts'
 import { typeBitmap } from './typebitmap.ts'
@@ -50,6 +55,39 @@ const hostname = name({ compress: true, lowercase: true })
 const loweredName = name({ lowercase: true })
 /** RFC 6840 §5.1: NSEC's, like those of types newer than RFC 4034, keep their case. */
 const plainName = name()
+
+/** DNSSEC algorithms by mnemonic (RFC 4034 §A.1 and the registry's later ones); printed as numbers. */
+const algorithm = mnemonic(u8, {
+  RSAMD5: 1,
+  DH: 2,
+  DSA: 3,
+  RSASHA1: 5,
+  'DSA-NSEC3-SHA1': 6,
+  'RSASHA1-NSEC3-SHA1': 7,
+  RSASHA256: 8,
+  RSASHA512: 10,
+  ECDSAP256SHA256: 13,
+  ECDSAP384SHA384: 14,
+  ED25519: 15,
+  ED448: 16,
+  INDIRECT: 252,
+  PRIVATEDNS: 253,
+  PRIVATEOID: 254,
+})
+
+/** RFC 4398 §2.1. */
+const CERTIFICATE_TYPES = {
+  PKIX: 1,
+  SPKI: 2,
+  PGP: 3,
+  IPKIX: 4,
+  ISPKI: 5,
+  IPGP: 6,
+  ACPKIX: 7,
+  IACPKIX: 8,
+  URI: 253,
+  OID: 254,
+}
 
 /** Every record type that is known by its fields, declared once; all others are RFC 3597's. */
 export const TYPES = {
@@ -83,6 +121,7 @@ export const TYPES = {
   AFSDB: { code: 18, rfc: 'RFC 1183 §1', fields: { subtype: u16, host: loweredName }, target: 'host' },
   RT: { code: 21, rfc: 'RFC 1183 §3.3', fields: { preference: u16, host: loweredName }, target: 'host' },
   AAAA: { code: 28, rfc: 'RFC 3596 §2.1', fields: { address: ipv6 }, onlyIn: true },
+  LOC: { code: 29, rfc: 'RFC 1876 §2', fields: { location } },
   SRV: {
     code: 33,
     rfc: 'RFC 2782',
@@ -102,14 +141,40 @@ export const TYPES = {
     },
   },
   KX: { code: 36, rfc: 'RFC 2230 §3.1', fields: { preference: u16, exchanger: loweredName }, target: 'exchanger' },
+  CERT: {
+    code: 37,
+    rfc: 'RFC 4398 §2',
+    fields: { type: mnemonic(u16, CERTIFICATE_TYPES, true), keyTag: u16, algorithm, certificate: base64 },
+  },
   DNAME: { code: 39, rfc: 'RFC 6672 §2.1', fields: { target: loweredName }, target: 'target' },
-  DS: { code: 43, rfc: 'RFC 4034 §5', fields: { keyTag: u16, algorithm: u8, digestType: u8, digest: hex } },
+  APL: { code: 42, rfc: 'RFC 3123 §4', fields: { prefixes: addressPrefixes }, onlyIn: true },
+  DS: { code: 43, rfc: 'RFC 4034 §5', fields: { keyTag: u16, algorithm, digestType: u8, digest: hex } },
   SSHFP: { code: 44, rfc: 'RFC 4255 §3.1', fields: { algorithm: u8, fingerprintType: u8, fingerprint: hex } },
+  IPSECKEY: {
+    code: 45,
+    rfc: 'RFC 4025 §2',
+    fields: { precedence: u8, gateway: ipsecGateway, publicKey: optionalKey },
+  },
+  RRSIG: {
+    code: 46,
+    rfc: 'RFC 4034 §3',
+    fields: {
+      typeCovered: rrtype(names),
+      algorithm,
+      labels: u8,
+      originalTtl: u32,
+      expiration: timestamp,
+      inception: timestamp,
+      keyTag: u16,
+      signer: loweredName,
+      signature: base64,
+    },
+  },
   NSEC: { code: 47, rfc: 'RFC 4034 §4', fields: { next: plainName, types: typeBitmap(names) } },
   DNSKEY: {
     code: 48,
     rfc: 'RFC 4034 §2',
-    fields: { flags: u16, protocol: u8, algorithm: u8, publicKey: base64 },
+    fields: { flags: u16, protocol: u8, algorithm, publicKey: base64 },
   },
   DHCID: { code: 49, rfc: 'RFC 4701 §3.1', fields: { digest: base64 } },
   NSEC3: {
@@ -124,15 +189,27 @@ export const TYPES = {
   },
   TLSA: { code: 52, rfc: 'RFC 6698 §2', fields: { usage: u8, selector: u8, matchingType: u8, data: hex } },
   SMIMEA: { code: 53, rfc: 'RFC 8162 §2', fields: { usage: u8, selector: u8, matchingType: u8, data: hex } },
-  CDS: { code: 59, rfc: 'RFC 7344 §3.1', fields: { keyTag: u16, algorithm: u8, digestType: u8, digest: hex } },
+  CDS: { code: 59, rfc: 'RFC 7344 §3.1', fields: { keyTag: u16, algorithm, digestType: u8, digest: hex } },
   CDNSKEY: {
     code: 60,
     rfc: 'RFC 7344 §3.2',
-    fields: { flags: u16, protocol: u8, algorithm: u8, publicKey: base64 },
+    fields: { flags: u16, protocol: u8, algorithm, publicKey: base64 },
   },
   OPENPGPKEY: { code: 61, rfc: 'RFC 7929 §2', fields: { key: base64 } },
   CSYNC: { code: 62, rfc: 'RFC 7477 §2.1', fields: { serial: u32, flags: u16, types: typeBitmap(names) } },
   ZONEMD: { code: 63, rfc: 'RFC 8976 §2', fields: { serial: u32, scheme: u8, algorithm: u8, digest: hex } },
+  SVCB: {
+    code: 64,
+    rfc: 'RFC 9460 §2',
+    fields: { priority: u16, target: plainName, params: svcParams },
+    target: 'target',
+  },
+  HTTPS: {
+    code: 65,
+    rfc: 'RFC 9460 §9',
+    fields: { priority: u16, target: plainName, params: svcParams },
+    target: 'target',
+  },
   SPF: { code: 99, rfc: 'RFC 7208 §3.1', fields: { strings: characterStrings } },
   EUI48: { code: 108, rfc: 'RFC 7043 §3', fields: { address: hyphenated(6) } },
   EUI64: { code: 109, rfc: 'RFC 7043 §4', fields: { address: hyphenated(8) } },
@@ -231,7 +308,10 @@ function rewrite(layout: Layout, reader: Reader, canonical: boolean): Uint8Array
 /** Writes RDATA into a message; the names of RFC 1035's types may be compressed, no others (RFC 3597 §4). */
 export function writeRdata(type: number, writer: Writer, rdata: Uint8Array): void {
   const layout = LAYOUTS.get(type)
-  if (!layout?.compresses || rdata.length === 0) return writer.bytes(rdata)
+  if (!layout?.compresses || rdata.length === 0) {
+    writer.bytes(rdata)
+    return
+  }
   const reader = new Reader(rdata)
   for (const [, field] of layout.fields) field.write(writer, field.read(reader))
 }
