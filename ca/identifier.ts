@@ -14,7 +14,7 @@ export class IdentifierError extends Error {
   readonly code = 'identifier'
 }
 
-const LDH = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
+const LDH = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/
 
 /** The identifier in canonical form: DNS names in lower case without a final dot, addresses as RFC 5952 has them. Throws IdentifierError. */
 export function parseIdentifier(type: string, value: string): Identifier {

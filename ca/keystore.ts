@@ -1,5 +1,11 @@
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign as signBytes } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { KeyAlgorithm } from '../config/ca-schema.ts'
+import type { CaFiles } from './files.ts'
+
 /** A private key as its users see it: it signs, and never shows itself (file now, token later). */
 export interface Signer {
+  readonly kind: KeyAlgorithm
   readonly algorithm: SignatureAlgorithm
   /** DER SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array
@@ -13,4 +19,93 @@ export interface SignatureAlgorithm {
   readonly digest: string | null
   /** RFC 4055 §5: RSA's parameters are NULL; all others have none. */
   readonly nullParameters: boolean
+}
+
+/** Signature algorithms by the names that RFC 5758, RFC 8410 and RFC 4055 give them. */
+export const SIGNATURES = {
+  'ecdsa-with-SHA256': { oid: '1.2.840.10045.4.3.2', digest: 'sha256', nullParameters: false },
+  'ecdsa-with-SHA384': { oid: '1.2.840.10045.4.3.3', digest: 'sha384', nullParameters: false },
+  'ecdsa-with-SHA512': { oid: '1.2.840.10045.4.3.4', digest: 'sha512', nullParameters: false },
+  Ed25519: { oid: '1.3.101.112', digest: null, nullParameters: false },
+  sha256WithRSAEncryption: { oid: '1.2.840.113549.1.1.11', digest: 'sha256', nullParameters: true },
+  sha384WithRSAEncryption: { oid: '1.2.840.113549.1.1.12', digest: 'sha384', nullParameters: true },
+  sha512WithRSAEncryption: { oid: '1.2.840.113549.1.1.13', digest: 'sha512', nullParameters: true },
+} as const satisfies Record<string, SignatureAlgorithm>
+
+const generate = promisify(generateKeyPair)
+const signInPool = promisify(signBytes)
+
+/** Everything about a kind of key: how it is made and what its signatures are called. */
+const KINDS: Record<KeyAlgorithm, { make(): Promise<{ privateKey: KeyObject }>; signature: SignatureAlgorithm }> = {
+  'ecdsa-p256': { make: () => generate('ec', { namedCurve: 'P-256' }), signature: SIGNATURES['ecdsa-with-SHA256'] },
+  'ecdsa-p384': { make: () => generate('ec', { namedCurve: 'P-384' }), signature: SIGNATURES['ecdsa-with-SHA384'] },
+  ed25519: { make: () => generate('ed25519', {}), signature: SIGNATURES.Ed25519 },
+  'rsa-2048': { make: () => generate('rsa', { modulusLength: 2048 }), signature: SIGNATURES.sha256WithRSAEncryption },
+  'rsa-3072': { make: () => generate('rsa', { modulusLength: 3072 }), signature: SIGNATURES.sha256WithRSAEncryption },
+  'rsa-4096': { make: () => generate('rsa', { modulusLength: 4096 }), signature: SIGNATURES.sha256WithRSAEncryption },
+}
+
+/** A key file that can't be used; the message says which and what to do. */
+export class KeyError extends Error {
+  override name = 'KeyError'
+  readonly code = 'key'
+}
+
+/** The key in this file of the CA's folder; undefined where there is none. Throws KeyError where it can't be used. */
+export async function loadKey(files: CaFiles, name: string): Promise<Signer | undefined> {
+  const pem = await files.read(name)
+  return pem === undefined ? undefined : signerOf(pem, name)
+}
+
+/** Makes a key and keeps it (mode 0600) before it is used for anything. */
+export async function createKey(files: CaFiles, name: string, kind: KeyAlgorithm): Promise<Signer> {
+  const { pem, signer } = await makeKey(kind)
+  await files.create(name, pem, 0o600)
+  return signer
+}
+
+/** A new key with its PKCS#8 PEM (RFC 5958), kept nowhere. */
+export async function makeKey(kind: KeyAlgorithm): Promise<{ pem: string; signer: Signer }> {
+  const { privateKey } = await KINDS[kind].make()
+  return { pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), signer: signerFrom(privateKey, kind) }
+}
+
+/** The signer of a PEM private key; `origin` names it in errors. */
+export function signerOf(pem: string, origin: string): Signer {
+  let key: KeyObject
+  try {
+    key = createPrivateKey(pem)
+  } catch {
+    // The library's message may quote the file: it is not passed on.
+    throw new KeyError(`${origin} holds no private key in PEM that can be read; restore it from a backup`)
+  }
+  const kind = kindOf(key)
+  if (!kind)
+    throw new KeyError(
+      `${origin} is a key that a CA can't use; use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 to 4096 bits`,
+    )
+  return signerFrom(key, kind)
+}
+
+function kindOf(key: KeyObject): KeyAlgorithm | undefined {
+  const details = key.asymmetricKeyDetails
+  const name =
+    key.asymmetricKeyType === 'ec'
+      ? { prime256v1: 'ecdsa-p256', secp384r1: 'ecdsa-p384' }[details?.namedCurve ?? '']
+      : key.asymmetricKeyType === 'rsa'
+        ? `rsa-${details?.modulusLength}`
+        : key.asymmetricKeyType
+  return name !== undefined && name in KINDS ? (name as KeyAlgorithm) : undefined
+}
+
+function signerFrom(key: KeyObject, kind: KeyAlgorithm): Signer {
+  const { signature } = KINDS[kind]
+  // A P-256 or Ed25519 signature takes less time than handing it to another thread; the others would hold up the main thread.
+  const isQuick = kind === 'ecdsa-p256' || kind === 'ed25519'
+  return {
+    kind,
+    algorithm: signature,
+    publicKey: createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    sign: async data => (isQuick ? signBytes(signature.digest, data, key) : signInPool(signature.digest, data, key)),
+  }
 }

@@ -1,11 +1,54 @@
+import type { ProfileConfig } from '../config/ca-schema.ts'
+import type { Random } from '../host/random.ts'
+
 /** What every certificate of one kind has in common. Times in milliseconds. */
-export interface Profile {
-  name: string
-  /** From notBefore to notAfter, both included. */
-  validity: number
-  /** How far notBefore lies in the past, for clients whose clock is slow. */
-  backdate: number
-  /** Part of the validity (0 to 1) by which the end is moved forward at random, so that renewals spread. */
-  jitter: number
-  usages: readonly ('server' | 'client')[]
+export type Profile = ProfileConfig
+
+/** First and last moment of a certificate's validity, in milliseconds, whole seconds, both included (RFC 5280 §4.1.2.5). */
+export interface Validity {
+  notBefore: number
+  notAfter: number
+}
+
+const SECOND = 1000
+
+/** The profile of that name, or the first where none is asked for; undefined for an unknown name. */
+export function chooseProfile(profiles: readonly Profile[], name?: string): Profile | undefined {
+  return name === undefined ? profiles[0] : profiles.find(profile => profile.name === name)
+}
+
+/** The longest validity that any of the profiles gives: how long an intermediate must still live to be of use. */
+export function longestValidity(profiles: readonly Profile[]): number {
+  return Math.max(0, ...profiles.map(profile => profile.validity))
+}
+
+/**
+ * When a certificate made now begins and ends: as the profile says, shortened to what was wished for and to the issuer's own
+ * validity (a leaf never outlives its issuer). Undefined where nothing is left.
+ */
+export function validityPeriod(
+  profile: Pick<Profile, 'validity' | 'backdate' | 'jitter'>,
+  now: number,
+  issuer: Validity,
+  wished: Partial<Validity>,
+  random: Random,
+): Validity | undefined {
+  const earliest = Math.max(wholeSeconds(now - profile.backdate), issuer.notBefore)
+  const notBefore = Math.max(earliest, wholeSeconds(wished.notBefore ?? 0))
+  // RFC 5280 §4.1.2.5: both ends are included, so the last second is not the first of the next period.
+  const latest = Math.min(earliest + profile.validity - SECOND, issuer.notAfter)
+  const notAfter =
+    wished.notAfter === undefined ? latest - spread(profile, random) : Math.min(latest, wholeSeconds(wished.notAfter))
+  return notAfter > notBefore && notAfter > now ? { notBefore, notAfter } : undefined
+}
+
+/** So that certificates made in one minute are not all renewed in one minute, by clients that don't know RFC 9773. */
+function spread(profile: Pick<Profile, 'validity' | 'jitter'>, random: Random): number {
+  const seconds = Math.floor((profile.validity * profile.jitter) / SECOND)
+  return seconds > 0 ? random.below(seconds + 1) * SECOND : 0
+}
+
+/** The moment at or before `time` that ASN.1 can say. */
+export function wholeSeconds(time: number): number {
+  return Math.floor(time / SECOND) * SECOND
 }
