@@ -1,5 +1,5 @@
 import { TextError } from '../dns/errors.ts'
-import { isWildcard, LOWER, labelsOf, type Name, parseName } from '../dns/name.ts'
+import { isSubdomain, isWildcard, LOWER, labelsOf, type Name, parseName } from '../dns/name.ts'
 
 /** One label of a pattern: octets in lower case, "*" for exactly one label, "**" for any number of labels, none included. */
 export type PatternLabel = Uint8Array | '*' | '**'
@@ -47,6 +47,14 @@ export function matchesPattern(
   const cut = labels.length - originLabels.length
   if (cut < 0 || !matchLabels(originLabels, labels.slice(cut))) return false
   return matchLabels(pattern.labels, labels.slice(0, cut))
+}
+
+/** Whether the pattern can cover a name at or below `domain` at all, taken without an origin. */
+export function mayMatchBelow(pattern: NamePattern, domain: Name): boolean {
+  const start = pattern.labels.findLastIndex(label => typeof label === 'string') + 1
+  const literal = pattern.labels.slice(start) as Uint8Array[]
+  const suffix = Uint8Array.from([...literal.flatMap(label => [label.length, ...label]), 0])
+  return isSubdomain(suffix, domain) || (start > 0 && isSubdomain(domain, suffix))
 }
 
 /** Glob matching with one point of return: a later "**" never needs an earlier one to be reconsidered, so time is bounded by the product. */

@@ -25,6 +25,17 @@ export function printConfigError(error: ConfigError): string {
   return `${error.file}:${error.line}:${error.column}: ${error.message}`
 }
 
+/** Where the value at `path` stands, or the innermost part of the path that exists. */
+export function placeOf(source: Source, path: readonly (string | number)[]): Place {
+  let at = source
+  for (const step of path) {
+    const next = at.kind === 'map' ? at.entries.get(String(step))?.value : at.kind === 'list' && at.items[Number(step)]
+    if (!next) break
+    at = next
+  }
+  return at.at
+}
+
 type Report = (at: Place, message: string) => void
 
 /** Nodes that a document may have once its aliases are expanded; a few kilobytes of aliases can stand for billions. */

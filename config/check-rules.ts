@@ -1,0 +1,79 @@
+import { equalNames, type Name, printName } from '../dns/name.ts'
+import type { Say } from './findings.ts'
+import { mayMatchBelow } from './pattern.ts'
+import type { Config, TransferRule, ViewConfig, ZoneConfig } from './schema.ts'
+
+/** What a zone says of other zones, and whether its rules do what they seem to. */
+export function checkZone(
+  config: Config,
+  view: ViewConfig,
+  zone: ZoneConfig,
+  path: readonly (string | number)[],
+  refuse: Say,
+  doubt: Say,
+): void {
+  const about: Say = (rest, message) => doubt([...path, ...rest], `${printName(zone.name)} ${message}`)
+  checkOverlay(config, view, zone, path, refuse)
+  checkAlsoUpdate(config, zone, path, refuse)
+  for (const [i, source] of (zone.ptr_from ?? []).entries())
+    if (!view.zones.some(one => equalNames(one.name, source)))
+      refuse([...path, 'ptr_from', i], `the view ${view.name} has no zone ${printName(source)}`)
+  checkUpdateRules(zone, about)
+  for (const [i, rule] of zone.transfer.entries())
+    if (isOpen(rule)) about(['transfer', i], 'may be transferred by everybody')
+}
+
+function checkOverlay(
+  config: Config,
+  view: ViewConfig,
+  zone: ZoneConfig,
+  path: readonly (string | number)[],
+  refuse: Say,
+): void {
+  if (zone.overlay_of === undefined) return
+  const at = [...path, 'overlay_of']
+  const base = zoneIn(config, zone.overlay_of, zone.name)
+  if (zone.overlay_of === view.name) refuse(at, 'a zone can not be an overlay of its own view')
+  else if (!base) refuse(at, `the view ${zone.overlay_of} has no zone ${printName(zone.name)}`)
+  else if (base.overlay_of) refuse(at, `the zone in ${zone.overlay_of} is itself an overlay`)
+}
+
+function checkAlsoUpdate(config: Config, zone: ZoneConfig, path: readonly (string | number)[], refuse: Say): void {
+  for (const [i, name] of (zone.also_update ?? []).entries()) {
+    const other = zoneIn(config, name, zone.name)
+    const at = [...path, 'also_update', i]
+    if (!other) refuse(at, `the view ${name} has no zone ${printName(zone.name)}`)
+    else if (other === zone) refuse(at, 'a zone is updated in its own view anyway')
+    else if (!other.dynamic) refuse(at, `the zone in ${name} is not dynamic`)
+  }
+}
+
+function zoneIn(config: Config, view: string, name: Name): ZoneConfig | undefined {
+  return config.views.find(one => one.name === view)?.zones.find(zone => equalNames(zone.name, name))
+}
+
+function checkUpdateRules(zone: ZoneConfig, about: Say): void {
+  if (zone.update.length > 0 && !zone.dynamic)
+    about(['update'], 'has update rules but is not dynamic: it takes no updates')
+  if (zone.dynamic && !zone.update.length && zone.file === undefined && !zone.ptr_from)
+    about([], 'is dynamic but has neither a file nor update rules: it stays empty')
+  for (const [i, rule] of zone.update.entries()) {
+    // ExternalDNS and cert-manager's peers read the zone that they write to.
+    if (!zone.transfer.some(one => mayTransfer(one, rule.key)))
+      about(
+        ['update', i, 'key'],
+        `may be updated but not transferred by ${printName(rule.key)}: ExternalDNS needs both`,
+      )
+    for (const [j, pattern] of rule.names.entries())
+      if (!pattern.relative && !mayMatchBelow(pattern, zone.name))
+        about(['update', i, 'names', j], `holds no name that "${pattern.text}" fits`)
+  }
+}
+
+function mayTransfer(rule: TransferRule, key: Name): boolean {
+  return rule.key === undefined || equalNames(rule.key, key)
+}
+
+function isOpen(rule: TransferRule): boolean {
+  return rule.key === undefined && rule.from!.some(block => block.length === 0)
+}

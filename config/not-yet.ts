@@ -1,0 +1,96 @@
+import { type Place, placeOf, type Source } from './source.ts'
+
+/** A key that the contract names and whose capability is not here yet. */
+export interface NotYet {
+  /** Where it stands; "[]" is every item of a list, "{}" every value of a map. */
+  path: string
+  /** What the daemon does not do. */
+  lacking: string
+  /** Which of its written values are meant; left out: all but false, `off`, 0 and empty ones. */
+  values?: readonly string[]
+}
+
+/** Every key that is accepted but not served. `check` prints a warning for each, `serve` logs one: nothing is ignored silently. */
+export const NOT_YET: readonly NotYet[] = [
+  { path: 'views[].match.doh_path', lacking: 'DNS over HTTPS is not served' },
+  {
+    path: 'views[].zones[].type',
+    values: ['secondary'],
+    lacking: 'zones are not transferred in; the zone is not served',
+  },
+  { path: 'views[].zones[].dnssec.sign', lacking: 'zones are not signed' },
+  { path: 'views[].zones[].ptr_from', lacking: 'PTR records are not kept in step' },
+  { path: 'views[].zones[].overlay_of', lacking: 'overlays are not served; the zone is not served' },
+  { path: 'views[].zones[].also_update', lacking: 'an update reaches its own view alone' },
+  { path: 'views[].forward[].dnssec', lacking: 'answers are not validated' },
+  { path: 'trust_anchors', lacking: 'answers are not validated' },
+  { path: 'ca.root.certificate', lacking: 'roots are not imported' },
+  { path: 'ca.issuers{}', lacking: 'an issuer has no hierarchy, rules or profiles of its own' },
+  { path: 'ca.staging', lacking: 'there is no staging directory' },
+  { path: 'ca.accounts.external_binding', lacking: 'account bindings are not known' },
+  {
+    path: 'ca.challenges[]',
+    values: ['http-01', 'tls-alpn-01', 'dns-account-01', 'dns-persist-01'],
+    lacking: 'this challenge is not offered',
+  },
+  { path: 'ca.issue[].key', lacking: 'issue rules are not narrowed to TSIG keys; the rule allows nothing' },
+  { path: 'ca.caa_identities', lacking: 'the host of ca.url is the identity' },
+  { path: 'ca.vault', lacking: 'the Vault API is not served' },
+  { path: 'probes[]', lacking: 'nothing is probed' },
+  { path: 'database.postgres', lacking: 'state is kept in SQLite' },
+  { path: 'rate_limit', lacking: 'rates are not limited' },
+  { path: 'cookie_secret', lacking: 'cookies are not exchanged' },
+  { path: 'cache', lacking: 'the limits of the resolver cache are fixed' },
+  { path: 'stub', lacking: 'stub zones are not known' },
+  { path: 'rpz', lacking: 'response policies are not known' },
+  { path: 'empty_zones', lacking: 'private reverse zones are not known' },
+]
+
+/** Calls `report` for every key of the document that is accepted but not served. */
+export function reportNotYet(document: Source, report: (at: Place, message: string) => void): void {
+  for (const one of NOT_YET) {
+    const steps = one.path.match(/[^.[\]{}]+|\[\]|\{\}/g)!
+    for (const path of pathsTo(document, steps)) {
+      if (!isMeant(valueAt(document, path), one.values)) continue
+      report(placeOf(document, path), `${printPath(path)} is accepted but not served yet: ${one.lacking}`)
+    }
+  }
+}
+
+type Path = (string | number)[]
+
+function pathsTo(source: Source, steps: readonly string[]): Path[] {
+  const [step, ...rest] = steps
+  if (step === undefined) return [[]]
+  return childrenOf(source, step).flatMap(([key, child]) => pathsTo(child, rest).map(path => [key, ...path]))
+}
+
+function childrenOf(source: Source, step: string): [string | number, Source][] {
+  if (step === '[]') return source.kind === 'list' ? source.items.map((item, i) => [i, item]) : []
+  if (source.kind !== 'map') return []
+  if (step === '{}') return [...source.entries].map(([key, { value }]) => [key, value])
+  const entry = source.entries.get(step)
+  return entry ? [[step, entry.value]] : []
+}
+
+function valueAt(source: Source, path: Path): Source {
+  return path.reduce<Source>(
+    (at, step) => childrenOf(at, typeof step === 'number' ? '[]' : step).find(([key]) => key === step)![1],
+    source,
+  )
+}
+
+const OFF: readonly unknown[] = [false, 0, null, '', 'off']
+
+function isMeant(source: Source, values: readonly string[] | undefined): boolean {
+  if (source.kind === 'list') return source.items.length > 0
+  if (source.kind === 'map') return source.entries.size > 0
+  return values ? values.includes(String(source.value)) : !OFF.includes(source.value)
+}
+
+function printPath(path: Path): string {
+  return path
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+    .join('')
+    .slice(1)
+}
