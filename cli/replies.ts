@@ -1,0 +1,139 @@
+/** What the daemon answers on its control socket, command by command: the one place that both sides look at. */
+export interface Replies {
+  /** `{}` */
+  status: Status
+  /** `{}`; a bad config is refused whole (exit 2) and the old one keeps running. */
+  reload: Reload
+  /** `{}`; answered once the daemon has begun to drain. */
+  stop: null
+  /** `{}` */
+  'zone.list': ZoneSummary[]
+  /** `{ zone, view? }`: the zone's name as text; `view` where several have one of that name. */
+  'zone.show': ZoneDetails
+  /** `{ zone, view? }` */
+  'zone.export': { zone: string; view: string; serial: number; text: string }
+  /** `{ zone, view?, text, file }`: the zone becomes what the master file says; `file` is for messages. */
+  'zone.import': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{}` */
+  'ca.show': CaDetails
+  /** `{}` */
+  'ca.roots': RootCertificate[]
+  /** `{ names, profile? }`: key and certificate, for when nothing else works. */
+  'ca.issue': IssuedCertificate & { key: string }
+  /** `{ csr, profile? }`: the request in PEM. */
+  'ca.sign': IssuedCertificate
+  /** `{ serial }` in hex or `{ certificate }` in PEM; `reason?` as RFC 5280 §5.3.1 names it. */
+  'ca.revoke': { serial: string; revoked_at: string; reason: string }
+  /** `{}` */
+  'ca.list': CertificateSummary[]
+  /** `{ name, type, from?, key? }` */
+  explain: Explanation
+}
+
+/** The daemon at a glance. */
+export interface Status {
+  version: string
+  pid: number
+  /** ISO 8601. */
+  started: string
+  ready: boolean
+  config: string
+  /** What was bound, by listener: "127.0.0.1:53". */
+  listen: Record<string, string[]>
+  workers: number
+  zones: number
+  /** Shown as they come: counters of queries, updates, certificates. */
+  counters?: Record<string, number>
+  ca?: { directory: string; root_sha256: string }
+}
+
+/** What a reload did. */
+export interface Reload {
+  changed: string[]
+  /** Top-level keys that changed but need a restart. */
+  restart: string[]
+  warnings: string[]
+}
+
+/** A zone in a list. */
+export interface ZoneSummary {
+  view: string
+  zone: string
+  type: 'primary' | 'secondary'
+  dynamic: boolean
+  serial: number
+  records: number
+}
+
+/** A zone by itself. */
+export interface ZoneDetails extends ZoneSummary {
+  file?: string
+  update_keys: string[]
+  transfer_keys: string[]
+  /** Who changed it last, where that is known. */
+  last_change?: { at: string; by: string; serial: number }
+}
+
+/** The CA at a glance; certificates as `sha256` in upper-case hex with colons. */
+export interface CaDetails {
+  name: string
+  directory: string
+  root: CertificateAuthority
+  intermediate: CertificateAuthority
+  profiles: string[]
+  /** Certificates that are neither expired nor revoked. */
+  active: number
+}
+
+/** A CA certificate. */
+export interface CertificateAuthority {
+  subject: string
+  serial: string
+  sha256: string
+  not_before: string
+  not_after: string
+}
+
+/** A root with its certificate in PEM. */
+export interface RootCertificate {
+  subject: string
+  sha256: string
+  not_after: string
+  certificate: string
+}
+
+/** What was issued: the chain in PEM, leaf first, without the root. */
+export interface IssuedCertificate {
+  serial: string
+  not_after: string
+  certificate: string
+}
+
+/** A certificate in a list. */
+export interface CertificateSummary {
+  serial: string
+  names: string[]
+  profile: string
+  not_before: string
+  not_after: string
+  status: 'valid' | 'expired' | 'revoked'
+}
+
+/** What a client gets for a name, and from where. */
+export interface Explanation {
+  name: string
+  type: string
+  /** Absent where no view matches. */
+  view?: string
+  /** Why this view: "client 127.0.0.1 is in its clients". */
+  because: string
+  /** The zone that answers, or the forward rule. */
+  source: string
+  rcode: string
+  /** Records in master-file form. */
+  answer: string[]
+  /** Lines that tell the rest: referral, CNAME steps, refusal. */
+  notes: string[]
+  /** The TSIG key that added the records, where one did. */
+  owner?: string
+}

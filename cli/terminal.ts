@@ -1,0 +1,45 @@
+import { createInterface } from 'node:readline/promises'
+
+/** Where a command reads and writes: the process's own, or a test's. */
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  /** Asks the person at the keyboard; absent where nobody is there. */
+  ask?(question: string): Promise<string>
+}
+
+/** The process's own streams. */
+export function processTerminal(): Terminal {
+  const interactive = process.stdin.isTTY && process.stderr.isTTY
+  return {
+    out: text => void process.stdout.write(text),
+    err: text => void process.stderr.write(text),
+    env: process.env,
+    cwd: process.cwd(),
+    ...(interactive ? { ask } : {}),
+  }
+}
+
+async function ask(question: string): Promise<string> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return (await reader.question(question)).trim()
+  } finally {
+    reader.close()
+  }
+}
+
+/** Columns as wide as their widest cell, headings first; no trailing blanks. */
+export function table(headings: readonly string[], rows: readonly (readonly (string | number | boolean)[])[]): string {
+  const cells = [headings, ...rows.map(row => row.map(String))]
+  const widths = headings.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
+  return cells.map(row => `${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()}\n`).join('')
+}
+
+/** "name: value" lines with the values in one column. */
+export function facts(pairs: readonly (readonly [string, string | number | boolean])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length)) + 1
+  return pairs.map(([name, value]) => `${`${name}:`.padEnd(width)} ${value}`.trimEnd() + '\n').join('')
+}
