@@ -1,6 +1,31 @@
-import type { CertificateRecord } from './certificate-store.ts'
-import type { Identifier } from './identifier.ts'
-import type { Profile } from './profiles.ts'
+import { KeyUsageFlags } from '@peculiar/asn1-x509'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
+import { type CaCertificate, pointersTo } from './ca-certificate.ts'
+import type { CertificateRecord, CertificateStore } from './certificate-store.ts'
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  extendedKeyUsage,
+  keyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from './extensions.ts'
+import type { Hierarchy } from './hierarchy.ts'
+import { type Identifier, identifierText } from './identifier.ts'
+import { lint } from './lint.ts'
+import { type Profile, type Validity, validityPeriod } from './profiles.ts'
+import {
+  distinguishedName,
+  encodeTbsCertificate,
+  fingerprint,
+  formatSerial,
+  isRsa,
+  keyIdentifier,
+  pemOf,
+  signStructure,
+} from './x509.ts'
 
 /** Who asks for what; policy, authorizations and the CSR have been checked. */
 export interface IssueRequest {
@@ -10,10 +35,10 @@ export interface IssueRequest {
   identifiers: readonly Identifier[]
   profile: Profile
   /** Wished-for validity (RFC 8555 §7.4), kept within the profile's. */
-  notBefore?: number
-  notAfter?: number
-  account?: string
-  order?: string
+  notBefore?: number | undefined
+  notAfter?: number | undefined
+  account?: string | undefined
+  order?: string | undefined
 }
 
 /** A certificate with what a client installs beside it. */
@@ -38,5 +63,145 @@ export interface Issuance {
   /** Throws IssueError; where the store refuses, its error. Nothing is handed out that is not stored. */
   issue(request: IssueRequest): Promise<IssuedCertificate>
   /** PEM chain of a stored certificate, as first handed out. */
-  chainOf(record: CertificateRecord): string
+  chainOf(record: Pick<CertificateRecord, 'der' | 'issuer'>): string
+}
+
+/** What issuing needs. */
+export interface IssueDeps {
+  hierarchy: Hierarchy
+  store: CertificateStore
+  httpUrl: string | undefined
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+/** How far a clock may step back, as time synchronization does, before issuing is refused. */
+const CLOCK_TOLERANCE = 120_000
+
+/** RFC 5280 appendix A.1: ub-common-name. */
+const MAX_COMMON_NAME = 64
+
+/** Makes the one door by which certificates come into being. */
+export function createIssuance(deps: IssueDeps): Issuance {
+  /** The greatest `issuedAt` so far, or undefined before the store was asked; only ever raised. */
+  let latest: number | undefined
+  const checkClock = async () => {
+    latest = Math.max(latest ?? 0, latest === undefined ? await deps.store.latestIssuance() : 0)
+    const now = deps.clock.now()
+    if (now < latest - CLOCK_TOLERANCE) throw clockError(now, latest)
+    latest = Math.max(latest, now)
+    return now
+  }
+  const chainOf: Issuance['chainOf'] = ({ der, issuer }) =>
+    pemOf('CERTIFICATE', der) + (deps.hierarchy.find(issuer)?.pem ?? '')
+  const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
+    const now = await checkClock()
+    const issuer = deps.hierarchy.current()
+    const validity = periodOf(request, issuer, now, deps.random)
+    const record = await signLeaf(deps, request, issuer, validity, now)
+    const { serial, profile, notAfter, account, order } = record
+    const names = record.identifiers.map(identifierText)
+    deps.log.info(
+      { serial, names, profile, issuer: issuer.commonName, notAfter: date(notAfter), account, order },
+      'certificate issued',
+    )
+    return { record, chain: chainOf(record) }
+  }
+  return { issue, chainOf }
+}
+
+async function signLeaf(
+  deps: IssueDeps,
+  request: IssueRequest,
+  issuer: CaCertificate,
+  validity: Validity,
+  now: number,
+): Promise<CertificateRecord> {
+  const { publicKey, identifiers, profile, account, order } = request
+  const serial = formatSerial(deps.random.bytes(16))
+  await deps.store.reserveSerial({ serial, issuer: issuer.id, reservedAt: now, ...(order && { order }) })
+  const tbs = encodeTbsCertificate(
+    leafTemplate(request, issuer, serial, validity, deps.httpUrl),
+    issuer.signer.algorithm,
+  )
+  refuseFindings(tbs, issuer)
+  const record: CertificateRecord = {
+    serial,
+    issuer: issuer.id,
+    profile: profile.name,
+    identifiers: [...identifiers],
+    ...validity,
+    issuedAt: now,
+    der: await signStructure(tbs, issuer.signer),
+    keyHash: fingerprint(publicKey),
+    ...(account && { account }),
+    ...(order && { order }),
+  }
+  await deps.store.storeCertificate(record)
+  return record
+}
+
+function leafTemplate(
+  request: IssueRequest,
+  issuer: CaCertificate,
+  serial: string,
+  validity: Validity,
+  httpUrl: string | undefined,
+) {
+  const { publicKey, identifiers, profile } = request
+  const commonName = identifiers.find(({ type, value }) => type === 'dns' && value.length <= MAX_COMMON_NAME)?.value
+  return {
+    serial,
+    issuer: issuer.subject,
+    subject: distinguishedName(commonName === undefined ? {} : { commonName }),
+    ...validity,
+    publicKey,
+    extensions: [
+      basicConstraints(false),
+      keyUsage(leafUsage(publicKey)),
+      extendedKeyUsage(profile.usages),
+      subjectKeyIdentifier(keyIdentifier(publicKey)),
+      authorityKeyIdentifier(issuer.id),
+      ...pointersTo(issuer, httpUrl),
+      subjectAltName(identifiers, commonName === undefined),
+    ],
+  }
+}
+
+/** Only RSA keys can have a session key sent to them encrypted (RFC 5246 §7.4.7.1); RFC 8813 §3 forbids it for EC keys. */
+function leafUsage(publicKey: Uint8Array): KeyUsageFlags {
+  return isRsa(publicKey)
+    ? KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment
+    : KeyUsageFlags.digitalSignature
+}
+
+function refuseFindings(tbs: Uint8Array, issuer: CaCertificate): void {
+  const findings = lint(tbs, issuer)
+  if (findings.length === 0) return
+  throw new IssueError('lint', findings.map(({ rule, detail }) => `${detail} (${rule})`).join('; '))
+}
+
+function periodOf(request: IssueRequest, issuer: CaCertificate, now: number, random: Random): Validity {
+  if (now < issuer.notBefore) throw clockError(now, issuer.notBefore)
+  if (now > issuer.notAfter)
+    throw new IssueError(
+      'expired',
+      `${issuer.commonName} expired on ${date(issuer.notAfter)}; renew it with "ca renew-intermediate"`,
+    )
+  const validity = validityPeriod(request.profile, now, issuer, request, random)
+  if (!validity)
+    throw new IssueError('validity', 'nothing of the wished-for validity is within the profile and still to come')
+  return validity
+}
+
+function clockError(now: number, latest: number): IssueError {
+  return new IssueError(
+    'clock',
+    `the clock says ${date(now)}, but the CA was at work at ${date(latest)} already; set the clock right, nothing is issued until then`,
+  )
+}
+
+function date(time: number): string {
+  return new Date(time).toISOString()
 }

@@ -30,7 +30,7 @@ export function validityPeriod(
   profile: Pick<Profile, 'validity' | 'backdate' | 'jitter'>,
   now: number,
   issuer: Validity,
-  wished: Partial<Validity>,
+  wished: { notBefore?: number | undefined; notAfter?: number | undefined },
   random: Random,
 ): Validity | undefined {
   const earliest = Math.max(wholeSeconds(now - profile.backdate), issuer.notBefore)

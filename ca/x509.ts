@@ -244,3 +244,8 @@ export function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
 export function hex(bytes: ArrayBuffer | Uint8Array): string {
   return Buffer.from(bytes as Uint8Array).toString('hex')
 }
+
+/** Whether a DER SubjectPublicKeyInfo holds an RSA key (RFC 3279 §2.3.1). */
+export function isRsa(publicKey: Uint8Array): boolean {
+  return AsnConvert.parse(publicKey, SubjectPublicKeyInfo).algorithm.algorithm === '1.2.840.113549.1.1.1'
+}

@@ -1,0 +1,138 @@
+import { KeyUsageFlags } from '@peculiar/asn1-x509'
+import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
+import { lowerName, type Name, printName } from '../dns/name.ts'
+import {
+  authorityInfoAccess,
+  authorityKeyIdentifier,
+  basicConstraints,
+  crlDistributionPoint,
+  extendedKeyUsage,
+  keyUsage,
+  nameConstraints,
+  subjectKeyIdentifier,
+} from './extensions.ts'
+import type { Signer } from './keystore.ts'
+import { wholeSeconds } from './profiles.ts'
+import {
+  type CertificateFacts,
+  type CertificateTemplate,
+  distinguishedName,
+  fingerprint,
+  keyIdentifier,
+  pemOf,
+  readCertificate,
+} from './x509.ts'
+
+/** A certificate of ours that may sign others, with the key that does. */
+export interface CaCertificate extends CertificateFacts {
+  /** Its subject key identifier in hex: names its URLs and its rows in the store. */
+  readonly id: string
+  readonly der: Uint8Array
+  readonly pem: string
+  /** SHA-256 of the DER certificate in hex: what a human compares. */
+  readonly fingerprint: string
+  /** DNS names below which it may certify; empty where it may certify any. */
+  readonly permittedDns: readonly string[]
+  readonly signer: Signer
+}
+
+/** The CA certificate of this DER, with its key. Throws where it is no certificate. */
+export function authorityCertificate(der: Uint8Array, signer: Signer): CaCertificate {
+  const facts = readCertificate(der)
+  return {
+    ...facts,
+    id: facts.keyId ?? keyIdentifier(facts.publicKey),
+    der,
+    pem: pemOf('CERTIFICATE', der),
+    fingerprint: fingerprint(der),
+    permittedDns: [...(facts.constraints?.permittedSubtrees ?? [])].flatMap(subtree => subtree.base.dNSName ?? []),
+    signer,
+  }
+}
+
+/** Where the certificates that `id` signed send for its certificate, its CRL and its OCSP responder. */
+export function issuerUrls(httpUrl: string, id: string): { certificate: string; crl: string; ocsp: string } {
+  const base = httpUrl.replace(/\/+$/, '')
+  return { certificate: `${base}/ca/${id}.crt`, crl: `${base}/crl/${id}.crl`, ocsp: `${base}/ocsp` }
+}
+
+/** The extensions by which a certificate points at its issuer; none of them without a base URL. */
+export function pointersTo(issuer: { id: string }, httpUrl: string | undefined) {
+  if (httpUrl === undefined) return []
+  const urls = issuerUrls(httpUrl, issuer.id)
+  return [authorityInfoAccess({ ocsp: urls.ocsp, issuer: urls.certificate }), crlDistributionPoint(urls.crl)]
+}
+
+// RFC 5280 §4.2.1.3: a CA certificate asserts keyCertSign, and cRLSign where it signs CRLs. digitalSignature: it signs its
+// OCSP responder's answers where the responder has no certificate yet.
+const CA_USAGE = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature
+
+/** For clocks that are slow where the new CA is to be trusted. */
+const BACKDATE = 3_600_000
+
+/** RFC 5280 appendix A.1: ub-common-name and ub-organization-name. */
+const MAX_NAME_ATTRIBUTE = 64
+
+/** A self-signed root. */
+export function rootTemplate(
+  settings: { name: string; root: RootConfig },
+  signer: Signer,
+  serial: string,
+  now: number,
+): CertificateTemplate {
+  const subject = authorityName(settings.name, 'Root CA')
+  const notBefore = wholeSeconds(now - BACKDATE)
+  return {
+    serial,
+    issuer: subject,
+    subject,
+    notBefore,
+    notAfter: wholeSeconds(notBefore + settings.root.validity) - 1000,
+    publicKey: signer.publicKey,
+    extensions: [basicConstraints(true), keyUsage(CA_USAGE), subjectKeyIdentifier(keyIdentifier(signer.publicKey))],
+  }
+}
+
+/** An intermediate that may certify leaves, but no further CA, and that ends with the root at the latest. */
+export function intermediateTemplate(
+  settings: { name: string; httpUrl?: string | undefined; intermediate: IntermediateConfig },
+  root: CaCertificate,
+  signer: Signer,
+  serial: string,
+  now: number,
+  number: number,
+): CertificateTemplate {
+  const { validity, name_constraints: permitted } = settings.intermediate
+  const notBefore = Math.max(wholeSeconds(now - BACKDATE), root.notBefore)
+  return {
+    serial,
+    issuer: root.subject,
+    // Numbered: each has a key and a CRL of its own, and RFC 5280 §5.2.3 numbers CRLs by issuer name.
+    subject: authorityName(settings.name, `Intermediate CA ${number}`),
+    notBefore,
+    notAfter: Math.min(wholeSeconds(notBefore + validity) - 1000, root.notAfter),
+    publicKey: signer.publicKey,
+    extensions: [
+      basicConstraints(true, 0),
+      keyUsage(CA_USAGE),
+      extendedKeyUsage(['server', 'client']),
+      subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
+      authorityKeyIdentifier(root.id),
+      ...pointersTo(root, settings.httpUrl),
+      ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
+    ],
+  }
+}
+
+/** The name as a dNSName constraint has it: itself and all below (RFC 5280 §4.2.1.10). */
+export function constraintText(name: Name): string {
+  return printName(lowerName(name)).replace(/\.$/, '')
+}
+
+function authorityName(organization: string, role: string): Uint8Array {
+  const room = MAX_NAME_ATTRIBUTE - role.length - 1
+  return distinguishedName({
+    organization: organization.slice(0, MAX_NAME_ATTRIBUTE),
+    commonName: `${organization.slice(0, room)} ${role}`,
+  })
+}
