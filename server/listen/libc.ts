@@ -1,0 +1,114 @@
+import { createRequire } from 'node:module'
+
+/**
+ * The system calls that Node does not offer: sockets that share a port, datagrams in batches, the address a datagram came to.
+ * Each returns what the call returns: -1 on failure, and `errno()` then says why. Pointers go into `ArrayBuffer`s, which never move.
+ */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  bind(fd: number, address: Uint8Array, length: number): number
+  listen(fd: number, backlog: number): number
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number
+  fcntl(fd: number, command: number, argument: number): number
+  close(fd: number): number
+  /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
+  recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
+  sendmmsg(fd: number, headers: bigint, count: number, flags: number): number
+  /** A descriptor that is readable once 8 octets have been written to it: wakes a `pollAsync`. */
+  eventfd(initial: number, flags: number): number
+  /** `descriptors` is an array of `struct pollfd`. */
+  poll(descriptors: bigint, count: number, milliseconds: number): number
+  /** The same on another thread, so that this one is free meanwhile. */
+  pollAsync(
+    descriptors: bigint,
+    count: number,
+    milliseconds: number,
+    done: (error: unknown, ready: number) => void,
+  ): void
+  addressOf(memory: ArrayBuffer): bigint
+  errno(): number
+}
+
+/** Numbers of Linux on x64 and arm64, where they are the same (asm-generic). */
+export const LINUX = {
+  AF_INET: 2,
+  AF_INET6: 10,
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2000000,
+  SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
+  SO_SNDBUF: 7,
+  SO_RCVBUF: 8,
+  SO_REUSEPORT: 15,
+  IPPROTO_IP: 0,
+  IP_PKTINFO: 8,
+  IP_MTU_DISCOVER: 10,
+  IP_PMTUDISC_OMIT: 5,
+  IPPROTO_IPV6: 41,
+  IPV6_MTU_DISCOVER: 23,
+  IPV6_V6ONLY: 26,
+  IPV6_RECVPKTINFO: 49,
+  IPV6_PKTINFO: 50,
+  MSG_TRUNC: 0x20,
+  MSG_DONTWAIT: 0x40,
+  POLLIN: 1,
+  POLLOUT: 4,
+  F_DUPFD_CLOEXEC: 1030,
+  EINTR: 4,
+  EAGAIN: 11,
+  EACCES: 13,
+  EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  EAFNOSUPPORT: 97,
+} as const
+
+let loaded: Libc | undefined
+let tried = false
+
+/** The C library of this system, or undefined where it can't be called: then plain `dgram` and `net` serve. */
+export function loadLibc(): Libc | undefined {
+  if (!tried) {
+    tried = true
+    loaded = supported() ? tryLoad() : undefined
+  }
+  return loaded
+}
+
+/** The layouts of `struct msghdr` and `sockaddr` below are those of 64-bit little-endian Linux. */
+function supported(): boolean {
+  return process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')
+}
+
+function tryLoad(): Libc | undefined {
+  try {
+    return bindLibc()
+  } catch {
+    return undefined
+  }
+}
+
+function bindLibc(): Libc {
+  const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+  const library = koffi.load('libc.so.6')
+  const declare = (name: string, ...parameters: string[]) => library.func(name, 'int', parameters)
+  const poll = declare('poll', 'void *', 'ulong', 'int')
+  return {
+    socket: declare('socket', 'int', 'int', 'int'),
+    bind: declare('bind', 'int', 'void *', 'uint'),
+    listen: declare('listen', 'int', 'int'),
+    getsockname: declare('getsockname', 'int', 'void *', 'void *'),
+    setsockopt: declare('setsockopt', 'int', 'int', 'int', 'void *', 'uint'),
+    fcntl: declare('fcntl', 'int', 'int', 'int'),
+    close: declare('close', 'int'),
+    recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
+    sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),
+    eventfd: declare('eventfd', 'uint', 'int'),
+    poll,
+    pollAsync: poll.async,
+    addressOf: memory => BigInt(koffi.address(memory)),
+    errno: () => koffi.errno(),
+  }
+}

@@ -1,0 +1,358 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { addressBytes, printAddress } from '../../config/address.ts'
+import type { Clock, Timer } from '../../host/clock.ts'
+import type { SocketAddress } from '../../host/network.ts'
+import { type Client, LATER, type RequestHandler } from './client.ts'
+import { FrameReader, frame } from './framing.ts'
+
+/** Bounds of one listener of streams. */
+export interface StreamLimits {
+  /** Connections in all; at the limit the one that has been idle longest is closed (RFC 7766 §6.2.3). */
+  connections: number
+  /** Connections from one address, or one /64 of IPv6. */
+  perClient: number
+  /** Requests of a connection that are being worked on; more are not read. */
+  inFlight: number
+  /** Octets that a client may leave unread before no more of its requests are read. */
+  unread: number
+  /** How long a connection may do nothing, or not read, before it is closed. */
+  idle: number
+}
+
+/**
+ * CoreDNS keeps an idle connection for 10 seconds, and uses one for one query at a time: so at least 15, and many from one address.
+ * RFC 7766 §6.2.3 leaves the time-out to the server, RFC 9210 §4.3 asks for limits in all and for each client.
+ */
+export const STREAM_LIMITS: StreamLimits = {
+  connections: 2048,
+  perClient: 512,
+  inFlight: 64,
+  unread: 256 * 1024,
+  idle: 30_000,
+}
+
+/** What a listener counts. */
+export interface StreamCounts {
+  accepted: number
+  /** Refused by a limit. */
+  refused: number
+  /** Closed by us: idle, not reading, or to make room. */
+  timedOut: number
+  open: number
+}
+
+/** A TCP or TLS socket that is being served. */
+export interface StreamListener {
+  readonly address: SocketAddress
+  readonly counts: StreamCounts
+  /** Accepts no more, lets requests in flight end for at most `grace` milliseconds, then closes every connection. */
+  close(grace: number): Promise<void>
+}
+
+export interface StreamOptions {
+  handler: RequestHandler
+  /** Called before the requests of a chunk are answered. */
+  beforeBatch: () => void
+  clock: Clock
+  limits: StreamLimits
+  onError: (error: Error) => void
+}
+
+/** Where to listen: a descriptor that was bound before, or an address to bind. */
+export interface StreamSource {
+  fd?: number
+  address: SocketAddress
+  shared?: boolean
+}
+
+/** Serves DNS over TCP (RFC 7766). */
+export function listenTcp(source: StreamSource, options: StreamOptions): Promise<StreamListener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  return serveStreams(server, 'connection', 'tcp', source, options)
+}
+
+/** Serves whatever connections a server accepts and announces by `event`; TLS shares all but the handshake. */
+export function serveStreams(
+  server: Server,
+  event: 'connection' | 'secureConnection',
+  transport: 'tcp' | 'tls',
+  source: StreamSource,
+  options: StreamOptions,
+): Promise<StreamListener> {
+  const connections = new Connections(transport, options)
+  server.on(event, socket => connections.accept(socket))
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(listenArguments(source), () => {
+      server.off('error', reject)
+      server.on('error', options.onError)
+      const { port } = server.address() as { port: number }
+      connections.start()
+      resolve({
+        address: { address: source.address.address, port },
+        counts: connections.counts,
+        close: grace => closeAll(server, connections, grace),
+      })
+    })
+  })
+}
+
+function listenArguments({ fd, address, shared }: StreamSource): object {
+  if (fd !== undefined) return { fd, exclusive: true }
+  const reusePort = shared === true
+  return { host: address.address, port: address.port, ipv6Only: true, exclusive: true, reusePort }
+}
+
+async function closeAll(server: Server, connections: Connections, grace: number): Promise<void> {
+  const closed = new Promise<void>(resolve => server.close(() => resolve()))
+  await connections.drain(grace)
+  await closed
+}
+
+const SWEEP = 1000
+
+/** The open connections of one listener. */
+class Connections {
+  readonly counts: StreamCounts = { accepted: 0, refused: 0, timedOut: 0, open: 0 }
+  readonly options: StreamOptions
+  private readonly transport: 'tcp' | 'tls'
+  private readonly open = new Set<StreamClient>()
+  private readonly byClient = new Map<string, number>()
+  private timer: Timer | undefined
+  private drained: (() => void) | undefined
+  /** Answers are written here before they are framed: a listener works on one request at a time. */
+  readonly out = new Uint8Array(65535)
+
+  constructor(transport: 'tcp' | 'tls', options: StreamOptions) {
+    this.transport = transport
+    this.options = options
+  }
+
+  accept(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    const address = socket.remoteAddress && addressBytes(socket.remoteAddress)
+    const destination = socket.localAddress && addressBytes(socket.localAddress)
+    // The client is gone again, or we are stopping.
+    if (!address || !destination || this.drained) return void socket.destroy()
+    const key = clientKey(address)
+    const held = this.byClient.get(key) ?? 0
+    if (held >= this.options.limits.perClient || !this.makeRoom()) {
+      this.counts.refused++
+      return void socket.destroy()
+    }
+    this.byClient.set(key, held + 1)
+    this.counts.accepted++
+    this.counts.open++
+    const client = new StreamClient(socket, this.transport, address, destination, this)
+    this.open.add(client)
+    socket.once('close', () => this.forget(client, key))
+  }
+
+  private makeRoom(): boolean {
+    if (this.open.size < this.options.limits.connections) return true
+    // Insertion order is the order of the last request, for `touch` moves a connection to the end.
+    for (const client of this.open) {
+      if (!client.idle) continue
+      this.timeOut(client)
+      return true
+    }
+    return false
+  }
+
+  /** A request or an answer has passed: the connection is the least idle one. */
+  touch(client: StreamClient): void {
+    if (this.open.delete(client)) this.open.add(client)
+  }
+
+  private timeOut(client: StreamClient): void {
+    this.counts.timedOut++
+    this.open.delete(client)
+    client.destroy()
+  }
+
+  private forget(client: StreamClient, key: string): void {
+    client.closed = true
+    this.open.delete(client)
+    this.counts.open--
+    const held = this.byClient.get(key)! - 1
+    if (held > 0) this.byClient.set(key, held)
+    else this.byClient.delete(key)
+    client.releaseWaiting()
+    if (this.counts.open === 0) this.drained?.()
+  }
+
+  start(): void {
+    this.timer = this.options.clock.after(SWEEP, () => {
+      const before = this.options.clock.monotonic() - this.options.limits.idle
+      for (const client of this.open) if (client.expired(before)) this.timeOut(client)
+      this.start()
+    })
+  }
+
+  async drain(grace: number): Promise<void> {
+    this.timer?.cancel()
+    if (this.counts.open === 0) {
+      this.drained = () => {}
+      return
+    }
+    const done = new Promise<void>(resolve => {
+      this.drained = resolve
+    })
+    for (const client of this.open) client.endWhenIdle()
+    const force = this.options.clock.after(grace, () => {
+      for (const client of this.open) client.destroy()
+    })
+    await done
+    force.cancel()
+  }
+}
+
+/** RFC 9210 §4.3 limits clients; one host commonly holds a whole /64 of IPv6. */
+function clientKey(address: Uint8Array): string {
+  return printAddress(address.length === 4 ? address : Uint8Array.from(address, (octet, i) => (i < 8 ? octet : 0)))
+}
+
+/** One connection. Requests are read as they come and answered as they are ready, in any order (RFC 7766 §6.2.1, §7). */
+class StreamClient implements Client {
+  readonly transport: 'tcp' | 'tls'
+  readonly address: Uint8Array
+  readonly port: number
+  readonly destination: Uint8Array
+  readonly destinationPort: number
+  closed = false
+  private readonly socket: Socket
+  private readonly connections: Connections
+  private readonly frames = new FrameReader()
+  /** Read from the socket, and not looked at yet. */
+  private unparsed: { chunk: Uint8Array; at: number } | undefined
+  private inFlight = 0
+  private ending = false
+  private working = false
+  private lastActive: number
+  private waiting: (() => void)[] = []
+
+  constructor(
+    socket: Socket,
+    transport: 'tcp' | 'tls',
+    address: Uint8Array,
+    destination: Uint8Array,
+    connections: Connections,
+  ) {
+    this.socket = socket
+    this.transport = transport
+    this.address = address
+    this.port = socket.remotePort ?? 0
+    this.destination = destination
+    this.destinationPort = socket.localPort ?? 0
+    this.connections = connections
+    this.lastActive = connections.options.clock.monotonic()
+    socket.on('data', chunk => this.read(chunk))
+    socket.on('end', () => this.endWhenIdle())
+    socket.on('drain', () => this.caughtUp())
+  }
+
+  /** Nothing is being worked on, and all that was sent has been read. */
+  get idle(): boolean {
+    return this.inFlight === 0 && this.socket.writableLength === 0
+  }
+
+  /** Whether nothing has happened since `before`. What is being worked on has its own time-out, unless the client does not read. */
+  expired(before: number): boolean {
+    return this.lastActive <= before && (this.inFlight === 0 || this.socket.writableLength > 0)
+  }
+
+  private active(): void {
+    this.lastActive = this.connections.options.clock.monotonic()
+    this.connections.touch(this)
+  }
+
+  private read(chunk: Uint8Array): void {
+    if (this.unparsed) {
+      const { chunk: earlier, at } = this.unparsed
+      this.unparsed = { chunk: Buffer.concat([earlier.subarray(at), chunk]), at: 0 }
+    } else this.unparsed = { chunk, at: 0 }
+    this.work()
+  }
+
+  /** Answers the requests that were read, as far as the limits allow; all their answers leave in one write. */
+  private work(): void {
+    const { unparsed, socket } = this
+    if (!unparsed || this.closed || this.working) return
+    this.connections.options.beforeBatch()
+    this.working = true
+    socket.cork()
+    unparsed.at = this.frames.read(unparsed.chunk, unparsed.at, this.accept)
+    socket.uncork()
+    this.working = false
+    if (unparsed.at === unparsed.chunk.length) this.unparsed = undefined
+    if (this.congested()) socket.pause()
+    this.endIfDone()
+  }
+
+  private readonly accept = (octets: Uint8Array, at: number, end: number): boolean => {
+    const { options, out } = this.connections
+    this.active()
+    this.inFlight++
+    const written = options.handler(octets, at, end, this, out, 0, out.length)
+    if (written !== LATER) this.inFlight--
+    if (written > 0) this.socket.write(frame(out, 0, written))
+    return !this.congested()
+  }
+
+  private congested(): boolean {
+    const { limits } = this.connections.options
+    return this.closed || this.inFlight >= limits.inFlight || this.socket.writableLength >= limits.unread
+  }
+
+  private caughtUp(): void {
+    this.active()
+    this.releaseWaiting()
+    this.resume()
+  }
+
+  private resume(): void {
+    if (this.congested()) return
+    this.work()
+    if (!this.congested()) this.socket.resume()
+  }
+
+  releaseWaiting(): void {
+    for (const task of this.waiting.splice(0)) task()
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.closed) return true
+    this.active()
+    return this.socket.write(frame(message))
+  }
+
+  drained(task: () => void): void {
+    if (this.closed || !this.socket.writableNeedDrain) queueMicrotask(task)
+    else this.waiting.push(task)
+  }
+
+  retain(): Client {
+    return this
+  }
+
+  finish(): void {
+    this.inFlight--
+    if (this.closed || this.working) return
+    this.resume()
+    this.endIfDone()
+  }
+
+  /** No more requests will come or be read: closes once those read are answered. */
+  endWhenIdle(): void {
+    this.ending = true
+    this.endIfDone()
+  }
+
+  private endIfDone(): void {
+    if (this.ending && this.inFlight === 0 && !this.unparsed && !this.closed) this.socket.end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+}

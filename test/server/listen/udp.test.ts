@@ -1,0 +1,244 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { networkInterfaces } from 'node:os'
+import t from 'tap'
+import { printAddress } from '../../../config/address.ts'
+import type { SocketAddress } from '../../../host/network.ts'
+import { MAX_REQUEST } from '../../../server/listen/batch.ts'
+import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
+import { LINUX, type Libc, loadLibc } from '../../../server/listen/libc.ts'
+import { openSockets } from '../../../server/listen/sockets.ts'
+import {
+  createBatches,
+  type DatagramListener,
+  type DatagramOptions,
+  listenBatched,
+  listenPlain,
+} from '../../../server/listen/udp.ts'
+import { listenLate } from '../../../server/listen/udp-late.ts'
+
+/** One way to serve a UDP socket; the battery below runs over each. */
+interface Kind {
+  name: string
+  listen(address: string, options: DatagramOptions): Promise<DatagramListener>
+}
+
+const libc = loadLibc()
+
+async function listenOpened(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
+  const sockets = await openSockets({ dns: [{ address, port: 0 }], dot: [], workers: 1, libc: library })
+  const socket = sockets.forWorker(0).find(({ kind }) => kind === 'udp')!
+  sockets.close()
+  return listenBatched(socket.fd!, socket.address, createBatches(library), options)
+}
+
+/** As `forWorker` opens a wildcard's late socket, but of one address, so that only this test's datagrams reach it. */
+async function listenInformed(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
+  const sockets = await openSockets({ dns: [{ address, port: 0 }], dot: [], workers: 1, libc: library })
+  const socket = sockets.forWorker(0).find(({ kind }) => kind === 'udp')!
+  sockets.close()
+  const [level, option] = address.includes(':')
+    ? [LINUX.IPPROTO_IPV6, LINUX.IPV6_RECVPKTINFO]
+    : [LINUX.IPPROTO_IP, LINUX.IP_PKTINFO]
+  library.setsockopt(socket.fd!, level, option, new Uint8Array(Int32Array.of(1).buffer), 4)
+  return listenLate([{ fd: socket.fd!, local: socket.address }], createBatches(library), options)
+}
+
+const KINDS: Kind[] = [
+  { name: 'plain dgram', listen: (address, options) => listenPlain({ address, port: 0 }, false, options) },
+]
+if (libc) {
+  KINDS.push({ name: 'batches', listen: (address, options) => listenOpened(libc, address, options) })
+  KINDS.push({
+    name: 'batches that know their destination',
+    listen: (address, options) => listenInformed(libc, address, options),
+  })
+}
+
+const ADDRESSES = ['127.0.0.1', '::1']
+
+const echo: RequestHandler = (request, at, end, _client, out, outAt) => {
+  for (let i = at; i < end; i++) out[outAt + i - at] = request[i]!
+  return end - at
+}
+
+function options(handler: RequestHandler): DatagramOptions {
+  return { handler, beforeBatch() {}, onError: error => t.fail(error.message) }
+}
+
+/** Sends the messages from one socket and resolves with as many answers. */
+async function exchange(to: SocketAddress, messages: Uint8Array[], expected = messages.length): Promise<Buffer[]> {
+  const socket = createSocket({ type: to.address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
+  const answers: Buffer[] = []
+  const done = new Promise<void>(resolve => {
+    socket.on('message', message => {
+      answers.push(message)
+      if (answers.length === expected) resolve()
+    })
+  })
+  socket.connect(to.port, to.address)
+  await once(socket, 'connect')
+  for (const message of messages) socket.send(message)
+  await done
+  socket.close()
+  return answers
+}
+
+const numbered = (count: number, size = 32): Buffer[] =>
+  Array.from({ length: count }, (_, i) => {
+    const message = Buffer.alloc(size, i)
+    message.writeUInt32BE(i)
+    return message
+  })
+
+for (const kind of KINDS)
+  for (const address of ADDRESSES)
+    t.test(`${kind.name} on ${address}`, async t => {
+      t.test('every datagram of a burst is answered to its sender', async t => {
+        const listener = await kind.listen(address, options(echo))
+        t.teardown(() => listener.close())
+        const messages = numbered(500)
+        const answers = await exchange(listener.address, messages)
+        t.same(new Set(answers.map(answer => answer.readUInt32BE())).size, 500)
+        t.ok(
+          answers.every(answer => answer.equals(messages[answer.readUInt32BE()]!)),
+          'octets intact',
+        )
+        t.equal(listener.counts.received, 500)
+      })
+
+      t.test('several senders at once get their own answers', async t => {
+        const listener = await kind.listen(address, options(echo))
+        t.teardown(() => listener.close())
+        const all = await Promise.all(
+          Array.from({ length: 10 }, (_, i) => exchange(listener.address, [Buffer.alloc(20, i)])),
+        )
+        for (const [i, [answer]] of all.entries()) t.ok(answer!.equals(Buffer.alloc(20, i)))
+      })
+
+      t.test('silence for some leaves the answers of the others in place', async t => {
+        const odd: RequestHandler = (request, at, ...rest) =>
+          (request[at + 3]! & 1) === 0 ? SILENCE : echo(request, at, ...rest)
+        const listener = await kind.listen(address, options(odd))
+        t.teardown(() => listener.close())
+        const answers = await exchange(listener.address, numbered(100), 50)
+        t.ok(answers.every(answer => (answer[3]! & 1) === 1))
+      })
+
+      t.test('the client is described, and keeps its description when retained', async t => {
+        let seen: Client | undefined
+        const later: RequestHandler = (_request, _at, _end, client) => {
+          seen = client.retain()
+          return LATER
+        }
+        const listener = await kind.listen(address, options(later))
+        t.teardown(() => listener.close())
+        const answer = exchange(listener.address, [Buffer.from('question')], 1)
+        while (!seen) await new Promise(setImmediate)
+        t.equal(printAddress(seen.address), address)
+        t.equal(printAddress(seen.destination), address)
+        t.equal(seen.destinationPort, listener.address.port)
+        t.equal(seen.transport, 'udp')
+        seen.send(Buffer.from('answer'))
+        seen.finish()
+        t.equal((await answer)[0]!.toString(), 'answer')
+      })
+
+      t.test('an answer after the listener was closed goes nowhere', async t => {
+        let seen: Client | undefined
+        const later: RequestHandler = (_request, _at, _end, client) => {
+          seen = client.retain()
+          return LATER
+        }
+        const listener = await kind.listen(address, options(later))
+        const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+        socket.send(Buffer.from('question'), listener.address.port, address)
+        while (!seen) await new Promise(setImmediate)
+        await listener.close()
+        t.doesNotThrow(() => seen!.send(Buffer.from('late')))
+        socket.close()
+      })
+    })
+
+t.test('batches', { skip: libc ? false : 'the C library can not be called here' }, async t => {
+  t.test('a datagram longer than a slot is dropped, and what follows is answered', async t => {
+    const listener = await listenOpened(libc!, '127.0.0.1', options(echo))
+    t.teardown(() => listener.close())
+    const answers = await exchange(
+      listener.address,
+      [Buffer.alloc(MAX_REQUEST + 1), Buffer.from('fits'), Buffer.alloc(MAX_REQUEST + 1), Buffer.from('fits too')],
+      2,
+    )
+    t.same(answers.map(String).sort(), ['fits', 'fits too'])
+    t.equal(listener.counts.dropped, 2)
+  })
+
+  t.test('partial sends are continued, and a refused datagram is skipped', async t => {
+    let calls = 0
+    const partial: Libc = {
+      ...libc!,
+      sendmmsg: (fd, headers, count, flags) =>
+        ++calls % 5 === 0 ? -1 : libc!.sendmmsg(fd, headers, Math.min(count, 3), flags),
+      errno: () => 1,
+    }
+    const listener = await listenOpened(partial, '127.0.0.1', options(echo))
+    t.teardown(() => listener.close())
+    await exchange(listener.address, numbered(40), 30)
+    t.ok(calls > 10)
+  })
+
+  t.test('a full send buffer is waited for', async t => {
+    let full = 2
+    let waits = 0
+    const slow: Libc = {
+      ...libc!,
+      sendmmsg: (fd, headers, count, flags) => (full-- > 0 ? -1 : libc!.sendmmsg(fd, headers, count, flags)),
+      errno: () => LINUX.EAGAIN,
+      poll: () => ++waits,
+    }
+    const listener = await listenOpened(slow, '127.0.0.1', options(echo))
+    t.teardown(() => listener.close())
+    const answers = await exchange(listener.address, [Buffer.from('patient')])
+    t.equal(answers.length, 1)
+    t.equal(waits, 2)
+  })
+
+  t.test('what a send buffer that stays full can not take is dropped and counted', async t => {
+    const stuck: Libc = { ...libc!, sendmmsg: () => -1, errno: () => LINUX.EAGAIN, poll: () => 0 }
+    const listener = await listenOpened(stuck, '127.0.0.1', options(echo))
+    t.teardown(() => listener.close())
+    const socket = createSocket('udp4')
+    socket.send(Buffer.from('lost'), listener.address.port, '127.0.0.1')
+    while (listener.counts.dropped === 0) await new Promise(setImmediate)
+    t.equal(listener.counts.dropped, 1)
+    socket.close()
+  })
+
+  t.test('a wildcard answers from the address that was asked', async t => {
+    const loopback = () => ({ lo: networkInterfaces()['lo']!.filter(({ family }) => family === 'IPv4') })
+    const sockets = await openSockets({
+      dns: [{ address: '0.0.0.0', port: 0 }],
+      dot: [],
+      workers: 1,
+      libc,
+      interfaces: loopback,
+    })
+    t.teardown(() => sockets.close())
+    const [port] = sockets.dns.map(({ port }) => port)
+    const library = createBatches(libc!)
+    const listeners: DatagramListener[] = []
+    for (const { kind, fd, address } of sockets.forWorker(0)) {
+      if (kind === 'udp') listeners.push(await listenBatched(fd!, address, library, options(echo)))
+      if (kind === 'late') listeners.push(listenLate([{ fd: fd!, local: address }], library, options(echo)))
+    }
+    t.teardown(() => Promise.all(listeners.map(listener => listener.close())))
+    // A connected socket takes answers from the address it is connected to alone. 127.0.0.53 is none of the interface's addresses.
+    for (const address of ['127.0.0.1', '127.0.0.53'])
+      t.same((await exchange({ address, port: port! }, [Buffer.from(address)])).map(String), [address])
+    t.equal(
+      listeners.find(({ address }) => address.address === '0.0.0.0')!.counts.received,
+      1,
+      'only the late one by the wildcard',
+    )
+  })
+})
