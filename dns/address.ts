@@ -19,10 +19,26 @@ export const ipv6: Field<Uint8Array> = {
 
 /** Dotted decimal, four numbers without leading zeros. */
 export function parseIpv4(text: string): Uint8Array {
-  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1)
-  if (!parts?.every(part => Number(part) <= 255 && (part.length === 1 || part[0] !== '0')))
-    throw new TextError(`"${text}" is not an IPv4 address`)
-  return Uint8Array.from(parts, Number)
+  const octets = new Uint8Array(4)
+  let at = 0
+  for (let i = 0; i < 4; i++) {
+    const start = at
+    let value = 0
+    for (let digit = digitAt(text, at); digit >= 0 && at < start + 3; digit = digitAt(text, ++at))
+      value = value * 10 + digit
+    const digits = at - start
+    const leadingZero = digits > 1 && digitAt(text, start) === 0
+    const ended = i < 3 ? text[at++] === '.' : at === text.length
+    if (digits === 0 || value > 255 || leadingZero || !ended) throw new TextError(`"${text}" is not an IPv4 address`)
+    octets[i] = value
+  }
+  return octets
+}
+
+/** The digit at `at`, or something negative or beyond 9 where there is none. */
+function digitAt(text: string, at: number): number {
+  const digit = text.charCodeAt(at) - 0x30
+  return digit <= 9 ? digit : -1
 }
 
 export function printIpv4(octets: Uint8Array): string {

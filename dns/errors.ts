@@ -12,10 +12,13 @@ export class WireError extends Error {
   }
 }
 
-/** Presentation format that can't be read; `column` counts from 1 in the token's line where known. */
+/** Presentation format that can't be read. The message quotes what was given, and is cut where that is very long. */
 export class TextError extends Error {
   override name = 'TextError'
   readonly code = 'text'
+  constructor(message: string) {
+    super(message.length > 400 ? `${message.slice(0, 300)} … ${message.slice(-90)}` : message)
+  }
 }
 
 /** The request is answered with this RCODE; the message is for the log and, short, for an Extended DNS Error (RFC 8914). */

@@ -78,18 +78,18 @@ export function printName(name: Name): string {
   let text = ''
   for (let at = 0; name[at] !== 0; ) {
     const end = at + 1 + name[at]!
-    for (at++; at < end; at++) text += printOctet(name[at]!)
+    for (at++; at < end; at++) text += PRINTED[name[at]!]
     text += '.'
   }
   return text
 }
 
-const SPECIAL = new Set([...'."\\();@$'].map(char => char.charCodeAt(0)))
-
-function printOctet(octet: number): string {
+/** Each octet as a character of a name's presentation form: escaped where it is special in master files. */
+const PRINTED = Array.from({ length: 256 }, (_, octet) => {
   if (octet <= 0x20 || octet >= 0x7f) return `\\${String(octet).padStart(3, '0')}`
-  return SPECIAL.has(octet) ? `\\${String.fromCharCode(octet)}` : String.fromCharCode(octet)
-}
+  const char = String.fromCharCode(octet)
+  return '."\\();@$'.includes(char) ? `\\${char}` : char
+})
 
 /** A string that is the same for names that are equal (RFC 4343): wire form in lower case, one character an octet. For Map keys. */
 export function nameKey(name: Name): string {

@@ -302,7 +302,7 @@ function rewrite(layout: Layout, reader: Reader, canonical: boolean): Uint8Array
     else field.write(writer, value)
   }
   if (reader.left > 0) throw new WireError(`${reader.left} octets after the last field`, reader.pos)
-  return writer.done().slice()
+  return writer.copy()
 }
 
 /** Writes RDATA into a message; the names of RFC 1035's types may be compressed, no others (RFC 3597 §4). */
@@ -336,18 +336,18 @@ export function makeRdata<N extends TypeName>(mnemonic: N, fields: Rdata<N>): Ui
   const writer = new Writer({ size: 64 })
   for (const [key, field] of LAYOUTS.get(TYPES[mnemonic].code)!.fields)
     field.write(writer, fields[key as keyof Rdata<N>])
-  return writer.done().slice()
+  return writer.copy()
 }
 
-/** The RDATA that presentation tokens stand for, all of which it must take. Throws TextError. */
-export function parseRdata(type: number, tokens: Tokens, origin?: Name): Uint8Array {
+/** The RDATA that presentation tokens stand for, all of which it must take; `writer` may be lent by a caller with many. Throws TextError. */
+export function parseRdata(type: number, tokens: Tokens, origin?: Name, writer = new Writer({ size: 64 })): Uint8Array {
   const layout = LAYOUTS.get(type)
   if (tokens.wordIf(text => text === '\\#') !== undefined) return parseGeneric(layout, tokens)
   if (!layout) throw new TextError(`data of ${typeName(type)} is known in the form "\\# length hexadecimal" only`)
-  const writer = new Writer({ size: 64 })
+  writer.pos = 0
   for (const [, field] of layout.fields) field.write(writer, field.parse(tokens, origin))
   if (tokens.more) throw new TextError(`"${tokens.next('').text}" is more than a ${typeName(type)} record takes`)
-  return checkLength(writer.done().slice())
+  return checkLength(writer.copy())
 }
 
 function checkLength(rdata: Uint8Array): Uint8Array {
@@ -382,10 +382,24 @@ export function parseRdataText(type: number, text: string, origin?: Name): Uint8
 /** RDATA in presentation format; RFC 3597's where the type is not known or the data does not fit it. */
 export function printRdata(type: number, rdata: Uint8Array): string {
   const layout = LAYOUTS.get(type)
-  if (!layout || rdata.length === 0 || !fits(layout, rdata)) return printGeneric(rdata)
-  const reader = new Reader(rdata)
-  const words = layout.fields.map(([, field]) => field.print(field.read(reader)))
-  return words.filter(word => word !== '').join(' ')
+  if (!layout || rdata.length === 0) return printGeneric(rdata)
+  try {
+    return printFields(layout, new Reader(rdata))
+  } catch (error) {
+    if (error instanceof WireError) return printGeneric(rdata)
+    throw error
+  }
+}
+
+function printFields({ fields }: Layout, reader: Reader): string {
+  let text = ''
+  for (const [, field] of fields) {
+    const word = field.print(field.read(reader))
+    // An empty list or key at the end prints as nothing.
+    if (word !== '') text += text === '' ? word : ` ${word}`
+  }
+  if (reader.left > 0) throw new WireError(`${reader.left} octets after the last field`, reader.pos)
+  return text
 }
 
 /** RFC 3597 §5. */

@@ -180,6 +180,11 @@ export class Writer {
     if (this.targets) for (const [key, target] of this.targets) if (target >= at) this.targets.delete(key)
   }
 
+  /** A copy of the octets written so far. */
+  copy(): Uint8Array {
+    return this.buf.slice(0, this.pos)
+  }
+
   /** The octets written so far; a view, valid until the next write. */
   done(): Uint8Array {
     return this.buf.subarray(0, this.pos)

@@ -7,6 +7,7 @@ import type { ResourceRecord } from './record.ts'
 import { decodeEscapes, parseTtl } from './text.ts'
 import { type Entry, ScanError, Scanner, scanTokens, type Token, Tokens } from './tokens.ts'
 import { isMetaType, parseRdata, printRdata, readRdata, Type, typeCode, typeName } from './types.ts'
+import { Writer } from './wire.ts'
 
 export interface ZonefileOptions {
   /** What relative names are completed by until the first $ORIGIN. */
@@ -74,6 +75,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
   private defaultTtl: number | undefined
   /** RFC 1035 §5.1: without a TTL the last one stated counts. */
   private lastTtl: number | undefined
+  private readonly writer = new Writer({ size: 512 })
 
   constructor(text: string, options: ZonefileOptions) {
     this.text = text
@@ -132,7 +134,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     }
     if (!state.owner) throw new TextError('this line gives no owner, and there is none before it to take over')
     const { type, ttl } = this.head(tokens)
-    const rdata = parseRdata(type, tokens, state.origin)
+    const rdata = parseRdata(type, tokens, state.origin, this.writer)
     return { owner: state.owner, type, class: Class.IN, ttl: this.ttlFor(ttl, type, rdata), rdata }
   }
 
@@ -200,7 +202,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     const template = rdataTemplate(tokens)
     for (let number = start; number <= stop; number += step) {
       const name = parseNameToken(expandTemplate(owner, number), state.origin)
-      const rdata = parseRdata(type, scanTokens(expandTemplate(template, number)), state.origin)
+      const rdata = parseRdata(type, scanTokens(expandTemplate(template, number)), state.origin, this.writer)
       yield { owner: name, type, class: Class.IN, ttl: this.ttlFor(ttl, type, rdata), rdata }
     }
   }
