@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ca: ['dns', 'host', 'config'],
   web: ['dns', 'host', 'config'],
   cli: ['dns', 'host', 'config'],
-  server: ['dns', 'host', 'config', 'zones', 'resolver', 'ca', 'web'],
+  server: ['dns', 'host', 'config', 'zones', 'resolver', 'ca', 'web', 'cli'],
 }
 
 /** The one import against the arrows: `namestead serve` starts the composition root, which it knows nothing else of. */
