@@ -1,0 +1,187 @@
+import { containsAddress, type Prefix, printAddress } from '../config/address.ts'
+import { matchesPattern, type NamePattern } from '../config/pattern.ts'
+import { Class, Ede, Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import { equalNames, isWildcard, type Name, nameKey, printName } from '../dns/name.ts'
+import { equalOctets, type ResourceRecord } from '../dns/record.ts'
+import { canonicalRdata, Type, typeName } from '../dns/types.ts'
+import type { ZoneContents } from './draft.ts'
+
+/** Who sent a request, as far as policy asks. */
+export interface Requestor {
+  /** The TSIG key that signed it, verified. */
+  key?: Name
+  /** Its source address, 4 or 16 octets. */
+  address?: Uint8Array
+}
+
+/** A rule of a zone's `update`: configuration's UpdateRule. */
+export interface UpdateRule {
+  key: Name
+  names: NamePattern[]
+  types?: number[]
+  from?: Prefix[]
+  own: boolean
+  ttl?: [number, number]
+  wildcards: boolean
+}
+
+/** A rule of a zone's `transfer`: configuration's TransferRule. */
+export interface TransferRule {
+  key?: Name
+  from?: Prefix[]
+}
+
+/** Who holds a record: the `nameKey` of the key that added it; undefined where it came from the file or from us. */
+export type Holder = (record: ResourceRecord) => string | undefined
+
+/** What `permitUpdates` judges by. */
+export interface UpdatePolicy {
+  rules: readonly UpdateRule[]
+  requestor: Requestor
+  origin: Name
+  contents: ZoneContents
+  holder: Holder
+}
+
+/** Types that no rule covers unless it lists them: the zone's skeleton, and what DNSSEC keeps in step by itself (RFC 4034, RFC 5155, RFC 7344). */
+const UNLISTED: ReadonlySet<number> = new Set([
+  Type.SOA,
+  Type.NS,
+  Type.DS,
+  Type.DNSKEY,
+  Type.RRSIG,
+  Type.NSEC,
+  Type.NSEC3,
+  Type.NSEC3PARAM,
+  Type.CDS,
+  Type.CDNSKEY,
+])
+
+/** Refuses whom no rule could let change anything, before a prerequisite tells them what the zone holds. */
+export function permitRequestor(rules: readonly UpdateRule[], requestor: Requestor): void {
+  if (rules.some(rule => fitsRequestor(rule, requestor))) return
+  if (!requestor.key) throw refused('it is not signed')
+  const key = printName(requestor.key)
+  if (!rules.some(rule => equalNames(rule.key, requestor.key!)))
+    throw refused(`no update rule of the zone names the key ${key}`)
+  throw refused(`no update rule lets the key ${key} be used from ${describeAddress(requestor)}`)
+}
+
+/** Refuses the whole message for one update that the rules do not allow (RFC 2136 §3.3); the reason names the rule. */
+export function permitUpdates(policy: UpdatePolicy, updates: readonly ResourceRecord[]): void {
+  for (const update of updates) {
+    if (update.class === Class.ANY && update.type === Type.ANY) permitDeleteOfName(policy, update.owner)
+    else permitChange(policy, update, update.type)
+  }
+}
+
+/**
+ * Deleting all RRsets of a name needs a rule for every type that would go, as BIND's update-policy has it; the apex keeps SOA and NS
+ * anyway. Where there is nothing to go, some rule must cover the name all the same.
+ */
+function permitDeleteOfName(policy: UpdatePolicy, owner: Name): void {
+  const atApex = equalNames(owner, policy.origin)
+  const going = policy.contents.typesAt(owner).filter(type => !STAYS.has(type) && !(atApex && APEX_STAYS.has(type)))
+  const update = { owner, type: Type.ANY, class: Class.ANY, ttl: 0, rdata: new Uint8Array() }
+  for (const type of going) permitChange(policy, update, type)
+  if (going.length > 0) return
+  if (!policy.rules.some(rule => misfit(rule, policy, owner, undefined) === undefined))
+    throw noRule(policy, owner, undefined)
+}
+
+const STAYS: ReadonlySet<number> = new Set([Type.RRSIG, Type.NSEC, Type.NSEC3])
+const APEX_STAYS: ReadonlySet<number> = new Set([Type.SOA, Type.NS])
+
+function permitChange(policy: UpdatePolicy, update: ResourceRecord, type: number): void {
+  // RFC 3007 §4.3: what signing makes is the server's to keep in step.
+  if (STAYS.has(type)) throw refused(`${typeName(type)} records are made by signing, not by updates`)
+  const at = policy.rules.findIndex(rule => misfit(rule, policy, update.owner, type) === undefined)
+  if (at < 0) throw noRule(policy, update.owner, type)
+  // The first rule that fits decides: what it then forbids, no later rule allows.
+  const rule = policy.rules[at]!
+  if (rule.ttl && update.class === Class.IN && (update.ttl < rule.ttl[0] || update.ttl > rule.ttl[1]))
+    throw refused(`update rule ${at + 1} allows TTLs from ${rule.ttl[0]} to ${rule.ttl[1]}, not ${update.ttl}`)
+  if (rule.own) requireOwn(policy, update, type, at)
+}
+
+/** `own: true`: a key adds where nobody else holds that name and type, and deletes or replaces only what it added itself. */
+function requireOwn(
+  { contents, holder, requestor }: UpdatePolicy,
+  update: ResourceRecord,
+  type: number,
+  at: number,
+): void {
+  const rrset = contents.rrset(update.owner, type)
+  if (!rrset) return
+  const self = nameKey(requestor.key!)
+  for (const rdata of rrset.rdatas) {
+    const record = { owner: update.owner, type, class: Class.IN, ttl: rrset.ttl, rdata }
+    if (update.class === Class.NONE && !sameRdata(record, update)) continue
+    const other = holder(record)
+    if (other === self) continue
+    const whose = other === undefined ? "the zone's file" : 'another key'
+    throw refused(
+      `update rule ${at + 1} has own: true, and ${whose} holds ${printName(update.owner)} ${typeName(type)}`,
+    )
+  }
+}
+
+function sameRdata(record: ResourceRecord, update: ResourceRecord): boolean {
+  return equalOctets(canonicalRdata(record.type, record.rdata), canonicalRdata(record.type, update.rdata))
+}
+
+/** Why the rule does not fit, in words that follow "rule 1"; undefined where it does. Without a type, only name and requestor count. */
+function misfit(
+  rule: UpdateRule,
+  { requestor, origin }: UpdatePolicy,
+  owner: Name,
+  type: number | undefined,
+): string | undefined {
+  if (!requestor.key || !equalNames(rule.key, requestor.key)) return 'is for another key'
+  if (!fitsRequestor(rule, requestor)) return `does not cover the address ${describeAddress(requestor)}`
+  if (isWildcard(owner) && !rule.wildcards) return 'does not cover wildcards'
+  if (!rule.names.some(pattern => matchesPattern(pattern, owner, origin, { wildcards: rule.wildcards })))
+    return 'does not cover the name'
+  if (type === undefined) return undefined
+  if (!rule.types) return UNLISTED.has(type) ? `covers ${typeName(type)} only where its types list it` : undefined
+  return rule.types.includes(type) ? undefined : `does not cover the type ${typeName(type)}`
+}
+
+function fitsRequestor(rule: UpdateRule, { key, address }: Requestor): boolean {
+  if (!key || !equalNames(rule.key, key)) return false
+  return !rule.from || (address !== undefined && containsAddress(rule.from, address))
+}
+
+/** Misfits told in one refusal. */
+const MISFITS_TOLD = 4
+
+function noRule(policy: UpdatePolicy, owner: Name, type: number | undefined): RcodeError {
+  const { rules, requestor } = policy
+  const key = requestor.key ? `the key ${printName(requestor.key)}` : 'an unsigned request'
+  const what = type === undefined ? printName(owner) : `${printName(owner)} ${typeName(type)}`
+  const misfits = rules
+    .map((rule, at) => ({ at, why: misfit(rule, policy, owner, type), rule }))
+    .filter(({ rule }) => requestor.key && equalNames(rule.key, requestor.key))
+    .slice(0, MISFITS_TOLD)
+    .map(({ at, why }) => `rule ${at + 1} ${why}`)
+  return refused(`no update rule lets ${key} change ${what}${misfits.length ? `: ${misfits.join('; ')}` : ''}`)
+}
+
+/** Throws REFUSED unless a rule lets the requestor have the whole zone; all that a rule names must hold. */
+export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): void {
+  const fits = (rule: TransferRule) =>
+    (!rule.key || (requestor.key !== undefined && equalNames(rule.key, requestor.key))) &&
+    (!rule.from || (requestor.address !== undefined && containsAddress(rule.from, requestor.address)))
+  if (rules.some(fits)) return
+  const who = requestor.key ? `the key ${printName(requestor.key)}` : 'an unsigned request'
+  throw refused(`no transfer rule of the zone allows ${who} from ${describeAddress(requestor)}`)
+}
+
+function describeAddress({ address }: Requestor): string {
+  return address ? printAddress(address) : 'an unknown address'
+}
+
+function refused(why: string): RcodeError {
+  return new RcodeError(Rcode.REFUSED, why, Ede.PROHIBITED)
+}

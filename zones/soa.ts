@@ -1,0 +1,18 @@
+/** An SOA's RDATA ends in five 32-bit numbers, the first of which is the serial (RFC 1035 §3.3.13). */
+const NUMBERS = 20
+
+/** The serial in an SOA's RDATA. */
+export function soaSerial(rdata: Uint8Array): number {
+  return viewOf(rdata).getUint32(rdata.length - NUMBERS)
+}
+
+/** A copy of an SOA's RDATA with another serial. */
+export function withSerial(rdata: Uint8Array, serial: number): Uint8Array {
+  const copy = rdata.slice()
+  viewOf(copy).setUint32(copy.length - NUMBERS, serial)
+  return copy
+}
+
+function viewOf(rdata: Uint8Array): DataView {
+  return new DataView(rdata.buffer, rdata.byteOffset, rdata.length)
+}

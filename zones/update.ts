@@ -1,0 +1,180 @@
+import { Class, className, Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import type { Message } from '../dns/message.ts'
+import { equalNames, isSubdomain, isWildcard, type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord, RRset } from '../dns/record.ts'
+import { serialAfter, serialGreater } from '../dns/serial.ts'
+import { isMetaType, printRecord, Type, typeName } from '../dns/types.ts'
+import { type Changeset, isEmptyChange } from './change.ts'
+import { Draft, indexOfRdata, type ZoneContents } from './draft.ts'
+import { checkPrerequisites } from './prerequisites.ts'
+import { soaSerial, withSerial } from './soa.ts'
+
+/** What an UPDATE comes to. */
+export interface UpdateOutcome {
+  /** Empty where the zone already is as asked. */
+  change: Changeset
+  /** The records that RFC 2136 §3.4.2 passes over in silence, with the reason: for the log. */
+  ignored: string[]
+}
+
+/** The zone that an UPDATE is about (RFC 2136 §2.3, §3.1.1). Throws FORMERR, or NOTAUTH for a class that we have no zones of. */
+export function zoneOfUpdate(message: Message): Name {
+  const [zone] = message.question
+  if (!zone || message.question.length !== 1)
+    throw new RcodeError(Rcode.FORMERR, `the zone section has ${message.question.length} records instead of one`)
+  if (zone.type !== Type.SOA)
+    throw new RcodeError(Rcode.FORMERR, `the zone section has the type ${typeName(zone.type)} instead of SOA`)
+  if (zone.class !== Class.IN)
+    throw new RcodeError(Rcode.NOTAUTH, `there are no zones of class ${className(zone.class)} here`)
+  return zone.name
+}
+
+/**
+ * RFC 2136 §3.2 to §3.4 and §3.6 for one message against one version of the zone: what to change, or an RcodeError and nothing.
+ * `permit` throws where the requestor may not make these updates (§3.3); it sees only what passed the prescan.
+ */
+export function applyUpdate(
+  contents: ZoneContents,
+  origin: Name,
+  message: Message,
+  permit: (updates: readonly ResourceRecord[]) => void = () => {},
+): UpdateOutcome {
+  checkPrerequisites(contents, origin, message.answer)
+  // Differs from RFC 2136 §3.3, which comes before §3.4.1: what is outside the zone is NOTZONE and not REFUSED. The prescan tells nothing of the zone.
+  for (const record of message.authority) prescan(record, origin)
+  permit(message.authority)
+  const draft = new Draft(contents)
+  const ignored: string[] = []
+  for (const record of message.authority) {
+    const reason = updateDraft(draft, origin, record)
+    if (reason !== undefined) ignored.push(`${describeUpdate(record)}: ${reason}`)
+  }
+  checkServable(draft, origin)
+  raiseSerial(draft, contents, origin)
+  return { change: draft.changes(), ignored }
+}
+
+/** RFC 2136 §3.4.1.3: which classes, types, TTLs and data an update may have; §3.4.1.2: that it is inside the zone. */
+function prescan(record: ResourceRecord, origin: Name): void {
+  const { owner, type, ttl, rdata } = record
+  const malformed = (why: string) =>
+    new RcodeError(Rcode.FORMERR, `the update of ${printName(owner)} ${typeName(type)} has ${why}`)
+  if (!isSubdomain(owner, origin))
+    throw new RcodeError(Rcode.NOTZONE, `${printName(owner)} is outside ${printName(origin)}`)
+  switch (record.class) {
+    case Class.IN:
+      if (isMetaType(type)) throw malformed('a type that no zone can hold')
+      break
+    case Class.ANY:
+      if (ttl !== 0) throw malformed(`the TTL ${ttl} instead of 0`)
+      if (rdata.length > 0) throw malformed('data, but deletes an RRset')
+      if (isMetaType(type) && type !== Type.ANY) throw malformed('a type that no zone can hold')
+      break
+    case Class.NONE:
+      if (ttl !== 0) throw malformed(`the TTL ${ttl} instead of 0`)
+      if (isMetaType(type)) throw malformed('a type that no zone can hold')
+      break
+    default:
+      throw malformed(`the class ${className(record.class)}`)
+  }
+}
+
+/** Pencils in one update (RFC 2136 §3.4.2); gives the reason where the RFC has it ignored. */
+function updateDraft(draft: Draft, origin: Name, record: ResourceRecord): string | undefined {
+  const { owner, type } = record
+  if (record.class === Class.IN) return addToDraft(draft, origin, record)
+  const atApex = equalNames(owner, origin)
+  if (record.class === Class.NONE) return deleteFromDraft(draft, atApex, record)
+  // RFC 2136 §3.4.2.3: at the apex, SOA and NS stay.
+  const stays = (one: number) => atApex && (one === Type.SOA || one === Type.NS)
+  if (type === Type.ANY)
+    for (const one of draft.typesAt(owner)) stays(one) || isMadeBySigning(one) || draft.deleteRRset(owner, one)
+  else if (stays(type)) return `the zone's own ${typeName(type)} RRset can't be deleted`
+  else draft.deleteRRset(owner, type)
+  return undefined
+}
+
+/** RFC 2136 §3.4.2.2. */
+function addToDraft(draft: Draft, origin: Name, record: ResourceRecord): string | undefined {
+  const { owner, type } = record
+  if (type === Type.SOA) {
+    const soa = draft.rrset(owner, Type.SOA)
+    if (!soa || !equalNames(owner, origin)) return 'an SOA belongs at the apex alone'
+    const [serial, current] = [soaSerial(record.rdata), soaSerial(soa.rdatas[0]!)]
+    if (!serialGreater(serial, current)) return `its serial ${serial} is not greater than ${current}`
+  } else if (type === Type.CNAME) {
+    // RFC 4035 §2.5: what signing adds may stand beside a CNAME. RFC 6672 §5.2: a DNAME may not.
+    const other = draft.typesAt(owner).find(one => one !== Type.CNAME && !isMadeBySigning(one))
+    if (other !== undefined)
+      return `${printName(owner)} has a record of type ${typeName(other)}, beside which no CNAME can be`
+  } else if (draft.rrset(owner, Type.CNAME)) return `${printName(owner)} has a CNAME, beside which nothing else can be`
+  draft.add(record)
+  return undefined
+}
+
+/** RFC 2136 §3.4.2.4: neither the SOA nor the last NS of the apex goes. */
+function deleteFromDraft(draft: Draft, atApex: boolean, record: ResourceRecord): string | undefined {
+  const { owner, type, rdata } = record
+  if (type === Type.SOA) return "the zone's SOA can't be deleted"
+  const rrset = draft.rrset(owner, type)
+  if (atApex && type === Type.NS && rrset?.rdatas.length === 1 && indexOfRdata(rrset, rdata) === 0)
+    return "the zone's last NS can't be deleted"
+  draft.deleteRecord(record)
+  return undefined
+}
+
+/** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys; nobody adds or deletes them by hand (RFC 3007 §4.3). */
+function isMadeBySigning(type: number): boolean {
+  return type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
+}
+
+/** Octets that the RRs of one RRset may take: with a header, a question, OPT and TSIG they must fit into a message of 65,535. */
+const MAX_RRSET_OCTETS = 64_000
+
+/** Refuses, whole, what RFC 2136 would let in but no server could answer from. */
+function checkServable(draft: Draft, origin: Name): void {
+  for (const owner of draft.touched()) {
+    const types = draft.typesAt(owner)
+    const refuse = (why: string) => new RcodeError(Rcode.REFUSED, `${printName(owner)} ${why}`)
+    // RFC 4592 §4.2: the meaning of a wildcard NS is not defined.
+    if (isWildcard(owner) && types.includes(Type.NS)) throw refuse('is a wildcard, which can not be a delegation')
+    if (equalNames(owner, origin)) {
+      // RFC 4035 §2.4: a DS belongs to the parent.
+      if (types.includes(Type.DS)) throw refuse('is the apex; its DS belongs into the parent zone')
+    } else if (types.includes(Type.DNAME) && types.includes(Type.NS))
+      // RFC 6672 §2.3: below the name both would redirect; only at the apex NS is no delegation.
+      throw refuse('can not be both a delegation and a DNAME')
+    for (const type of types)
+      if (octetsOf(draft.rrset(owner, type)!) > MAX_RRSET_OCTETS)
+        throw refuse(`would have more ${typeName(type)} records than fit into a message`)
+  }
+}
+
+function octetsOf({ rdatas }: RRset): number {
+  // A compressed owner, type, class, TTL and length take 12 octets.
+  return rdatas.reduce((sum, rdata) => sum + 12 + rdata.length, 0)
+}
+
+/** RFC 2136 §3.6: a zone that changes gets a higher serial, unless the update itself brought one. */
+function raiseSerial(draft: Draft, contents: ZoneContents, origin: Name): void {
+  if (isEmptyChange(draft.changes())) return
+  const soa = draft.rrset(origin, Type.SOA)!
+  const rdata = soa.rdatas[0]!
+  const before = soaSerial(contents.rrset(origin, Type.SOA)!.rdatas[0]!)
+  if (soaSerial(rdata) !== before) return
+  draft.add({
+    owner: soa.owner,
+    type: Type.SOA,
+    class: Class.IN,
+    ttl: soa.ttl,
+    rdata: withSerial(rdata, serialAfter(before)),
+  })
+}
+
+/** "delete" or "add" and the record, as a log shows it. */
+function describeUpdate(record: ResourceRecord): string {
+  if (record.class === Class.IN) return `add ${printRecord(record)}`
+  if (record.class === Class.NONE) return `delete ${printRecord({ ...record, class: Class.IN })}`
+  return `delete ${printName(record.owner)} ${typeName(record.type)}`
+}
