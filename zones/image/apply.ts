@@ -1,0 +1,142 @@
+import { type Name, nameKey } from '../../dns/name.ts'
+import type { ResourceRecord } from '../../dns/record.ts'
+import { Type } from '../../dns/types.ts'
+import type { Arena } from './arena.ts'
+import { checkRecord, countEntry, spellingOf } from './build.ts'
+import { TreeEditor } from './edit.ts'
+import {
+  findRRset,
+  keyLength,
+  keyOf,
+  nthRRset,
+  rrsetCount,
+  rrsetRdatas,
+  rrsetsAt,
+  rrsetTtl,
+  rrsetType,
+  spellingLength,
+  writeEntry,
+  writeRRset,
+} from './entry.ts'
+import { ZoneError } from './errors.ts'
+import { SearchKey } from './key.ts'
+import { rdataKey } from './rrset.ts'
+import { Cursor } from './tree.ts'
+import { readVersion, type VersionRecord, writeVersion } from './version.ts'
+
+/** The records of one owner that go and that come. */
+interface OwnerChange {
+  owner: Name
+  deleted: ResourceRecord[]
+  added: ResourceRecord[]
+}
+
+/**
+ * The version that follows `base` by these deletions and then these additions, unpublished. Versions before it stay as they are.
+ * Throws ZoneError where a deleted record is not there or the zone would be left without its SOA, and ArenaFull.
+ */
+export function applyRecords(
+  arena: Arena,
+  origin: Name,
+  base: number,
+  deleted: readonly ResourceRecord[],
+  added: readonly ResourceRecord[],
+): number {
+  const version = readVersion(arena, base)
+  const editor = new TreeEditor(arena, version.root)
+  const cursor = new Cursor(arena)
+  const key = new SearchKey()
+  for (const change of byOwner(origin, deleted, added)) {
+    key.read(change.owner, 0, change.owner.length - origin.length)
+    const octets = key.octets.subarray(0, key.length)
+    if (key.length === 0) version.apex = changeEntry(arena, origin, version.apex, octets, change, version)
+    else {
+      const before = cursor.seek(editor.root, octets, octets.length) ? cursor.entry : 0
+      const after = changeEntry(arena, origin, before, octets, change, version)
+      if (after !== 0) editor.put(octets, octets.length, after)
+      else if (before !== 0) editor.remove(octets, octets.length)
+    }
+  }
+  const soa = version.apex && findRRset(arena, version.apex, Type.SOA)
+  if (!soa || rrsetCount(arena, soa) !== 1) throw new ZoneError('the change does not leave exactly one SOA')
+  return writeVersion(arena, { ...version, root: editor.root })
+}
+
+function byOwner(
+  origin: Name,
+  deleted: readonly ResourceRecord[],
+  added: readonly ResourceRecord[],
+): Iterable<OwnerChange> {
+  const changes = new Map<string, OwnerChange>()
+  const of = (record: ResourceRecord): OwnerChange => {
+    checkRecord(origin, record)
+    const key = nameKey(record.owner)
+    let change = changes.get(key)
+    if (!change) changes.set(key, (change = { owner: record.owner, deleted: [], added: [] }))
+    return change
+  }
+  for (const record of deleted) of(record).deleted.push(record)
+  for (const record of added) of(record).added.push(record)
+  return changes.values()
+}
+
+/** Writes what becomes of an entry (0: there is none yet); returns the new one, or 0 where nothing is left. */
+function changeEntry(
+  arena: Arena,
+  origin: Name,
+  before: number,
+  key: Uint8Array,
+  change: OwnerChange,
+  version: VersionRecord,
+): number {
+  const touched = new Set<number>()
+  for (const { type } of change.deleted) touched.add(type)
+  for (const { type } of change.added) touched.add(type)
+  const kept: { type: number; rrset: number }[] = []
+  for (let i = 0; before !== 0 && i < rrsetsAt(arena, before); i++) {
+    const rrset = nthRRset(arena, before, i)
+    const type = rrsetType(arena, rrset)
+    if (!touched.has(type)) kept.push({ type, rrset })
+  }
+  for (const type of touched) {
+    const rrset = changeRRset(arena, before, type, change, version)
+    if (rrset !== 0) kept.push({ type, rrset })
+  }
+  if (before !== 0) countEntry(arena, before, key, version, -1)
+  version.rrsets += kept.length - (before === 0 ? 0 : rrsetsAt(arena, before))
+  if (kept.length === 0) return 0
+  kept.sort((a, b) => a.type - b.type)
+  const spelling = before === 0 ? spellingOf(change.owner, origin) : spellingAt(arena, before)
+  const types = kept.map(({ type }) => type)
+  const rrsets = kept.map(({ rrset }) => rrset)
+  const after = writeEntry(arena, key, spelling, types, rrsets)
+  countEntry(arena, after, key, version, 1)
+  return after
+}
+
+function spellingAt(arena: Arena, entry: number): Uint8Array | undefined {
+  const length = spellingLength(arena, entry)
+  const at = keyOf(entry) + keyLength(arena, entry)
+  return length === 0 ? undefined : arena.octets.subarray(at, at + length)
+}
+
+/** Writes what becomes of an RRset: what stays keeps its order, what comes goes to its end and sets the TTL. Returns 0 where nothing is left. */
+function changeRRset(arena: Arena, entry: number, type: number, change: OwnerChange, version: VersionRecord): number {
+  const before = entry === 0 ? 0 : findRRset(arena, entry, type)
+  const rdatas = new Map<string, Uint8Array>()
+  if (before !== 0) for (const rdata of rrsetRdatas(arena, before)) rdatas.set(rdataKey(type, rdata), rdata)
+  version.records -= rdatas.size
+  let ttl = before === 0 ? 0 : rrsetTtl(arena, before)
+  for (const record of change.deleted)
+    if (record.type === type && !rdatas.delete(rdataKey(type, record.rdata)))
+      throw new ZoneError('a record that is deleted is not there', record)
+  for (const record of change.added) {
+    if (record.type !== type) continue
+    // RFC 2136 §3.4.2.2: an added record that is there already takes its place, spelling and TTL.
+    rdatas.set(rdataKey(type, record.rdata), record.rdata)
+    ttl = record.ttl
+  }
+  version.records += rdatas.size
+  if (rdatas.size > 0xffff) throw new ZoneError('more than 65535 records in one RRset', change.added[0])
+  return rdatas.size === 0 ? 0 : writeRRset(arena, type, ttl, [...rdatas.values()])
+}

@@ -1,0 +1,125 @@
+import { type Name, ROOT } from '../../dns/name.ts'
+import type { RRset } from '../../dns/record.ts'
+import type { Arena } from './arena.ts'
+import {
+  entryFlags,
+  findRRset,
+  Has,
+  keyLength,
+  keyOf,
+  nthRRset,
+  rrsetRdatas,
+  rrsetsAt,
+  rrsetTtl,
+  rrsetType,
+  sharedOctets,
+  spellingLength,
+} from './entry.ts'
+import { type SearchKey, writeLabels } from './key.ts'
+import { Cursor } from './tree.ts'
+import { apexOf, cutsOf, rootOf, wildcardsOf } from './version.ts'
+
+/**
+ * Finds owners in versions of one zone. One object serves a thread for all its lookups and allocates nothing.
+ * Names that own nothing but have something below them (empty non-terminals, RFC 4592 §2.2.2) need no entry:
+ * the neighbours of a key in canonical order show how much of it exists.
+ */
+export class ZoneReader {
+  /** After `locate`: the entry of that very name, or 0. */
+  entry = 0
+  /** After `locate`: labels, below the origin, of the closest encloser (RFC 4592 §3.3.1); all of the key's where the name exists. */
+  closest = 0
+  private readonly arena: Arena
+  private readonly cursor: Cursor
+
+  constructor(arena: Arena) {
+    this.arena = arena
+    this.cursor = new Cursor(arena)
+  }
+
+  locate(version: number, key: SearchKey): void {
+    const { arena, cursor } = this
+    if (key.labels === 0) {
+      this.entry = apexOf(arena, version)
+      this.closest = 0
+      return
+    }
+    if (cursor.seek(rootOf(arena, version), key.octets, key.length)) {
+      this.entry = cursor.entry
+      this.closest = key.labels
+      return
+    }
+    this.entry = 0
+    const before = cursor.entry === 0 ? 0 : sharedOctets(arena, cursor.entry, key)
+    const next = cursor.peek()
+    const after = next === 0 ? 0 : sharedOctets(arena, next, key)
+    const shared = Math.max(before, after)
+    let labels = key.labels
+    while (key.ends[labels]! > shared) labels--
+    this.closest = labels
+  }
+
+  /** The entry of the key's ancestor with so many labels below the origin, or 0. */
+  ancestor(version: number, key: SearchKey, labels: number): number {
+    if (labels === 0) return apexOf(this.arena, version)
+    return this.cursor.seek(rootOf(this.arena, version), key.octets, key.ends[labels]!) ? this.cursor.entry : 0
+  }
+
+  hasCuts(version: number): boolean {
+    return cutsOf(this.arena, version) > 0
+  }
+
+  hasWildcards(version: number): boolean {
+    return wildcardsOf(this.arena, version) > 0
+  }
+
+  hasNS(entry: number): boolean {
+    return (entryFlags(this.arena, entry) & Has.NS) !== 0
+  }
+
+  hasDNAME(entry: number): boolean {
+    return (entryFlags(this.arena, entry) & Has.DNAME) !== 0
+  }
+}
+
+/** The owner of an entry in its own spelling. */
+export function ownerOf(arena: Arena, origin: Name, entry: number): Name {
+  const spelled = spellingLength(arena, entry)
+  const at = keyOf(entry)
+  const length = keyLength(arena, entry)
+  if (spelled > 0) return joined(arena.octets.subarray(at + length, at + length + spelled), origin)
+  const labels = new Uint8Array(256)
+  return joined(labels.subarray(labels.length - writeLabels(arena.octets, at, length, labels)), origin)
+}
+
+function joined(labels: Uint8Array, origin: Name): Name {
+  const name = new Uint8Array(labels.length + origin.length)
+  name.set(labels)
+  name.set(origin, labels.length)
+  return name
+}
+
+/** An RRset as an object of its own. */
+export function rrsetObject(arena: Arena, owner: Name, rrset: number): RRset {
+  return { owner, type: rrsetType(arena, rrset), ttl: rrsetTtl(arena, rrset), rdatas: rrsetRdatas(arena, rrset) }
+}
+
+/** The RRsets of a version: SOA, the rest of the apex, then all owners in canonical order. */
+export function* allRRsets(arena: Arena, origin: Name, version: number): Generator<RRset> {
+  const apex = apexOf(arena, version)
+  const soa = findRRset(arena, apex, SOA)
+  yield rrsetObject(arena, origin, soa)
+  for (const rrset of rrsetsOf(arena, apex)) if (rrset !== soa) yield rrsetObject(arena, origin, rrset)
+  const cursor = new Cursor(arena)
+  cursor.seek(rootOf(arena, version), ROOT, 0)
+  for (let entry = cursor.next(); entry !== 0; entry = cursor.next()) {
+    const owner = ownerOf(arena, origin, entry)
+    for (const rrset of rrsetsOf(arena, entry)) yield rrsetObject(arena, owner, rrset)
+  }
+}
+
+const SOA = 6
+
+function* rrsetsOf(arena: Arena, entry: number): Generator<number> {
+  for (let i = 0; i < rrsetsAt(arena, entry); i++) yield nthRRset(arena, entry, i)
+}

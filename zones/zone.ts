@@ -1,0 +1,187 @@
+import { isSubdomain, type Name } from '../dns/name.ts'
+import type { ResourceRecord, RRset } from '../dns/record.ts'
+import { Type } from '../dns/types.ts'
+import { applyRecords } from './image/apply.ts'
+import { Arena, ArenaFull } from './image/arena.ts'
+import { buildZone } from './image/build.ts'
+import { copyZone } from './image/copy.ts'
+import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
+import { SearchKey } from './image/key.ts'
+import { allRRsets, ownerOf, rrsetObject, ZoneReader } from './image/reader.ts'
+import { apexOf, readVersion } from './image/version.ts'
+
+export { ZoneError } from './image/errors.ts'
+export { SearchKey } from './image/key.ts'
+
+/** How much room an image has for changes before it must be rebuilt, as a share of its live data. */
+export interface ImageOptions {
+  slack?: number
+}
+
+const SLACK = 0.5
+
+/**
+ * A zone in memory: all its versions in one SharedArrayBuffer that every thread reads without locks and one thread, the owner of
+ * the zone's writer, adds to. A version is a tree that shares with the one before it all that did not change; taking a version
+ * pins it. Only this file and `image/` know how a zone lies in memory.
+ */
+export class ZoneImage {
+  readonly origin: Name
+  readonly arena: Arena
+  /** For lookups on this thread. */
+  readonly reader: ZoneReader
+  /** For this thread's own searches by `ZoneVersion`'s methods. */
+  readonly key = new SearchKey()
+  /** The published version this thread saw last; replaced when another was published. */
+  private seen: ZoneVersion | undefined
+
+  private constructor(arena: Arena) {
+    this.arena = arena
+    this.origin = arena.origin()
+    this.reader = new ZoneReader(arena)
+  }
+
+  /** The image of a new zone, its first version published. Records may come in any order; ZoneError for one that it cannot hold. */
+  static create(origin: Name, records: Iterable<ResourceRecord>, options: ImageOptions = {}): ZoneImage {
+    const { arena, version } = buildZone(origin, records, options.slack ?? SLACK)
+    arena.publish(version)
+    return new ZoneImage(arena)
+  }
+
+  /** The image that another thread made; to be read only. */
+  static attach(buffer: SharedArrayBuffer): ZoneImage {
+    return new ZoneImage(Arena.attach(buffer))
+  }
+
+  /** What other threads attach to. */
+  get buffer(): SharedArrayBuffer {
+    return this.arena.buffer
+  }
+
+  /** Rises by one with every published version; an answer made before is of an older version. */
+  generation(): number {
+    return this.arena.generation()
+  }
+
+  /** The version published last. */
+  latest(): ZoneVersion {
+    const at = this.arena.published()
+    if (this.seen?.at !== at) this.seen = new ZoneVersion(this, at)
+    return this.seen
+  }
+
+  /**
+   * The version that follows `base`, which may itself be unpublished, by the changeset; undefined where the image has no room for
+   * it and must be rebuilt. ZoneError, and nothing changed, where it does not fit. Only the writing thread may call it.
+   */
+  apply(
+    base: ZoneVersion,
+    change: { deleted: readonly ResourceRecord[]; added: readonly ResourceRecord[] },
+  ): ZoneVersion | undefined {
+    const { arena } = this
+    const { top } = arena
+    try {
+      return new ZoneVersion(this, applyRecords(arena, this.origin, base.at, change.deleted, change.added))
+    } catch (error) {
+      arena.takeBack(top)
+      if (error instanceof ArenaFull) return undefined
+      throw error
+    }
+  }
+
+  /** A new image that holds this version alone, published, with fresh room for changes; its generation is one further. */
+  rebuild(version: ZoneVersion, options: ImageOptions = {}): ZoneImage {
+    const copy = copyZone(this.arena, this.origin, version.at, options.slack ?? SLACK)
+    copy.arena.startGeneration(this.generation())
+    copy.arena.publish(copy.version)
+    return new ZoneImage(copy.arena)
+  }
+
+  /** Makes the version the one that every thread sees from now on. */
+  publish(version: ZoneVersion): void {
+    this.arena.publish(version.at)
+  }
+
+  /** Octets of the image in use. */
+  used(): number {
+    return this.arena.top * 4
+  }
+}
+
+/** One version of a zone: a cheap handle on what never changes. */
+export class ZoneVersion {
+  readonly image: ZoneImage
+  /** Names the version inside its image. */
+  readonly at: number
+
+  constructor(image: ZoneImage, at: number) {
+    this.image = image
+    this.at = at
+  }
+
+  get origin(): Name {
+    return this.image.origin
+  }
+
+  /** The SOA's serial. */
+  serial(): number {
+    const { octets } = this.image.arena
+    const at = this.soaNumbers()
+    return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+  }
+
+  /** The RRset of this owner and type, a copy. */
+  rrset(owner: Name, type: number): RRset | undefined {
+    const { arena, origin } = this.image
+    const entry = this.entry(owner)
+    const rrset = entry === 0 ? 0 : findRRset(arena, entry, type)
+    return rrset === 0 ? undefined : rrsetObject(arena, ownerOf(arena, origin, entry), rrset)
+  }
+
+  /** The types of all RRsets of this owner, in ascending order. */
+  typesAt(owner: Name): number[] {
+    const { arena } = this.image
+    const entry = this.entry(owner)
+    if (entry === 0) return []
+    return Array.from({ length: rrsetsAt(arena, entry) }, (_, i) => rrsetType(arena, nthRRset(arena, entry, i)))
+  }
+
+  /** Whether the name exists: it owns records, or a name below it does (RFC 4592 §2.2.3). */
+  exists(owner: Name): boolean {
+    if (!isSubdomain(owner, this.origin)) return false
+    const { key, reader } = this.image
+    key.read(owner, 0, owner.length - this.origin.length)
+    reader.locate(this.at, key)
+    return reader.closest === key.labels
+  }
+
+  /** All RRsets: the SOA first, then in canonical order of owners (RFC 4034 §6.1). Other versions may come and go meanwhile. */
+  rrsets(): Iterable<RRset> {
+    return allRRsets(this.image.arena, this.origin, this.at)
+  }
+
+  /** How many records it has. */
+  size(): number {
+    return readVersion(this.image.arena, this.at).records
+  }
+
+  /** How many names own records. */
+  names(): number {
+    return readVersion(this.image.arena, this.at).names
+  }
+
+  private entry(owner: Name): number {
+    if (!isSubdomain(owner, this.origin)) return 0
+    const { key, reader } = this.image
+    key.read(owner, 0, owner.length - this.origin.length)
+    return reader.ancestor(this.at, key, key.labels)
+  }
+
+  /** Where the five numbers of the SOA lie (RFC 1035 §3.3.13). */
+  private soaNumbers(): number {
+    const { arena } = this.image
+    const data = rrsetData(findRRset(arena, apexOf(arena, this.at), Type.SOA))
+    const length = (arena.octets[data]! << 8) | arena.octets[data + 1]!
+    return data + 2 + length - 20
+  }
+}
