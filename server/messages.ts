@@ -1,0 +1,157 @@
+import type { KeyConfig, ViewConfig } from '../config/schema.ts'
+import type { Rcode } from '../dns/codes.ts'
+import type { Name } from '../dns/name.ts'
+import type { Transport } from './listen/client.ts'
+import type { ServingSocket } from './listen/sockets.ts'
+import type { ServerCertificate } from './listen/tls.ts'
+
+/**
+ * All that the main thread and a serving thread say to each other.
+ *
+ * What changes the state of a serving thread carries an epoch. Main posts such a message to every thread first and then stores the epoch
+ * in the shared control words (`ControlWord.EPOCH`). A thread compares it before each batch of requests, and where it differs reads its port until
+ * it has caught up. So what main does after storing the epoch (answering an UPDATE, say) is seen by every later query on any
+ * thread, without acknowledgements. Changes of a zone's content need no message: they are published in the zone's shared image.
+ */
+export type ToServing = ServingChange | UpdateResult | NotifyResult | HandedRequest | StopServing
+
+/** Words of the shared control buffer, an Int32Array. */
+export const ControlWord = { EPOCH: 0 } as const
+export const CONTROL_WORDS = 1
+
+/** Part of the configuration that serving needs; the CA's is never handed over. */
+export interface ServingConfig {
+  /** Our own host name. */
+  name: Name
+  views: readonly ViewConfig[]
+  keys: readonly KeyConfig[]
+  /** Log each query. */
+  logQueries: boolean
+}
+
+/** A zone of a view, and the shared memory that holds it. */
+export interface ServingZone {
+  view: string
+  origin: Name
+  /** Null where there is nothing to serve yet, or no more (an expired secondary): SERVFAIL. */
+  image: SharedArrayBuffer | null
+}
+
+/** What a serving thread begins with; `workerData`, so plain data. */
+export interface ServingInit {
+  /** Number of the thread, from 0. */
+  index: number
+  control: SharedArrayBuffer
+  /** The thread's counters (metrics.ts); those of an earlier thread of this number are counted on. */
+  counters: SharedArrayBuffer
+  sockets: readonly ServingSocket[]
+  state: ServingState
+}
+
+/** The state that `ServingChange`s change. */
+export interface ServingState {
+  epoch: number
+  config: ServingConfig
+  zones: readonly ServingZone[]
+  /** For DNS over TLS. */
+  certificate: ServerCertificate | null
+}
+
+export type ServingChange =
+  /** Another configuration and all its zones: views, keys and rules at once. */
+  | { kind: 'configure'; epoch: number; config: ServingConfig; zones: readonly ServingZone[] }
+  /** One zone has another image, or none. */
+  | { kind: 'zone'; epoch: number; zone: ServingZone }
+  | { kind: 'certificate'; epoch: number; certificate: ServerCertificate }
+
+/** The answer to UpdateRequest: what to tell the client. */
+export interface UpdateResult {
+  kind: 'updated'
+  id: number
+  rcode: Rcode
+  /** For the log and an Extended DNS Error; not sent to strangers where it would tell them about the zone. */
+  reason?: string
+  ede?: number
+}
+
+/** The answer to NotifyRequest. */
+export interface NotifyResult {
+  kind: 'notified'
+  id: number
+  rcode: Rcode
+  reason?: string
+}
+
+/** A request that main has received itself (DNS over HTTPS), to be answered by HandedResponse. */
+export interface HandedRequest {
+  kind: 'request'
+  id: number
+  wire: Uint8Array
+  transport: 'https'
+  address: Uint8Array
+  port: number
+  destination: Uint8Array
+  destinationPort: number
+  dohPath: string
+}
+
+/** Accept nothing more, let what is in flight end for `grace` milliseconds, close, say `stopped`. */
+export interface StopServing {
+  kind: 'stop'
+  grace: number
+}
+
+export type ToMain =
+  | { kind: 'ready'; listening: readonly ServingSocket['address'][] }
+  | { kind: 'failed'; message: string }
+  | UpdateRequest
+  | NotifyRequest
+  | HandedResponse
+  | LogLine
+  | { kind: 'stopped' }
+
+/** Who sent a request that main decides on; the signature has been verified. */
+export interface RequestOrigin {
+  transport: Transport
+  address: Uint8Array
+  port: number
+  /** The view that the request belongs to. */
+  view: string
+  /** The TSIG key's name, and the request's MAC: the same MAC again is the same request again. */
+  key?: Name
+  mac?: Uint8Array
+}
+
+/** An UPDATE (RFC 2136) for a zone that the view has. `wire` is the whole message, its TSIG included. */
+export interface UpdateRequest {
+  kind: 'update'
+  id: number
+  wire: Uint8Array
+  zone: Name
+  from: RequestOrigin
+}
+
+/** A NOTIFY (RFC 1996) for a secondary zone of the view. */
+export interface NotifyRequest {
+  kind: 'notify'
+  id: number
+  zone: Name
+  /** Of the SOA that came along, if any. */
+  serial?: number
+  from: RequestOrigin
+}
+
+export interface HandedResponse {
+  kind: 'response'
+  id: number
+  /** Absent where there is no answer. */
+  wire?: Uint8Array
+}
+
+/** A line for main's log. */
+export interface LogLine {
+  kind: 'log'
+  level: 'debug' | 'info' | 'warn' | 'error'
+  fields: object
+  message: string
+}
