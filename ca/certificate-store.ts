@@ -53,6 +53,8 @@ export interface CertificateStore {
   revokeCertificate(serial: string, revocation: Revocation): Promise<boolean>
   /** What this issuer revoked of the certificates whose notAfter is `since` or later, ordered by serial. */
   revokedCertificates(issuer: string, since: number): Promise<RevokedCertificate[]>
+  /** Whether a certificate with this key hash was ever revoked for keyCompromise: such a key is never certified again. */
+  isCompromised(keyHash: string): Promise<boolean>
   /** The next CRL number of this issuer, committed before it is returned: 1, 2, 3 … never twice. */
   nextCrlNumber(issuer: string): Promise<number>
 }

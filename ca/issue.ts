@@ -51,7 +51,7 @@ export interface IssuedCertificate {
 /** Refused before anything was signed; the message is a sentence for the operator. */
 export class IssueError extends Error {
   override name = 'IssueError'
-  readonly code: 'clock' | 'lint' | 'expired' | 'validity'
+  readonly code: 'clock' | 'lint' | 'expired' | 'validity' | 'key'
   constructor(code: IssueError['code'], message: string) {
     super(message)
     this.code = code
@@ -98,6 +98,7 @@ export function createIssuance(deps: IssueDeps): Issuance {
   const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
     const now = await checkClock()
     const issuer = deps.hierarchy.current()
+    await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)
     const record = await signLeaf(deps, request, issuer, validity, now)
     const { serial, profile, notAfter, account, order } = record
@@ -193,6 +194,15 @@ function periodOf(request: IssueRequest, issuer: CaCertificate, now: number, ran
   if (!validity)
     throw new IssueError('validity', 'nothing of the wished-for validity is within the profile and still to come')
   return validity
+}
+
+/** CA/B BR §6.1.1.3: a key that is known to be compromised is not certified. */
+async function refuseCompromised(store: CertificateStore, publicKey: Uint8Array): Promise<void> {
+  if (await store.isCompromised(fingerprint(publicKey)))
+    throw new IssueError(
+      'key',
+      'a certificate with this key was revoked because the key is compromised; make another key',
+    )
 }
 
 function clockError(now: number, latest: number): IssueError {
