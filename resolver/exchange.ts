@@ -1,0 +1,86 @@
+import { Flag } from '../dns/codes.ts'
+import type { Message } from '../dns/message.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Network } from '../host/network.ts'
+import type { Random } from '../host/random.ts'
+import { ExchangeError } from './exchange-error.ts'
+import { refusesFormat } from './match.ts'
+import { buildQuery, type UpstreamQuestion } from './question.ts'
+import type { Server } from './server.ts'
+import { createStreamPool } from './stream.ts'
+import { askUdp } from './udp.ts'
+
+/** Asks one server one question, by whatever way that server can be asked. */
+export interface Exchanger {
+  /** A response that answers the question and is not truncated. Throws ExchangeError; ends by `signal` at the latest. */
+  exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message>
+  /** Whether the server can be asked without waiting for a handshake. */
+  ready(server: Server): boolean
+  close(): void
+}
+
+/** What an exchanger works with. */
+export interface ExchangerOptions {
+  network: Network
+  clock: Clock
+  random: Random
+}
+
+export function createExchanger({ network, clock, random }: ExchangerOptions): Exchanger {
+  const pool = createStreamPool(network, clock, random)
+
+  async function exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
+    const edns = server.speaksEdns(clock.monotonic())
+    const response = await overAnyTransport(server, question, edns, signal)
+    // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
+    if (!edns || !refusesFormat(response) || response.edns) return usable(response)
+    const plain = await overAnyTransport(server, question, false, signal)
+    if (!refusesFormat(plain)) server.refusedEdns(clock.monotonic())
+    return usable(plain)
+  }
+
+  function overAnyTransport(
+    server: Server,
+    question: UpstreamQuestion,
+    edns: boolean,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    return server.encrypted ? overStream(server, question, edns, signal) : overUdp(server, question, edns, signal)
+  }
+
+  async function overUdp(
+    server: Server,
+    question: UpstreamQuestion,
+    edns: boolean,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    const mixedCase = server.keepsCase(clock.monotonic())
+    const sent = buildQuery(question, { edns, mixedCase, padded: false }, random.below(65536), random)
+    const reply = await askUdp(network, server.at, sent, mixedCase, signal)
+    if (reply.kind === 'message' && !(reply.message.flags & Flag.TC)) return reply.message
+    // RFC 7766 §5: a truncated answer is asked for again over TCP. So is one that somebody may be forging: TCP can't be guessed blindly.
+    const message = await overStream(server, question, edns, signal)
+    if (reply.kind === 'case') server.lostCase(clock.monotonic())
+    return message
+  }
+
+  function overStream(
+    server: Server,
+    question: UpstreamQuestion,
+    edns: boolean,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    return pool.ask(server.at, question, { edns, mixedCase: false, padded: server.encrypted }, signal)
+  }
+
+  return {
+    exchange,
+    ready: server => !server.encrypted || pool.connected(server.at),
+    close: () => pool.close(),
+  }
+}
+
+function usable(response: Message): Message {
+  if (response.flags & Flag.TC) throw new ExchangeError('invalid', 'truncated over TCP')
+  return response
+}

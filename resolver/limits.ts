@@ -1,0 +1,37 @@
+/** What bounds a resolver: sizes, counts, and times in milliseconds. */
+export interface ResolverLimits {
+  /** A client has its answer, stale data or SERVFAIL after this long (RFC 8767 §5: 1.8 s is recommended). */
+  patience: number
+  /** A question is given up after this long; until then a late answer still enters the cache (RFC 8767 §5). */
+  lifetime: number
+  /** Octets that the cache may take. */
+  cacheOctets: number
+  /** Seconds that a positive answer is kept at most. */
+  maxTtl: number
+  /** Seconds that a negative answer is kept at most (RFC 2308 §5: one to three hours). */
+  maxNegativeTtl: number
+  /** Seconds that an expired answer is kept for when no upstream answers (RFC 8767 §5: one to three days). */
+  maxStale: number
+  /** TTL of a stale answer in seconds (RFC 8767 §4: 30 s is recommended). */
+  staleTtl: number
+  /** Questions being asked upstream at once: in all, for one rule, and for one client (those that wait for another's included). */
+  outstanding: number
+  outstandingPerRule: number
+  outstandingPerClient: number
+  /** How many CNAMEs are followed for one question. */
+  chainLength: number
+}
+
+export const DEFAULT_LIMITS: ResolverLimits = {
+  patience: 1800,
+  lifetime: 5000,
+  cacheOctets: 64 * 2 ** 20,
+  maxTtl: 86400,
+  maxNegativeTtl: 10800,
+  maxStale: 3 * 86400,
+  staleTtl: 30,
+  outstanding: 2000,
+  outstandingPerRule: 1500,
+  outstandingPerClient: 1000,
+  chainLength: 16,
+}

@@ -1,0 +1,142 @@
+import { Ede, Rcode } from '../dns/codes.ts'
+import { printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Admission } from './admission.ts'
+import type { AnswerCache, Cacheable, CacheHit } from './cache.ts'
+import type { Counters } from './counters.ts'
+import type { ExtendedError, FailureCache } from './failures.ts'
+import { aged, withTtl } from './lifetime.ts'
+import type { ResolverLimits } from './limits.ts'
+import { questionKey, type UpstreamQuestion } from './question.ts'
+import type { Outcome, Route } from './route.ts'
+
+/** An answer to one link of a chain, TTLs counted down. */
+export interface Part {
+  kind: 'part'
+  rcode: number
+  answer: ResourceRecord[]
+  authority: ResourceRecord[]
+  authentic: boolean
+  unfinished: boolean
+  from: 'cache' | 'upstream' | 'stale'
+  error?: ExtendedError
+}
+
+/** What there is instead of an answer. */
+export interface NoPart {
+  kind: 'failed'
+  error: ExtendedError
+}
+
+/** What answering one question by one route needs. */
+export interface PartContext {
+  clock: Clock
+  limits: ResolverLimits
+  cache: AnswerCache
+  failures: FailureCache
+  admission: Admission
+  counters: Counters
+  signal: AbortSignal
+}
+
+/** Answers single questions from cache, from an identical question already asked, from upstream, or with stale data. */
+export function createParts(context: PartContext) {
+  const { clock, limits, cache, failures, admission, counters } = context
+  const flights = new Map<string, Promise<Outcome>>()
+
+  /** Resolves by `until` (monotonic ms) at the latest. */
+  async function part(route: Route, question: UpstreamQuestion, until: number): Promise<Part | NoPart> {
+    const key = questionKey(route.scope, question)
+    const now = clock.monotonic()
+    const hit = cache.get(key, now)
+    if (hit && !hit.stale) return fromCache(hit)
+    const failed = failures.get(key, now)
+    if (failed) return instead(hit, failed)
+    counters.misses++
+    const flight = flights.get(key) ?? depart(key, route, question, hit !== undefined)
+    if (!flight) return instead(hit, { code: Ede.OTHER, text: 'too many questions are outstanding' })
+    // RFC 8767 §5: where stale data is at hand, and nobody upstream has answered lately, there is no point in waiting.
+    const outcome = await within(flight, hit && route.down() ? 0 : until - now)
+    if (!outcome)
+      return instead(hit, {
+        code: Ede.NO_REACHABLE_AUTHORITY,
+        text: `no server for ${printName(route.zone)} answered in time`,
+      })
+    if (outcome.kind === 'failed') return instead(hit, outcome.error)
+    return { kind: 'part', ...limited(outcome.found, 0), from: 'upstream' }
+  }
+
+  function depart(
+    key: string,
+    route: Route,
+    question: UpstreamQuestion,
+    hasStale: boolean,
+  ): Promise<Outcome> | undefined {
+    const release = admission.question(printName(route.zone))
+    if (!release) return undefined
+    const flight = route.ask(question, context.signal).then(outcome => {
+      flights.delete(key)
+      release()
+      land(key, outcome, hasStale)
+      return outcome
+    })
+    flights.set(key, flight)
+    return flight
+  }
+
+  function land(key: string, outcome: Outcome, hasStale: boolean): void {
+    const now = clock.monotonic()
+    if (outcome.kind === 'failed') {
+      counters.failures++
+      // RFC 8767 §5: with stale data to answer from, upstreams that fail are asked again every 30 seconds at most.
+      failures.note(key, outcome.error, now, hasStale ? limits.staleTtl * 1000 : undefined)
+      return
+    }
+    failures.forget(key)
+    if (outcome.seconds > 0) cache.set(key, outcome.found, outcome.seconds, now)
+    else cache.delete(key)
+  }
+
+  function within(flight: Promise<Outcome>, ms: number): Promise<Outcome | undefined> {
+    return new Promise(resolve => {
+      const timer = clock.after(ms, () => resolve(undefined))
+      flight.then(outcome => {
+        timer.cancel()
+        resolve(outcome)
+      })
+    })
+  }
+
+  function fromCache(hit: CacheHit): Part {
+    counters.hits++
+    return { kind: 'part', ...limited(hit, hit.age), from: 'cache' }
+  }
+
+  function limited(found: Cacheable, age: number) {
+    const { rcode, authentic, unfinished } = found
+    const counted = (records: readonly ResourceRecord[]) => aged(records, age, limits.maxTtl)
+    return { rcode, authentic, unfinished, answer: counted(found.answer), authority: counted(found.authority) }
+  }
+
+  /** Stale data where there is any, and why nothing better. */
+  function instead(hit: CacheHit | undefined, error: ExtendedError): Part | NoPart {
+    if (!hit) return { kind: 'failed', error }
+    counters.stale++
+    const { rcode, unfinished } = hit
+    return {
+      kind: 'part',
+      rcode,
+      unfinished,
+      answer: withTtl(hit.answer, limits.staleTtl),
+      authority: withTtl(hit.authority, limits.staleTtl),
+      // What was validated then may have been signed for then only.
+      authentic: false,
+      from: 'stale',
+      // RFC 8914 §4.4, §4.20.
+      error: { code: rcode === Rcode.NXDOMAIN ? Ede.STALE_NXDOMAIN : Ede.STALE_ANSWER, text: error.text },
+    }
+  }
+
+  return { part }
+}

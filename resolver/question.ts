@@ -1,0 +1,86 @@
+import { Class, Flag, Opcode, OptionCode } from '../dns/codes.ts'
+import type { EdnsOption } from '../dns/edns.ts'
+import { type Message, type Question, writeMessage } from '../dns/message.ts'
+import { type Name, nameKey } from '../dns/name.ts'
+import type { Random } from '../host/random.ts'
+
+/** A question as it goes upstream. */
+export interface UpstreamQuestion extends Question {
+  /** RD: clear for authoritative servers. */
+  recursionDesired: boolean
+  dnssecOk: boolean
+  checkingDisabled: boolean
+}
+
+/** One query message, and what its response must repeat. */
+export interface SentQuery {
+  id: number
+  /** As sent, letter case included. */
+  name: Name
+  type: number
+  class: number
+  withEdns: boolean
+  wire: Uint8Array
+}
+
+/** How a query is dressed for its server. */
+export interface QueryDress {
+  edns: boolean
+  /** Letters in random case, for the response to repeat (draft-vixie-dnsext-dns0x20). */
+  mixedCase: boolean
+  /** Padded to a multiple of 128 octets (RFC 8467 §4.1), on encrypted transports. */
+  padded: boolean
+}
+
+// RFC 9715 §3: 1232 octets pass every path unfragmented; a fragment's tail can be forged.
+const UDP_SIZE = 1232
+const PADDING_BLOCK = 128
+
+/** A query message with an unpredictable ID (RFC 5452 §9.2). None of the client's own options is passed on. */
+export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: number, random: Random): SentQuery {
+  const name = dress.mixedCase ? mixCase(question.name, random) : question.name
+  const message: Message = {
+    id,
+    // RFC 6840 §5.7: AD in a query asks for AD in the response.
+    flags: (question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0),
+    opcode: Opcode.QUERY,
+    rcode: 0,
+    question: [{ name, type: question.type, class: Class.IN }],
+    answer: [],
+    authority: [],
+    additional: [],
+  }
+  const edns = (options: EdnsOption[]) => ({ udpSize: UDP_SIZE, version: 0, dnssecOk: question.dnssecOk, options })
+  if (dress.edns) message.edns = edns([])
+  let wire = writeMessage(message)
+  if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([padding(wire.length)]) })
+  return { id, name, type: question.type, class: Class.IN, withEdns: dress.edns, wire }
+}
+
+function padding(length: number): EdnsOption {
+  const unpadded = length + 4
+  return {
+    code: OptionCode.PADDING,
+    data: new Uint8Array((PADDING_BLOCK - (unpadded % PADDING_BLOCK)) % PADDING_BLOCK),
+  }
+}
+
+/** The name with every letter in upper or lower case at random. Length octets are below 64, letters above: they can't be mistaken. */
+export function mixCase(name: Name, random: Random): Name {
+  const coins = random.bytes(name.length)
+  return name.map((octet, i) => (isLetter(octet) && coins[i]! & 1 ? octet ^ 0x20 : octet))
+}
+
+function isLetter(octet: number): boolean {
+  const lower = octet | 0x20
+  return lower >= 0x61 && lower <= 0x7a
+}
+
+/** The same string for questions with the same answer: scope, name in lower case, type, and the flags that change what comes back. */
+export function questionKey(
+  scope: string,
+  question: Pick<UpstreamQuestion, 'name' | 'type' | 'dnssecOk' | 'checkingDisabled'>,
+): string {
+  const flags = (question.dnssecOk ? 1 : 0) | (question.checkingDisabled ? 2 : 0)
+  return `${String.fromCharCode(question.type, flags)}${nameKey(question.name)}${scope}`
+}

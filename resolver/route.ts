@@ -1,0 +1,54 @@
+import { Flag } from '../dns/codes.ts'
+import type { Message } from '../dns/message.ts'
+import type { Name } from '../dns/name.ts'
+import type { Accepted } from './accept.ts'
+import type { Cacheable } from './cache.ts'
+import type { ExtendedError } from './failures.ts'
+import { lifetimeOf } from './lifetime.ts'
+import type { ResolverLimits } from './limits.ts'
+import type { UpstreamQuestion } from './question.ts'
+import type { Race, RaceResult } from './race.ts'
+import type { Server } from './server.ts'
+
+/** A way to resolve names at and below `zone`: a forward rule's servers, or the servers of a delegation. */
+export interface Route {
+  readonly zone: Name
+  /** Keeps what is cached apart from what other kinds of route cached for the same name. */
+  readonly scope: string
+  /** Whether its servers resolve for us (RD) or speak for their own zones only. */
+  readonly recursive: boolean
+  /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
+  down(): boolean
+  ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome>
+}
+
+/** What asking came to. `seconds` is how long the answer may be kept. */
+export type Outcome = { kind: 'found'; found: Cacheable; seconds: number } | { kind: 'failed'; error: ExtendedError }
+
+/** What routes work with. */
+export interface RouteContext {
+  limits: ResolverLimits
+  race: (race: Race) => Promise<RaceResult>
+  /** Whether the caller answers this name itself. */
+  ownName: (name: Name) => boolean
+}
+
+/** An accepted response as an outcome. A referral is none: the caller follows it or drops it before. */
+export function outcomeOf(
+  accepted: Exclude<Accepted, { kind: 'referral' | 'unusable' }>,
+  response: Message,
+  server: Server,
+  limits: ResolverLimits,
+): Outcome {
+  const { kind, answer } = accepted
+  const authority = kind === 'chain' ? [] : accepted.authority
+  const found: Cacheable = {
+    rcode: kind === 'negative' ? accepted.rcode : 0,
+    answer,
+    authority,
+    // RFC 4035 §4.9.3: another's validation counts only where nobody on the way can have set the bit.
+    authentic: server.encrypted && (response.flags & Flag.AD) !== 0,
+    unfinished: kind === 'chain',
+  }
+  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, kind === 'negative', limits) }
+}
