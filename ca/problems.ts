@@ -113,5 +113,5 @@ function urn(type: ProblemType): string {
 /** What a client sent, short and without control characters, fit for a problem's detail. */
 export function printable(text: string): string {
   const clean = text.replace(/[^\x20-\x7e]/g, '?')
-  return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean
+  return clean.length > 200 ? `${clean.slice(0, 197)}...` : clean
 }

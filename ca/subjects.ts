@@ -1,4 +1,10 @@
-import { type Identifier, IdentifierError, isWildcardIdentifier, parseIdentifier } from './identifier.ts'
+import {
+  type Identifier,
+  IdentifierError,
+  isWildcardIdentifier,
+  parseIdentifier,
+  uniqueIdentifiers,
+} from './identifier.ts'
 import {
   AcmeError,
   type Problem,
@@ -63,11 +69,16 @@ export function refuseEach<T extends RequestedIdentifier>(
   throw new AcmeError(type, detail, { subproblems: problems })
 }
 
+/** The identifiers in canonical form, each once. */
+export function canonicalIdentifiers(requested: readonly RequestedIdentifier[]): Identifier[] {
+  return uniqueIdentifiers(requested.map(({ type, value }) => parseIdentifier(type, value)))
+}
+
 /** The subjects to be authorized, each once (RFC 8555 §7.1.3: duplicates may be seen as one). */
 export function subjectsOf(identifiers: readonly RequestedIdentifier[]): Subject[] {
   const subjects = new Map<string, Subject>()
-  for (const requested of identifiers) {
-    const identifier = parseIdentifier(requested.type, requested.value)
+  for (const { type, value } of identifiers) {
+    const identifier = parseIdentifier(type, value)
     const wildcard = isWildcardIdentifier(identifier)
     // RFC 8555 §7.1.4: the authorization of a wildcard holds the name below "*." and says `wildcard: true`.
     const subject = wildcard ? { ...identifier, value: identifier.value.slice(2) } : identifier

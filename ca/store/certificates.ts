@@ -1,5 +1,6 @@
 import type { Database } from '../../host/database.ts'
 import type { CertificateRecord, CertificateStore, RevokedCertificate } from '../certificate-store.ts'
+import { REASONS } from '../revoke.ts'
 import { type CertificateRow, type NewRow, sql, statement } from './schema.ts'
 
 /** Which certificates `certificates()` lists. */
@@ -56,6 +57,11 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const revoked = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
       const query = revoked.where('revoked_at', 'is not', null).where('not_after', '>=', since).orderBy('serial')
       return (await database.read(statement(query))) as unknown as RevokedCertificate[]
+    },
+    async isCompromised(keyHash) {
+      const query = sql.selectFrom('ca_certificates').select('serial').where('key_hash', '=', keyHash)
+      const revoked = query.where('revoked_at', 'is not', null).where('revocation_reason', '=', REASONS.keyCompromise)
+      return (await database.read(statement(revoked.limit(1)))).length > 0
     },
     async nextCrlNumber(issuer) {
       const query = sql

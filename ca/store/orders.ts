@@ -30,10 +30,10 @@ export interface OrderStore {
   startChallenge(id: string, at: number, request: string): Promise<void>
   /** Challenge processing → valid, authorization pending → valid; an order all of whose authorizations are valid now becomes ready. */
   passChallenge(challenge: ChallengeRow, at: number): Promise<void>
-  /** Challenge processing → invalid, authorization pending → invalid, its open orders → invalid. */
+  /** Challenge processing → invalid, authorization pending → invalid, its open orders → invalid with the same problem. */
   failChallenge(challenge: ChallengeRow, error: string): Promise<void>
   /** Authorization pending or valid → deactivated, its open orders → invalid. */
-  deactivateAuthorization(id: string): Promise<void>
+  deactivateAuthorization(id: string, error: string): Promise<void>
   /** Challenges that a stop left in the middle. */
   processingChallenges(): Promise<ChallengeRow[]>
   /** Order: ready → processing, with its CSR. */
@@ -41,7 +41,7 @@ export interface OrderStore {
   /** Order: processing → invalid. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
   failOrder(id: string, error: string): Promise<void>
   processingOrders(): Promise<StoredOrder[]>
-  /** Which of these names ("dns:www.example.com", wildcards with "*.") the account holds valid authorizations for. */
+  /** The account's authorizations that are valid now. */
   authorized(account: string, now: number): Promise<AuthorizationRow[]>
   /** Removes at most `limit` expired orders and as many authorizations with all that hangs on them; how many went. */
   removeExpired(before: number, limit: number): Promise<number>
@@ -94,12 +94,12 @@ export function createOrderStore(database: Database): OrderStore {
       await database.commit([
         statement(endChallenge(challenge.id).set({ status: 'invalid', error }), 1),
         statement(endAuthorization(challenge.authorization).set({ status: 'invalid' }), 1),
-        failOrders(challenge.authorization),
+        failOrders(challenge.authorization, error),
       ])
     },
-    async deactivateAuthorization(id) {
+    async deactivateAuthorization(id, error) {
       const update = sql.updateTable('acme_authorizations').set({ status: 'deactivated' }).where('id', '=', id)
-      await database.commit([statement(update.where('status', 'in', ['pending', 'valid']), 1), failOrders(id)])
+      await database.commit([statement(update.where('status', 'in', ['pending', 'valid']), 1), failOrders(id, error)])
     },
     processingChallenges: () =>
       read<ChallengeRow>(sql.selectFrom('acme_challenges').selectAll().where('status', '=', 'processing')),
@@ -181,8 +181,8 @@ function readyOrders(authorization: string) {
   )
 }
 
-function failOrders(authorization: string) {
-  const update = sql.updateTable('acme_orders').set({ status: 'invalid' })
+function failOrders(authorization: string, error: string) {
+  const update = sql.updateTable('acme_orders').set({ status: 'invalid', error })
   return statement(update.where('status', 'in', ['pending', 'ready']).where('id', 'in', ordersWith(authorization)))
 }
 

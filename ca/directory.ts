@@ -1,0 +1,109 @@
+import type { CaConfig } from '../config/schema.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
+import { type Accounts, createAccounts } from './accounts.ts'
+import { type Authenticator, createAuthenticator } from './authenticate.ts'
+import type { Authority } from './authority.ts'
+import { type Authorizations, createAuthorizations } from './authorizations.ts'
+import { createCaaChecker } from './caa.ts'
+import type { Lookup } from './challenges/challenge.ts'
+import { challengesFor } from './challenges/table.ts'
+import { createFulfilment } from './fulfilment.ts'
+import { createNonces, type Nonces } from './nonces.ts'
+import { createOrders, type Orders } from './orders.ts'
+import { createRevocationRequests } from './revocation-request.ts'
+import type { CaStore } from './store.ts'
+import { type AcmeUrls, createUrls } from './urls.ts'
+import { createValidator } from './validate.ts'
+
+/** One ACME server (RFC 8555 §7.1): what its routes call. */
+export interface AcmeDirectory {
+  readonly urls: AcmeUrls
+  /** Whether it also is /acme/directory. */
+  readonly plain: boolean
+  readonly nonces: Nonces
+  readonly authenticator: Authenticator
+  readonly accounts: Accounts
+  readonly orders: Orders
+  readonly authorizations: Authorizations
+  readonly revoke: ReturnType<typeof createRevocationRequests>
+  readonly authority: Authority
+  readonly store: CaStore
+  /** The directory object (RFC 8555 §7.1.1). */
+  view(): object
+  /** Takes up the challenges and orders that a stop left in the middle. */
+  resume(): Promise<void>
+  close(): void
+}
+
+export interface DirectoryDeps {
+  config: CaConfig
+  issuer: string
+  plain: boolean
+  authority: Authority
+  caaIdentities: readonly string[]
+  store: CaStore
+  clock: Clock
+  random: Random
+  log: Log
+  lookup: Lookup
+}
+
+export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
+  const { config, issuer, plain, authority, caaIdentities, store, clock, random, log, lookup } = deps
+  const { hierarchy, issuance, revocation, profiles, rules } = authority
+  const urls = createUrls(config.url, issuer, plain)
+  const nonces = createNonces(random)
+  const challenges = challengesFor(config.challenges)
+  const externalBinding = config.accounts.external_binding
+  const caa = createCaaChecker({ lookup, identities: caaIdentities, clock })
+  const validator = createValidator({ store, challenges, network: { lookup }, clock })
+  const fulfilment = createFulfilment({ store, urls, profiles, caa, issuance, clock })
+  return {
+    urls,
+    plain,
+    nonces,
+    authenticator: createAuthenticator({ store, nonces, urls, issuer }),
+    accounts: createAccounts({ store, urls, issuer, externalBinding, clock, random }),
+    orders: createOrders({ store, urls, issuer, hierarchy, rules, profiles, challenges, fulfilment, clock, random }),
+    authorizations: createAuthorizations({ store, urls, validator, clock }),
+    revoke: createRevocationRequests({ store, revocation, clock }),
+    authority,
+    store,
+    view: () => ({
+      newNonce: urls.newNonce,
+      newAccount: urls.newAccount,
+      newOrder: urls.newOrder,
+      revokeCert: urls.revokeCert,
+      keyChange: urls.keyChange,
+      renewalInfo: urls.renewalInfo, // RFC 9773 §3
+      meta: {
+        caaIdentities,
+        externalAccountRequired: externalBinding === 'required',
+        // draft-ietf-acme-profiles §3.
+        profiles: Object.fromEntries(profiles.map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),
+      },
+    }),
+    async resume() {
+      for (const challenge of await store.processingChallenges()) {
+        const authorization = await store.authorization(challenge.authorization)
+        const account = authorization && (await store.account(authorization.account))
+        if (!account || account.issuer !== issuer) continue
+        const named = log.child({ requestId: challenge.request, account: account.id, authorization: authorization.id })
+        void validator.start(challenge, authorization, account, named)
+      }
+      for (const order of await store.processingOrders())
+        if (order.issuer === issuer) void fulfilment.start(order, log.child({ requestId: order.request }))
+    },
+    close() {
+      validator.close()
+      fulfilment.close()
+    },
+  }
+}
+
+function hours(validity: number): string {
+  const all = Math.round(validity / 3_600_000)
+  return all % 24 === 0 ? `${all / 24} days` : `${all} hours`
+}

@@ -1,0 +1,133 @@
+import type { Clock, Timer } from '../host/clock.ts'
+import { ConflictError } from '../host/database.ts'
+import type { Log } from '../host/log.ts'
+import type { CaaChecker } from './caa.ts'
+import { readCsr } from './csr.ts'
+import { identifierText } from './identifier.ts'
+import { type Issuance, IssueError } from './issue.ts'
+import { AcmeError, overloaded, problemOf } from './problems.ts'
+import { chooseProfile, type Profile } from './profiles.ts'
+import type { OrderStore, StoredOrder } from './store/orders.ts'
+import { canonicalIdentifiers } from './subjects.ts'
+import type { AcmeUrls } from './urls.ts'
+import { settledWithin } from './wait.ts'
+import { createWorkload } from './workload.ts'
+
+/** What happens to an order between finalize and its certificate: CAA → issue. It goes on after a stop where it stood. */
+export interface Fulfilment {
+  /** Whether one more may be started; throws 503 where not. */
+  admit(): void
+  /** Fulfils an order that the store has as processing. Resolves once it is done, or after a moment if it takes longer. */
+  start(order: StoredOrder, log: Log): Promise<void>
+  close(): void
+}
+
+/** Milliseconds for which the answer to finalize waits, so that most clients need no second request. */
+const GRACE = 1000
+const LIMITS = { running: 8, waiting: 1000 }
+/** Milliseconds between tries where the house itself failed (a full disk, say). */
+const RETRY_AFTER = [1000, 5000, 20_000, 60_000]
+
+export function createFulfilment(deps: {
+  store: OrderStore
+  urls: AcmeUrls
+  profiles: readonly Profile[]
+  caa: CaaChecker
+  issuance: Issuance
+  clock: Clock
+}): Fulfilment {
+  const { store, urls, profiles, caa, issuance, clock } = deps
+  const workload = createWorkload('orders are being processed', LIMITS)
+  const timers = new Set<Timer>()
+  let unfinished = 0
+  let closed = false
+
+  const issue = async (order: StoredOrder, log: Log) => {
+    await checkCaa(order, log)
+    const profile = chooseProfile(profiles, order.profile)
+    if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
+    const { record } = await issuance.issue({
+      publicKey: readCsr(order.csr!).publicKey,
+      identifiers: canonicalIdentifiers(JSON.parse(order.identifiers)),
+      profile,
+      notBefore: order.not_before ?? undefined,
+      notAfter: order.not_after ?? undefined,
+      account: order.account,
+      order: order.id,
+    })
+    log.info({ serial: record.serial, names: record.identifiers.map(identifierText) }, 'certificate issued')
+  }
+
+  const checkCaa = async (order: StoredOrder, log: Log) => {
+    const accountUrl = urls.account(order.account)
+    for (const id of order.authorizations) {
+      const authorization = await store.authorization(id)
+      const proved = authorization?.challenges.find(challenge => challenge.status === 'valid')
+      // Orders are kept as long as their authorizations; nothing is issued on the word of one that is gone.
+      if (authorization?.status !== 'valid' || !proved)
+        throw new AcmeError('unauthorized', 'an authorization of this order is no longer valid')
+      const { type, value, wildcard } = authorization
+      if (type !== 'dns') continue
+      const subject = { identifier: { type, value }, wildcard: wildcard === 1 }
+      await caa.check({ subject, accountUrl, method: proved.type }, log)
+    }
+  }
+
+  const fulfil = async (order: StoredOrder, log: Log, tries: number): Promise<void> => {
+    if (closed) return
+    try {
+      await workload.run(() => issue(order, log))
+      unfinished--
+    } catch (error) {
+      // Somebody else ended it: nothing was stored, nothing is handed out.
+      if (error instanceof ConflictError) {
+        unfinished--
+        log.warn({ err: error }, 'order was ended otherwise')
+      } else if (isFinal(error)) await fail(order, error, log)
+      else if (tries < RETRY_AFTER.length) {
+        log.error({ err: error }, 'order could not be fulfilled; tried again')
+        later(order, log, tries)
+      } else await fail(order, error, log)
+    }
+  }
+
+  const fail = async (order: StoredOrder, error: unknown, log: Log) => {
+    unfinished--
+    const problem = error instanceof IssueError ? new AcmeError('serverInternal', error.message) : error
+    log.warn({ err: error }, 'order failed')
+    await store.failOrder(order.id, JSON.stringify(problemOf(problem))).catch(cause => {
+      // It stays processing on disk, and is taken up again at the next start.
+      log.error({ err: cause }, 'the failure of an order could not be kept')
+    })
+  }
+
+  const later = (order: StoredOrder, log: Log, tries: number) => {
+    const timer = clock.after(RETRY_AFTER[tries]!, () => {
+      timers.delete(timer)
+      void fulfil(order, log, tries + 1)
+    })
+    timers.add(timer)
+  }
+
+  return {
+    admit() {
+      if (unfinished >= LIMITS.waiting) throw overloaded('too many orders are being processed')
+    },
+    async start(order, log) {
+      unfinished++
+      const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0)
+      await settledWithin(clock, done, GRACE)
+    },
+    close() {
+      closed = true
+      for (const timer of timers) timer.cancel()
+      timers.clear()
+    },
+  }
+}
+
+/** Whether another try can't help: the order is at fault, or what it would become. A clock set back may be put right. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof IssueError) return error.code !== 'clock'
+  return error instanceof AcmeError && error.status !== 503
+}
