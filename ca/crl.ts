@@ -1,0 +1,60 @@
+import { AsnConvert } from '@peculiar/asn1-schema'
+import {
+  CRLNumber,
+  CRLReason,
+  Extensions,
+  id_ce_cRLNumber,
+  id_ce_cRLReasons,
+  Name,
+  RevokedCertificate as RevokedEntry,
+  TBSCertList,
+  Time,
+} from '@peculiar/asn1-x509'
+import type { CaCertificate } from './ca-certificate.ts'
+import type { RevokedCertificate } from './certificate-store.ts'
+import { authorityKeyIdentifier, extension } from './extensions.ts'
+import { algorithmIdentifier, arrayBuffer, encode, serialOctets, signStructure } from './x509.ts'
+
+/** A signed CRL with what HTTP caching needs. Times in milliseconds. */
+export interface Crl {
+  der: Uint8Array
+  number: number
+  thisUpdate: number
+  nextUpdate: number
+}
+
+/** What a CRL says besides its issuer. */
+export type CrlContent = Omit<Crl, 'der'> & { revoked: readonly RevokedCertificate[] }
+
+/** Signs a full CRL of everything that this issuer revoked (RFC 5280 §5). */
+export async function signCrl(issuer: CaCertificate, content: CrlContent): Promise<Crl> {
+  const { number, thisUpdate, nextUpdate } = content
+  return { der: await signStructure(encodeTbsCertList(issuer, content), issuer.signer), number, thisUpdate, nextUpdate }
+}
+
+function encodeTbsCertList(issuer: CaCertificate, { number, thisUpdate, nextUpdate, revoked }: CrlContent): Uint8Array {
+  const list = new TBSCertList({
+    version: 1,
+    signature: algorithmIdentifier(issuer.signer.algorithm),
+    issuer: AsnConvert.parse(issuer.subject, Name),
+    thisUpdate: new Time(thisUpdate),
+    nextUpdate: new Time(nextUpdate),
+    crlExtensions: new Extensions([
+      authorityKeyIdentifier(issuer.id),
+      extension(id_ce_cRLNumber, false, encode(new CRLNumber(number))),
+    ]),
+  })
+  // RFC 5280 §5.1.2.6: absent where nothing is revoked.
+  if (revoked.length > 0) list.revokedCertificates = revoked.map(entryOf)
+  return encode(list)
+}
+
+function entryOf({ serial, at, reason }: RevokedCertificate): RevokedEntry {
+  const entry = new RevokedEntry({
+    userCertificate: arrayBuffer(serialOctets(serial)),
+    revocationDate: new Time(at),
+  })
+  // RFC 5280 §5.3.1: the reason is left out rather than said to be unspecified.
+  if (reason !== 0) entry.crlEntryExtensions = [extension(id_ce_cRLReasons, false, encode(new CRLReason(reason)))]
+  return entry
+}
