@@ -1,6 +1,8 @@
 import { LOWER } from './name.ts'
+import { Suffixes, slotOf } from './suffixes.ts'
 
 const SLOTS = 512
+const MASK = SLOTS - 1
 /** Names of a message that later ones may point to; past it names are still compressed, but no longer pointed to. */
 const MOST = 256
 /** Pointers have 14 bits (RFC 1035 §4.1.4). */
@@ -18,8 +20,7 @@ export class NameTable {
   private readonly hashes = new Int32Array(SLOTS)
   private readonly offsets = new Uint16Array(SLOTS)
   private readonly taken = new Uint16Array(MOST)
-  private readonly labelAt = new Uint16Array(128)
-  private readonly labelHash = new Int32Array(128)
+  private readonly suffixes = new Suffixes()
   private stamp = 1
 
   clear(): void {
@@ -37,61 +38,39 @@ export class NameTable {
   }
 
   /**
-   * Writes the uncompressed name at `source[at]` to `out[pos]`, ending in a pointer where the message that starts at `out[start]`
-   * has its tail already. Returns the position after it. `compress` false writes it whole (RFC 3597 §4) but remembers it.
+   * Writes the uncompressed name at `source[at]` to `out[pos]`, ending in a pointer where the message, which starts at `out[0]`,
+   * has its tail already. Returns the position after it.
    */
-  write(out: Uint8Array, start: number, pos: number, source: Uint8Array, at: number, compress = true): number {
-    const labels = this.hashLabels(source, at)
-    let to = pos
-    for (let i = 0; i < labels; i++) {
-      const from = at + this.labelAt[i]!
-      const target = this.find(out, start, this.labelHash[i]!, source, from)
-      if (target >= 0 && compress) {
-        out[to] = POINTER | (target >>> 8)
-        out[to + 1] = target
-        return to + 2
-      }
-      if (target < 0) this.remember(this.labelHash[i]!, to - start)
-      const end = from + source[from]! + 1
-      for (let j = from; j < end; j++) out[to++] = source[j]!
-    }
-    out[to] = 0
-    return to + 1
-  }
-
-  /** Notes the offset of every label of the name and the hash of the name that starts there; returns how many there are. */
-  private hashLabels(source: Uint8Array, at: number): number {
-    let count = 0
-    let from = at
-    while (source[from] !== 0) {
-      this.labelAt[count++] = from - at
-      from += source[from]! + 1
-    }
-    let hash = 0x811c9dc5 | 0
-    for (let i = count - 1; i >= 0; i--) {
-      from = at + this.labelAt[i]!
-      const end = from + source[from]! + 1
-      for (let j = from; j < end; j++) hash = Math.imul(hash ^ LOWER[source[j]!]!, 0x01000193)
-      this.labelHash[i] = hash
-    }
-    return count
-  }
-
-  private find(out: Uint8Array, start: number, hash: number, source: Uint8Array, at: number): number {
-    for (
-      let slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
-      this.stamps[slot] === this.stamp;
-      slot = (slot + 1) & (SLOTS - 1)
+  write(out: Uint8Array, pos: number, source: Uint8Array, at: number): number {
+    const { suffixes } = this
+    const length = suffixes.read(source, at)
+    let known = 0
+    let target = -1
+    while (
+      known < suffixes.labels &&
+      (target = this.find(out, suffixes.hash[known]!, source, at + suffixes.offset[known]!)) < 0
     )
-      if (this.hashes[slot] === hash && sameName(out, start, this.offsets[slot]!, source, at))
-        return this.offsets[slot]!
+      known++
+    const spelled = target < 0 ? length : suffixes.offset[known]!
+    for (let i = 0; i < spelled; i++) out[pos + i] = source[at + i]!
+    // Only now: a name that is searched for must be there in full.
+    for (let i = 0; i < known; i++) this.remember(suffixes.hash[i]!, pos + suffixes.offset[i]!)
+    if (target < 0) return pos + spelled
+    out[pos + spelled] = POINTER | (target >>> 8)
+    out[pos + spelled + 1] = target
+    return pos + spelled + 2
+  }
+
+  private find(out: Uint8Array, hash: number, source: Uint8Array, at: number): number {
+    for (let slot = slotOf(hash, MASK); this.stamps[slot] === this.stamp; slot = (slot + 1) & MASK)
+      if (this.hashes[slot] === hash && sameName(out, this.offsets[slot]!, source, at)) return this.offsets[slot]!
     return -1
   }
 
   private remember(hash: number, offset: number): void {
     if (this.size === MOST || offset > LAST_TARGET) return
-    let slot = (hash ^ (hash >>> 15)) & (SLOTS - 1)
-    while (this.stamps[slot] === this.stamp) slot = (slot + 1) & (SLOTS - 1)
+    let slot = slotOf(hash, MASK)
+    while (this.stamps[slot] === this.stamp) slot = (slot + 1) & MASK
     this.stamps[slot] = this.stamp
     this.hashes[slot] = hash
     this.offsets[slot] = offset
@@ -100,11 +79,11 @@ export class NameTable {
 }
 
 /** Whether the name at `offset` of the message, which may be compressed, equals the uncompressed one at `source[at]`. */
-function sameName(out: Uint8Array, start: number, offset: number, source: Uint8Array, at: number): boolean {
-  let a = start + offset
+function sameName(out: Uint8Array, offset: number, source: Uint8Array, at: number): boolean {
+  let a = offset
   let b = at
   for (;;) {
-    while (out[a]! >= POINTER) a = start + (((out[a]! & 0x3f) << 8) | out[a + 1]!)
+    while (out[a]! >= POINTER) a = ((out[a]! & 0x3f) << 8) | out[a + 1]!
     const length = out[a]!
     if (length !== source[b]) return false
     if (length === 0) return true

@@ -79,7 +79,7 @@ export class ResponseWriter {
     // A message whose question could not be read is answered without one.
     if (query.nameLength === 0) return
     this.counts[QUESTION] = 1
-    this.pos = this.names.write(buf, 0, HEADER, query.buf, query.nameAt)
+    this.pos = this.names.write(buf, HEADER, query.buf, query.nameAt)
     this.u16(query.qtype)
     this.u16(query.qclass)
   }
@@ -221,7 +221,7 @@ export class ResponseWriter {
     length: number,
   ): void {
     if (this.pos > first && first <= LAST_TARGET) this.u16(this.pointerTo(first))
-    else this.pos = this.names.write(this.buf, 0, this.pos, names, ownerAt)
+    else this.pos = this.names.write(this.buf, this.pos, names, ownerAt)
     this.fixed(type, rrclass, ttl)
     const lengthAt = this.pos
     this.pos += 2
@@ -253,10 +253,10 @@ export class ResponseWriter {
     }
     this.copy(source, at, prefix)
     const name = at + prefix
-    this.pos = this.names.write(this.buf, 0, this.pos, source, name)
+    this.pos = this.names.write(this.buf, this.pos, source, name)
     let next = endOfName(source, name)
     if (type === SOA || type === MINFO) {
-      this.pos = this.names.write(this.buf, 0, this.pos, source, next)
+      this.pos = this.names.write(this.buf, this.pos, source, next)
       next = endOfName(source, next)
     }
     this.copy(source, next, at + length - next)

@@ -177,10 +177,16 @@ export class ZoneVersion {
     return reader.ancestor(this.at, key, key.labels)
   }
 
+  /** The SOA's RRset, for `ZoneReader`. */
+  soa(): number {
+    const { arena } = this.image
+    return findRRset(arena, apexOf(arena, this.at), Type.SOA)
+  }
+
   /** Where the five numbers of the SOA lie (RFC 1035 §3.3.13). */
   private soaNumbers(): number {
     const { arena } = this.image
-    const data = rrsetData(findRRset(arena, apexOf(arena, this.at), Type.SOA))
+    const data = rrsetData(this.soa())
     const length = (arena.octets[data]! << 8) | arena.octets[data + 1]!
     return data + 2 + length - 20
   }

@@ -8,6 +8,8 @@ import {
   keyLength,
   keyOf,
   nthRRset,
+  rrsetCount,
+  rrsetData,
   rrsetRdatas,
   rrsetsAt,
   rrsetTtl,
@@ -18,6 +20,10 @@ import {
 import { type SearchKey, writeLabels } from './key.ts'
 import { Cursor } from './tree.ts'
 import { apexOf, cutsOf, rootOf, wildcardsOf } from './version.ts'
+
+const SOA = 6
+const RRSIG = 46
+const NSEC = 47
 
 /**
  * Finds owners in versions of one zone. One object serves a thread for all its lookups and allocates nothing.
@@ -80,6 +86,47 @@ export class ZoneReader {
   hasDNAME(entry: number): boolean {
     return (entryFlags(this.arena, entry) & Has.DNAME) !== 0
   }
+
+  hasCNAME(entry: number): boolean {
+    return (entryFlags(this.arena, entry) & Has.CNAME) !== 0
+  }
+
+  /** The RRset of this type at an entry, or 0. */
+  find(entry: number, type: number): number {
+    return findRRset(this.arena, entry, type)
+  }
+
+  /** RFC 8482 §4.1: one RRset for QTYPE ANY, of a type that says something by itself where there is one; 0 where the entry has none. */
+  anyOf(entry: number): number {
+    const { arena } = this
+    const count = rrsetsAt(arena, entry)
+    for (let i = 0; i < count; i++) {
+      const type = rrsetType(arena, nthRRset(arena, entry, i))
+      if (type !== RRSIG && type !== NSEC) return nthRRset(arena, entry, i)
+    }
+    return count === 0 ? 0 : nthRRset(arena, entry, 0)
+  }
+
+  type(rrset: number): number {
+    return rrsetType(this.arena, rrset)
+  }
+
+  ttl(rrset: number): number {
+    return rrsetTtl(this.arena, rrset)
+  }
+
+  count(rrset: number): number {
+    return rrsetCount(this.arena, rrset)
+  }
+
+  /** Where in `octets` the RRset's records begin: each a 16-bit length and uncompressed RDATA. */
+  data(rrset: number): number {
+    return rrsetData(rrset)
+  }
+
+  get octets(): Uint8Array {
+    return this.arena.octets
+  }
 }
 
 /** The owner of an entry in its own spelling. */
@@ -117,8 +164,6 @@ export function* allRRsets(arena: Arena, origin: Name, version: number): Generat
     for (const rrset of rrsetsOf(arena, entry)) yield rrsetObject(arena, owner, rrset)
   }
 }
-
-const SOA = 6
 
 function* rrsetsOf(arena: Arena, entry: number): Generator<number> {
   for (let i = 0; i < rrsetsAt(arena, entry); i++) yield nthRRset(arena, entry, i)

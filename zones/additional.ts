@@ -1,0 +1,139 @@
+import { type ResponseWriter, Section } from '../dns/response.ts'
+import { Type } from '../dns/types.ts'
+import { lookup, Outcome } from './lookup.ts'
+import { endOfName, NameRef } from './nameref.ts'
+import type { Pins } from './pins.ts'
+import type { ZoneTable } from './table.ts'
+import type { ZoneVersion } from './zone.ts'
+
+/** Targets whose addresses are added for one RRset; for the others clients ask. */
+const MOST_TARGETS = 32
+
+/** Where in RDATA the name is whose addresses are added; -1 for types that have none. */
+function targetOffset(type: number): number {
+  switch (type) {
+    case Type.NS: // RFC 1035 §3.3.11
+      return 0
+    case Type.MX: // RFC 1035 §3.3.9
+    case Type.AFSDB: // RFC 1183 §1
+    case Type.KX: // RFC 2230 §4
+    case Type.SVCB: // RFC 9460 §4.1
+    case Type.HTTPS:
+      return 2
+    case Type.SRV: // RFC 2782, "Usage rules"
+      return 6
+    default:
+      return -1
+  }
+}
+
+/** Writes the addresses of an RRset's targets, from any of the view's zones (RFC 1034 §4.3.2 step 6). Allocates nothing. */
+export class AdditionalWriter {
+  private readonly outcome = new Outcome()
+  private readonly targets = Array.from({ length: MOST_TARGETS }, () => new NameRef())
+  private count = 0
+
+  /** Adds the addresses for an RRset of the answer section. */
+  addresses(zones: ZoneTable, pins: Pins, version: ZoneVersion, rrset: number, response: ResponseWriter): void {
+    if (!this.collect(version, rrset)) return
+    response.open(Section.ADDITIONAL)
+    for (let i = 0; i < this.count; i++) this.add(zones, pins, this.targets[i]!, response, false)
+  }
+
+  /**
+   * Adds the glue of a referral to `cut`. RFC 9471 §3.1: that of servers named below the cut must be there or TC be set; it comes
+   * first. §3.2: what else we know of the servers is added while it fits.
+   */
+  glue(
+    zones: ZoneTable,
+    pins: Pins,
+    version: ZoneVersion,
+    rrset: number,
+    cut: NameRef,
+    response: ResponseWriter,
+  ): void {
+    if (!this.collect(version, rrset)) return
+    response.open(Section.ADDITIONAL)
+    for (let i = 0; i < this.count; i++)
+      if (this.targets[i]!.isAtOrBelow(cut)) this.add(zones, pins, this.targets[i]!, response, true)
+    for (let i = 0; i < this.count; i++)
+      if (!this.targets[i]!.isAtOrBelow(cut)) this.add(zones, pins, this.targets[i]!, response, false)
+  }
+
+  /** Notes the RRset's targets, each once; false where there are none. */
+  private collect(version: ZoneVersion, rrset: number): boolean {
+    const { reader } = version.image
+    const { octets } = reader
+    const offset = targetOffset(reader.type(rrset))
+    this.count = 0
+    if (offset < 0) return false
+    let at = reader.data(rrset)
+    for (let left = reader.count(rrset); left > 0 && this.count < MOST_TARGETS; left--) {
+      this.note(octets, at + 2 + offset)
+      at += 2 + ((octets[at]! << 8) | octets[at + 1]!)
+    }
+    return this.count > 0
+  }
+
+  private note(octets: Uint8Array, at: number): void {
+    // The root as target says "no service" (RFC 2782, RFC 7505) or "the owner" (RFC 9460 §2.5): neither has addresses to add.
+    if (octets[at] === 0) return
+    const target = this.targets[this.count]!
+    target.set(octets, at, endOfName(octets, at) - at)
+    for (let i = 0; i < this.count; i++) if (this.targets[i]!.equals(target)) return
+    this.count++
+  }
+
+  private add(zones: ZoneTable, pins: Pins, target: NameRef, response: ResponseWriter, required: boolean): void {
+    const image = zones.find(target.buf, target.at)
+    if (!image) return
+    const version = pins.pin(image)
+    const entry = this.entryOf(version, target)
+    if (entry === 0) return
+    addRRset(version, entry, Type.A, target, response, required)
+    addRRset(version, entry, Type.AAAA, target, response, required)
+  }
+
+  /** The entry that has the target's addresses, glue below a cut included; 0 where there is none. */
+  private entryOf(version: ZoneVersion, target: NameRef): number {
+    const { outcome } = this
+    lookup(version, target.buf, target.at, target.length, Type.A, outcome)
+    if (outcome.kind === 'answer' || outcome.kind === 'nodata') return outcome.entry
+    if (outcome.kind !== 'referral') return 0
+    return version.image.reader.ancestor(version.at, outcome.key, outcome.labels)
+  }
+}
+
+function addRRset(
+  version: ZoneVersion,
+  entry: number,
+  type: number,
+  owner: NameRef,
+  response: ResponseWriter,
+  required: boolean,
+): void {
+  const { reader } = version.image
+  const rrset = reader.find(entry, type)
+  if (rrset !== 0) writeStored(version, rrset, owner, response, required)
+}
+
+/** Writes an RRset of a zone under this owner. */
+export function writeStored(
+  version: ZoneVersion,
+  rrset: number,
+  owner: NameRef,
+  response: ResponseWriter,
+  required = false,
+): boolean {
+  const { reader } = version.image
+  return response.rrset(
+    owner.buf,
+    owner.at,
+    reader.type(rrset),
+    reader.ttl(rrset),
+    reader.count(rrset),
+    reader.octets,
+    reader.data(rrset),
+    required,
+  )
+}
