@@ -69,7 +69,6 @@ export interface Entry {
 
 /** Where and why the text can't be cut into tokens. */
 export class ScanError extends TextError {
-  override name = 'ScanError'
   readonly line: number
   readonly column: number
   constructor(message: string, line: number, column: number) {
