@@ -102,6 +102,11 @@ export class ZoneImage {
     this.arena.publish(version.at)
   }
 
+  /** Goes on from the generations of the image that this one is published instead of. */
+  succeed(image: ZoneImage): void {
+    this.arena.startGeneration(image.generation())
+  }
+
   /** Octets of the image in use. */
   used(): number {
     return this.arena.top * 4
