@@ -34,7 +34,9 @@ export class Draft implements ZoneContents {
     let node = this.nodes.get(key)
     if (!node) {
       const before = new Map(this.contents.typesAt(owner).map(type => [type, this.contents.rrset(owner, type)!]))
-      this.nodes.set(key, (node = { owner, before, now: new Map(before) }))
+      // A name that is there keeps its spelling.
+      const spelling = before.values().next().value?.owner ?? owner
+      this.nodes.set(key, (node = { owner: spelling, before, now: new Map(before) }))
     }
     return node
   }
@@ -49,9 +51,9 @@ export class Draft implements ZoneContents {
 
   /** Adds the record, or puts it in the place of its equal. Its TTL becomes the whole RRset's (RFC 2181 §5.2). */
   add({ owner, type, ttl, rdata }: ResourceRecord): void {
-    const { now } = this.node(owner)
+    const { owner: spelling, now } = this.node(owner)
     const rrset = now.get(type)
-    if (!rrset) now.set(type, { owner, type, ttl, rdatas: [rdata] })
+    if (!rrset) now.set(type, { owner: spelling, type, ttl, rdatas: [rdata] })
     else if (SINGLETONS.has(type)) now.set(type, { ...rrset, ttl, rdatas: [rdata] })
     else now.set(type, { ...rrset, ttl, rdatas: withRdata(rrset, rdata) })
   }

@@ -95,8 +95,8 @@ function updateDraft(draft: Draft, origin: Name, record: ResourceRecord): string
   return undefined
 }
 
-/** RFC 2136 §3.4.2.2. */
-function addToDraft(draft: Draft, origin: Name, record: ResourceRecord): string | undefined {
+/** Adds the record as RFC 2136 §3.4.2.2 has it; gives the reason where it is to be ignored. */
+export function addToDraft(draft: Draft, origin: Name, record: ResourceRecord): string | undefined {
   const { owner, type } = record
   if (type === Type.SOA) {
     const soa = draft.rrset(owner, Type.SOA)
@@ -129,11 +129,11 @@ function isMadeBySigning(type: number): boolean {
   return type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
 }
 
-/** Octets that the RRs of one RRset may take: with a header, a question, OPT and TSIG they must fit into a message of 65,535. */
-const MAX_RRSET_OCTETS = 64_000
+/** Octets that the records of one RRset may take: with a header, a question, OPT and TSIG they must fit into a message of 65,535. */
+export const MAX_RRSET_OCTETS = 64_000
 
 /** Refuses, whole, what RFC 2136 would let in but no server could answer from. */
-function checkServable(draft: Draft, origin: Name): void {
+export function checkServable(draft: Draft, origin: Name): void {
   for (const owner of draft.touched()) {
     const types = draft.typesAt(owner)
     const refuse = (why: string) => new RcodeError(Rcode.REFUSED, `${printName(owner)} ${why}`)
@@ -151,13 +151,14 @@ function checkServable(draft: Draft, origin: Name): void {
   }
 }
 
-function octetsOf({ rdatas }: RRset): number {
+/** Octets that the RRset takes in a message. */
+export function octetsOf({ rdatas }: RRset): number {
   // A compressed owner, type, class, TTL and length take 12 octets.
   return rdatas.reduce((sum, rdata) => sum + 12 + rdata.length, 0)
 }
 
 /** RFC 2136 §3.6: a zone that changes gets a higher serial, unless the update itself brought one. */
-function raiseSerial(draft: Draft, contents: ZoneContents, origin: Name): void {
+export function raiseSerial(draft: Draft, contents: ZoneContents, origin: Name): void {
   if (isEmptyChange(draft.changes())) return
   const soa = draft.rrset(origin, Type.SOA)!
   const rdata = soa.rdatas[0]!

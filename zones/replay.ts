@@ -1,0 +1,44 @@
+import type { Clock } from '../host/clock.ts'
+
+/**
+ * Remembers what came of a signed request, by its MAC, for as long as the MAC could be accepted again (RFC 8945 §5.2.3: the fudge to
+ * either side of now). A request that is repeated, by a client that lost the reply or by somebody who recorded it, gets the first
+ * outcome and is not executed again. Bounded: where it is full, the oldest is forgotten early.
+ */
+export class ReplayCache<Outcome> {
+  private readonly clock: Clock
+  private readonly limit: number
+  private readonly lifetime: number
+  /** In the order in which they came, which is the order in which they end. */
+  private readonly entries = new Map<string, { outcome: Promise<Outcome>; ends: number }>()
+
+  constructor(clock: Clock, options: { limit?: number; lifetime?: number } = {}) {
+    this.clock = clock
+    this.limit = options.limit ?? 100_000
+    this.lifetime = options.lifetime ?? 2 * 300_000
+  }
+
+  /** The outcome of the first request with this MAC, executing it where this is the first. One that fails is not remembered. */
+  once(mac: Uint8Array, execute: () => Promise<Outcome>): Promise<Outcome> {
+    const key = Buffer.from(mac.buffer, mac.byteOffset, mac.length).toString('latin1')
+    const now = this.clock.monotonic()
+    this.forgetUntil(now)
+    const known = this.entries.get(key)
+    if (known) return known.outcome
+    const outcome = execute()
+    this.entries.set(key, { outcome, ends: now + this.lifetime })
+    outcome.catch(() => this.entries.delete(key))
+    return outcome
+  }
+
+  private forgetUntil(now: number): void {
+    for (const [key, { ends }] of this.entries) {
+      if (ends > now && this.entries.size < this.limit) return
+      this.entries.delete(key)
+    }
+  }
+
+  get size(): number {
+    return this.entries.size
+  }
+}

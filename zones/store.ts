@@ -1,0 +1,244 @@
+import { hash } from 'node:crypto'
+import { lowerName, type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { Type } from '../dns/types.ts'
+import type { Database, Row, Statement } from '../host/database.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
+import {
+  claimRecord,
+  deleteRecord,
+  insertRecord,
+  insertRecords,
+  packRecords,
+  recordId,
+  recordsOfRow,
+  respellRecord,
+  selectRecords,
+  unpackRecords,
+} from './store/rows.ts'
+import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
+
+export { ZONE_MIGRATIONS } from './store/schema.ts'
+
+/** The dynamic zones and their journal on disk. Every promise resolves once the disk has it. */
+export interface ZoneStore {
+  /** The zone as it was left, or undefined where there is none yet. */
+  find(view: string, origin: Name): Promise<StoredZone | undefined>
+  /** Stores a new zone with these records, none of which has a holder. ConflictError where it is there already. */
+  create(view: string, origin: Name, records: readonly ResourceRecord[], baseline?: Baseline): Promise<StoredZone>
+  /** All records of the zone, in no order. */
+  records(zone: number): AsyncGenerator<ResourceRecord>
+  /** Who holds what: `recordKey` and the key's name, of every record that a key added. */
+  holders(zone: number): Promise<Map<string, string>>
+  /** The file's records as they were last applied. */
+  baseline(zone: number): Promise<ResourceRecord[]>
+  /** Stores a change as the revision after `revision`. ConflictError where the zone is no longer at that one. */
+  commit(zone: number, revision: number, entry: NewEntry): Promise<void>
+  /** The journal after `revision`, oldest first, `limit` entries at most. */
+  journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
+  /** Forgets the zone with all that belongs to it. */
+  remove(zone: number): Promise<void>
+}
+
+export interface StoredZone {
+  id: number
+  revision: number
+  /** The digest of the file that was last applied. */
+  baseline: string | undefined
+}
+
+/** A zone's file as the zone has it. */
+export interface Baseline {
+  digest: string
+  records: readonly ResourceRecord[]
+}
+
+/** A change to store. */
+export interface NewEntry {
+  change: Changeset
+  serialBefore: number
+  serialAfter: number
+  at: number
+  /** The TSIG key that asked for it, as `keyText` has it: holder of what it adds. */
+  key: string | undefined
+  /** Where it came from: an address, "file", a user. */
+  source: string
+  /** Records that the file took over from their holders. */
+  claims?: readonly ResourceRecord[]
+  baseline?: Baseline
+}
+
+/** A change as it was made. */
+export interface JournalEntry extends Omit<NewEntry, 'claims' | 'baseline'> {
+  revision: number
+}
+
+/** How a key is named in the database and in logs: presentation form in lower case. */
+export function keyText(key: Name): string {
+  return printName(lowerName(key))
+}
+
+/** Journal entries kept of each zone. Older ones are dropped a few at a time. */
+const JOURNAL_KEPT = 100_000
+const JOURNAL_DROPPED_EVERY = 256
+
+/** The zones' tables in a database on which ZONE_MIGRATIONS have been run. */
+export function createZoneStore(database: Database): ZoneStore {
+  return {
+    find: (view, origin) => findZone(database, zoneId(view, origin)),
+    async create(view, origin, records, baseline) {
+      const zone = {
+        id: zoneId(view, origin),
+        view,
+        name: keyText(origin),
+        revision: 0,
+        baseline: baseline?.digest ?? null,
+      }
+      const first = statement(sql.insertInto('zones').values(zone), 1)
+      await database.commit([first, ...insertRecords(zone.id, records), ...baselineStatements(zone.id, baseline)])
+      return { id: zone.id, revision: 0, baseline: baseline?.digest }
+    },
+    records: zone => readRecords(database, zone),
+    holders: zone => readHolders(database, zone),
+    async baseline(zone) {
+      const query = sql.selectFrom('zone_baselines').select('records').where('zone', '=', zone).orderBy('part')
+      const rows = await database.read(statement(query))
+      return rows.flatMap(row => unpackRecords(row['records'] as Uint8Array))
+    },
+    async commit(zone, revision, entry) {
+      await database.commit([...commitStatements(zone, revision, entry)])
+    },
+    async journal(zone, revision, limit) {
+      const rows = await database.read(selectJournal({ zone, revision, limit }))
+      return rows.map(journalEntry)
+    },
+    async remove(zone) {
+      await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
+    },
+  }
+}
+
+/** A number that follows from view and name, so that a zone and its records can be stored in one commit. */
+function zoneId(view: string, origin: Name): number {
+  return hash('sha256', `${view}/${keyText(origin)}`, 'buffer').readUIntBE(0, 6)
+}
+
+async function findZone(database: Database, id: number): Promise<StoredZone | undefined> {
+  const query = sql.selectFrom('zones').select(['revision', 'baseline']).where('id', '=', id)
+  const [row] = await database.read(statement(query))
+  return row && { id, revision: row['revision'] as number, baseline: (row['baseline'] as string | null) ?? undefined }
+}
+
+async function* readRecords(database: Database, zone: number): AsyncGenerator<ResourceRecord> {
+  let row: Row = { last: new Uint8Array() }
+  for (;;) {
+    row = (await database.read(selectRecords(zone, row['last'] as Uint8Array)))[0]!
+    if (row['last'] === null) return
+    yield* recordsOfRow(row)
+  }
+}
+
+async function readHolders(database: Database, zone: number): Promise<Map<string, string>> {
+  const query = sql.selectFrom('zone_records').select(['owner', 'type', 'rdata', 'holder']).where('zone', '=', zone)
+  const rows = await database.read(statement(query.where('holder', 'is not', null)))
+  return new Map(
+    rows.map(row => {
+      const { owner, type, rdata, holder } = row as {
+        owner: Uint8Array
+        type: number
+        rdata: Uint8Array
+        holder: string
+      }
+      return [recordKey(owner, type, rdata), holder]
+    }),
+  )
+}
+
+/** The compare-and-set that everything else of a commit stands on: nothing is ever applied to another revision than the one it was made for. */
+const nextRevision = prepared<{ zone: number; revision: number; next: number }>(
+  ({ zone, revision, next }) =>
+    sql.updateTable('zones').set({ revision: next }).where('id', '=', zone).where('revision', '=', revision),
+  1,
+)
+
+const insertEntry = prepared<ZoneTables['zone_journal']>(entry =>
+  sql.insertInto('zone_journal').values({
+    zone: entry.zone,
+    revision: entry.revision,
+    serial_before: entry.serial_before,
+    serial_after: entry.serial_after,
+    at: entry.at,
+    key: entry.key,
+    source: entry.source,
+    changes: entry.changes,
+  }),
+)
+
+const dropEntries = prepared<{ zone: number; oldest: number }>(({ zone, oldest }) =>
+  sql.deleteFrom('zone_journal').where('zone', '=', zone).where('revision', '<', oldest),
+)
+
+const selectJournal = prepared<{ zone: number; revision: number; limit: number }>(({ zone, revision, limit }) =>
+  sql
+    .selectFrom('zone_journal')
+    .selectAll()
+    .where('zone', '=', zone)
+    .where('revision', '>', revision)
+    .orderBy('revision')
+    .limit(limit),
+)
+
+function* commitStatements(zone: number, revision: number, entry: NewEntry): Generator<Statement> {
+  const next = revision + 1
+  yield nextRevision({ zone, revision, next })
+  yield* recordStatements(zone, entry)
+  yield* baselineStatements(zone, entry.baseline)
+  yield insertEntry({
+    zone,
+    revision: next,
+    serial_before: entry.serialBefore,
+    serial_after: entry.serialAfter,
+    at: entry.at,
+    key: entry.key ?? null,
+    source: entry.source,
+    changes: encodeChange(entry.change),
+  })
+  if (next % JOURNAL_DROPPED_EVERY === 0) yield dropEntries({ zone, oldest: next - JOURNAL_KEPT })
+}
+
+/** A record that goes and comes back with another TTL or spelling stays its holder's. */
+function* recordStatements(zone: number, { change, key, claims }: NewEntry): Generator<Statement> {
+  const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
+  const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
+  for (const record of change.added) {
+    const { owner, type, ttl, rdata } = record
+    const id = recordId(record)
+    if (deleted.delete(keyOf(record))) yield respellRecord({ zone, id, owner, ttl, rdata })
+    // The SOA is the zone's, whoever raised its serial.
+    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: type === Type.SOA ? null : (key ?? null) })
+  }
+  for (const record of deleted.values()) yield deleteRecord({ zone, id: recordId(record) })
+  for (const record of claims ?? []) yield claimRecord({ zone, id: recordId(record) })
+}
+
+function* baselineStatements(zone: number, baseline: Baseline | undefined): Generator<Statement> {
+  if (!baseline) return
+  yield statement(sql.updateTable('zones').set({ baseline: baseline.digest }).where('id', '=', zone), 1)
+  yield statement(sql.deleteFrom('zone_baselines').where('zone', '=', zone))
+  let part = 0
+  for (const records of packRecords(baseline.records))
+    yield statement(sql.insertInto('zone_baselines').values({ zone, part: part++, records }))
+}
+
+function journalEntry(row: Row): JournalEntry {
+  const entry = row as unknown as ZoneTables['zone_journal']
+  return {
+    revision: entry.revision,
+    serialBefore: entry.serial_before,
+    serialAfter: entry.serial_after,
+    at: entry.at,
+    key: entry.key ?? undefined,
+    source: entry.source,
+    change: decodeChange(entry.changes),
+  }
+}

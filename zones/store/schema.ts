@@ -1,0 +1,90 @@
+import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Migration, Statement } from '../../host/database.ts'
+
+/** Dynamic zones; names are presentation text in lower case, times milliseconds since 1970. */
+export interface ZoneTables {
+  /** `revision` rises by one with every commit; `baseline` is the digest of the file as it was last applied. */
+  zones: { id: number; view: string; name: string; revision: number; baseline: string | null }
+  /** `id` is the record's identity; `holder` the key that added it, null where it came from the file or from us. */
+  zone_records: {
+    zone: number
+    id: Uint8Array
+    owner: Uint8Array
+    type: number
+    ttl: number
+    rdata: Uint8Array
+    holder: string | null
+  }
+  /** The file's records as they were last applied, packed, in parts. */
+  zone_baselines: { zone: number; part: number; records: Uint8Array }
+  /** What made each revision, and who asked for it. */
+  zone_journal: {
+    zone: number
+    revision: number
+    serial_before: number
+    serial_after: number
+    at: number
+    key: string | null
+    source: string
+    changes: Uint8Array
+  }
+}
+
+/** Compiles; `host/database.ts` executes. */
+export const sql = new Kysely<ZoneTables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: db => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+})
+
+/** The statement of a query that is made anew each time. */
+export function statement(query: Compilable<unknown>, changes?: number): Statement {
+  const { sql: text, parameters } = query.compile()
+  return changes === undefined ? { sql: text, parameters } : { sql: text, parameters, changes }
+}
+
+/** Stands for a value in a query that is compiled once. */
+class Mark {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/**
+ * A query compiled once and filled in with values each time: compiling takes longer than executing. `build` uses the properties of
+ * its argument as the query's parameters, and computes nothing with them.
+ */
+export function prepared<Values extends object>(
+  build: (values: Values) => Compilable<unknown>,
+  changes?: number,
+): (values: Values) => Statement {
+  const marks = new Proxy({} as Values, { get: (_, name) => new Mark(String(name)) })
+  const { sql: text, parameters } = build(marks).compile()
+  return values => ({
+    sql: text,
+    parameters: parameters.map(one => (one instanceof Mark ? values[one.name as keyof Values] : one)),
+    ...(changes === undefined ? {} : { changes }),
+  })
+}
+
+/** The zones' tables, in the order in which they came to be. */
+export const ZONE_MIGRATIONS: readonly Migration[] = [
+  {
+    id: 'zones-0001',
+    statements: [
+      `CREATE TABLE zones (id INTEGER PRIMARY KEY, view TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER NOT NULL, baseline TEXT,
+        UNIQUE (view, name)) STRICT`,
+      `CREATE TABLE zone_records (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, id BLOB NOT NULL, owner BLOB NOT NULL,
+        type INTEGER NOT NULL, ttl INTEGER NOT NULL, rdata BLOB NOT NULL, holder TEXT, PRIMARY KEY (zone, id)) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE zone_baselines (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, part INTEGER NOT NULL,
+        records BLOB NOT NULL, PRIMARY KEY (zone, part)) STRICT`,
+      `CREATE TABLE zone_journal (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+        serial_before INTEGER NOT NULL, serial_after INTEGER NOT NULL, at INTEGER NOT NULL, key TEXT, source TEXT NOT NULL,
+        changes BLOB NOT NULL, PRIMARY KEY (zone, revision)) STRICT`,
+    ],
+  },
+]
