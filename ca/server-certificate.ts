@@ -1,0 +1,138 @@
+import type { Clock, Timer } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { CaFiles } from './files.ts'
+import type { Hierarchy } from './hierarchy.ts'
+import { type Identifier, IdentifierError, identifierOfHost, identifierText, uniqueIdentifiers } from './identifier.ts'
+import type { Issuance } from './issue.ts'
+import { makeKey, signerOf } from './keystore.ts'
+import type { Profile } from './profiles.ts'
+import { type CertificateFacts, derBlocks, readCertificate } from './x509.ts'
+
+/** What a TLS listener takes. */
+export interface ServerCertificate {
+  /** PEM: the leaf and its intermediate. */
+  certificate: string
+  /** PEM, PKCS#8. */
+  key: string
+}
+
+/** Our own certificate for HTTPS and DNS over TLS, from our own CA, renewed by itself. */
+export interface ServerCertificates {
+  /** The certificate for these host names and addresses, kept from the last run where it still fits; from then on it is watched. */
+  open(hosts: readonly string[]): Promise<ServerCertificate>
+  /** Called with every renewal. */
+  onRenewal(listener: (renewed: ServerCertificate) => void): void
+  close(): void
+}
+
+/** What keeping it needs. */
+export interface ServerCertificateDeps {
+  hierarchy: Hierarchy
+  issuance: Issuance
+  files: CaFiles
+  clock: Clock
+  log: Log
+}
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const FILE = 'https.pem'
+const PROFILE: Profile = { name: 'https', validity: 30 * DAY, backdate: HOUR, jitter: 0, usages: ['server'] }
+
+/** Makes the keeper of our own certificate. Key and chain are one file: never one without the other. */
+export function createServerCertificates(deps: ServerCertificateDeps): ServerCertificates {
+  const { clock, files, log } = deps
+  const listeners: ((renewed: ServerCertificate) => void)[] = []
+  let timer: Timer | undefined
+
+  const renew = async (identifiers: readonly Identifier[]): Promise<ServerCertificate> => {
+    const { pem: key, signer } = await makeKey('ecdsa-p256')
+    const { chain } = await deps.issuance.issue({ publicKey: signer.publicKey, identifiers, profile: PROFILE })
+    await files.replace(FILE, key + chain, 0o600)
+    return { certificate: chain, key }
+  }
+  const watch = (identifiers: readonly Identifier[], current: ServerCertificate) => {
+    timer = clock.after(HOUR, async () => {
+      let next = current
+      try {
+        if (!isFit(current, identifiers, deps)) {
+          next = await renew(identifiers)
+          for (const listener of listeners) listener(next)
+        }
+      } catch (error) {
+        log.error({ err: error }, 'our own HTTPS certificate could not be renewed; tried again in an hour')
+      }
+      watch(identifiers, next)
+    })
+  }
+  return {
+    async open(hosts) {
+      timer?.cancel()
+      const identifiers = identifiersFor(hosts, deps)
+      const kept = await load(files)
+      const current = kept && isFit(kept, identifiers, deps) ? kept : await renew(identifiers)
+      watch(identifiers, current)
+      return current
+    },
+    onRenewal: listener => void listeners.push(listener),
+    close: () => timer?.cancel(),
+  }
+}
+
+async function load(files: CaFiles): Promise<ServerCertificate | undefined> {
+  const pem = await files.read(FILE)
+  const start = pem?.indexOf('-----BEGIN CERTIFICATE-----') ?? -1
+  return start > 0 ? { key: pem!.slice(0, start), certificate: pem!.slice(start) } : undefined
+}
+
+/** Whether it names what it should, is ours, fits its key, and a third of its life is left. */
+function isFit(
+  { certificate, key }: ServerCertificate,
+  identifiers: readonly Identifier[],
+  deps: ServerCertificateDeps,
+): boolean {
+  const facts = readLeaf(certificate)
+  if (!facts) return false
+  const now = deps.clock.now()
+  const renewAt = facts.notAfter - (facts.notAfter - facts.notBefore) / 3
+  const issuer = deps.hierarchy.find(facts.authorityKeyId ?? '')
+  if (now < facts.notBefore || now > renewAt || !issuer || issuer.notAfter < now) return false
+  return textOf(facts.identifiers) === textOf(identifiers) && keyFits(key, facts)
+}
+
+function readLeaf(chain: string): CertificateFacts | undefined {
+  try {
+    const [leaf] = derBlocks('CERTIFICATE', chain)
+    return leaf && readCertificate(leaf)
+  } catch {
+    return undefined
+  }
+}
+
+function keyFits(key: string, facts: CertificateFacts): boolean {
+  try {
+    return Buffer.from(facts.publicKey).equals(signerOf(key, FILE).publicKey)
+  } catch {
+    return false
+  }
+}
+
+/** Hosts that can be in a certificate of ours; the others are named in the log and left out. */
+function identifiersFor(hosts: readonly string[], { hierarchy, log }: ServerCertificateDeps): Identifier[] {
+  const identifiers = hosts.flatMap(host => {
+    try {
+      const identifier = identifierOfHost(host)
+      if (hierarchy.permits(identifier)) return [identifier]
+      log.warn({ host }, `our HTTPS certificate can't name ${host}: it is outside the name constraints of our CA`)
+    } catch (error) {
+      if (!(error instanceof IdentifierError)) throw error
+      log.warn({ host }, `our HTTPS certificate can't name ${host}: ${error.message}`)
+    }
+    return []
+  })
+  return uniqueIdentifiers(identifiers)
+}
+
+function textOf(identifiers: readonly Identifier[]): string {
+  return uniqueIdentifiers(identifiers).map(identifierText).join()
+}
