@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type LoadedConfig, loadConfig } from '../config/load.ts'
+import { loadConfig, readDataDir } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
+import { reasonOf } from '../config/secret.ts'
 import { printConfigError } from '../config/source.ts'
 import { CliError } from './errors.ts'
 import type { Terminal } from './terminal.ts'
@@ -19,16 +20,18 @@ export function findConfigFile(given: string | undefined, terminal: Terminal): s
 }
 
 /** The checked config; errors are thrown with their places, warnings go to stderr. */
-export function readConfig(file: string, terminal: Terminal): { config: Config; loaded: LoadedConfig } {
+export function readConfig(file: string, terminal: Terminal): Config {
   const loaded = loadConfig(file)
   for (const warning of loaded.warnings) terminal.err(`warning: ${printConfigError(warning)}\n`)
   if (!loaded.config) throw new CliError(loaded.errors.map(printConfigError), 2)
-  return { config: loaded.config, loaded }
+  return loaded.config
 }
 
-/** The control socket of the daemon that runs with this config. */
+/** The control socket of the daemon that runs with this config, which need not be valid now. */
 export function socketOf(file: string): string {
-  const { config, errors } = loadConfig(file)
-  if (!config) throw new CliError(errors.map(printConfigError), 2)
-  return join(config.data_dir, 'control.sock')
+  try {
+    return join(readDataDir(file), 'control.sock')
+  } catch (error) {
+    throw new CliError(`${file}: ${reasonOf(error)}`, 2)
+  }
 }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 
 /** Where a command reads and writes: the process's own, or a test's. */
 export interface Terminal {
-  out(text: string): void
+  out(text: string | Uint8Array): void
   err(text: string): void
   env: Readonly<Record<string, string | undefined>>
   cwd: string
@@ -35,11 +35,23 @@ async function ask(question: string): Promise<string> {
 export function table(headings: readonly string[], rows: readonly (readonly (string | number | boolean)[])[]): string {
   const cells = [headings, ...rows.map(row => row.map(String))]
   const widths = headings.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
-  return cells.map(row => `${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd()}\n`).join('')
+  return cells
+    .map(
+      row =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
 }
 
 /** "name: value" lines with the values in one column. */
 export function facts(pairs: readonly (readonly [string, string | number | boolean])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length)) + 1
-  return pairs.map(([name, value]) => `${`${name}:`.padEnd(width)} ${value}`.trimEnd() + '\n').join('')
+  return pairs.map(([name, value]) => line(`${name}:`.padEnd(width), String(value))).join('')
+}
+
+function line(...cells: string[]): string {
+  return `${cells.join(' ').trimEnd()}\n`
 }

@@ -5,8 +5,12 @@ import { nearest } from './spelling.ts'
 /** What decoding may ask of its surroundings. */
 export interface Context {
   report(at: Place, message: string): void
+  /** Says what is legal but unsafe. */
+  warn(at: Place, message: string): void
   /** A file's text; throws as `readFileSync` does. */
   readFile(path: string): string
+  /** A file's permission bits, where there are any. */
+  mode?(path: string): number
   env: Readonly<Record<string, string | undefined>>
   hostname: string
   /** The config file's directory; files that the operator supplies are relative to it. */
@@ -245,14 +249,14 @@ export function byShape<T>(shapes: { scalar?: Kind<T>; list?: Kind<T>; map?: Kin
 }
 
 /** The same kind, its decoded values made into something else; `change` may throw an Error that says what is wrong. */
-export function mapped<T, U>(kind: Kind<T>, change: (value: T, context: Context) => U): Kind<U> {
+export function mapped<T, U>(kind: Kind<T>, change: (value: T, context: Context, at: Place) => U): Kind<U> {
   return {
     ...kind,
     decode(source, context) {
       const value = kind.decode(source, context)
       if (value === undefined) return undefined
       try {
-        return change(value, context)
+        return change(value, context, source.at)
       } catch (error) {
         context.report(source.at, (error as Error).message)
         return undefined

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { BUILT_IN_ACLS, type Prefix, parsePrefix } from './address.ts'
@@ -7,12 +7,14 @@ import type { Context, Section } from './kinds.ts'
 import { reportNotYet } from './not-yet.ts'
 import { type Config, schema } from './schema.ts'
 import { reasonOf } from './secret.ts'
-import { type ConfigError, type Place, readSource, type Source } from './source.ts'
+import { type ConfigError, type Place, placeOf, readSource, type Source } from './source.ts'
 
 /** Where configuration comes from: the real system, or a test's. */
 export interface ConfigSources {
   /** A file's text; throws as `readFileSync` does. */
   readFile(path: string): string
+  /** Its permission bits; absent where there are none to speak of. */
+  mode?(path: string): number
   env: Readonly<Record<string, string | undefined>>
   hostname: string
 }
@@ -20,16 +22,22 @@ export interface ConfigSources {
 /** This machine's files, environment and name. */
 export const systemSources: ConfigSources = {
   readFile: path => readFileSync(path, 'utf8'),
+  mode: path => statSync(path).mode,
   env: process.env,
   hostname: hostname(),
 }
 
 /** What came of reading a config: `config` is there exactly where `errors` is empty. */
 export interface LoadedConfig {
+  file: string
   config?: Config
   errors: ConfigError[]
   warnings: ConfigError[]
+  /** Where the value at a path of the document stands. */
+  place(path: readonly (string | number)[]): Place
 }
+
+const START: Place = { line: 1, column: 1 }
 
 /** Reads and checks a config file. Every error is found, not only the first. */
 export function loadConfig(file: string, sources: ConfigSources = systemSources): LoadedConfig {
@@ -37,7 +45,13 @@ export function loadConfig(file: string, sources: ConfigSources = systemSources)
   try {
     return parseConfig(sources.readFile(path), path, sources)
   } catch (error) {
-    return { errors: [{ file: path, line: 1, column: 1, message: `can't be read: ${reasonOf(error)}` }], warnings: [] }
+    const place = () => START
+    return {
+      file: path,
+      errors: [{ file: path, ...START, message: `can't be read: ${reasonOf(error)}` }],
+      warnings: [],
+      place,
+    }
   }
 }
 
@@ -47,24 +61,39 @@ export function parseConfig(text: string, file: string, sources: ConfigSources =
   const warnings: ConfigError[] = []
   const error = (at: Place, message: string) => errors.push({ file, ...at, message })
   const warn = (at: Place, message: string) => warnings.push({ file, ...at, message })
-  const document = readSource(text, error) ?? { kind: 'map', entries: new Map(), at: { line: 1, column: 1 } }
-  const config = schema.decode(document, contextOf(document, file, sources, error))
+  const document = readSource(text, error) ?? { kind: 'map', entries: new Map(), at: START }
+  const config = schema.decode(document, contextOf(document, file, sources, error, warn))
   reportNotYet(document, warn)
   if (config) checkConfig(config, document, error, warn)
   errors.sort(byPlace)
   warnings.sort(byPlace)
-  return config && errors.length === 0 ? { config, errors, warnings } : { errors, warnings }
+  const found = { file, errors, warnings, place: (path: readonly (string | number)[]) => placeOf(document, path) }
+  return config && errors.length === 0 ? { ...found, config } : found
+}
+
+/** The absolute `data_dir` of a config file, whatever else may be wrong in it. Throws where the file can't be read. */
+export function readDataDir(file: string, sources: ConfigSources = systemSources): string {
+  const document = readSource(sources.readFile(file), () => {})
+  return resolve(dirname(file), document ? dataDirOf(document) : defaultDataDir())
 }
 
 function byPlace(a: ConfigError, b: ConfigError): number {
   return a.line - b.line || a.column - b.column
 }
 
-function contextOf(document: Source, file: string, sources: ConfigSources, report: Context['report']): Context {
+function contextOf(
+  document: Source,
+  file: string,
+  sources: ConfigSources,
+  report: Context['report'],
+  warn: Context['warn'],
+): Context {
   const directory = dirname(file)
   return {
     report,
-    readFile: sources.readFile,
+    warn,
+    ...(sources.mode ? { mode: sources.mode } : {}),
+    readFile: path => sources.readFile(path),
     env: sources.env,
     hostname: sources.hostname,
     directory,
@@ -77,6 +106,10 @@ function contextOf(document: Source, file: string, sources: ConfigSources, repor
 function dataDirOf(document: Source): string {
   const written = child(document, 'data_dir')
   if (written?.kind === 'scalar' && typeof written.value === 'string') return written.value
+  return defaultDataDir()
+}
+
+function defaultDataDir(): string {
   return String(schema.fields!['data_dir']!.default)
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { byShape, type Context, type Kind, list, mapped, optional, record } from './kinds.ts'
+import type { Place } from './source.ts'
 import { text } from './values.ts'
 
 /** Where a secret comes from, when it is not written into the config itself. */
@@ -11,8 +12,22 @@ const elsewhere: Kind<string> = mapped(
     },
     ({ file, env }) => ((file === undefined) === (env === undefined) ? 'give either file or env' : undefined),
   ),
-  ({ file, env }, context) => (file === undefined ? fromEnvironment(env!, context) : fromFile(file, context)),
+  ({ file, env }, context, at) => {
+    if (file === undefined) return fromEnvironment(env!, context)
+    warnIfExposed(file, context, at)
+    return fromFile(file, context)
+  },
 )
+
+function warnIfExposed(path: string, context: Context, at: Place): void {
+  const absolute = resolve(context.directory, path)
+  try {
+    if ((context.mode?.(absolute) ?? 0) & 0o077)
+      context.warn(at, `${absolute} holds a secret and is open to other users: chmod 600 it`)
+  } catch {
+    // That the file can't be read is said by who reads it.
+  }
+}
 
 function fromEnvironment(name: string, context: Context): string {
   const value = context.env[name]

@@ -1,0 +1,187 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { Argument, type Command, Option } from 'commander'
+import { reasonOf } from '../config/secret.ts'
+import { TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
+import { findConfigFile, socketOf } from './config-file.ts'
+import { request } from './control.ts'
+import { CliError } from './errors.ts'
+import type { CertificateAuthority, IssuedCertificate, Replies } from './replies.ts'
+import { facts, type Terminal, table } from './terminal.ts'
+
+interface CaOptions {
+  config?: string
+  json?: boolean
+  profile?: string
+  out?: string
+  reason?: string
+}
+
+/** RFC 5280 §5.3.1, less what no CA of ours uses. */
+const REASONS = [
+  'unspecified',
+  'keyCompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+]
+
+/** `ca …`: the certificate authority of the running daemon. */
+export function addCa(program: Command, terminal: Terminal): void {
+  const ca = program.command('ca').description('the certificate authority of the running daemon')
+  addShow(ca, terminal)
+  addRoots(ca, terminal)
+  addIssue(ca, terminal)
+  addSign(ca, terminal)
+  addRevoke(ca, terminal)
+  addList(ca, terminal)
+}
+
+function addShow(ca: Command, terminal: Terminal): void {
+  online(ca.command('show').description('the CA at a glance')).action(async (options: CaOptions) => {
+    const shown = await ask('ca.show', {}, options, terminal)
+    if (options.json) return printJson(shown, terminal)
+    terminal.out(
+      facts([
+        ['name', shown.name],
+        ['directory', shown.directory],
+        ...authority('root', shown.root),
+        ...authority('intermediate', shown.intermediate),
+        ['profiles', shown.profiles.join(', ')],
+        ['certificates', `${shown.active} valid`],
+      ]),
+    )
+  })
+}
+
+function authority(role: string, { subject, sha256, not_after }: CertificateAuthority): [string, string][] {
+  return [
+    [role, `${subject}, until ${not_after}`],
+    [`${role} SHA-256`, sha256],
+  ]
+}
+
+function addRoots(ca: Command, terminal: Terminal): void {
+  online(ca.command('roots').description('the root certificates, as what has to trust them reads it'))
+    .addOption(new Option('--format <format>', 'the format').choices(TRUST_FORMATS).default('pem'))
+    .option('--out <file>', 'where to write it; - is stdout; left out: stdout for pem, roots.FORMAT for the others')
+    .option('--password <password>', 'of a p12 or jks; it guards against damage, there is no secret inside', 'changeit')
+    .action(async (options: CaOptions & { format: TrustFormat; password: string }) => {
+      const roots = await ask('ca.roots', {}, options, terminal)
+      if (options.json) return printJson(roots, terminal)
+      const bytes = await writeTrustStore(options.format, roots, options.password, Date.now())
+      const out = options.out ?? (options.format === 'pem' ? '-' : `roots.${options.format}`)
+      if (out === '-') return terminal.out(options.format === 'pem' ? Buffer.from(bytes).toString() : bytes)
+      writeNew(resolve(terminal.cwd, out), bytes, 0o644, 'w')
+      terminal.out(`${out}: ${roots.map(root => `${root.subject}, SHA-256 ${root.sha256}`).join('; ')}\n`)
+    })
+}
+
+function addIssue(ca: Command, terminal: Terminal): void {
+  online(ca.command('issue').description('make a key and its certificate, for when no ACME client is at hand'))
+    .addArgument(new Argument('<name...>', 'the names it is for'))
+    .option('--profile <profile>', 'how it is made')
+    .option('--out <dir>', 'where NAME.crt and NAME.key go; left out: both to stdout')
+    .action(async (names: string[], options: CaOptions) => {
+      const issued = await ask('ca.issue', { names, ...profileOf(options) }, options, terminal)
+      if (options.json) printJson(issued, terminal)
+      else if (options.out === undefined) terminal.out(`${issued.certificate}${issued.key}`)
+      else saveIssued(names[0]!, issued, resolve(terminal.cwd, options.out), terminal)
+    })
+}
+
+function saveIssued(name: string, issued: Replies['ca.issue'], folder: string, terminal: Terminal): void {
+  const base = resolve(folder, name.replace(/^\*/, '_').replace(/[^\w.-]/g, '_'))
+  writeNew(`${base}.key`, issued.key, 0o600)
+  writeNew(`${base}.crt`, issued.certificate, 0o644)
+  terminal.out(`${base}.crt and ${base}.key: ${summary(issued)}\n`)
+}
+
+function summary({ serial, not_after }: IssuedCertificate): string {
+  return `serial ${serial}, valid until ${not_after}`
+}
+
+function addSign(ca: Command, terminal: Terminal): void {
+  online(ca.command('sign').description('certify the key of a request (CSR) in PEM'))
+    .addArgument(new Argument('<csr>', 'the file'))
+    .option('--profile <profile>', 'how it is made')
+    .option('--out <file>', 'where the chain goes; left out: stdout')
+    .action(async (file: string, options: CaOptions) => {
+      const csr = readText(resolve(terminal.cwd, file))
+      const issued = await ask('ca.sign', { csr, ...profileOf(options) }, options, terminal)
+      if (options.json) return printJson(issued, terminal)
+      if (options.out === undefined) return terminal.out(issued.certificate)
+      writeNew(resolve(terminal.cwd, options.out), issued.certificate, 0o644)
+      terminal.out(`${options.out}: ${summary(issued)}\n`)
+    })
+}
+
+function addRevoke(ca: Command, terminal: Terminal): void {
+  online(ca.command('revoke').description('revoke a certificate; CRL and OCSP say so from then on'))
+    .addArgument(new Argument('<serial-or-file>', 'its serial in hex, or a file with it in PEM'))
+    .addOption(new Option('--reason <reason>', 'why').choices(REASONS).default('unspecified'))
+    .action(async (what: string, options: CaOptions) => {
+      const file = resolve(terminal.cwd, what)
+      const bySerial = isSerial(what) && !existsSync(file)
+      const which = bySerial ? { serial: plainSerial(what) } : { certificate: readText(file) }
+      const revoked = await ask('ca.revoke', { ...which, reason: options.reason }, options, terminal)
+      if (options.json) printJson(revoked, terminal)
+      else terminal.out(`${revoked.serial} revoked at ${revoked.revoked_at} (${revoked.reason})\n`)
+    })
+}
+
+function isSerial(text: string): boolean {
+  return /^(0x)?[0-9a-f]{2}(:?[0-9a-f]{2}){0,19}$/i.test(text)
+}
+
+function plainSerial(text: string): string {
+  return text.replace(/^0x|:/gi, '').toLowerCase()
+}
+
+function addList(ca: Command, terminal: Terminal): void {
+  online(ca.command('list').description('what was issued')).action(async (options: CaOptions) => {
+    const certificates = await ask('ca.list', {}, options, terminal)
+    if (options.json) return printJson(certificates, terminal)
+    const rows = certificates.map(one => [one.serial, one.status, one.not_after, one.profile, one.names.join(' ')])
+    terminal.out(table(['SERIAL', 'STATUS', 'UNTIL', 'PROFILE', 'NAMES'], rows))
+  })
+}
+
+function online(command: Command): Command {
+  return command.option('--config <file>', 'the config file').option('--json', 'print it as JSON')
+}
+
+function ask<C extends keyof Replies>(
+  command: C,
+  args: Record<string, unknown>,
+  options: CaOptions,
+  terminal: Terminal,
+) {
+  return request(socketOf(findConfigFile(options.config, terminal)), command, args)
+}
+
+function profileOf({ profile }: CaOptions): { profile?: string } {
+  return profile === undefined ? {} : { profile }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new CliError(`${file}: ${reasonOf(error)}`, 2)
+  }
+}
+
+function writeNew(file: string, content: string | Uint8Array, mode: number, flag = 'wx'): void {
+  try {
+    writeFileSync(file, content, { mode, flag })
+  } catch (error) {
+    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    throw new CliError(`${file}: ${exists ? 'it exists already and is not overwritten' : reasonOf(error)}`, 1)
+  }
+}
+
+function printJson(value: unknown, terminal: Terminal): void {
+  terminal.out(`${JSON.stringify(value, undefined, 2)}\n`)
+}

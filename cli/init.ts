@@ -1,0 +1,150 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { addressBytes } from '../config/address.ts'
+import { labelCount, parseName, printName } from '../dns/name.ts'
+import { CliError } from './errors.ts'
+import { type FirstConfig, type FirstPorts, printFirstConfig } from './first-config.ts'
+import { printFirstZone } from './first-zone.ts'
+import { createKey, printKey } from './keygen.ts'
+import { systemResolvers } from './resolvers.ts'
+import type { Terminal } from './terminal.ts'
+
+interface InitOptions {
+  domain?: string
+  address?: string
+  highPorts?: boolean
+  json?: boolean
+}
+
+/** `init`: writes a config, a first zone and TSIG keys; the CA is made at the first start. */
+export function addInit(program: Command, terminal: Terminal): void {
+  program
+    .command('init')
+    .description('write a commented config, a first zone and TSIG keys for a domain; never overwrites')
+    .argument('[dir]', 'where they go', '.')
+    .option('--domain <domain>', 'the domain, for example internal.example.com')
+    .option('--address <ip>', "this machine's address as clients reach it; left out: the first that is found")
+    .option('--high-ports', 'listen on 5300, 8530, 8443 and 8080, which need no root; implied where started without it')
+    .option('--json', 'print what was written as JSON')
+    .action(async (folder: string, options: InitOptions) => {
+      const directory = resolve(terminal.cwd, folder)
+      const first = await decide(options, terminal)
+      const files = writeFirst(directory, first, firstFiles(first))
+      if (options.json) terminal.out(`${JSON.stringify({ directory, files }, undefined, 2)}\n`)
+      else
+        printNext(
+          files.map(file => relative(terminal.cwd, join(directory, file)) || file),
+          terminal,
+        )
+    })
+}
+
+async function decide(options: InitOptions, terminal: Terminal): Promise<FirstConfig> {
+  const domain = checkDomain(options.domain ?? (await askFor('Domain (for example internal.example.com): ', terminal)))
+  const found = options.address ?? ownAddress()
+  const address =
+    options.address === undefined && terminal.ask
+      ? (await terminal.ask(`Address of this machine [${found}]: `)) || found
+      : found
+  if (!addressBytes(address)) throw new CliError(`"${address}" is not an IP address`, 2)
+  const ports = options.highPorts || process.getuid?.() !== 0 ? HIGH_PORTS : WELL_KNOWN_PORTS
+  const port = (number: number, standard: number) => (number === standard ? '' : `:${number}`)
+  return {
+    domain,
+    address,
+    ports,
+    caUrl: `https://ca.${domain}${port(ports.https, 443)}`,
+    caHttpUrl: `http://ca.${domain}${port(ports.http, 80)}`,
+    nameConstraints: [domain],
+    dataDir: './data',
+    forwardTo: systemResolvers(),
+    outside: false,
+  }
+}
+
+const EVERYWHERE = ['0.0.0.0', '::']
+const WELL_KNOWN_PORTS: FirstPorts = { address: EVERYWHERE, dns: 53, dot: 853, https: 443, http: 80, metrics: 9153 }
+
+/** Ports that need no root. */
+export const HIGH_PORTS: FirstPorts = {
+  address: EVERYWHERE,
+  dns: 5300,
+  dot: 8530,
+  https: 8443,
+  http: 8080,
+  metrics: 9153,
+}
+
+async function askFor(question: string, terminal: Terminal): Promise<string> {
+  if (!terminal.ask) throw new CliError('name the domain with --domain', 2)
+  return terminal.ask(question)
+}
+
+/** The domain in lower case without a final dot. */
+function checkDomain(text: string): string {
+  try {
+    const name = parseName(text)
+    const domain = printName(name).slice(0, -1).toLowerCase()
+    if (labelCount(name) > 0 && /^[a-z0-9_.-]+$/.test(domain)) return domain
+  } catch (error) {
+    throw new CliError((error as Error).message, 2)
+  }
+  throw new CliError(`"${text}" is not a domain of letters, digits and hyphens`, 2)
+}
+
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  return all.find(one => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1'
+}
+
+/** A file to be written; secrets get mode 0600. */
+export interface FirstFile {
+  path: string
+  content: string
+  mode?: number
+}
+
+/** The files of a new installation but for the config. */
+export function firstFiles({ domain, address }: FirstConfig, records: readonly string[] = []): FirstFile[] {
+  return [
+    { path: `zones/${domain}.zone`, content: printFirstZone(domain, address, records) },
+    ...['externaldns', 'certmanager'].map(name => ({
+      path: `keys/${name}.key`,
+      content: printKey(createKey(name)),
+      mode: 0o600,
+    })),
+  ]
+}
+
+/** Writes config and files unless one of them is there already; gives their paths. */
+export function writeFirst(directory: string, first: FirstConfig, others: readonly FirstFile[]): string[] {
+  const files: FirstFile[] = [...others, { path: 'namestead.yaml', content: printFirstConfig(first) }]
+  const there = files.map(({ path }) => join(directory, path)).filter(path => existsSync(path))
+  if (there.length > 0)
+    throw new CliError(
+      there.map(path => `${path} exists already; init never overwrites`),
+      2,
+    )
+  for (const { path, content, mode } of files) write(join(directory, path), content, mode)
+  return files.map(({ path }) => path)
+}
+
+function write(path: string, content: string, mode = 0o644): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, ...(mode === 0o600 ? { mode: 0o700 } : {}) })
+    writeFileSync(path, content, { mode, flag: 'wx' })
+  } catch (error) {
+    throw new CliError(`${path} can't be written: ${(error as Error).message}`, 1)
+  }
+}
+
+function printNext(files: readonly string[], terminal: Terminal): void {
+  const config = files.at(-1)
+  terminal.out(`${files.map(file => `wrote ${file}\n`).join('')}
+Next:
+  namestead check --config ${config}
+  namestead serve --config ${config}
+`)
+}
