@@ -1,4 +1,4 @@
-/** Words of an entry; after them come the pairs of zone and generation, the name, the records, and the places of the TTLs. */
+/** Words of an entry; after them come the pairs of zone and version, the name, the records, and the places of the TTLs. */
 export const Entry = {
   /** In words, all of the entry. */
   SIZE: 0,

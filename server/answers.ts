@@ -4,16 +4,16 @@ import type { Query } from '../dns/query.ts'
 import { type ResponseWriter, Section, UDP_PAYLOAD } from '../dns/response.ts'
 import { AnswerLog, Entry, NEVER } from './answer-log.ts'
 
-/** Something whose content changes: an answer made from it is good as long as its generation stays the same. */
-export interface Generation {
-  generation(): number
+/** A zone whose content changes: an answer made from it is good as long as its latest version is the same. */
+export interface Versioned {
+  latest(): { readonly at: number }
 }
 
 /** What an answer was made from. */
 export interface AnswerSource {
-  /** The zones it came from, by their number in the cache's list, each with the generation read before looking anything up. */
+  /** The zones it came from, by their number in the cache's list, and the version of each. */
   zones: readonly number[]
-  generations: readonly number[]
+  versions: readonly number[]
   /** Seconds until it must not be used any more, for what others told us; its TTLs then count down. Undefined for our own zones' content. */
   ttl?: number
 }
@@ -38,7 +38,7 @@ export class AnswerCache {
   private readonly slots: Uint32Array
   private readonly mask: number
   private readonly seed: number
-  private zones: readonly Generation[] = []
+  private zones: readonly Versioned[] = []
 
   /** @param octets of memory for entries; @param seed unpredictable, so that nobody can choose names that meet in one slot */
   constructor(octets: number, seed: number) {
@@ -59,7 +59,7 @@ export class AnswerCache {
   }
 
   /** Forgets everything: the zones or their numbers have changed. */
-  reset(zones: readonly Generation[]): void {
+  reset(zones: readonly Versioned[]): void {
     this.zones = zones
     this.tags.fill(0)
     this.slots.fill(0)
@@ -125,7 +125,7 @@ export class AnswerCache {
     let at = entry + Entry.HEADER
     for (let i = 0; i < source.zones.length; i++) {
       words[at++] = source.zones[i]!
-      words[at++] = source.generations[i]!
+      words[at++] = source.versions[i]!
     }
     let to = at * 4
     for (let i = 0; i < query.nameLength; i++) octets[to++] = LOWER[query.buf[query.nameAt + i]!]!
@@ -195,7 +195,7 @@ export class AnswerCache {
     if (words[entry + Entry.EXPIRES]! <= now) return false
     const count = words[entry + Entry.COUNTS]! >>> 16
     for (let i = 0, at = entry + Entry.HEADER; i < count; i++, at += 2)
-      if (this.zones[words[at]!]!.generation() >>> 0 !== words[at + 1]) return false
+      if (this.zones[words[at]!]!.latest().at !== words[at + 1]) return false
     return true
   }
 

@@ -62,8 +62,8 @@ function find(cache: AnswerCache, query: Query, facts = 0, now = 0, limit = 6553
 
 class Zone {
   value = 1
-  generation(): number {
-    return this.value
+  latest(): { at: number } {
+    return { at: this.value }
   }
 }
 
@@ -73,7 +73,7 @@ function cacheOver(zones: Zone[] = [], octets = 1 << 20): AnswerCache {
   return cache
 }
 
-const ALWAYS: AnswerSource = { zones: [], generations: [] }
+const ALWAYS: AnswerSource = { zones: [], versions: [] }
 const address = Uint8Array.of(192, 0, 2, 1)
 
 t.test('a kept answer is found again', async t => {
@@ -162,13 +162,13 @@ t.test('a truncated response and an extended RCODE are not kept', async t => {
   t.equal(cache.entries, 0)
 })
 
-t.test('an answer goes with the generation of any of its zones', async t => {
+t.test('an answer goes with the version of any of its zones', async t => {
   const zones = [new Zone(), new Zone()]
   const cache = cacheOver(zones)
   const query = ask({ name: 'www.example.' })
   for (const changed of zones) {
-    const generations = zones.map(zone => zone.value)
-    cache.keep(query, 0, respond(query, address), { zones: [0, 1], generations }, 0)
+    const versions = zones.map(zone => zone.value)
+    cache.keep(query, 0, respond(query, address), { zones: [0, 1], versions }, 0)
     t.ok(find(cache, query))
     changed.value++
     t.notOk(find(cache, query))
@@ -253,7 +253,7 @@ t.test('against a Map as a model: never a wrong answer, never too much memory', 
               query,
               step.facts,
               respond(query, new Uint8Array(size).fill(octet), ttl ?? 9),
-              { zones: [zone], generations: [generation], ...(ttl !== undefined && { ttl }) },
+              { zones: [zone], versions: [generation], ...(ttl !== undefined && { ttl }) },
               now,
             )
             if (ttl !== 0) model.set(key, { octet, size, zone, generation, stored: now, ttl })
