@@ -9,6 +9,7 @@ export interface Authority {
   readonly hierarchy: Hierarchy
   readonly issuance: Issuance
   readonly revocation: RevocationService
-  readonly profiles: readonly Profile[]
-  readonly rules: readonly IssueRule[]
+  /** Replaced by a reload; asked for each time. */
+  profiles(): readonly Profile[]
+  rules(): readonly IssueRule[]
 }

@@ -82,7 +82,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
         caaIdentities,
         externalAccountRequired: externalBinding === 'required',
         // draft-ietf-acme-profiles §3.
-        profiles: Object.fromEntries(profiles.map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),
+        profiles: Object.fromEntries(profiles().map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),
       },
     }),
     async resume() {

@@ -3,7 +3,6 @@ import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { CaaChecker } from './caa.ts'
 import { readCsr } from './csr.ts'
-import { identifierText } from './identifier.ts'
 import { type Issuance, IssueError } from './issue.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
 import { chooseProfile, type Profile } from './profiles.ts'
@@ -31,7 +30,8 @@ const RETRY_AFTER = [1000, 5000, 20_000, 60_000]
 export function createFulfilment(deps: {
   store: OrderStore
   urls: AcmeUrls
-  profiles: readonly Profile[]
+  /** As the config has them now. */
+  profiles(): readonly Profile[]
   caa: CaaChecker
   issuance: Issuance
   clock: Clock
@@ -44,7 +44,7 @@ export function createFulfilment(deps: {
 
   const issue = async (order: StoredOrder, log: Log) => {
     await checkCaa(order, log)
-    const profile = chooseProfile(profiles, order.profile)
+    const profile = chooseProfile(profiles(), order.profile)
     if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
     const { record } = await issuance.issue({
       publicKey: readCsr(order.csr!).publicKey,
@@ -55,7 +55,7 @@ export function createFulfilment(deps: {
       account: order.account,
       order: order.id,
     })
-    log.info({ serial: record.serial, names: record.identifiers.map(identifierText) }, 'certificate issued')
+    log.info({ serial: record.serial }, 'order fulfilled')
   }
 
   const checkCaa = async (order: StoredOrder, log: Log) => {
@@ -93,9 +93,9 @@ export function createFulfilment(deps: {
 
   const fail = async (order: StoredOrder, error: unknown, log: Log) => {
     unfinished--
-    const problem = error instanceof IssueError ? new AcmeError('serverInternal', error.message) : error
-    log.warn({ err: error }, 'order failed')
-    await store.failOrder(order.id, JSON.stringify(problemOf(problem))).catch(cause => {
+    const problem = problemOf(error instanceof IssueError ? issueProblem(error) : error)
+    log.warn({ err: error, problem: problem.type }, `order failed: ${problem.detail}`)
+    await store.failOrder(order.id, JSON.stringify(problem)).catch(cause => {
       // It stays processing on disk, and is taken up again at the next start.
       log.error({ err: cause }, 'the failure of an order could not be kept')
     })
@@ -130,4 +130,9 @@ export function createFulfilment(deps: {
 function isFinal(error: unknown): boolean {
   if (error instanceof IssueError) return error.code !== 'clock'
   return error instanceof AcmeError && error.status !== 503
+}
+
+/** The sentence of an IssueError is for the operator, but says nothing that the client may not know. */
+function issueProblem(error: IssueError): AcmeError {
+  return new AcmeError(error.code === 'key' ? 'badCSR' : 'serverInternal', error.message)
 }

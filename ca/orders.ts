@@ -40,8 +40,9 @@ export interface OrderDeps {
   urls: AcmeUrls
   issuer: string
   hierarchy: Pick<Hierarchy, 'permits'>
-  rules: readonly IssueRule[]
-  profiles: readonly Profile[]
+  /** As the config has them now. */
+  rules(): readonly IssueRule[]
+  profiles(): readonly Profile[]
   challenges: readonly Challenge[]
   fulfilment: Fulfilment
   clock: Clock
@@ -65,7 +66,7 @@ export function createOrders(deps: OrderDeps): Orders {
   return {
     async create({ account, payload = {} }, requestId, log) {
       const identifiers = readIdentifiers(payload['identifiers'], ['dns'])
-      const profile = profileOf(profiles, payload['profile'])
+      const profile = profileOf(profiles(), payload['profile'])
       const keys = await keysOf(store, account)
       checkPolicy(deps, identifiers, { account: account.id, profile: profile.name, keys })
       const validity = readValidity(payload, profile, clock.now())
@@ -160,7 +161,7 @@ function checkPolicy(
 ): void {
   refuseEach('rejectedIdentifier', requested, ({ type, value }) => {
     const identifier = parseIdentifier(type, value)
-    const [refused] = refusals(rules, { ...asker, identifiers: [identifier] })
+    const [refused] = refusals(rules(), { ...asker, identifiers: [identifier] })
     if (refused) return refused.reason
     if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
     const [subject] = subjectsOf([identifier])

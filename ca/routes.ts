@@ -3,6 +3,7 @@ import type { Log } from '../host/log.ts'
 import type { AccountRequest, SignedRequest } from './authenticate.ts'
 import type { AcmeDirectory } from './directory.ts'
 import { AcmeError, notFound, overloaded, problemOf } from './problems.ts'
+import type { Publication } from './publications.ts'
 import { RENEWAL_INFO_RETRY, readCertificateId, renewalInfo } from './renewal.ts'
 
 /** Octets of a request; a CSR for a hundred long names and a large RSA key takes half of it. */
@@ -287,4 +288,27 @@ function asAcmeError(error: unknown): unknown {
         ? `the body is larger than ${BODY_LIMIT} octets`
         : `the request can't be read (${code ?? statusCode})`
   return new AcmeError('malformed', detail, { status: statusCode })
+}
+
+/** What anybody may read, as `publications.ts` lists it. */
+export function publicRoutes(app: FastifyInstance, publications: readonly Publication[]): void {
+  app.register(async scope => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    for (const { method, path, answer } of publications)
+      scope.route({
+        method,
+        url: path,
+        async handler(request, reply) {
+          const tail = (request.params as Record<string, string>)['*'] ?? ''
+          const published = await answer(tail, (request.body as Buffer | undefined) ?? new Uint8Array())
+          if (!published) return reply.callNotFound()
+          const { type, body, headers = {} } = published
+          return reply
+            .headers(headers)
+            .type(type)
+            .send(typeof body === 'string' ? body : Buffer.from(body))
+        },
+      })
+  })
 }

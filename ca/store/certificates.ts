@@ -20,6 +20,8 @@ export interface CertificateArchive extends CertificateStore {
   certificateOfOrder(order: string): Promise<CertificateRecord | undefined>
   /** Newest first. */
   certificates(filter: CertificateFilter): Promise<CertificateRecord[]>
+  /** How many certificates are neither expired at this time nor revoked. */
+  countStanding(at: number): Promise<number>
 }
 
 export function createCertificateStore(database: Database): CertificateArchive {
@@ -42,6 +44,11 @@ export function createCertificateStore(database: Database): CertificateArchive {
     certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
     certificateOfOrder: async order => (await read(all.where('order_id', '=', order)))[0],
     certificates: filter => read(listed(filter)),
+    async countStanding(at) {
+      const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.countAll().as('count'))
+      const [row] = await database.read(statement(query.where('not_after', '>=', at).where('revoked_at', 'is', null)))
+      return Number(row?.['count'] ?? 0)
+    },
     async latestIssuance() {
       const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('issued_at').as('at'))
       const [row] = await database.read(statement(query))

@@ -1,0 +1,202 @@
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { CaConfig } from '../config/schema.ts'
+import type { Clock, Timer } from '../host/clock.ts'
+import type { Database } from '../host/database.ts'
+import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
+import type { Authority } from './authority.ts'
+import type { Lookup } from './challenges/challenge.ts'
+import { type CaCommands, createCommands } from './commands.ts'
+import { type AcmeDirectory, createDirectory } from './directory.ts'
+import { type CaFiles, openCaFiles } from './files.ts'
+import { openHierarchy } from './hierarchy.ts'
+import { createIssuance } from './issue.ts'
+import { longestValidity } from './profiles.ts'
+import { statusPublications, stepPublications, trustPublications } from './publications.ts'
+import { createRevocation } from './revoke.ts'
+import { acmeRoutes, publicRoutes } from './routes.ts'
+import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
+import { type CaStore, createCaStore } from './store.ts'
+
+/** What the CA needs of the daemon. */
+export interface CaDeps {
+  config: CaConfig
+  dataDir: string
+  /** On which CA_MIGRATIONS have been run. */
+  database: Database
+  clock: Clock
+  random: Random
+  log: Log
+  lookup: Lookup
+}
+
+/** The certificate authority, whole. */
+export interface Ca {
+  /** ACME and what the step CLI asks, on the HTTPS listener. */
+  registerHttps(app: FastifyInstance): void
+  /** CRLs, OCSP and CA certificates, on the plain listener. */
+  registerHttp(app: FastifyInstance): void
+  readonly commands: CaCommands
+  /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
+  serverCertificate(hosts: readonly string[]): Promise<ServerCertificate>
+  /** Called with every renewal of our own certificate. */
+  onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** SHA-256 of the first issuer's root in hex, for a human to compare. */
+  readonly rootFingerprint: string
+  /** Takes new rules and profiles over at once; names the keys below `ca` whose change needs a restart. */
+  reload(config: CaConfig): string[]
+  /** Signs CRLs, takes up what a stop left in the middle, and cleans up from then on. */
+  start(): Promise<void>
+  close(): void
+}
+
+/** One issuer with its directory. */
+interface Issuer {
+  name: string
+  staging: boolean
+  authority: Authority
+  directory: AcmeDirectory
+  files: CaFiles
+}
+
+const HOUR = 3_600_000
+/** Rows of each kind that go in one commit of the clean-up. */
+const SWEEP = 500
+
+/** Opens the CA: keys and certificates are loaded, or made where there are none. */
+export async function createCa(deps: CaDeps): Promise<Ca> {
+  const { clock, log } = deps
+  const store = createCaStore(deps.database)
+  /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
+  let config = deps.config
+  const issuers = await openIssuers(deps, store, () => config)
+  const unique = <Part>(part: (authority: Authority) => Part) =>
+    new Set(issuers.map(({ authority }) => part(authority)))
+  const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
+  let timer: Timer | undefined
+
+  const sweep = async () => {
+    try {
+      while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
+    } catch (error) {
+      log.warn({ err: error }, 'expired orders could not be removed; tried again in an hour')
+    }
+    timer = clock.after(HOUR, sweep)
+  }
+
+  return {
+    registerHttps(app) {
+      const origin = config.url.replace(/\/+$/, '')
+      for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
+      const requireEab = config.accounts.external_binding === 'required'
+      publicRoutes(app, [...trustPublications(issuers), ...stepPublications(issuers, requireEab)])
+    },
+    registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
+    commands: createCommands({
+      ...deps,
+      name: config.name,
+      store,
+      issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
+    }),
+    serverCertificate: hosts => own.open(hosts),
+    onServerCertificate: listener => own.onRenewal(listener),
+    rootFingerprint: issuers[0]!.authority.hierarchy.root.fingerprint,
+    reload(next) {
+      const fixed = Object.keys(next).filter(key => key !== 'issue' && key !== 'profiles') as (keyof CaConfig)[]
+      const changed = fixed.filter(key => JSON.stringify(next[key]) !== JSON.stringify(deps.config[key]))
+      config = next
+      return changed.map(key => `ca.${key}`)
+    },
+    async start() {
+      for (const revocation of unique(authority => authority.revocation)) await revocation.start()
+      for (const { directory } of issuers) await directory.resume()
+      await sweep()
+    },
+    close() {
+      timer?.cancel()
+      own.close()
+      for (const { directory } of issuers) directory.close()
+      for (const revocation of unique(authority => authority.revocation)) revocation.close()
+      for (const hierarchy of unique(authority => authority.hierarchy)) hierarchy.close()
+    },
+  }
+}
+
+/** RFC 8659 §4.2: by these names CAA records mean us; unless said, by our own host. */
+function caaIdentities(config: CaConfig): string[] {
+  const listed: unknown = config.caa_identities
+  return Array.isArray(listed) && listed.length > 0 ? listed.map(String) : [new URL(config.url).hostname]
+}
+
+/** What signs: a hierarchy with the one door for issuing and the one for revoking. */
+type Signing = Pick<Authority, 'hierarchy' | 'issuance' | 'revocation'> & { files: CaFiles }
+
+/** Issuers without a root or intermediate of their own share one hierarchy; staging has its own, untrusted one. */
+async function openIssuers(deps: CaDeps, store: CaStore, config: () => CaConfig): Promise<Issuer[]> {
+  const issuers: Issuer[] = []
+  let shared: Signing | undefined
+  for (const own of deps.config.issuers) {
+    const signing =
+      own.root || own.intermediate
+        ? await openSigning(deps, store, join('ca', own.name), {
+            ...deps.config,
+            ...defined(own),
+            name: deps.config.name,
+          })
+        : (shared ??= await openSigning(deps, store, 'ca', deps.config))
+    const settings = () => ({ ...config(), ...defined(config().issuers.find(({ name }) => name === own.name) ?? {}) })
+    issuers.push(
+      assemble(deps, store, { name: own.name, plain: issuers.length === 0, staging: false }, signing, settings),
+    )
+  }
+  if (!deps.config.staging) return issuers
+  const name = `${deps.config.name} STAGING`
+  const signing = await openSigning(deps, store, join('ca', 'staging'), { ...deps.config, name })
+  return [...issuers, assemble(deps, store, { name: 'staging', plain: false, staging: true }, signing, config)]
+}
+
+async function openSigning(deps: CaDeps, store: CaStore, folder: string, config: CaConfig): Promise<Signing> {
+  const { clock, random, log } = deps
+  const { name, http_url: httpUrl, root, intermediate } = config
+  const settings = { name, httpUrl, root, intermediate, longest: longestValidity(config.profiles) }
+  const files = await openCaFiles(join(deps.dataDir, folder))
+  const hierarchy = await openHierarchy({ settings, files, store, clock, random, log })
+  return {
+    files,
+    hierarchy,
+    issuance: createIssuance({ hierarchy, store, httpUrl, clock, random, log }),
+    revocation: createRevocation({ hierarchy, store, clock, random, log }),
+  }
+}
+
+function assemble(
+  deps: CaDeps,
+  store: CaStore,
+  { name, plain, staging }: { name: string; plain: boolean; staging: boolean },
+  signing: Signing,
+  settings: () => Pick<CaConfig, 'issue' | 'profiles'>,
+): Issuer {
+  const { hierarchy, issuance, revocation } = signing
+  const authority: Authority = {
+    hierarchy,
+    issuance,
+    revocation,
+    profiles: () => settings().profiles,
+    rules: () => settings().issue,
+  }
+  const directory = createDirectory({
+    ...deps,
+    issuer: name,
+    plain,
+    authority,
+    caaIdentities: caaIdentities(deps.config),
+    store,
+  })
+  return { name, staging, authority, directory, files: signing.files }
+}
+
+/** Without the members that are undefined, so that they don't hide those they are laid over. */
+function defined<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>
+}

@@ -1,0 +1,242 @@
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
+import type { Authority } from './authority.ts'
+import type { CaCertificate } from './ca-certificate.ts'
+import type { CertificateRecord } from './certificate-store.ts'
+import { CsrError, readCsr } from './csr.ts'
+import { type Identifier, IdentifierError, identifierOfHost, uniqueIdentifiers } from './identifier.ts'
+import { IssueError } from './issue.ts'
+import { makeKey } from './keystore.ts'
+import { chooseProfile } from './profiles.ts'
+import { REASONS } from './revoke.ts'
+import { timestamp } from './states.ts'
+import type { BindingRow } from './store/schema.ts'
+import type { CaStore } from './store.ts'
+import { derBlocks, parseSerial, readCertificate } from './x509.ts'
+
+/** A command that can't be done, as the control socket tells it; `exit` as in the contract: 1 it failed, 2 the input is wrong. */
+export class CaCommandError extends Error {
+  override name = 'CaCommandError'
+  readonly code = 'ca-command'
+  readonly exit: 1 | 2
+  readonly errors: readonly string[]
+  constructor(message: string, exit: 1 | 2 = 2) {
+    super(message)
+    this.exit = exit
+    this.errors = [message]
+  }
+}
+
+/** A directory, for the operator. */
+export interface CommandedIssuer {
+  name: string
+  directory: string
+  authority: Authority
+  staging: boolean
+}
+
+/** Commands of the control socket by name; `cli/replies.ts` says what each gives. */
+export type CaCommands = Readonly<Record<string, (args: Record<string, unknown>) => Promise<unknown>>>
+
+/** The most certificates that one `ca.list` returns. */
+const PAGE = 1000
+
+export function createCommands(deps: {
+  /** The organization. */
+  name: string
+  issuers: readonly CommandedIssuer[]
+  store: CaStore
+  clock: Clock
+  random: Random
+  log: Log
+}): CaCommands {
+  const { name, issuers, store, clock, random, log } = deps
+
+  const authorityOf = ({ issuer }: Record<string, unknown>): Authority => {
+    const found = issuer === undefined ? issuers[0] : issuers.find(({ name }) => name === issuer)
+    if (!found)
+      throw new CaCommandError(
+        `there is no issuer "${issuer}"; there are ${issuers.map(({ name }) => name).join(', ')}`,
+      )
+    return found.authority
+  }
+
+  const issue = async (args: Record<string, unknown>, publicKey: Uint8Array, identifiers: readonly Identifier[]) => {
+    const authority = authorityOf(args)
+    const wanted = args['profile'] === undefined ? undefined : String(args['profile'])
+    const profile = chooseProfile(authority.profiles(), wanted)
+    if (!profile) throw new CaCommandError(`there is no profile "${wanted}"`)
+    const refused = identifiers.find(identifier => !authority.hierarchy.permits(identifier))
+    if (refused) throw new CaCommandError(`the name constraints of the intermediate do not cover ${refused.value}`)
+    const { record, chain } = await authority.issuance.issue({ publicKey, identifiers, profile })
+    return { ...summary(record, clock.now()), certificate: chain }
+  }
+
+  return guarded({
+    'ca.show': async () => {
+      const { authority, directory } = issuers[0]!
+      return {
+        name,
+        directory,
+        root: describe(authority.hierarchy.root),
+        intermediate: describe(authority.hierarchy.current()),
+        profiles: authority.profiles().map(profile => profile.name),
+        active: await store.countStanding(clock.now()),
+        issuers: issuers.map(each => ({
+          name: each.name,
+          directory: each.directory,
+          staging: each.staging,
+          root: describe(each.authority.hierarchy.root),
+          intermediates: each.authority.hierarchy.all().slice(1).map(describe),
+        })),
+      }
+    },
+
+    'ca.roots': async () => {
+      const roots = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root)
+      const each = [...new Map(roots.map(root => [root.fingerprint, root])).values()]
+      return each.map(root => ({ ...describe(root), certificate: root.pem }))
+    },
+
+    /** For break-glass: who may open the control socket may have any name within the name constraints. */
+    'ca.issue': async args => {
+      const identifiers = uniqueIdentifiers(texts(args['names'], 'names').map(identifierOfHost))
+      const { pem, signer } = await makeKey('ecdsa-p256')
+      return { ...(await issue(args, signer.publicKey, identifiers)), key: pem }
+    },
+
+    'ca.sign': async args => {
+      const { publicKey, identifiers } = readCsr(
+        derOf(args['csr'], ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'], 'csr'),
+      )
+      return issue(args, publicKey, identifiers)
+    },
+
+    'ca.revoke': async args => {
+      const serial = serialOf(args)
+      const record = await store.certificate(serial)
+      if (!record) throw new CaCommandError(`no certificate of ours has the serial number ${serial}`, 1)
+      const authority = issuers.find(each => each.authority.hierarchy.find(record.issuer))?.authority
+      const done = await (authority ?? authorityOf({})).revocation.revoke(serial, reasonOf(args['reason']))
+      if (!done) throw new CaCommandError(`the certificate ${serial} is revoked already`, 1)
+      const { revocation } = (await store.certificate(serial))!
+      return { serial, revoked_at: timestamp(revocation!.at), reason: reasonName(revocation!.reason) }
+    },
+
+    'ca.list': async args => {
+      const found = await store.certificates({
+        limit: Math.min(Number(args['limit'] ?? PAGE), PAGE),
+        ...(args['name'] !== undefined && { name: String(args['name']) }),
+        ...(args['account'] !== undefined && { account: String(args['account']) }),
+        ...(args['after'] !== undefined && { after: String(args['after']) }),
+        ...(args['all'] !== true && { standingAt: clock.now() }),
+      })
+      return found.map(record => summary(record, clock.now()))
+    },
+
+    'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
+
+    'ca.eab.create': async args => {
+      const binding: BindingRow = {
+        kid: Buffer.from(random.bytes(16)).toString('base64url'),
+        name: texts([args['name']], 'name')[0]!,
+        // RFC 7518 §3.2: a key at least as long as the digest; long enough for HS512.
+        secret: Buffer.from(random.bytes(64)).toString('base64url'),
+        created_at: clock.now(),
+        revoked_at: null,
+      }
+      await store.addBinding(binding)
+      log.info({ kid: binding.kid, name: binding.name }, 'external account binding key created')
+      return { kid: binding.kid, name: binding.name, hmac_key: binding.secret }
+    },
+
+    'ca.eab.list': async () =>
+      (await store.bindings()).map(({ kid, name, created_at, revoked_at }) => ({
+        kid,
+        name,
+        created_at: timestamp(created_at),
+        ...(revoked_at !== null && { revoked_at: timestamp(revoked_at) }),
+      })),
+
+    'ca.eab.revoke': async args => {
+      const kid = texts([args['kid']], 'kid')[0]!
+      if (!(await store.revokeBinding(kid, clock.now())))
+        throw new CaCommandError(`there is no binding key ${kid} that still holds`, 1)
+      log.info({ kid }, 'external account binding key revoked')
+      return { kid }
+    },
+  })
+}
+
+/** What the user did wrong, in the words of whoever noticed. */
+function guarded(commands: CaCommands): CaCommands {
+  const guard = (command: CaCommands[string]) => async (args: Record<string, unknown>) => {
+    try {
+      return await command(args)
+    } catch (error) {
+      if (error instanceof CsrError) throw new CaCommandError(`the CSR is refused: ${error.message}`)
+      if (error instanceof IdentifierError) throw new CaCommandError(error.message)
+      if (error instanceof IssueError) throw new CaCommandError(error.message, 1)
+      throw error
+    }
+  }
+  return Object.fromEntries(Object.entries(commands).map(([name, command]) => [name, guard(command)]))
+}
+
+function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCertificate) {
+  return {
+    subject: commonName,
+    serial,
+    sha256: (fingerprint.toUpperCase().match(/../g) ?? []).join(':'),
+    not_before: timestamp(notBefore),
+    not_after: timestamp(notAfter),
+  }
+}
+
+function summary(record: CertificateRecord, now: number) {
+  const { serial, identifiers, profile, notBefore, notAfter, account, revocation } = record
+  return {
+    serial,
+    names: identifiers.map(({ value }) => value),
+    profile,
+    status: revocation ? 'revoked' : notAfter < now ? 'expired' : 'valid',
+    not_before: timestamp(notBefore),
+    not_after: timestamp(notAfter),
+    ...(account !== undefined && { account }),
+    ...(revocation && { revoked_at: timestamp(revocation.at), reason: reasonName(revocation.reason) }),
+  }
+}
+
+function texts(value: unknown, what: string): string[] {
+  if (!Array.isArray(value) || value.length === 0 || value.some(each => typeof each !== 'string' || each === ''))
+    throw new CaCommandError(`"${what}" is missing`)
+  return value
+}
+
+function derOf(pem: unknown, labels: readonly string[], what: string): Uint8Array {
+  const [der] = labels.flatMap(label => derBlocks(label, String(pem ?? '')))
+  if (!der) throw new CaCommandError(`"${what}" is not PEM with a ${labels[0]}`)
+  return der
+}
+
+function serialOf(args: Record<string, unknown>): string {
+  if (args['certificate'] !== undefined)
+    return readCertificate(derOf(args['certificate'], ['CERTIFICATE'], 'certificate')).serial
+  const serial = parseSerial(String(args['serial'] ?? ''))
+  if (!serial) throw new CaCommandError(`"${args['serial'] ?? ''}" is not a serial number in hex`)
+  return serial
+}
+
+function reasonOf(value: unknown): number {
+  if (value === undefined) return REASONS.unspecified
+  const codes: Readonly<Record<string, number>> = REASONS
+  const code = typeof value === 'number' || /^\d+$/.test(String(value)) ? Number(value) : codes[String(value)]
+  if (code === undefined || !Object.values(codes).includes(code))
+    throw new CaCommandError(`"${value}" is no reason; there are ${Object.keys(REASONS).join(', ')}`)
+  return code
+}
+
+function reasonName(code: number): string {
+  return Object.entries(REASONS).find(([, value]) => value === code)?.[0] ?? String(code)
+}

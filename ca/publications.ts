@@ -1,0 +1,133 @@
+import { VERSION } from '../host/version.ts'
+import type { Authority } from './authority.ts'
+import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
+import type { OcspAnswer } from './revoke.ts'
+
+/** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
+export interface Publication {
+  method: 'GET' | 'POST'
+  path: string
+  /** Undefined where there is no such thing (404). `tail` is what the path's "*" stands for. */
+  answer(tail: string, body: Uint8Array): Promise<Published | undefined> | Published | undefined
+}
+
+/** A body with its media type and caching. */
+export interface Published {
+  type: string
+  body: string | Uint8Array
+  headers?: Record<string, string>
+}
+
+/** A directory as its name and what stands behind it. */
+export interface PublishedIssuer {
+  name: string
+  authority: Authority
+  /** Its root is not to be trusted: it is found by its fingerprint alone. */
+  staging: boolean
+}
+
+/** What both listeners serve: root and issuer certificates. */
+export function trustPublications(issuers: readonly PublishedIssuer[]): Publication[] {
+  const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const all = issuers.map(({ authority }) => authority.hierarchy)
+  const roots = () => unique(trusted.map(({ root }) => root.pem))
+  const intermediates = () =>
+    unique(
+      trusted.flatMap(hierarchy =>
+        hierarchy
+          .all()
+          .slice(1)
+          .map(({ pem }) => pem),
+      ),
+    )
+  return [
+    get('/roots', () => json({ crts: roots() })),
+    get('/roots.pem', () => pem(roots())),
+    get('/intermediates', () => json({ crts: intermediates() })),
+    get('/intermediates.pem', () => pem(intermediates())),
+    get('/root/*', sha256 => {
+      const digits = sha256.replaceAll('-', '').toLowerCase()
+      const found = all.find(({ root }) => root.fingerprint === digits)
+      return found && json({ ca: found.root.pem })
+    }),
+  ]
+}
+
+/** What the step CLI asks beside them, over HTTPS. */
+export function stepPublications(issuers: readonly PublishedIssuer[], requireEAB: boolean): Publication[] {
+  const provisioners = issuers.map(({ name }) => ({ type: 'ACME', name, requireEAB }))
+  return [
+    get('/health', () => json({ status: 'ok' })),
+    get('/version', () => json({ version: VERSION, requireClientAuthentication: false })),
+    get('/provisioners', () => json({ provisioners, nextCursor: '' })),
+  ]
+}
+
+/** What certificates point at (RFC 5280 §4.2.1.13, §4.2.2.1): issuer certificates, CRLs and OCSP, over plain HTTP. */
+export function statusPublications(issuers: readonly PublishedIssuer[]): Publication[] {
+  const find = (id: string) => issuers.find(({ authority }) => authority.hierarchy.find(id))?.authority
+  return [
+    get('/ca/*', file => {
+      const id = withoutSuffix(file, '.crt')
+      const certificate = id && find(id)?.hierarchy.find(id)
+      return certificate ? { type: 'application/pkix-cert', body: certificate.der } : undefined
+    }),
+    get('/crl/*', async file => {
+      const id = withoutSuffix(file, '.crl')
+      const crl = id ? await find(id)?.revocation.crl(id) : undefined
+      // RFC 2585 §4.2.
+      return crl && { type: 'application/pkix-crl', body: crl.der, headers: { 'last-modified': date(crl.thisUpdate) } }
+    }),
+    get('/ocsp/*', async path => {
+      const request = ocspRequestOfPath(path)
+      return ocsp(request ? await ask(issuers, request) : { der: ocspFailure('malformedRequest') })
+    }),
+    { method: 'POST', path: '/ocsp', answer: async (_tail, body) => ocsp(await ask(issuers, body)) },
+  ]
+}
+
+/** The first issuer that knows the certificate asked about answers; they all refuse it in the same words otherwise. */
+async function ask(issuers: readonly PublishedIssuer[], request: Uint8Array): Promise<OcspAnswer> {
+  let answer: OcspAnswer = { der: ocspFailure('unauthorized') }
+  for (const revocation of new Set(issuers.map(({ authority }) => authority.revocation))) {
+    answer = await revocation.ocsp(request)
+    if (answer.nextUpdate !== undefined) return answer
+  }
+  return answer
+}
+
+// RFC 5019 §6.2: caches may keep the answer until the next one is due.
+function ocsp({ der, thisUpdate, nextUpdate }: OcspAnswer): Published {
+  const type = 'application/ocsp-response'
+  if (thisUpdate === undefined || nextUpdate === undefined)
+    return { type, body: der, headers: { 'cache-control': 'no-store' } }
+  return {
+    type,
+    body: der,
+    headers: { 'last-modified': date(thisUpdate), expires: date(nextUpdate), 'cache-control': 'public' },
+  }
+}
+
+function get(path: string, answer: Publication['answer']): Publication {
+  return { method: 'GET', path, answer }
+}
+
+function json(value: object): Published {
+  return { type: 'application/json', body: JSON.stringify(value) }
+}
+
+function pem(certificates: readonly string[]): Published {
+  return { type: 'application/x-pem-file', body: certificates.join('') }
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)]
+}
+
+function withoutSuffix(file: string, suffix: string): string | undefined {
+  return file.endsWith(suffix) ? file.slice(0, -suffix.length) : undefined
+}
+
+function date(time: number): string {
+  return new Date(time).toUTCString()
+}
