@@ -65,8 +65,7 @@ ${printRecursion(first.forwardTo)}    zones:
           - { key: externaldns, names: ["**.apps.${domain}"], types: [A, AAAA, CNAME, TXT] }
           - { key: certmanager, names: ["_acme-challenge.**"], types: [TXT] }
         transfer: [{ key: externaldns }, { key: certmanager }]
-${printForward(first.forwardTo)}${first.outside ? printOutside(domain) : ''}
-ca:
+${printForward(first.forwardTo)}${first.outside ? printOutside(domain) : ''}ca:
   name: ${domain}
   url: ${first.caUrl}
   http_url: ${first.caHttpUrl}

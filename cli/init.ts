@@ -35,7 +35,7 @@ export function addInit(program: Command, terminal: Terminal): void {
       if (options.json) terminal.out(`${JSON.stringify({ directory, files }, undefined, 2)}\n`)
       else
         printNext(
-          files.map(file => relative(terminal.cwd, join(directory, file)) || file),
+          files.map(file => shortPath(terminal.cwd, join(directory, file))),
           terminal,
         )
     })
@@ -138,6 +138,12 @@ function write(path: string, content: string, mode = 0o644): void {
   } catch (error) {
     throw new CliError(`${path} can't be written: ${(error as Error).message}`, 1)
   }
+}
+
+/** Relative where it lies below the working directory. */
+function shortPath(cwd: string, path: string): string {
+  const short = relative(cwd, path)
+  return short.startsWith('..') ? path : short
 }
 
 function printNext(files: readonly string[], terminal: Terminal): void {

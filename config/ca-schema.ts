@@ -38,7 +38,7 @@ const pkcs11Key = record({ pkcs11: required(text, 'a PKCS#11 URI (RFC 7512)') })
 
 const keySource: Kind<KeySource> = {
   json: { anyOf: [pem.json, pkcs11Key.json] },
-  label: '{ file: PATH }, { pkcs11: URI } or offline',
+  label: '`{ file: PATH }`, `{ pkcs11: URI }` or `offline`',
   decode(source, context) {
     if (source.kind === 'scalar' && source.value === 'offline') return { offline: true }
     if (source.kind === 'map' && source.entries.has('pkcs11')) return pkcs11Key.decode(source, context)
@@ -132,12 +132,16 @@ const challengeType = choice('dns-01', 'http-01', 'tls-alpn-01', 'dns-account-01
 /** The certificate authority as it stands in the config. */
 export const ca = record({
   name: required(text, 'the organization in the CA certificates'),
-  url: required(url('https'), 'where clients reach `https`; the directory is {url}/acme/directory'),
+  url: required(url('https'), 'where clients reach `https`; the directory is `{url}/acme/directory`'),
   http_url: optional(url('http', 'https'), 'base of the URLs of issuer certificates, CRLs and OCSP in what is issued'),
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
-  issuers: defaulted(issuers, ['acme'], 'each with its own /acme/{issuer}/directory; the first is also the plain one'),
-  staging: defaulted(flag, false, 'whether there is /acme/staging/directory: the same validation, an untrusted root'),
+  issuers: defaulted(
+    issuers,
+    ['acme'],
+    'each with its own `/acme/{issuer}/directory`; the first is also the plain one',
+  ),
+  staging: defaulted(flag, false, 'whether there is `/acme/staging/directory`: the same validation, an untrusted root'),
   validate_in: derived(
     reference('views', 'view'),
     context => context.declared.views[0] ?? '',

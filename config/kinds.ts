@@ -39,6 +39,8 @@ export interface Kind<T> {
   label: string
   /** The fields, of a map with fixed keys; also where it is an item or an alternative. */
   fields?: Readonly<Record<string, Field<unknown, Presence>>>
+  /** How the path to those fields goes on: nothing, an item, or a name of the operator's choice. */
+  nesting?: '' | '[]' | '.NAME'
   /** The decoded value, or undefined after saying what is wrong. */
   decode(source: Source, context: Context): T | undefined
 }
@@ -175,7 +177,7 @@ export function dictionary<T>(kind: Kind<T>, label: string): Kind<Record<string,
   return {
     json: { type: 'object', additionalProperties: kind.json },
     label,
-    ...(kind.fields ? { fields: kind.fields } : {}),
+    ...(kind.fields ? { fields: kind.fields, nesting: '.NAME' } : {}),
     decode(source, context) {
       if (source.kind !== 'map') return expected('a map of keys and values', source, context)
       const decoded: Record<string, T> = {}
@@ -202,7 +204,7 @@ export function list<T>(item: Kind<T>, options: ListOptions<T> = {}): Kind<T[]> 
   return {
     json: { type: 'array', items: item.json, ...(options.min ? { minItems: options.min } : {}) },
     label: `list of ${plural(item.label)}`,
-    ...(item.fields ? { fields: item.fields } : {}),
+    ...(item.fields ? { fields: item.fields, nesting: '[]' } : {}),
     decode(source, context) {
       if (source.kind !== 'list') return expected(`a list of ${plural(item.label)}`, source, context)
       const decoded = source.items.map(one => item.decode(one, context))
@@ -213,8 +215,11 @@ export function list<T>(item: Kind<T>, options: ListOptions<T> = {}): Kind<T[]> 
   }
 }
 
+/** "domain names", of "domain name"; what follows the noun stays as it is. */
 function plural(label: string): string {
-  return label.endsWith('s') ? label : label.replace(/^(map|list|[\w-]+)/, '$1s')
+  const [, noun, rest] = /^(.*?)((?:,|:| such | of | with | in | from ).*)?$/.exec(label)!
+  if (noun!.startsWith('`') || noun!.endsWith('ed')) return label
+  return `${noun}${/s$/.test(noun!) ? 'es' : 's'}${rest ?? ''}`
 }
 
 function reportDuplicates<T>(
@@ -235,12 +240,12 @@ function reportDuplicates<T>(
 /** A value that may be written as a scalar, a list or a map, each with its own meaning. */
 export function byShape<T>(shapes: { scalar?: Kind<T>; list?: Kind<T>; map?: Kind<T>; label?: string }): Kind<T> {
   const kinds = [shapes.scalar, shapes.list, shapes.map].filter(kind => kind !== undefined)
-  const fields = shapes.map?.fields ?? shapes.list?.fields
+  const nested = shapes.map?.fields ? shapes.map : shapes.list
   const label = shapes.label ?? kinds.map(kind => kind.label).join(' or ')
   return {
     json: { anyOf: kinds.map(kind => kind.json) },
     label,
-    ...(fields ? { fields } : {}),
+    ...(nested?.fields ? { fields: nested.fields, nesting: nested.nesting ?? '' } : {}),
     decode(source, context) {
       const kind = shapes[source.kind]
       return kind ? kind.decode(source, context) : expected(label, source, context)

@@ -103,7 +103,7 @@ export const schema = record({
   tls: optional(tls, 'for `https` and `dot`, instead of a certificate from our own CA'),
   keys: defaulted(list(key, { unique: one => nameKey(one.name) }), [], 'TSIG keys'),
   acls: defaulted(
-    dictionary(accessList, 'map of name to list of addresses, blocks or access lists'),
+    dictionary(accessList, 'map of name to list of addresses, blocks and access lists'),
     {},
     'named lists of addresses; built in: any, none, localhost',
   ),
@@ -115,7 +115,7 @@ export const schema = record({
   trust_anchors: defaulted(
     list(reserved),
     [],
-    'DS or DNSKEY lines, or { file: PATH }, added to the built-in anchor of the root',
+    'DS or DNSKEY lines, or `{ file: PATH }`, added to the built-in anchor of the root',
   ),
   ca: optional(ca, 'the certificate authority; left out: none'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),

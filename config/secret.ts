@@ -53,9 +53,14 @@ export function reasonOf(error: unknown): string {
   return message
 }
 
+/** Without the fields of its map: the reference page explains them once, for all secrets. */
+function plain<T>({ json, label, decode }: Kind<T>): Kind<T> {
+  return { json, label, decode }
+}
+
 /** A secret as text: inline, `{ file: PATH }` or `{ env: NAME }`; without the line break that files end in. */
 export const secret: Kind<string> = mapped(
-  byShape({ scalar: text, map: elsewhere, label: 'secret: text, { file: PATH } or { env: NAME }' }),
+  byShape({ scalar: text, map: plain(elsewhere), label: 'secret: text, `{ file: PATH }` or `{ env: NAME }`' }),
   value => value.trim(),
 )
 
@@ -75,12 +80,12 @@ export const tsigSecrets: Kind<Uint8Array[]> = byShape({
   scalar: mapped(tsigSecret, one => [one]),
   map: mapped(tsigSecret, one => [one]),
   list: list(tsigSecret, { min: 1 }),
-  label: 'secret in base64: inline, { file: PATH }, { env: NAME }, or a list of these',
+  label: 'secret in base64: text, `{ file: PATH }`, `{ env: NAME }`, or a list of these',
 })
 
 /** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. */
 export const pem: Kind<string> = mapped(
-  byShape({ scalar: text, map: elsewhere, label: 'path of a PEM file' }),
+  byShape({ scalar: text, map: plain(elsewhere), label: 'path of a PEM file' }),
   (value, context) => {
     const content = value.includes('-----BEGIN ') ? value : fromFile(value, context)
     if (!content.includes('-----BEGIN ')) throw new Error('expected PEM: nothing in it begins with -----BEGIN')

@@ -121,9 +121,10 @@ export function socketAddress(defaultPort?: number): Kind<SocketAddress> {
 export const ipAddress: Kind<string> = parsed('IP address', value => (addressBytes(value) ? value : undefined))
 
 /** Addresses, blocks and names of access lists, decoded to blocks. */
-export const accessList: Kind<Prefix[]> = mapped(list(parsed('address, block or access list', readAcl)), all =>
-  all.flat(),
-)
+export const accessList: Kind<Prefix[]> = {
+  ...mapped(list(parsed('address, block or access list', readAcl)), all => all.flat()),
+  label: 'list of addresses, blocks and access lists',
+}
 
 function readAcl(value: string, context: Context): Prefix[] | undefined {
   const prefix = parsePrefix(value)

@@ -24,12 +24,15 @@ const typeKind: Kind<number> = mapped({ ...text, label: 'record type' }, word =>
   return code
 })
 
-const ttlRange: Kind<[number, number]> = mapped(list(seconds), limits => {
-  const [least, most] = limits
-  if (least === undefined || most === undefined || limits.length !== 2 || least > most)
-    throw new Error('expected [least, most]')
-  return [least, most]
-})
+const ttlRange: Kind<[number, number]> = {
+  ...mapped(list(seconds), limits => {
+    const [least, most] = limits
+    if (least === undefined || most === undefined || limits.length !== 2 || least > most)
+      throw new Error('expected [least, most]')
+    return [least, most]
+  }),
+  label: '[least, most], in seconds or as durations',
+}
 
 const updateRule = record({
   key: required(keyReference, 'the TSIG key that must have signed the update'),
