@@ -39,7 +39,8 @@ export class Answerer {
   /** The name that the answer has come to: QNAME, or the target of the last alias. */
   readonly target = new NameRef()
   private readonly outcome = new Outcome()
-  private readonly pins = new Pins()
+  /** The zone versions that the answer was made from. */
+  readonly pins = new Pins()
   private readonly additional = new AdditionalWriter()
   private readonly owner = new NameRef()
   /** The names that the aliases so far stood at, to notice loops. */
