@@ -1,0 +1,158 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import { type Name, nameKey } from '../dns/name.ts'
+import { type TsigKey, tsigKey } from '../dns/tsig.ts'
+import { Type } from '../dns/types.ts'
+import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
+import { ZoneTable } from '../zones/table.ts'
+import { ZoneImage } from '../zones/zone.ts'
+import type { ServerCertificate } from './listen/tls.ts'
+import type { ServingChange, ServingConfig, ServingState, ServingZone } from './messages.ts'
+
+/** A view as a serving thread has it. */
+export interface ServingView {
+  /** Its number, in the order of the configuration. */
+  readonly index: number
+  readonly name: string
+  readonly match: ViewConfig['match']
+  readonly recursion: ViewConfig['recursion']
+  readonly zones: ZoneTable
+  /** Configured zones that have nothing to serve now; by `nameKey`. */
+  readonly missing: Set<string>
+  readonly configs: ReadonlyMap<string, ZoneConfig>
+  readonly forward: ViewConfig['forward']
+  readonly resolver: Resolver
+}
+
+/** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
+export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: Name) => boolean) => Resolver
+
+/** What a new state of the zones means to those who keep something of the old one. */
+export interface StateListener {
+  /** Zones were added, removed or have another image. */
+  zonesChanged(images: readonly ZoneImage[]): void
+  /** A resolver is not used any more; questions may be outstanding. */
+  retired(resolver: Resolver): void
+  certificateChanged(certificate: ServerCertificate): void
+}
+
+/**
+ * All that a serving thread answers from. Changed only by `apply`, between two requests; whoever keeps a view over an `await`
+ * goes on with the old one.
+ */
+export class State {
+  /** The last change that was applied. */
+  epoch = 0
+  config: ServingConfig
+  views: readonly ServingView[] = []
+  certificate: ServerCertificate | null
+  /** Numbers of the zones' images, for the answer cache. */
+  readonly numbers = new Map<ZoneImage, number>()
+  private keys = new Map<string, TsigKey>()
+  private readonly createResolver: ResolverFactory
+  private readonly listener: StateListener
+
+  constructor(initial: ServingState, createResolver: ResolverFactory, listener: StateListener) {
+    this.config = initial.config
+    this.certificate = initial.certificate
+    this.createResolver = createResolver
+    this.listener = listener
+    this.configure(initial.config, initial.zones)
+    this.epoch = initial.epoch
+  }
+
+  /** The TSIG key of that name (RFC 8945 §5.2.1). */
+  readonly findKey = (name: Name): TsigKey | undefined => this.keys.get(nameKey(name))
+
+  apply(change: ServingChange): void {
+    this.epoch = change.epoch
+    if (change.kind === 'configure') this.configure(change.config, change.zones)
+    else if (change.kind === 'zone') this.replace(change.zone)
+    else {
+      this.certificate = change.certificate
+      this.listener.certificateChanged(change.certificate)
+    }
+  }
+
+  private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
+    const before = this.views
+    this.config = config
+    this.keys = new Map(
+      config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
+    )
+    this.views = config.views.map((view, index) => this.view(view, index, zones, before))
+    for (const { resolver } of before)
+      if (!this.views.some(view => view.resolver === resolver)) this.listener.retired(resolver)
+    this.renumber()
+  }
+
+  private view(
+    config: ViewConfig,
+    index: number,
+    zones: readonly ServingZone[],
+    before: readonly ServingView[],
+  ): ServingView {
+    const own = zones.filter(zone => zone.view === config.name)
+    const table = new ZoneTable(own.flatMap(({ image }) => (image ? [ZoneImage.attach(image)] : [])))
+    const known = before.find(({ name, forward }) => name === config.name && isDeepStrictEqual(forward, config.forward))
+    return {
+      index,
+      name: config.name,
+      match: config.match,
+      recursion: config.recursion,
+      zones: table,
+      missing: new Set(own.filter(({ image }) => !image).map(({ origin }) => nameKey(origin))),
+      configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
+      forward: config.forward,
+      // One whose rules are the same keeps what it has learned.
+      resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
+    }
+  }
+
+  private isOwn(viewName: string, name: Name): boolean {
+    const view = this.views.find(({ name }) => name === viewName)
+    return view !== undefined && isOwnName(view, name)
+  }
+
+  private replace({ view: viewName, origin, image }: ServingZone): void {
+    const view = this.views.find(({ name }) => name === viewName)
+    if (!view) return
+    const key = nameKey(origin)
+    if (image) {
+      view.zones.set(ZoneImage.attach(image))
+      view.missing.delete(key)
+    } else {
+      view.zones.delete(origin)
+      view.missing.add(key)
+    }
+    this.renumber()
+  }
+
+  private renumber(): void {
+    const images = this.views.flatMap(({ zones }) => [...zones])
+    this.numbers.clear()
+    for (const [number, image] of images.entries()) this.numbers.set(image, number)
+    this.listener.zonesChanged(images)
+  }
+}
+
+/** Whether the view answers the name from its zones; not what lies at or below a delegation of theirs. */
+export function isOwnName(view: ServingView, name: Name): boolean {
+  const zone = view.zones.find(name, 0)
+  if (!zone) return false
+  const version = zone.latest()
+  for (let at = 0; at < name.length - zone.origin.length; at += name[at]! + 1)
+    if (version.rrset(name.subarray(at), Type.NS)) return false
+  return true
+}
+
+/** Whether the name is in a zone that is configured and has nothing to serve: not loaded, or expired. */
+export function isMissing(view: ServingView, name: Name): boolean {
+  if (view.missing.size === 0) return false
+  const loaded = view.zones.find(name, 0)?.origin.length ?? 0
+  for (let at = 0; name.length - at > loaded; at += name[at]! + 1) {
+    if (view.missing.has(nameKey(name.subarray(at)))) return true
+    if (name[at] === 0) return false
+  }
+  return false
+}
