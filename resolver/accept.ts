@@ -119,6 +119,7 @@ function ended(
   if (soa) return { kind: 'negative', rcode, answer, authority: [soa, ...denials(authority, question, inBailiwick)] }
   if (rcode === Rcode.NXDOMAIN) return { kind: 'negative', rcode, answer, authority: [] }
   if (answer.length > 0) return { kind: 'chain', answer, next: name }
+  if (response.answer.length > 0) return { kind: 'unusable', reason: 'it answers another question' }
   const referral = referralOf(response, authority, name)
   if (referral) return referral
   return { kind: 'negative', rcode, answer, authority: [] }
@@ -145,8 +146,10 @@ function denials(
 
 /** RFC 1034 §4.3.2 step 3b: NS records below the zone, no answer, no authority. */
 function referralOf(response: Message, authority: ResourceRecord[], name: Name): Accepted | undefined {
-  const first = authority.find(record => record.type === Type.NS && isSubdomain(name, record.owner))
+  // RFC 2308 §2.2: NS records without an SOA make it a referral, not NODATA.
+  const first = authority.find(record => record.type === Type.NS)
   if (!first || response.flags & Flag.AA) return undefined
+  if (!isSubdomain(name, first.owner)) return { kind: 'unusable', reason: 'a referral that leads elsewhere' }
   const servers = authority.filter(record => record.type === Type.NS && equalNames(record.owner, first.owner))
   const names = new Set(servers.map(record => nameKey(targetOf(Type.NS, record.rdata)!)))
   const isGlue = (record: ResourceRecord) =>

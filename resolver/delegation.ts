@@ -4,6 +4,7 @@ import type { Message } from '../dns/message.ts'
 import { equalNames, isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
+import type { Clock } from '../host/clock.ts'
 import { type Accepted, accept } from './accept.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
@@ -19,6 +20,7 @@ export interface Delegation {
 
 /** What following a delegation needs beside what every route needs. */
 export interface DelegationContext extends RouteContext {
+  clock: Clock
   server(at: ServerAddress): Server
   /** A and AAAA records of a name server for which there is no glue. */
   addresses(name: Name): Promise<readonly ResourceRecord[]>
@@ -33,6 +35,7 @@ export function createDelegationRoute(top: Delegation, context: DelegationContex
   let servers: readonly Server[] = []
 
   async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
+    const until = context.clock.monotonic() + context.limits.lifetime
     let delegation = top
     for (let depth = 0; depth < DEEPEST; depth++) {
       servers = await serversOf(delegation, context)
@@ -40,7 +43,13 @@ export function createDelegationRoute(top: Delegation, context: DelegationContex
       if (servers.length === 0) return failed(`no address is known for the servers of ${printName(cut)}`)
       const judge = (response: Message) => judgeAt(cut, response, question)
       const usable = (response: Message) => judge(response).kind !== 'unusable'
-      const result = await context.race({ servers, question, lifetime: context.limits.lifetime, signal, usable })
+      const result = await context.race({
+        servers,
+        question,
+        lifetime: until - context.clock.monotonic(),
+        signal,
+        usable,
+      })
       if (result.kind === 'lost') return { kind: 'failed', error: explainFailures(cut, result.failures) }
       const accepted = judge(result.message)
       if (accepted.kind === 'unusable') return failed(accepted.reason)

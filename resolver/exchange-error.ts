@@ -4,6 +4,8 @@ export type ExchangeFailure =
   | 'timeout'
   /** The connection was refused, reset, or its handshake failed. */
   | 'network'
+  /** This machine has no socket or memory left; the server is not to blame. */
+  | 'local'
   /** What came back breaks the format, or does not answer the question. */
   | 'invalid'
 
@@ -16,4 +18,11 @@ export class ExchangeError extends Error {
     super(message)
     this.failure = failure
   }
+}
+
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE'])
+
+/** A socket's error as an exchange's. */
+export function socketFailure(error: NodeJS.ErrnoException): ExchangeError {
+  return new ExchangeError(EXHAUSTED.has(error.code ?? '') ? 'local' : 'network', error.message)
 }

@@ -7,15 +7,13 @@ import { ExchangeError } from './exchange-error.ts'
 import { refusesFormat } from './match.ts'
 import { buildQuery, type UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
-import { createStreamPool } from './stream.ts'
+import { createStreamPool } from './stream-pool.ts'
 import { askUdp } from './udp.ts'
 
 /** Asks one server one question, by whatever way that server can be asked. */
 export interface Exchanger {
   /** A response that answers the question and is not truncated. Throws ExchangeError; ends by `signal` at the latest. */
   exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message>
-  /** Whether the server can be asked without waiting for a handshake. */
-  ready(server: Server): boolean
   close(): void
 }
 
@@ -75,7 +73,6 @@ export function createExchanger({ network, clock, random }: ExchangerOptions): E
 
   return {
     exchange,
-    ready: server => !server.encrypted || pool.connected(server.at),
     close: () => pool.close(),
   }
 }

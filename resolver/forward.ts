@@ -1,6 +1,6 @@
 import { Ede } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
-import { type Name, printName } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import { type Accepted, accept } from './accept.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
@@ -28,7 +28,7 @@ export function createForwardRoute(
     ask,
   }
   const judge = (response: Message, question: UpstreamQuestion): Accepted => {
-    const accepted = accept(response, question, owner => mine(owner, route))
+    const accepted = accept(response, question, owner => equalNames(owner, question.name) || mine(owner, route))
     // A server that refers us elsewhere instead of resolving is none for this question.
     return accepted.kind === 'referral' ? { kind: 'unusable', reason: 'a referral' } : accepted
   }

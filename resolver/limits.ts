@@ -25,7 +25,7 @@ export interface ResolverLimits {
 export const DEFAULT_LIMITS: ResolverLimits = {
   patience: 1800,
   lifetime: 5000,
-  cacheOctets: 64 * 2 ** 20,
+  cacheOctets: 32 * 2 ** 20,
   maxTtl: 86400,
   maxNegativeTtl: 10800,
   maxStale: 3 * 86400,

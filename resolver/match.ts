@@ -15,12 +15,18 @@ export type Verdict =
   /** Its header fits, the rest breaks the format. */
   | { kind: 'malformed'; reason: string }
 
+/** Where the question's name begins: right after the header. */
+const QUESTION_AT = 12
+
 /**
  * Judges a response by RFC 5452 §9.1: its ID and its question, name, type and class, must be those of the query; address and port
  * have been checked by the connected socket. With `exactCase` the letters of the name must come back as they were sent.
  */
 export function judge(bytes: Uint8Array, sent: SentQuery, exactCase: boolean): Verdict {
   if (!headerFits(bytes, sent.id)) return { kind: 'foreign' }
+  const exact = equalOctets(bytes.subarray(QUESTION_AT, QUESTION_AT + sent.name.length), sent.name)
+  // Other names of the message may end in a pointer into the question: they shall not inherit its random case.
+  if (exact) bytes.set(sent.plainName, QUESTION_AT)
   let message: Message
   try {
     message = parseMessage(bytes)
@@ -32,12 +38,12 @@ export function judge(bytes: Uint8Array, sent: SentQuery, exactCase: boolean): V
   if (message.question.length !== 1 || !question) return { kind: 'foreign' }
   if (question.type !== sent.type || question.class !== sent.class || !equalNames(question.name, sent.name))
     return { kind: 'foreign' }
-  if (exactCase && !equalOctets(question.name, sent.name)) return { kind: 'case' }
+  if (exactCase && !exact) return { kind: 'case' }
   return { kind: 'response', message }
 }
 
 function headerFits(bytes: Uint8Array, id: number): boolean {
-  if (bytes.length < 12 || ((bytes[0]! << 8) | bytes[1]!) !== id) return false
+  if (bytes.length < QUESTION_AT || ((bytes[0]! << 8) | bytes[1]!) !== id) return false
   return (bytes[2]! & (Flag.QR >>> 8)) !== 0 && ((bytes[2]! >>> 3) & 15) === Opcode.QUERY
 }
 

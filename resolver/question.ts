@@ -17,9 +17,10 @@ export interface SentQuery {
   id: number
   /** As sent, letter case included. */
   name: Name
+  /** As it was before its letters were mixed. */
+  plainName: Name
   type: number
   class: number
-  withEdns: boolean
   wire: Uint8Array
 }
 
@@ -32,7 +33,7 @@ export interface QueryDress {
   padded: boolean
 }
 
-// RFC 9715 §3: 1232 octets pass every path unfragmented; a fragment's tail can be forged.
+// RFC 9715 §3.2 allows up to 1400 octets; 1232 pass every IPv6 path unfragmented, and a fragment's tail can be forged.
 const UDP_SIZE = 1232
 const PADDING_BLOCK = 128
 
@@ -54,7 +55,7 @@ export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: nu
   if (dress.edns) message.edns = edns([])
   let wire = writeMessage(message)
   if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([padding(wire.length)]) })
-  return { id, name, type: question.type, class: Class.IN, withEdns: dress.edns, wire }
+  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire }
 }
 
 function padding(length: number): EdnsOption {

@@ -111,8 +111,8 @@ function run(
     running--
     if (abort.signal.aborted) return
     // A connection refused will be refused again; silence has been counted when the next attempt began.
+    if (error.failure === 'network' || error.failure === 'local') spent.add(server)
     if (error.failure === 'network') {
-      spent.add(server)
       if (server.failed(clock.monotonic())) events.lost(server, error.message)
     }
     failures.push({ server, error })

@@ -1,6 +1,6 @@
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
-import { type Name, nameKey, printName } from '../dns/name.ts'
+import { equalNames, lowerName, type Name, nameKey, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
@@ -96,7 +96,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       log.info({ upstream: printServer(server) }, 'upstream is back')
     },
   })
-  const context: RouteContext = { limits, race, ownName }
+  const context: RouteContext = { limits, race }
   const admission = createAdmission(limits)
   const cache = createAnswerCache(limits.cacheOctets, limits.maxStale)
   const parts = createParts({ clock, limits, cache, failures, admission, counters, signal: closing.signal })
@@ -149,7 +149,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       visited.add(nameKey(name))
       const part = await parts.part(route, upstreamQuestion(question, name, route, asked), until)
       if (part.kind === 'failed') return failure(part.error)
-      whole.answer.push(...part.answer)
+      whole.answer.push(...spelledAs(name, part.answer))
       whole.rcode = part.rcode as Rcode
       whole.authority = part.authority
       whole.ad &&= part.authentic
@@ -163,6 +163,7 @@ export function createResolver(options: ResolverOptions): Resolver {
 
   const delegationContext = {
     ...context,
+    clock,
     server: (at: ServerAddress) => table.get(at),
     addresses: async (name: Name) => {
       const found = await Promise.all([Type.A, Type.AAAA].map(type => resolve({ name, type, class: Class.IN })))
@@ -196,7 +197,13 @@ function failure(ede: ExtendedError, rcode: Rcode = Rcode.SERVFAIL): ResolverAns
 
 function upstreamQuestion(question: Question, name: Name, route: Route, asked: ResolveOptions): UpstreamQuestion {
   const { dnssecOk = false, checkingDisabled = false } = asked
-  return { ...question, name, recursionDesired: route.recursive, dnssecOk, checkingDisabled }
+  // In lower case, so that what is kept does not depend on who asked first.
+  return { ...question, name: lowerName(name), recursionDesired: route.recursive, dnssecOk, checkingDisabled }
+}
+
+/** The records, those of `name` owned by it in the spelling that the client or the link before used. */
+function spelledAs(name: Name, records: readonly ResourceRecord[]): ResourceRecord[] {
+  return records.map(record => (equalNames(record.owner, name) ? { ...record, owner: name } : record))
 }
 
 const SPEED = ['cache', 'upstream', 'stale'] as const

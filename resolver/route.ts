@@ -29,8 +29,6 @@ export type Outcome = { kind: 'found'; found: Cacheable; seconds: number } | { k
 export interface RouteContext {
   limits: ResolverLimits
   race: (race: Race) => Promise<RaceResult>
-  /** Whether the caller answers this name itself. */
-  ownName: (name: Name) => boolean
 }
 
 /** An accepted response as an outcome. A referral is none: the caller follows it or drops it before. */

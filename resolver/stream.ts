@@ -1,110 +1,79 @@
 import type { Message } from '../dns/message.ts'
+import { equalNames } from '../dns/name.ts'
 import type { Clock, Timer } from '../host/clock.ts'
-import type { Connection, ConnectOptions, Network } from '../host/network.ts'
+import type { Connection } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
-import { ExchangeError } from './exchange-error.ts'
+import { ExchangeError, socketFailure } from './exchange-error.ts'
 import { createFrameReader, frame } from './frames.ts'
 import { judge } from './match.ts'
 import { buildQuery, type QueryDress, type SentQuery, type UpstreamQuestion } from './question.ts'
-import type { ServerAddress } from './server.ts'
 
 /** RFC 7766 §6.2.3: an idle connection is closed by the client after a few seconds. */
 const IDLE = 10_000
+const CONNECT_TIMEOUT = 3000
+/** A question unanswered for so long, with nothing else answered since, makes a connection doubtful: others take a fresh one. */
+const SILENCE_BORNE = 1000
 const MAX_PIPELINED = 256
-/** A connection on which questions stayed unanswered for so long without any octet coming in is taken for dead. */
-const SILENCE_BORNE = 3000
 
-/** Connections to servers over TCP or TLS, kept and pipelined (RFC 7766 §6.2.1, RFC 7858 §3.4): one a server. */
-export interface StreamPool {
-  ask(at: ServerAddress, question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
-  /** Whether a connection is open, so that no handshake has to be waited for. */
-  connected(at: ServerAddress): boolean
-  close(): void
+/** One connection to a server over TCP or TLS, on which questions are pipelined and answered in any order (RFC 7766 §6.2.1, RFC 7858 §3.3). */
+export interface DnsStream {
+  ask(question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
+  /** Whether it may take another question, this one. */
+  fit(question?: UpstreamQuestion): boolean
+  /** Whether the handshake is done. */
+  readonly opened: boolean
+  /** Whether an answer has come in on it. */
+  readonly worked: boolean
+  close(reason: string): void
+}
+
+/** What a stream works with. */
+export interface StreamOptions {
+  connect: (signal: AbortSignal) => Promise<Connection>
+  clock: Clock
+  random: Random
+  /** It takes no more questions, by our doing or the server's. */
+  onClosed: () => void
 }
 
 interface Pending {
   sent: SentQuery
+  begun: number
   resolve: (message: Message) => void
   reject: (error: ExchangeError) => void
 }
 
-interface Stream {
-  connection: Promise<Connection>
-  pending: Map<number, Pending>
-  opened: boolean
-  /** Whether an answer has come in: only a connection that worked is worth a second try when it breaks (RFC 7766 §6.2.4). */
-  worked: boolean
-  heard: number
-  idle: Timer | undefined
-  abort: AbortController
-}
+/** Begins to connect. */
+export function createDnsStream({ connect, clock, random, onClosed }: StreamOptions): DnsStream {
+  const pending = new Map<number, Pending>()
+  const abort = new AbortController()
+  let opened = false
+  let worked = false
+  let closed = false
+  let heard = clock.monotonic()
+  let timer: Timer = clock.after(CONNECT_TIMEOUT, () => close('no connection in time'))
+  const connection = connect(abort.signal)
+  connection.then(established, error => end(socketFailure(error)))
 
-export function createStreamPool(network: Network, clock: Clock, random: Random): StreamPool {
-  const streams = new Map<string, Stream>()
-  const keyOf = (at: ServerAddress) => [at.transport, at.address, at.port, at.hostname].join(' ')
-
-  async function ask(
-    at: ServerAddress,
-    question: UpstreamQuestion,
-    dress: QueryDress,
-    signal: AbortSignal,
-  ): Promise<Message> {
-    const key = keyOf(at)
-    const existing = streams.get(key)
-    const usable = existing && existing.pending.size < MAX_PIPELINED ? existing : undefined
-    const stream = usable ?? open(key, at)
-    try {
-      return await askOn(key, stream, question, dress, signal)
-    } catch (error) {
-      // RFC 7766 §6.2.4: a server may close a kept connection at any time; what it left unanswered is asked on a fresh one.
-      const stale = stream.worked && (error as ExchangeError).failure === 'network' && !signal.aborted
-      if (!stale) throw error
-      return askOn(key, streams.get(key) ?? open(key, at), question, dress, signal)
-    }
+  function established(connection: Connection): void {
+    if (closed) return
+    opened = true
+    heard = clock.monotonic()
+    timer.cancel()
+    rest()
+    void receive(connection)
   }
 
-  function open(key: string, at: ServerAddress): Stream {
-    const abort = new AbortController()
-    const connection = network.connect({ address: at.address, port: at.port }, connectOptions(at, abort.signal))
-    const stream: Stream = {
-      connection,
-      pending: new Map(),
-      opened: false,
-      worked: false,
-      heard: clock.monotonic(),
-      idle: undefined,
-      abort,
-    }
-    streams.set(key, stream)
-    connection.then(
-      established => {
-        stream.opened = true
-        stream.heard = clock.monotonic()
-        void receive(key, stream, established)
-      },
-      (error: Error) => drop(key, stream, error.message),
+  async function ask(question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message> {
+    const sent = buildQuery(question, dress, freeId(), random)
+    const answer = new Promise<Message>((resolve, reject) =>
+      pending.set(sent.id, { sent, begun: clock.monotonic(), resolve, reject }),
     )
-    return stream
-  }
-
-  async function askOn(
-    key: string,
-    stream: Stream,
-    question: UpstreamQuestion,
-    dress: QueryDress,
-    signal: AbortSignal,
-  ): Promise<Message> {
-    const id = freeId(stream, random)
-    const sent = buildQuery(question, dress, id, random)
-    stream.idle?.cancel()
-    const answer = new Promise<Message>((resolve, reject) => stream.pending.set(id, { sent, resolve, reject }))
-    const abandon = () => {
-      stream.pending.get(id)?.reject(new ExchangeError('timeout', 'no answer'))
-      if (clock.monotonic() - stream.heard >= SILENCE_BORNE) drop(key, stream, 'the connection is silent')
-    }
+    const abandon = () => pending.get(sent.id)?.reject(new ExchangeError('timeout', 'no answer'))
     signal.addEventListener('abort', abandon, { once: true })
-    stream.connection.then(
-      connection => stream.pending.has(id) && connection.write(frame(sent.wire)),
+    if (opened) timer.cancel()
+    connection.then(
+      connection => pending.has(sent.id) && connection.write(frame(sent.wire)),
       () => {},
     )
     if (signal.aborted) abandon()
@@ -112,69 +81,84 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
       return await answer
     } finally {
       signal.removeEventListener('abort', abandon)
-      stream.pending.delete(id)
-      if (stream.pending.size === 0) rest(key, stream)
+      pending.delete(sent.id)
+      rest()
     }
   }
 
-  function rest(key: string, stream: Stream): void {
-    stream.idle?.cancel()
-    stream.idle = clock.after(IDLE, () => drop(key, stream, 'idle'))
+  function freeId(): number {
+    for (;;) {
+      const id = random.below(65536)
+      if (!pending.has(id)) return id
+    }
   }
 
-  async function receive(key: string, stream: Stream, connection: Connection): Promise<void> {
+  function rest(): void {
+    if (!opened || closed || pending.size > 0) return
+    timer.cancel()
+    timer = clock.after(IDLE, () => close('idle'))
+  }
+
+  async function receive(connection: Connection): Promise<void> {
     const frames = createFrameReader()
     try {
-      for await (const chunk of connection.chunks) {
-        stream.heard = clock.monotonic()
-        for (const message of frames.push(chunk)) deliver(stream, message)
-      }
-      drop(key, stream, 'the server closed the connection')
+      for await (const chunk of connection.chunks) for (const message of frames.push(chunk)) deliver(message)
+      close('the server closed the connection')
     } catch (error) {
-      drop(key, stream, (error as Error).message)
+      end(socketFailure(error as Error))
     }
   }
 
-  function drop(key: string, stream: Stream, reason: string): void {
-    if (streams.get(key) === stream) streams.delete(key)
-    stream.idle?.cancel()
-    stream.abort.abort()
-    stream.connection.then(
+  function deliver(bytes: Uint8Array): void {
+    const asked = bytes.length < 2 ? undefined : pending.get((bytes[0]! << 8) | bytes[1]!)
+    const verdict = asked && judge(bytes, asked.sent, false)
+    if (verdict?.kind === 'malformed') asked?.reject(new ExchangeError('invalid', verdict.reason))
+    if (verdict?.kind !== 'response') return
+    worked = true
+    heard = clock.monotonic()
+    asked?.resolve(verdict.message)
+  }
+
+  function fit(question?: UpstreamQuestion): boolean {
+    if (closed || pending.size >= MAX_PIPELINED) return false
+    // A stream loses nothing: to ask on it again is of use only where it is dead, and then of none.
+    if (opened && question && unheard(question)) return false
+    const [oldest] = pending.values()
+    return !oldest || clock.monotonic() - Math.max(heard, oldest.begun) < SILENCE_BORNE
+  }
+
+  function unheard({ name, type }: UpstreamQuestion): boolean {
+    for (const { sent, begun } of pending.values())
+      if (heard <= begun && sent.type === type && equalNames(sent.name, name)) return true
+    return false
+  }
+
+  function close(reason: string): void {
+    end(new ExchangeError('network', reason))
+  }
+
+  function end(error: ExchangeError): void {
+    if (closed) return
+    closed = true
+    timer.cancel()
+    abort.abort()
+    connection.then(
       connection => connection.close(),
       () => {},
     )
-    for (const { reject } of stream.pending.values()) reject(new ExchangeError('network', reason))
-    stream.pending.clear()
+    for (const { reject } of pending.values()) reject(error)
+    onClosed()
   }
 
   return {
     ask,
-    connected: at => streams.get(keyOf(at))?.opened ?? false,
-    close: () => {
-      for (const [key, stream] of streams) drop(key, stream, 'the resolver is closing')
+    fit,
+    close,
+    get opened() {
+      return opened
+    },
+    get worked() {
+      return worked
     },
   }
-}
-
-function connectOptions(at: ServerAddress, signal: AbortSignal): ConnectOptions {
-  if (at.transport === 'udp') return { signal }
-  // RFC 8310 §5: the strict profile; the certificate must carry the configured name, or the address where none is given.
-  return { signal, tls: { alpn: ['dot'], ...(at.hostname !== undefined && { servername: at.hostname }) } }
-}
-
-function freeId(stream: Stream, random: Random): number {
-  for (;;) {
-    const id = random.below(65536)
-    if (!stream.pending.has(id)) return id
-  }
-}
-
-function deliver(stream: Stream, bytes: Uint8Array): void {
-  const pending = bytes.length < 2 ? undefined : stream.pending.get((bytes[0]! << 8) | bytes[1]!)
-  if (!pending) return
-  const verdict = judge(bytes, pending.sent, false)
-  if (verdict.kind === 'response') {
-    stream.worked = true
-    pending.resolve(verdict.message)
-  } else if (verdict.kind === 'malformed') pending.reject(new ExchangeError('invalid', verdict.reason))
 }

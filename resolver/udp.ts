@@ -1,6 +1,6 @@
 import type { Message } from '../dns/message.ts'
 import type { Network, SocketAddress } from '../host/network.ts'
-import { ExchangeError } from './exchange-error.ts'
+import { ExchangeError, socketFailure } from './exchange-error.ts'
 import { judge } from './match.ts'
 import type { SentQuery } from './question.ts'
 
@@ -36,9 +36,9 @@ export async function askUdp(
   const abandon = () => fail(new ExchangeError('timeout', 'no answer'))
   signal.addEventListener('abort', abandon, { once: true })
   const socket = await network
-    .udp(remote, receive, error => fail(new ExchangeError('network', error.message)))
+    .udp(remote, receive, error => fail(socketFailure(error)))
     .catch((error: Error) => {
-      throw new ExchangeError('network', error.message)
+      throw socketFailure(error)
     })
   try {
     if (signal.aborted) abandon()

@@ -1,0 +1,67 @@
+import type { Message } from '../dns/message.ts'
+import type { Clock } from '../host/clock.ts'
+import type { ConnectOptions, Network } from '../host/network.ts'
+import type { Random } from '../host/random.ts'
+import type { ExchangeError } from './exchange-error.ts'
+import type { QueryDress, UpstreamQuestion } from './question.ts'
+import type { ServerAddress } from './server.ts'
+import { createDnsStream, type DnsStream } from './stream.ts'
+
+/** Connections to servers over TCP or TLS, one a server, kept while they are of use (RFC 7766 §6.2.1, RFC 7858 §3.4). */
+export interface StreamPool {
+  ask(at: ServerAddress, question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
+  close(): void
+}
+
+export function createStreamPool(network: Network, clock: Clock, random: Random): StreamPool {
+  const streams = new Map<string, DnsStream>()
+  const all = new Set<DnsStream>()
+
+  async function ask(
+    at: ServerAddress,
+    question: UpstreamQuestion,
+    dress: QueryDress,
+    signal: AbortSignal,
+  ): Promise<Message> {
+    const stream = streamTo(at, question)
+    try {
+      return await stream.ask(question, dress, signal)
+    } catch (error) {
+      // RFC 7766 §6.2.4: a server may close a kept connection at any time; what it left unanswered is asked on a fresh one.
+      const expired = stream.worked && !stream.fit() && (error as ExchangeError).failure === 'network'
+      if (!expired || signal.aborted) throw error
+      return streamTo(at, question).ask(question, dress, signal)
+    }
+  }
+
+  function streamTo(at: ServerAddress, question: UpstreamQuestion): DnsStream {
+    const key = [at.transport, at.address, at.port, at.hostname].join(' ')
+    const kept = streams.get(key)
+    if (kept?.fit(question)) return kept
+    const stream: DnsStream = createDnsStream({
+      connect: signal => network.connect({ address: at.address, port: at.port }, connectOptions(at, signal)),
+      clock,
+      random,
+      onClosed: () => {
+        all.delete(stream)
+        if (streams.get(key) === stream) streams.delete(key)
+      },
+    })
+    all.add(stream)
+    streams.set(key, stream)
+    return stream
+  }
+
+  return {
+    ask,
+    close: () => {
+      for (const stream of all) stream.close('the resolver is closing')
+    },
+  }
+}
+
+function connectOptions(at: ServerAddress, signal: AbortSignal): ConnectOptions {
+  if (at.transport === 'udp') return { signal }
+  // RFC 8310 §5: the strict profile; the certificate must carry the configured name, or the address where none is given.
+  return { signal, tls: { alpn: ['dot'], ...(at.hostname !== undefined && { servername: at.hostname }) } }
+}
