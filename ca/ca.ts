@@ -125,8 +125,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
 
 /** RFC 8659 §4.2: by these names CAA records mean us; unless said, by our own host. */
 function caaIdentities(config: CaConfig): string[] {
-  const listed: unknown = config.caa_identities
-  return Array.isArray(listed) && listed.length > 0 ? listed.map(String) : [new URL(config.url).hostname]
+  return config.caa_identities ?? [new URL(config.url).hostname]
 }
 
 /** What signs: a hierarchy with the one door for issuing and the one for revoking. */

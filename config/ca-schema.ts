@@ -178,7 +178,10 @@ export const ca = record({
     [{ name: 'default', validity: '90d' }],
     'how certificates are made; the first is used where none is asked for',
   ),
-  caa_identities: optional(reserved, 'the names by which CAA records mean us'),
+  caa_identities: optional(
+    list(text, { min: 1 }),
+    'the issuer domain names by which CAA records (RFC 8659) mean us; left out: the host of `url`',
+  ),
   vault: optional(reserved, 'the Vault-compatible API'),
 })
 /** The certificate authority. */
