@@ -59,7 +59,8 @@ function printModified(modifier: string, number: number): string {
   }
 }
 
-/** Hexadecimal digits as labels, lowest first, as ip6.arpa has them; the width counts the dots too. */
+/** Hexadecimal digits as labels, lowest first, as ip6.arpa has them. The width counts dots too, so an even one ends in a dot. */
 function nibbles(digits: string, width: number): string {
-  return [...digits.padStart(Math.ceil((width + 1) / 2), '0')].reverse().join('.')
+  const text = [...digits.padStart(Math.ceil(width / 2), '0')].reverse().join('.')
+  return text.length < width ? `${text}.` : text
 }

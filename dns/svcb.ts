@@ -156,7 +156,9 @@ function printKey(key: number): string {
 function printParam({ key, value }: SvcParam): string {
   const kind = KINDS.get(key)
   const text = kind ? kind.print(value) : value.length > 0 ? printOctets(value, '"\\') : undefined
-  return text === undefined ? printKey(key) : `${printKey(key)}="${text}"`
+  if (text === undefined) return printKey(key)
+  // RFC 9460 §2.1: what is free of special characters needs no quotes.
+  return /^[\w.:,+/=-]+$/.test(text) ? `${printKey(key)}=${text}` : `${printKey(key)}="${text}"`
 }
 
 function ascii(octets: Uint8Array): string {

@@ -219,6 +219,46 @@ export const TYPES = {
 /** Types that are never stored: queries' own, and those that describe a message (RFC 6895 §3.1). */
 const META = { OPT: 41, TKEY: 249, TSIG: 250, IXFR: 251, AXFR: 252, MAILB: 253, MAILA: 254, ANY: 255 } as const
 
+/** Mnemonics of the registry that other programs print; we understand them, and print TYPE1234. */
+const OTHERS = {
+  NULL: 10,
+  WKS: 11,
+  X25: 19,
+  ISDN: 20,
+  NSAP: 22,
+  'NSAP-PTR': 23,
+  SIG: 24,
+  KEY: 25,
+  GPOS: 27,
+  NXT: 30,
+  EID: 31,
+  NIMLOC: 32,
+  ATMA: 34,
+  A6: 38,
+  SINK: 40,
+  HIP: 55,
+  NINFO: 56,
+  RKEY: 57,
+  TALINK: 58,
+  DSYNC: 66,
+  UINFO: 100,
+  UID: 101,
+  GID: 102,
+  UNSPEC: 103,
+  NID: 104,
+  L32: 105,
+  L64: 106,
+  LP: 107,
+  NXNAME: 128,
+  AVC: 258,
+  DOA: 259,
+  AMTRELAY: 260,
+  RESINFO: 261,
+  WALLET: 262,
+  TA: 32768,
+  DLV: 32769,
+}
+
 /** A type known by name and by fields. */
 export type TypeName = keyof typeof TYPES
 
@@ -236,7 +276,7 @@ export const Type = {
 } as const
 
 const NAMES = new Map<number, string>(Object.entries(Type).map(([mnemonic, code]) => [code, mnemonic]))
-const CODES = new Map<string, number>(Object.entries(Type))
+const CODES = new Map<string, number>([...Object.entries(OTHERS), ...Object.entries(Type)])
 
 /** "MX", or "TYPE1234" for one without a mnemonic (RFC 3597 §5). */
 export function typeName(code: number): string {

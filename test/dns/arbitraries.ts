@@ -34,7 +34,7 @@ const params: fc.Arbitrary<SvcParam[]> = fc
       ipv4hint: fc.integer({ min: 1, max: 3 }).chain(n => octets(4 * n, 4 * n)),
       ech: octets(1, 20),
       ipv6hint: fc.integer({ min: 1, max: 2 }).chain(n => octets(16 * n, 16 * n)),
-      dohpath: fc.string({ minLength: 1, maxLength: 12, unit: 'binary' }).filter(text => text.isWellFormed()),
+      dohpath: fc.string({ maxLength: 12, unit: fc.constantFrom(...'aé/"; ') }),
       others: fc.dictionary(fc.integer({ min: 9, max: 65534 }).map(String), octets(0, 12), { maxKeys: 3 }),
       mandatory: fc.boolean(),
     },
@@ -49,7 +49,7 @@ const params: fc.Arbitrary<SvcParam[]> = fc
     add(4, choice.ipv4hint)
     add(5, choice.ech)
     add(6, choice.ipv6hint)
-    add(7, choice.dohpath === undefined ? undefined : new Uint8Array(Buffer.from(choice.dohpath)))
+    add(7, choice.dohpath === undefined ? undefined : new Uint8Array(Buffer.from(`/${choice.dohpath}{?dns}`)))
     for (const [key, value] of Object.entries(choice.others)) add(Number(key), value)
     const keys = list.map(param => param.key).sort((a, b) => a - b)
     if (choice.mandatory && keys.length > 0) add(0, Uint8Array.from(keys.flatMap(key => [key >>> 8, key & 255])))

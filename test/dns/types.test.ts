@@ -97,6 +97,8 @@ t.test('names of types', async t => {
   t.equal(typeCode('TYPE15'), 15, 'RFC 3597 §5: TYPE15 is MX')
   t.equal(typeCode('TYPE65536'), undefined, 'there are 65536 types')
   t.equal(typeCode('constructor'), undefined, 'what every object has is no type')
+  t.equal(typeCode('NULL'), 10, 'types without fields have mnemonics too')
+  t.equal(typeName(10), 'TYPE10', 'and are printed as RFC 3597 §5 has it')
   t.equal(typeName(15), 'MX')
   t.equal(typeName(62347), 'TYPE62347')
   t.equal(Type.AXFR, 252)
@@ -296,8 +298,8 @@ t.test('text has more than one form', async t => {
     ['APL', '!2:fe80::/10', '!2:fe80::/10'],
     ['CAA', '0 issue ca.example.net', '0 issue "ca.example.net"'],
     ['HTTPS', '0 @', '0 example.'],
-    ['SVCB', '1 . key3="\\000\\053" key1=\\002h2', '1 . alpn="h2" port="53"'],
-    ['SVCB', '1 . ech=AEj+DQ== ohttp', '1 . ech="AEj+DQ==" ohttp'],
+    ['SVCB', '1 . key3="\\000\\053" key1=\\002h2', '1 . alpn=h2 port=53'],
+    ['SVCB', '1 . ech=AEj+DQ== ohttp', '1 . ech=AEj+DQ== ohttp'],
     ['SVCB', '1 . key9 key10=""', '1 . key9 key10'],
   ]
   for (const [type, text, printed] of rows)
