@@ -1,4 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign as signBytes } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyObject,
+  sign as signBytes,
+} from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeyAlgorithm } from '../config/ca-schema.ts'
 import type { CaFiles } from './files.ts'
@@ -32,17 +39,26 @@ export const SIGNATURES = {
   sha512WithRSAEncryption: { oid: '1.2.840.113549.1.1.13', digest: 'sha512', nullParameters: true },
 } as const satisfies Record<string, SignatureAlgorithm>
 
-const generate = promisify(generateKeyPair)
+const generateInPool = promisify(generateKeyPair)
 const signInPool = promisify(signBytes)
 
 /** Everything about a kind of key: how it is made and what its signatures are called. */
-const KINDS: Record<KeyAlgorithm, { make(): Promise<{ privateKey: KeyObject }>; signature: SignatureAlgorithm }> = {
-  'ecdsa-p256': { make: () => generate('ec', { namedCurve: 'P-256' }), signature: SIGNATURES['ecdsa-with-SHA256'] },
-  'ecdsa-p384': { make: () => generate('ec', { namedCurve: 'P-384' }), signature: SIGNATURES['ecdsa-with-SHA384'] },
-  ed25519: { make: () => generate('ed25519', {}), signature: SIGNATURES.Ed25519 },
-  'rsa-2048': { make: () => generate('rsa', { modulusLength: 2048 }), signature: SIGNATURES.sha256WithRSAEncryption },
-  'rsa-3072': { make: () => generate('rsa', { modulusLength: 3072 }), signature: SIGNATURES.sha256WithRSAEncryption },
-  'rsa-4096': { make: () => generate('rsa', { modulusLength: 4096 }), signature: SIGNATURES.sha256WithRSAEncryption },
+const KINDS: Record<KeyAlgorithm, { make(): Promise<KeyObject>; signature: SignatureAlgorithm }> = {
+  'ecdsa-p256': { make: makeEcdsa('P-256'), signature: SIGNATURES['ecdsa-with-SHA256'] },
+  'ecdsa-p384': { make: makeEcdsa('P-384'), signature: SIGNATURES['ecdsa-with-SHA384'] },
+  ed25519: { make: async () => generateKeyPairSync('ed25519').privateKey, signature: SIGNATURES.Ed25519 },
+  'rsa-2048': { make: makeRsa(2048), signature: SIGNATURES.sha256WithRSAEncryption },
+  'rsa-3072': { make: makeRsa(3072), signature: SIGNATURES.sha256WithRSAEncryption },
+  'rsa-4096': { make: makeRsa(4096), signature: SIGNATURES.sha256WithRSAEncryption },
+}
+
+function makeEcdsa(namedCurve: string) {
+  return async () => generateKeyPairSync('ec', { namedCurve }).privateKey
+}
+
+/** Takes up to seconds, so it is done in another thread. */
+function makeRsa(modulusLength: number) {
+  return async () => (await generateInPool('rsa', { modulusLength })).privateKey
 }
 
 /** A key file that can't be used; the message says which and what to do. */
@@ -66,7 +82,7 @@ export async function createKey(files: CaFiles, name: string, kind: KeyAlgorithm
 
 /** A new key with its PKCS#8 PEM (RFC 5958), kept nowhere. */
 export async function makeKey(kind: KeyAlgorithm): Promise<{ pem: string; signer: Signer }> {
-  const { privateKey } = await KINDS[kind].make()
+  const privateKey = await KINDS[kind].make()
   return { pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), signer: signerFrom(privateKey, kind) }
 }
 
