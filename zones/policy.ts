@@ -1,11 +1,13 @@
-import { containsAddress, type Prefix, printAddress } from '../config/address.ts'
-import { matchesPattern, type NamePattern } from '../config/pattern.ts'
+import { containsAddress, printAddress } from '../config/address.ts'
+import { matchesPattern } from '../config/pattern.ts'
+import type { TransferRule, UpdateRule } from '../config/schema.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
-import { equalNames, isWildcard, type Name, nameKey, printName } from '../dns/name.ts'
+import { equalNames, isWildcard, type Name, printName } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { canonicalRdata, Type, typeName } from '../dns/types.ts'
 import type { ZoneContents } from './draft.ts'
+import { keyText } from './store.ts'
 
 /** Who sent a request, as far as policy asks. */
 export interface Requestor {
@@ -15,33 +17,14 @@ export interface Requestor {
   address?: Uint8Array
 }
 
-/** A rule of a zone's `update`: configuration's UpdateRule. */
-export interface UpdateRule {
-  key: Name
-  names: NamePattern[]
-  types?: number[]
-  from?: Prefix[]
-  own: boolean
-  ttl?: [number, number]
-  wildcards: boolean
-}
-
-/** A rule of a zone's `transfer`: configuration's TransferRule. */
-export interface TransferRule {
-  key?: Name
-  from?: Prefix[]
-}
-
-/** Who holds a record: the `nameKey` of the key that added it; undefined where it came from the file or from us. */
-export type Holder = (record: ResourceRecord) => string | undefined
-
 /** What `permitUpdates` judges by. */
 export interface UpdatePolicy {
   rules: readonly UpdateRule[]
   requestor: Requestor
   origin: Name
   contents: ZoneContents
-  holder: Holder
+  /** Who holds a record: the key that added it, as `keyText` has it; undefined where it came from the file or from us. */
+  holders: { of(record: ResourceRecord): string | undefined }
 }
 
 /** Types that no rule covers unless it lists them: the zone's skeleton, and what DNSSEC keeps in step by itself (RFC 4034, RFC 5155, RFC 7344). */
@@ -107,18 +90,18 @@ function permitChange(policy: UpdatePolicy, update: ResourceRecord, type: number
 
 /** `own: true`: a key adds where nobody else holds that name and type, and deletes or replaces only what it added itself. */
 function requireOwn(
-  { contents, holder, requestor }: UpdatePolicy,
+  { contents, holders, requestor }: UpdatePolicy,
   update: ResourceRecord,
   type: number,
   at: number,
 ): void {
   const rrset = contents.rrset(update.owner, type)
   if (!rrset) return
-  const self = nameKey(requestor.key!)
+  const self = keyText(requestor.key!)
   for (const rdata of rrset.rdatas) {
     const record = { owner: update.owner, type, class: Class.IN, ttl: rrset.ttl, rdata }
     if (update.class === Class.NONE && !sameRdata(record, update)) continue
-    const other = holder(record)
+    const other = holders.of(record)
     if (other === self) continue
     const whose = other === undefined ? "the zone's file" : 'another key'
     throw refused(

@@ -26,8 +26,8 @@ export interface ZoneStore {
   find(view: string, origin: Name): Promise<StoredZone | undefined>
   /** Stores a new zone with these records, none of which has a holder. ConflictError where it is there already. */
   create(view: string, origin: Name, records: readonly ResourceRecord[], baseline?: Baseline): Promise<StoredZone>
-  /** All records of the zone, in no order. */
-  records(zone: number): AsyncGenerator<ResourceRecord>
+  /** All records of the zone, in no order, many at a time. */
+  records(zone: number): AsyncGenerator<ResourceRecord[]>
   /** Who holds what: `recordKey` and the key's name, of every record that a key added. */
   holders(zone: number): Promise<Map<string, string>>
   /** The file's records as they were last applied. */
@@ -129,12 +129,12 @@ async function findZone(database: Database, id: number): Promise<StoredZone | un
   return row && { id, revision: row['revision'] as number, baseline: (row['baseline'] as string | null) ?? undefined }
 }
 
-async function* readRecords(database: Database, zone: number): AsyncGenerator<ResourceRecord> {
+async function* readRecords(database: Database, zone: number): AsyncGenerator<ResourceRecord[]> {
   let row: Row = { last: new Uint8Array() }
   for (;;) {
     row = (await database.read(selectRecords(zone, row['last'] as Uint8Array)))[0]!
     if (row['last'] === null) return
-    yield* recordsOfRow(row)
+    yield recordsOfRow(row)
   }
 }
 

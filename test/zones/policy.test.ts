@@ -1,11 +1,13 @@
 import t from 'tap'
 import { addressBytes, parsePrefix } from '../../config/address.ts'
 import { compilePattern } from '../../config/pattern.ts'
+import type { UpdateRule } from '../../config/schema.ts'
 import { RcodeError } from '../../dns/errors.ts'
-import { nameKey, parseName } from '../../dns/name.ts'
+import { parseName } from '../../dns/name.ts'
 import { typeCode } from '../../dns/types.ts'
 import { recordKey } from '../../zones/change.ts'
-import { permitRequestor, permitTransfer, permitUpdates, type Requestor, type UpdateRule } from '../../zones/policy.ts'
+import { Holders } from '../../zones/holders.ts'
+import { permitRequestor, permitTransfer, permitUpdates, type Requestor } from '../../zones/policy.ts'
 import { contentsOf, NS, ORIGIN, record, records, SOA } from './lines.ts'
 
 const rule = (
@@ -41,7 +43,7 @@ const HOLDERS = new Map(
     'both 300 IN A 192.0.2.4': 'other.',
   }).map(([line, key]) => {
     const { owner, type, rdata } = record(line)
-    return [recordKey(owner, type, rdata), nameKey(parseName(key))]
+    return [recordKey(owner, type, rdata), key]
   }),
 )
 const contents = contentsOf(records(ZONE))
@@ -58,8 +60,7 @@ function judge(
   }
   try {
     permitRequestor(rules, who)
-    const holder = ({ owner, type, rdata }: ReturnType<typeof record>) => HOLDERS.get(recordKey(owner, type, rdata))
-    permitUpdates({ rules, requestor: who, origin: ORIGIN, contents, holder }, records(updates))
+    permitUpdates({ rules, requestor: who, origin: ORIGIN, contents, holders: new Holders(HOLDERS) }, records(updates))
     return ''
   } catch (error) {
     if (!(error instanceof RcodeError)) throw error

@@ -1,0 +1,174 @@
+import type { ZoneConfig } from '../config/schema.ts'
+import { Class, Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import { concatNames, type Name, parseName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { serialGreater } from '../dns/serial.ts'
+import { makeRdata, Type } from '../dns/types.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import { applyFile, recordsOfVersion } from './baseline.ts'
+import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
+import { Holders } from './holders.ts'
+import type { Baseline, StoredZone, ZoneStore } from './store.ts'
+import { type Written, ZoneWriter } from './writer.ts'
+import { ZoneImage } from './zone.ts'
+
+/** What loading a zone needs. */
+export interface LoadDependencies {
+  store: ZoneStore
+  clock: Clock
+  log: Log
+  /** Our own host name: MNAME and NS of a zone without a file. */
+  serverName: Name
+  readFile: ReadFile
+  /** The image served until now, whose generations a new one goes on from. */
+  before?: ZoneImage | undefined
+  onReplaced?: (image: ZoneImage) => void
+  onPublished?: (written: Written) => void
+}
+
+/** A zone in memory; a dynamic one with its writer. */
+export interface LoadedZone {
+  /** As loaded; a writer has a newer one. */
+  image: ZoneImage
+  writer: ZoneWriter | undefined
+  /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
+  applyFile(file: string | undefined): Promise<void>
+}
+
+/** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
+export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
+  if (!config.dynamic) return { image: staticImage(config, deps), writer: undefined, applyFile: async () => {} }
+  const stored = await deps.store.find(view, config.name)
+  const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
+  if (deps.before) continueFrom(opened.image, deps.before)
+  const { store, clock, log, onReplaced, onPublished } = deps
+  const { id: zone, revision } = opened.stored
+  const writer = new ZoneWriter({
+    ...{ store, clock, log, zone, revision, image: opened.image, holders: opened.holders },
+    ...(onReplaced ? { onReplaced } : {}),
+    ...(onPublished ? { onPublished } : {}),
+  })
+  let digest = opened.stored.baseline
+  const loaded = {
+    image: opened.image,
+    writer,
+    async applyFile(file: string | undefined) {
+      if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
+    },
+  }
+  await loaded.applyFile(config.file)
+  return loaded
+}
+
+/** A zone that is not dynamic is its file. */
+function staticImage({ name, file }: ZoneConfig, deps: LoadDependencies): ZoneImage {
+  const { image } = readOrThrow(file!, name, deps)
+  if (!deps.before) return image
+  const serial = image.latest().serial()
+  const before = deps.before.latest().serial()
+  if (!serialGreater(serial, before) && serial !== before)
+    deps.log.warn({ file, serial, before }, 'the serial went back: secondaries will not take over the zone')
+  return continueFrom(image, deps.before)
+}
+
+function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {
+  image.succeed(before)
+  image.publish(image.latest())
+  return image
+}
+
+function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependencies): ZoneFile & { image: ZoneImage } {
+  const { image, errors, warnings, digest } = readZoneFile(file, origin, readFile)
+  for (const warning of warnings) log.warn({}, warning.message)
+  if (!image) throw new ZoneLoadError(errors)
+  return { image, errors, warnings, digest }
+}
+
+interface OpenedZone {
+  stored: StoredZone
+  image: ZoneImage
+  holders: Holders
+}
+
+async function openStored(stored: StoredZone, config: ZoneConfig, { store }: LoadDependencies): Promise<OpenedZone> {
+  const records: ResourceRecord[] = []
+  for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
+  const image = ZoneImage.create(config.name, records)
+  return { stored, image, holders: new Holders(await store.holders(stored.id)) }
+}
+
+async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
+  let image: ZoneImage
+  let baseline: Baseline | undefined
+  if (config.file === undefined) image = ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
+  else {
+    const read = readOrThrow(config.file, config.name, deps)
+    image = read.image
+    baseline = { digest: read.digest, records: recordsOfVersion(image.latest()) }
+  }
+  const stored = await deps.store.create(view, config.name, recordsOfVersion(image.latest()), baseline)
+  return { stored, image, holders: new Holders() }
+}
+
+const FIRST_TTL = 3600
+/** RFC 2308 §5: how long a name that is not there yet is remembered; short, for new names are what such a zone is for. */
+const FIRST_MINIMUM = 60
+
+/** A zone without a file begins with an SOA and an NS of our own name. */
+export function firstRecords(origin: Name, serverName: Name): ResourceRecord[] {
+  const rname = concatNames(parseName('hostmaster.'), origin) ?? origin
+  const times = { serial: 1, refresh: 3600, retry: 600, expire: 1_209_600, minimum: FIRST_MINIMUM }
+  const record = (type: number, rdata: Uint8Array) => ({ owner: origin, type, class: Class.IN, ttl: FIRST_TTL, rdata })
+  return [
+    record(Type.SOA, makeRdata('SOA', { mname: serverName, rname, ...times })),
+    record(Type.NS, makeRdata('NS', { host: serverName })),
+  ]
+}
+
+/** Returns the digest of what is applied now. */
+async function applyChanged(
+  file: string,
+  applied: string | undefined,
+  zone: number,
+  writer: ZoneWriter,
+  origin: Name,
+  deps: LoadDependencies,
+): Promise<string> {
+  if (applied !== undefined && digestOrThrow(file, deps) === applied) return applied
+  const { image, digest } = readOrThrow(file, origin, deps)
+  if (digest === applied) return digest
+  const before = await deps.store.baseline(zone)
+  const records = recordsOfVersion(image.latest())
+  let skipped: string[] = []
+  let written: Written
+  try {
+    written = await writer.write({ key: undefined, source: 'file' }, (tip, holders) => {
+      const decision = applyFile(tip, holders, before, { digest, records })
+      skipped = decision.skipped
+      return decision
+    })
+  } catch (error) {
+    if (!(error instanceof RcodeError) || error.rcode !== Rcode.REFUSED) throw error
+    // The zone goes on as it is; the next reload tries again.
+    deps.log.error({ file, reason: error.message }, "the file's changes do not fit what updates made of the zone")
+    return applied ?? ''
+  }
+  for (const what of skipped) deps.log.warn({ file, what }, 'a record of the file was skipped')
+  const { added, deleted } = written.change
+  deps.log.info(
+    { file, added: added.length, deleted: deleted.length, serial: written.version.serial() },
+    'changes of the file applied',
+  )
+  return digest
+}
+
+function digestOrThrow(file: string, { readFile }: LoadDependencies): string | undefined {
+  try {
+    return digestOfFile(file, readFile)
+  } catch {
+    // Reading it as a zone reports the failure in the file's name.
+    return undefined
+  }
+}

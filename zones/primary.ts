@@ -1,0 +1,179 @@
+import { printAddress } from '../config/address.ts'
+import type { ZoneConfig } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import type { Message } from '../dns/message.ts'
+import { type Name, printName } from '../dns/name.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { ReadFile } from './file.ts'
+import { type LoadedZone, loadZone } from './load.ts'
+import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
+import { ReplayCache } from './replay.ts'
+import { keyText, type ZoneStore } from './store.ts'
+import { applyUpdate } from './update.ts'
+import type { Written } from './writer.ts'
+import { ZoneError, type ZoneImage } from './zone.ts'
+
+/** What a primary zone needs of the world. */
+export interface PrimaryDependencies {
+  store: ZoneStore
+  clock: Clock
+  log: Log
+  /** Our own host name: MNAME and NS of a zone without a file. */
+  serverName: Name
+  readFile: ReadFile
+  /** Hands a new image to all threads, before anyone hears of what is in it. */
+  onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
+  /** After a version was published and before its change is answered: NOTIFY, metrics. */
+  onPublished?: (zone: PrimaryZone, written: Written) => void
+}
+
+/** The requestor of an update, and the MAC of its signature. */
+export interface UpdateRequestor extends Requestor {
+  mac?: Uint8Array
+}
+
+/** How an update is answered. */
+export interface UpdateReply {
+  rcode: number
+  /** For the log, and short for an Extended DNS Error; empty with NOERROR. */
+  reason: string
+  /** INFO-CODE of RFC 8914, where one fits. */
+  ede: number | undefined
+}
+
+/**
+ * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
+ * since. Rejects with ZoneLoadError, which lists all that is wrong with the file; then nothing was changed.
+ */
+export async function openPrimary(view: string, config: ZoneConfig, deps: PrimaryDependencies): Promise<PrimaryZone> {
+  const zone = new PrimaryZone(view, config, deps)
+  await zone.open()
+  return zone
+}
+
+/** A zone whose content is ours. Its image is served by all threads; it changes here alone. */
+export class PrimaryZone {
+  readonly view: string
+  private readonly deps: PrimaryDependencies
+  private readonly log: Log
+  private readonly replays: ReplayCache<UpdateReply>
+  /** Both replaced only by `open` and `reload`, by assignment. */
+  private config: ZoneConfig
+  private loaded: LoadedZone | undefined
+
+  /** Use `openPrimary`. */
+  constructor(view: string, config: ZoneConfig, deps: PrimaryDependencies) {
+    this.view = view
+    this.config = config
+    this.deps = deps
+    this.log = deps.log.child({ zone: printName(config.name), view })
+    this.replays = new ReplayCache(deps.clock)
+  }
+
+  get origin(): Name {
+    return this.config.name
+  }
+
+  /** What is served: everything in it is on disk. */
+  get image(): ZoneImage {
+    return this.loaded!.writer?.image ?? this.loaded!.image
+  }
+
+  async open(): Promise<void> {
+    this.loaded = await this.load(this.config)
+  }
+
+  /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
+  async reload(config: ZoneConfig): Promise<void> {
+    const before = this.image
+    if (config.dynamic && this.loaded!.writer) await this.loaded!.applyFile(config.file)
+    else {
+      const writer = this.loaded!.writer
+      const loaded = await this.load(config, before)
+      await writer?.close()
+      this.loaded = loaded
+      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+    }
+    this.config = config
+  }
+
+  private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
+    const { onReplaced, onPublished, ...deps } = this.deps
+    // What is published while loading is not served yet.
+    let served = false
+    const loaded = await loadZone(this.view, config, {
+      ...deps,
+      log: this.log,
+      before,
+      onReplaced: image => served && onReplaced?.(this, image),
+      onPublished: written => served && onPublished?.(this, written),
+    })
+    served = true
+    return loaded
+  }
+
+  /**
+   * Does what an UPDATE asks (RFC 2136 §3), if the rules allow it, and resolves once it is on disk and every query sees it. The message
+   * is verified, and for this zone. Never rejects; a repeated message gets its first reply and is not executed again.
+   */
+  update(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
+    const execute = () => this.execute(message, requestor)
+    const reply = requestor.mac ? this.replays.once(requestor.mac, execute) : execute()
+    return reply.catch(error => this.refuse(error, requestor))
+  }
+
+  private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
+    try {
+      await this.change(message, requestor)
+      return { rcode: Rcode.NOERROR, reason: '', ede: undefined }
+    } catch (error) {
+      // What failed for our own reasons may be tried again; what was refused stays refused.
+      if (!(error instanceof RcodeError) || error.rcode === Rcode.SERVFAIL) throw error
+      return this.refuse(error, requestor)
+    }
+  }
+
+  private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
+    const writer = this.loaded!.writer
+    const { update: rules } = this.config
+    if (!writer || !this.config.dynamic) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
+    permitRequestor(rules, requestor)
+    const actor = { key: requestor.key && keyText(requestor.key), source: describeAddress(requestor) }
+    let ignored: readonly string[] = []
+    const written = await writer.write(actor, (contents, holders) => {
+      const policy = { rules, requestor, origin: this.origin, contents, holders }
+      const outcome = applyUpdate(contents, this.origin, message, updates => permitUpdates(policy, updates))
+      ignored = outcome.ignored
+      return outcome
+    })
+    const { added, deleted } = written.change
+    const counts = { added: added.length, deleted: deleted.length, serial: written.version.serial() }
+    this.log.info({ key: actor.key, from: actor.source, ...counts }, 'zone updated')
+    for (const what of ignored)
+      this.log.warn({ key: actor.key, from: actor.source, what }, 'update ignored, as RFC 2136 §3.4.2 has it')
+  }
+
+  private refuse(error: unknown, requestor: UpdateRequestor): UpdateReply {
+    const known = error instanceof RcodeError ? error : unforeseen(error)
+    const who = { key: requestor.key && keyText(requestor.key), from: describeAddress(requestor) }
+    const level = known.rcode === Rcode.SERVFAIL ? 'error' : 'warn'
+    this.log[level]({ ...who, rcode: known.rcode, reason: known.message }, 'update refused')
+    return { rcode: known.rcode, reason: known.message, ede: known.ede }
+  }
+
+  /** Takes no more changes, and resolves when those that were taken are on disk. */
+  async close(): Promise<void> {
+    await this.loaded?.writer?.close()
+  }
+}
+
+function unforeseen(error: unknown): RcodeError {
+  if (error instanceof ZoneError) return new RcodeError(Rcode.REFUSED, error.message)
+  return new RcodeError(Rcode.SERVFAIL, error instanceof Error ? error.message : String(error))
+}
+
+function describeAddress({ address }: Requestor): string {
+  return address ? printAddress(address) : 'unknown'
+}
