@@ -78,7 +78,7 @@ export class Answerer {
           break
         case 'dname':
           this.authoritative(response)
-          if (!this.followDname(version, response)) return 'done'
+          if (!this.followDname(version, query.qtype, response)) return 'done'
           break
         case 'referral':
           if (!resolving) this.refer(version, response)
@@ -134,7 +134,7 @@ export class Answerer {
   }
 
   /** RFC 6672 §3.2: writes the DNAME and the CNAME that it means for this name; false where the answer ends here. */
-  private followDname(version: ZoneVersion, response: ResponseWriter): boolean {
+  private followDname(version: ZoneVersion, qtype: number, response: ResponseWriter): boolean {
     const { reader } = version.image
     const { target, owner, outcome } = this
     owner.setAncestor(target, outcome.labels - outcome.closest)
@@ -157,6 +157,8 @@ export class Answerer {
     // RFC 6672 §3.1: the CNAME has the TTL of the DNAME.
     const ttl = reader.ttl(outcome.rrset)
     if (!response.rrset(target.buf, target.at, Type.CNAME, ttl, 1, this.synthesized, slot)) return false
+    // RFC 1034 §4.3.2 step 3a: who asks for the CNAME has it.
+    if (qtype === Type.CNAME || qtype === Type.ANY) return false
     return this.goTo(this.synthesized, slot + 2, length)
   }
 

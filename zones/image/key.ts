@@ -46,6 +46,8 @@ export class SearchKey {
   /** Takes "*" below the ancestor of `key` that has `labels` labels: the source of synthesis (RFC 4592 §3.3.1). */
   readWildcard(key: SearchKey, labels: number): void {
     const length = key.ends[labels]!
+    for (let i = 0; i <= labels; i++) this.ends[i] = key.ends[i]!
+    this.ends[labels + 1] = length + 2
     for (let i = 0; i < length; i++) this.octets[i] = key.octets[i]!
     this.octets[length] = ASTERISK
     this.octets[length + 1] = 0
