@@ -36,7 +36,7 @@ export function validityPeriod(
   const earliest = Math.max(wholeSeconds(now - profile.backdate), issuer.notBefore)
   const notBefore = Math.max(earliest, wholeSeconds(wished.notBefore ?? 0))
   // RFC 5280 §4.1.2.5: both ends are included, so the last second is not the first of the next period.
-  const latest = Math.min(earliest + profile.validity - SECOND, issuer.notAfter)
+  const latest = Math.min(wholeSeconds(earliest + profile.validity) - SECOND, issuer.notAfter)
   const notAfter =
     wished.notAfter === undefined ? latest - spread(profile, random) : Math.min(latest, wholeSeconds(wished.notAfter))
   return notAfter > notBefore && notAfter > now ? { notBefore, notAfter } : undefined
