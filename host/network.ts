@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 /** The network as an argument: real sockets for the daemon, a simulated lossy network for tests. */
 export interface Network {
   /** A UDP socket on a random unpredictable local port, for one or several exchanges with `remote`. */
@@ -44,6 +46,8 @@ export interface Connection {
   write(bytes: Uint8Array): void
   /** Chunks in order; ends when the peer closes; throws when the connection fails. */
   readonly chunks: AsyncIterable<Uint8Array>
+  /** The socket itself, where it is one of node's: for HTTP/2, which node speaks on its own sockets only. Then nothing else here is used. */
+  readonly socket?: Duplex
   /** The application protocol that the handshake chose, for TLS. */
   readonly alpn?: string
   /** SHA-256 of the peer certificate's SubjectPublicKeyInfo (base64), for TLS. */

@@ -160,6 +160,7 @@ function connectionOf(socket: Socket): Connection {
       if (!socket.destroyed && socket.writable) socket.write(bytes)
     },
     chunks: socket,
+    socket,
     close: () => socket.destroy(),
   }
 }

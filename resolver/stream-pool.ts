@@ -3,11 +3,12 @@ import type { Clock } from '../host/clock.ts'
 import type { ConnectOptions, Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
 import type { ExchangeError } from './exchange-error.ts'
+import { createHttpsStream } from './https.ts'
 import type { QueryDress, UpstreamQuestion } from './question.ts'
 import type { ServerAddress } from './server.ts'
-import { createDnsStream, type DnsStream } from './stream.ts'
+import { createDnsStream, type DnsStream, type StreamOptions } from './stream.ts'
 
-/** Connections to servers over TCP or TLS, one a server, kept while they are of use (RFC 7766 §6.2.1, RFC 7858 §3.4). */
+/** Connections to servers over TCP, TLS or HTTPS, one a server, kept while they are of use (RFC 7766 §6.2.1, RFC 7858 §3.4). */
 export interface StreamPool {
   ask(at: ServerAddress, question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
   close(): void
@@ -38,7 +39,7 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
     const key = [at.transport, at.address, at.port, at.hostname].join(' ')
     const kept = streams.get(key)
     if (kept?.fit(question)) return kept
-    const stream: DnsStream = createDnsStream({
+    const options: StreamOptions = {
       connect: signal => network.connect({ address: at.address, port: at.port }, connectOptions(at, signal)),
       clock,
       random,
@@ -46,7 +47,8 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
         all.delete(stream)
         if (streams.get(key) === stream) streams.delete(key)
       },
-    })
+    }
+    const stream: DnsStream = at.transport === 'https' ? createHttpsStream(at, options) : createDnsStream(options)
     all.add(stream)
     streams.set(key, stream)
     return stream
@@ -63,5 +65,11 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
 function connectOptions(at: ServerAddress, signal: AbortSignal): ConnectOptions {
   if (at.transport === 'udp') return { signal }
   // RFC 8310 §5: the strict profile; the certificate must carry the configured name, or the address where none is given.
-  return { signal, tls: { alpn: ['dot'], ...(at.hostname !== undefined && { servername: at.hostname }) } }
+  return {
+    signal,
+    tls: {
+      alpn: [at.transport === 'https' ? 'h2' : 'dot'],
+      ...(at.hostname !== undefined && { servername: at.hostname }),
+    },
+  }
 }

@@ -32,7 +32,7 @@ export interface StreamOptions {
   connect: (signal: AbortSignal) => Promise<Connection>
   clock: Clock
   random: Random
-  /** It takes no more questions, by our doing or the server's. */
+  /** It takes no more questions, by our doing or the server's. Never called while it is being made. */
   onClosed: () => void
 }
 
