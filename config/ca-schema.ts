@@ -67,7 +67,7 @@ const intermediate = record({
     'how long its certificate is valid; it is renewed while the longest profile still fits',
   ),
   name_constraints: optional(
-    list(domainName, { min: 1 }),
+    list(domainName, { nonEmpty: true }),
     'the only domains below which it may certify names (RFC 5280 §4.2.1.10)',
   ),
 })
@@ -75,10 +75,10 @@ const intermediate = record({
 export type IntermediateConfig = Decoded<typeof intermediate>
 
 const issueRule = record({
-  names: required(list(namePattern, { min: 1 }), 'the names that may be certified'),
+  names: required(list(namePattern, { nonEmpty: true }), 'the names that may be certified'),
   wildcards: defaulted(flag, false, 'whether wildcard names (`*.x`) may be, too'),
   profiles: optional(
-    list(reference('profiles', 'profile'), { min: 1 }),
+    list(reference('profiles', 'profile'), { nonEmpty: true }),
     'the profiles that may be asked for; left out: all',
   ),
   key: optional(keyReference, 'narrows the rule to who holds this TSIG key'),
@@ -101,12 +101,16 @@ const profile = record({
     'how far before the moment of issue they begin, for clients whose clocks are slow',
   ),
   jitter: defaulted(percentage, '0%', 'by how much of the validity their ends are spread, for clients without ARI'),
-  usages: defaulted(list(choice('server', 'client'), { min: 1 }), ['server'], 'what the key may be used for in TLS'),
+  usages: defaulted(
+    list(choice('server', 'client'), { nonEmpty: true }),
+    ['server'],
+    'what the key may be used for in TLS',
+  ),
 })
 /** How a certificate is made. */
 export type ProfileConfig = Decoded<typeof profile>
 
-const profiles = list(profile, { unique: one => one.name, min: 1 })
+const profiles = list(profile, { unique: one => one.name, nonEmpty: true })
 
 const issuerName = parsed('name: letters, digits, - and _', value =>
   /^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined,
@@ -122,7 +126,7 @@ const ownHierarchy = record({
 export type IssuerConfig = { name: string } & Decoded<typeof ownHierarchy>
 
 const issuers: Kind<IssuerConfig[]> = byShape({
-  list: mapped(list(issuerName, { unique: name => name, min: 1 }), names => names.map(name => ({ name }))),
+  list: mapped(list(issuerName, { unique: name => name, nonEmpty: true }), names => names.map(name => ({ name }))),
   map: mapped(dictionary(ownHierarchy, 'map'), all => Object.entries(all).map(([name, own]) => ({ name, ...own }))),
   label: 'list of names, or map of name to hierarchy',
 })
@@ -160,7 +164,7 @@ export const ca = record({
     'who may register',
   ),
   challenges: defaulted(
-    list(challengeType, { unique: type => type, min: 1 }),
+    list(challengeType, { unique: type => type, nonEmpty: true }),
     ['dns-01'],
     'how control of a name may be proved',
   ),
@@ -179,7 +183,7 @@ export const ca = record({
     'how certificates are made; the first is used where none is asked for',
   ),
   caa_identities: optional(
-    list(text, { min: 1 }),
+    list(text, { nonEmpty: true }),
     'the issuer domain names by which CAA records (RFC 8659) mean us; left out: the host of `url`',
   ),
   vault: optional(reserved, 'the Vault-compatible API'),

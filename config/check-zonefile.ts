@@ -132,7 +132,7 @@ class ZoneCheck {
     const sets = this.owners.get(nameKey(target))
     // RFC 2181 §10.3: an NS does not lead to an alias.
     if (sets?.has(Type.CNAME)) this.doubt(place, `${printName(target)}, a name server, is an alias (CNAME)`)
-    else if (!hasAddress(sets) && !this.wildcardAddress(target))
+    else if (sets ? !hasAddress(sets) : !this.wildcardAddress(target))
       this.doubt(place, `${printName(target)}, a name server of ${printName(record.owner)}, has no address`)
   }
 
@@ -151,7 +151,8 @@ class ZoneCheck {
     for (let up = 1; labelCount(name) - up >= labelCount(this.origin); up++) {
       const above = ancestorName(name, up)
       const wildcard = wildcardOf(above)
-      if (wildcard && this.owners.has(nameKey(wildcard))) return hasAddress(this.owners.get(nameKey(wildcard)))
+      const sets = wildcard && this.owners.get(nameKey(wildcard))
+      if (sets) return hasAddress(sets)
       if (this.owners.has(nameKey(above))) return false
     }
     return false
@@ -166,8 +167,8 @@ class ZoneCheck {
   }
 }
 
-function hasAddress(sets: ReadonlyMap<number, SetFound> | undefined): boolean {
-  return sets !== undefined && (sets.has(Type.A) || sets.has(Type.AAAA))
+function hasAddress(sets: ReadonlyMap<number, SetFound>): boolean {
+  return sets.has(Type.A) || sets.has(Type.AAAA)
 }
 
 function describe(record: ResourceRecord): string {

@@ -196,20 +196,20 @@ export function dictionary<T>(kind: Kind<T>, label: string): Kind<Record<string,
 export interface ListOptions<T> {
   /** No two items may have the same. */
   unique?: (item: T) => string
-  min?: number
+  nonEmpty?: true
 }
 
 /** A list; every bad item is reported, not only the first. */
 export function list<T>(item: Kind<T>, options: ListOptions<T> = {}): Kind<T[]> {
   return {
-    json: { type: 'array', items: item.json, ...(options.min ? { minItems: options.min } : {}) },
+    json: { type: 'array', items: item.json, ...(options.nonEmpty ? { minItems: 1 } : {}) },
     label: `list of ${plural(item.label)}`,
     ...(item.fields ? { fields: item.fields, nesting: '[]' } : {}),
     decode(source, context) {
       if (source.kind !== 'list') return expected(`a list of ${plural(item.label)}`, source, context)
       const decoded = source.items.map(one => item.decode(one, context))
       if (options.unique) reportDuplicates(source.items, decoded, options.unique, context)
-      if (source.items.length < (options.min ?? 0)) return expected(`at least ${options.min}`, source, context)
+      if (source.items.length === 0 && options.nonEmpty) return expected(`at least one ${item.label}`, source, context)
       return decoded.every(one => one !== undefined) ? (decoded as T[]) : undefined
     },
   }

@@ -61,8 +61,8 @@ export function parseConfig(text: string, file: string, sources: ConfigSources =
   const warnings: ConfigError[] = []
   const error = (at: Place, message: string) => errors.push({ file, ...at, message })
   const warn = (at: Place, message: string) => warnings.push({ file, ...at, message })
-  const document = readSource(text, error) ?? { kind: 'map', entries: new Map(), at: START }
-  const config = schema.decode(document, contextOf(document, file, sources, error, warn))
+  const { source: document, broken } = readSource(text, error)
+  const config = broken ? undefined : schema.decode(document, contextOf(document, file, sources, error, warn))
   reportNotYet(document, warn)
   if (config) checkConfig(config, document, error, warn)
   errors.sort(byPlace)
@@ -73,8 +73,7 @@ export function parseConfig(text: string, file: string, sources: ConfigSources =
 
 /** The absolute `data_dir` of a config file, whatever else may be wrong in it. Throws where the file can't be read. */
 export function readDataDir(file: string, sources: ConfigSources = systemSources): string {
-  const document = readSource(sources.readFile(file), () => {})
-  return resolve(dirname(file), document ? dataDirOf(document) : defaultDataDir())
+  return resolve(dirname(file), dataDirOf(readSource(sources.readFile(file), () => {}).source))
 }
 
 function byPlace(a: ConfigError, b: ConfigError): number {
@@ -106,10 +105,6 @@ function contextOf(
 function dataDirOf(document: Source): string {
   const written = child(document, 'data_dir')
   if (written?.kind === 'scalar' && typeof written.value === 'string') return written.value
-  return defaultDataDir()
-}
-
-function defaultDataDir(): string {
   return String(schema.fields!['data_dir']!.default)
 }
 

@@ -79,7 +79,7 @@ const tsigSecret: Kind<Uint8Array> = mapped(secret, value => {
 export const tsigSecrets: Kind<Uint8Array[]> = byShape({
   scalar: mapped(tsigSecret, one => [one]),
   map: mapped(tsigSecret, one => [one]),
-  list: list(tsigSecret, { min: 1 }),
+  list: list(tsigSecret, { nonEmpty: true }),
   label: 'secret in base64: text, `{ file: PATH }`, `{ env: NAME }`, or a list of these',
 })
 

@@ -41,17 +41,30 @@ type Report = (at: Place, message: string) => void
 /** Nodes that a document may have once its aliases are expanded; a few kilobytes of aliases can stand for billions. */
 const MAX_NODES = 200_000
 
-/** Reads YAML 1.2. Whatever is wrong with its syntax is reported; what could still be read is returned. */
-export function readSource(text: string, report: Report): Source | undefined {
+/** A document as far as it could be read. Where it is `broken`, what seems wrong in it may only follow from that. */
+export interface ReadSource {
+  source: Source
+  broken: boolean
+}
+
+/** Reads YAML 1.2. Whatever is wrong with its syntax is reported; an empty document is an empty map. */
+export function readSource(text: string, report: Report): ReadSource {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, version: '1.2', prettyErrors: false, uniqueKeys: true })
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
-  for (const error of document.errors) report(place(error.pos[0]), firstSentence(error.message))
-  if (document.contents === null) return undefined
-  return new SourceReader(document, place, report).read(document.contents)
+  let broken = false
+  const refuse: Report = (at, message) => {
+    broken = true
+    report(at, message)
+  }
+  for (const { code, pos, message } of document.errors)
+    (code === 'DUPLICATE_KEY' ? report : refuse)(place(pos[0]), firstSentence(message))
+  if (document.contents === null)
+    return { source: { kind: 'map', entries: new Map(), at: { line: 1, column: 1 } }, broken }
+  return { source: new SourceReader(document, place, refuse).read(document.contents), broken }
 }
 
 function firstSentence(message: string): string {
@@ -72,7 +85,6 @@ class SourceReader {
   read(node: Node | null, fallback: Place = { line: 1, column: 1 }, open: Node[] = []): Source {
     const at = node?.range ? this.place(node.range[0]) : fallback
     if (++this.nodes > MAX_NODES) return this.refuse(at, `more than ${MAX_NODES} values in one file`)
-    if (node && open.includes(node)) return this.refuse(at, 'an alias that contains itself')
     const inside = node ? [...open, node] : open
     if (isAlias(node)) return this.readAlias(node.resolve(this.document), at, inside)
     if (isMap<Node, Node | null>(node)) return this.readMap(node.items, at, inside)
@@ -83,7 +95,9 @@ class SourceReader {
   }
 
   private readAlias(target: Node | undefined, at: Place, open: Node[]): Source {
-    return target ? { ...this.read(target, at, open), at } : this.refuse(at, 'an alias to nothing')
+    if (!target) return this.refuse(at, 'an alias to nothing')
+    if (open.includes(target)) return this.refuse(at, 'an alias that contains itself')
+    return { ...this.read(target, at, open), at }
   }
 
   private readMap(items: Iterable<{ key: Node; value: Node | null }>, at: Place, open: Node[]): Source {

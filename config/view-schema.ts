@@ -36,8 +36,11 @@ const ttlRange: Kind<[number, number]> = {
 
 const updateRule = record({
   key: required(keyReference, 'the TSIG key that must have signed the update'),
-  names: required(list(namePattern, { min: 1 }), 'the owners it may change'),
-  types: optional(list(typeKind, { min: 1 }), 'the types it may change; left out: all but SOA, NS and those of DNSSEC'),
+  names: required(list(namePattern, { nonEmpty: true }), 'the owners it may change'),
+  types: optional(
+    list(typeKind, { nonEmpty: true }),
+    'the types it may change; left out: all but SOA, NS and those of DNSSEC',
+  ),
   from: optional(accessList, 'the addresses it must come from'),
   own: defaulted(
     flag,
@@ -74,8 +77,8 @@ const remoteServer: Kind<RemoteServer> = byShape({
 })
 
 const showRule = record({
-  names: required(list(namePattern, { min: 1 }), 'the owners that are shown'),
-  types: optional(list(typeKind, { min: 1 }), 'the types that are shown; left out: all'),
+  names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
+  types: optional(list(typeKind, { nonEmpty: true }), 'the types that are shown; left out: all'),
 })
 /** What an overlay shows of its base. */
 export type ShowRule = Decoded<typeof showRule>
@@ -101,7 +104,7 @@ const zoneFields = {
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
   dnssec: optional(record({ sign: defaulted(flag, false, 'whether the zone is signed') }), 'DNSSEC'),
   ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
-  primaries: optional(list(remoteServer, { min: 1 }), 'of a secondary: the servers it is transferred from'),
+  primaries: optional(list(remoteServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
   overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
   show: optional(list(showRule), 'of an overlay: what it shows of its base'),
   hide_private: defaulted(flag, false, 'of an overlay: whether private addresses are left out'),
@@ -127,7 +130,7 @@ const upstream = parsed('upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH
 
 const forwardRule = record({
   zone: required(domainName, 'the names it is for: this one and all below; the longest that fits decides'),
-  to: required(list(upstream, { min: 1 }), 'the resolvers asked, in order of preference'),
+  to: required(list(upstream, { nonEmpty: true }), 'the resolvers asked, in order of preference'),
   dnssec: defaulted(choice('off', 'validate'), 'off', 'whether what they say is validated'),
 })
 /** Where names that are not ours are resolved. */
@@ -146,13 +149,13 @@ const destination: Kind<DestinationMatch> = parsed('address, with or without a p
 
 const dohPath: Kind<string[]> = byShape({
   scalar: mapped(text, path => [path]),
-  list: list(text, { min: 1 }),
+  list: list(text, { nonEmpty: true }),
   label: 'path, or list of paths',
 })
 
 const match = record({
   clients: optional(accessList, 'the addresses of its clients'),
-  destinations: optional(list(destination, { min: 1 }), 'the addresses of ours that its clients ask'),
+  destinations: optional(list(destination, { nonEmpty: true }), 'the addresses of ours that its clients ask'),
   doh_path: optional(dohPath, 'the path on which its clients ask by DNS over HTTPS'),
   keys: defaulted(list(keyReference), [], 'the TSIG keys that bring a request here whatever its addresses'),
 })
