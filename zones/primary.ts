@@ -4,6 +4,7 @@ import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { ReadFile } from './file.ts'
@@ -12,8 +13,8 @@ import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import { keyText, type ZoneStore } from './store.ts'
 import { applyUpdate } from './update.ts'
-import type { Written } from './writer.ts'
-import { ZoneError, type ZoneImage } from './zone.ts'
+import type { Actor, Decision, Written } from './writer.ts'
+import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
 
 /** What a primary zone needs of the world. */
 export interface PrimaryDependencies {
@@ -161,6 +162,18 @@ export class PrimaryZone {
     const level = known.rcode === Rcode.SERVFAIL ? 'error' : 'warn'
     this.log[level]({ ...who, rcode: known.rcode, reason: known.message }, 'update refused')
     return { rcode: known.rcode, reason: known.message, ede: known.ede }
+  }
+
+  /** The key that added the record, as `keyText` has it; undefined where it came from the file or from us. */
+  holderOf(record: ResourceRecord): string | undefined {
+    return this.loaded!.writer?.holderOf(record)
+  }
+
+  /** A change that is not an UPDATE, by the same door: see `ZoneWriter.write`. Only of a dynamic zone. */
+  async write(actor: Actor, decide: (tip: ZoneVersion) => Decision): Promise<Written> {
+    const writer = this.loaded!.writer
+    if (!writer) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
+    return writer.write(actor, decide)
   }
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */

@@ -93,6 +93,11 @@ export class ZoneWriter {
     return this.current
   }
 
+  /** The key that added the record, as of the newest version. */
+  holderOf(record: ResourceRecord): string | undefined {
+    return this.holders.of(record)
+  }
+
   /**
    * Decides on the newest version, and resolves once the outcome is on disk and published. What `decide` throws is thrown here, once
    * what it saw is on disk; where the disk fails it is SERVFAIL, and the zone is as it was.

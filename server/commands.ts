@@ -1,0 +1,116 @@
+import type { Ca } from '../ca/ca.ts'
+import type { Config, ZoneConfig } from '../config/schema.ts'
+import { type Name, parseName, printName } from '../dns/name.ts'
+import { printZonefile } from '../dns/zonefile.ts'
+import { recordsOfVersion } from '../zones/baseline.ts'
+import { readZoneFile } from '../zones/file.ts'
+import { importZone } from '../zones/import.ts'
+import type { PrimaryZone } from '../zones/primary.ts'
+import { type Command, CommandError } from './control.ts'
+import type { Explain } from './explain.ts'
+import type { Zones } from './zones.ts'
+
+/** What the commands of the control socket act on. */
+export interface CommandDeps {
+  zones: Zones
+  ca: Ca | undefined
+  explain: Explain
+  /** Replaced by a reload; asked for each time. */
+  config: () => Config
+  status: () => object
+  reload: () => Promise<object>
+  stop: () => void
+}
+
+/** The commands of the control socket; `cli/replies.ts` says what each takes and gives. */
+export function createCommands(deps: CommandDeps): Record<string, Command> {
+  const { zones, ca, config } = deps
+
+  const zoneOf = (args: Record<string, unknown>): PrimaryZone => {
+    const origin = nameOf(args['zone'])
+    const found = zones.named(origin)
+    const wanted = args['view'] === undefined ? found : found.filter(({ view }) => view === args['view'])
+    const [zone, ...others] = wanted
+    if (!zone)
+      throw new CommandError(`no zone ${printName(origin)} is served${args['view'] ? ` in view ${args['view']}` : ''}`)
+    if (others.length > 0)
+      throw new CommandError(
+        `${printName(origin)} is in several views: say which with --view ${wanted.map(({ view }) => view).join(' or ')}`,
+        2,
+      )
+    return zone
+  }
+  const configOf = (zone: PrimaryZone): ZoneConfig => {
+    const view = config().views.find(({ name }) => name === zone.view)!
+    return view.zones.find(({ name }) => printName(name) === printName(zone.origin))!
+  }
+  const summary = (zone: PrimaryZone) => {
+    const version = zone.image.latest()
+    const { type, dynamic } = configOf(zone)
+    return {
+      view: zone.view,
+      zone: printName(zone.origin),
+      type,
+      dynamic,
+      serial: version.serial(),
+      records: version.size(),
+    }
+  }
+
+  return {
+    status: deps.status,
+    reload: deps.reload,
+    stop: () => {
+      deps.stop()
+      return null
+    },
+    'zone.list': () => [...zones].map(summary),
+    'zone.show': args => {
+      const zone = zoneOf(args)
+      const { file, update, transfer } = configOf(zone)
+      const keys = (rules: readonly { key?: Name | undefined }[]) => [
+        ...new Set(rules.flatMap(({ key }) => (key ? [printName(key)] : []))),
+      ]
+      return {
+        ...summary(zone),
+        ...(file !== undefined && { file }),
+        update_keys: keys(update),
+        transfer_keys: keys(transfer),
+      }
+    },
+    'zone.export': args => {
+      const zone = zoneOf(args)
+      const version = zone.image.latest()
+      const text = printZonefile(recordsOfVersion(version), zone.origin)
+      return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
+    },
+    'zone.import': async args => {
+      const zone = zoneOf(args)
+      if (!configOf(zone).dynamic)
+        throw new CommandError(`${printName(zone.origin)} is not dynamic: change its file and reload`, 2)
+      const file = String(args['file'] ?? 'the file')
+      const { image, errors } = readZoneFile(file, zone.origin, () => String(args['text'] ?? ''))
+      if (!image)
+        throw new CommandError(
+          errors.map(({ message }) => message),
+          2,
+        )
+      const records = recordsOfVersion(image.latest())
+      const { change, version } = await zone.write({ key: undefined, source: 'import' }, tip =>
+        importZone(tip, records),
+      )
+      const counts = { added: change.added.length, deleted: change.deleted.length }
+      return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
+    },
+    explain: args => deps.explain(args),
+    ...(ca?.commands ?? {}),
+  }
+}
+
+function nameOf(value: unknown): Name {
+  try {
+    return parseName(String(value ?? ''))
+  } catch (error) {
+    throw new CommandError((error as Error).message, 2)
+  }
+}

@@ -1,0 +1,47 @@
+import { Class, Flag } from '../dns/codes.ts'
+import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
+import type { Name } from '../dns/name.ts'
+import { Query, readQuery } from '../dns/query.ts'
+import { ResponseWriter } from '../dns/response.ts'
+import { Answerer } from '../zones/answer.ts'
+import { resolveForwarded, writeForwarded } from './forwarded.ts'
+import { answerFromZones, type Unresolved } from './query.ts'
+import type { ServingView } from './state.ts'
+
+/** What a view says to a question, and what of it came from elsewhere than its zones. */
+export interface Inquiry {
+  message: Message
+  unresolved: Unresolved | undefined
+}
+
+/**
+ * Asks a view from inside this process: our own zones as they are this moment, the resolver for the rest where `recursive`. The very code
+ * that answers clients, without a socket and without the answer cache. `client` is whose limit of outstanding questions counts.
+ */
+export async function inquire(
+  view: ServingView,
+  name: Name,
+  type: number,
+  options: { recursive: boolean; client: string },
+): Promise<Inquiry> {
+  const { recursive, client } = options
+  const query = new Query()
+  const answerer = new Answerer()
+  const response = new ResponseWriter()
+  const wire = writeMessage({
+    ...{ id: 0, flags: Flag.RD, opcode: 0, rcode: 0, answer: [], authority: [], additional: [] },
+    question: [{ name, type, class: Class.IN }],
+    edns: { udpSize: 1232, version: 0, dnssecOk: false, options: [] },
+  })
+  readQuery(wire, 0, wire.length, query)
+  response.begin(query)
+  const unresolved = answerFromZones(query, view, { allowed: recursive, desired: recursive }, answerer, response)
+  if (unresolved) {
+    const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
+    const forwarded = await resolveForwarded(query, view, unresolved, client, scratch)
+    response.begin(query)
+    writeForwarded(forwarded, answerer, response)
+  }
+  response.finish()
+  return { message: parseMessage(response.message()), unresolved }
+}

@@ -1,0 +1,19 @@
+import type { ResourceRecord } from '../dns/record.ts'
+import { serialAfter, serialGreater } from '../dns/serial.ts'
+import { Type } from '../dns/types.ts'
+import { recordsOfVersion } from './baseline.ts'
+import { diffRecords, isEmptyChange } from './change.ts'
+import { soaSerial, withSerial } from './soa.ts'
+import type { Decision } from './writer.ts'
+import type { ZoneVersion } from './zone.ts'
+
+/** What makes the zone these records, all others gone. The serial is theirs where it is ahead of ours, else the next of ours. */
+export function importZone(tip: ZoneVersion, records: readonly ResourceRecord[]): Decision {
+  const before = recordsOfVersion(tip)
+  const serial = tip.serial()
+  const renumbered = (to: number) =>
+    records.map(record => (record.type === Type.SOA ? { ...record, rdata: withSerial(record.rdata, to) } : record))
+  if (isEmptyChange(diffRecords(before, renumbered(serial)))) return { change: { deleted: [], added: [] } }
+  const theirs = soaSerial(records.find(({ type }) => type === Type.SOA)!.rdata)
+  return { change: diffRecords(before, renumbered(serialGreater(theirs, serial) ? theirs : serialAfter(serial))) }
+}
