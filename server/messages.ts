@@ -1,6 +1,7 @@
-import type { KeyConfig, ViewConfig } from '../config/schema.ts'
+import type { Config, KeyConfig, ViewConfig } from '../config/schema.ts'
 import type { Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
+import type { SocketAddress } from '../host/network.ts'
 import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
@@ -25,8 +26,7 @@ export interface ServingConfig {
   name: Name
   views: readonly ViewConfig[]
   keys: readonly KeyConfig[]
-  /** Log each query. */
-  logQueries: boolean
+  log: Config['log']
 }
 
 /** A zone of a view, and the shared memory that holds it. */
@@ -45,6 +45,8 @@ export interface ServingInit {
   /** The thread's counters (metrics.ts); those of an earlier thread of this number are counted on. */
   counters: SharedArrayBuffer
   sockets: readonly ServingSocket[]
+  /** Where the daemon listens for DNS: forwarding there would come straight back. */
+  own: readonly SocketAddress[]
   state: ServingState
 }
 

@@ -1,4 +1,5 @@
-import { TRANSPORTS } from './listen/client.ts'
+import { Opcode } from '../dns/codes.ts'
+import { TRANSPORTS, type Transport } from './listen/client.ts'
 
 /** How a metric is kept: a counter only grows, a gauge is set. */
 type MetricKind = 'counter' | 'gauge'
@@ -106,6 +107,25 @@ export function cellOf(name: MetricName, ...values: string[]): number {
 /** The cell of each RCODE 0 to 15 of a metric whose only label is the RCODE. */
 export function rcodeCells(name: 'namestead_dns_responses_total' | 'namestead_dns_updates_total'): Uint16Array {
   return Uint16Array.from({ length: 16 }, (_, rcode) => cellOf(name, RCODES[Math.min(rcode, RCODES.length - 1)]!))
+}
+
+const REQUESTS = Object.fromEntries(TRANSPORTS.map(name => [name, requestCells(name)])) as Record<
+  Transport,
+  Uint16Array
+>
+
+function requestCells(transport: Transport): Uint16Array {
+  const names = new Map<number, string>(Object.entries(Opcode).map(([name, code]) => [code, name]))
+  const known: readonly string[] = OPCODES
+  return Uint16Array.from({ length: 16 }, (_, opcode) => {
+    const name = names.get(opcode) ?? 'other'
+    return cellOf('namestead_dns_requests_total', transport, known.includes(name) ? name : 'other')
+  })
+}
+
+/** The cell that counts requests of an opcode that came by a transport. */
+export function requestCell(transport: Transport, opcode: number): number {
+  return REQUESTS[transport][opcode]!
 }
 
 /** Memory for one thread's counters: written by it alone, read by any. Each number is an aligned double, never torn. */

@@ -1,0 +1,130 @@
+import { Class, Flag, Rcode } from '../dns/codes.ts'
+import { equalNames, type Name } from '../dns/name.ts'
+import { Query } from '../dns/query.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { type ResponseWriter, Section } from '../dns/response.ts'
+import type { ResolverAnswer } from '../resolver/resolver.ts'
+import type { Answerer } from '../zones/answer.ts'
+import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
+import type { ServingView } from './state.ts'
+
+/** Part of an answer whose CNAME chain goes in and out of our zones: what the resolver said, or a name that our zones answer. */
+type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
+
+/** All that is needed to complete an answer that has left our zones. */
+export interface ForwardedQuery {
+  /** Of the request, which is kept. */
+  query: Query
+  view: ServingView
+  /** What our zones had left open; they may have changed since. */
+  first: Unresolved
+  parts: readonly Part[]
+}
+
+/** How often a chain may leave our zones. */
+const MOST_PARTS = 8
+
+/** Asks the resolver until the answer is whole, our own zones taking part where a chain comes back to them. */
+export async function resolveForwarded(
+  query: Query,
+  view: ServingView,
+  first: Unresolved,
+  client: string,
+  scratch: { answerer: Answerer; response: ResponseWriter },
+): Promise<ForwardedQuery> {
+  const parts: Part[] = []
+  const dnssecOk = query.dnssecOk
+  const checkingDisabled = (query.flags & Flag.CD) !== 0
+  for (let next: Unresolved | undefined = first; next && parts.length < MOST_PARTS; ) {
+    const question = { name: next.name, type: query.qtype, class: Class.IN }
+    const { delegation } = next
+    const options = { dnssecOk, checkingDisabled, client, ...(delegation && { delegation }) }
+    const answer = await view.resolver.resolve(question, options)
+    parts.push({ kind: 'resolved', answer })
+    if (!answer.next || !view.zones.find(answer.next, 0)) break
+    parts.push({ kind: 'own', name: answer.next })
+    const again = questionAbout(query, answer.next)
+    scratch.response.begin(again)
+    next = answerFromZones(again, view, RECURSING, scratch.answerer, scratch.response)
+  }
+  return { query, view, first, parts }
+}
+
+const RECURSING: Recursion = { allowed: true, desired: true }
+
+/** The same query about another name. */
+function questionAbout(query: Query, name: Name): Query {
+  const again = Object.assign(new Query(), query)
+  const wire = new Uint8Array(HEADER + name.length + 4)
+  wire.set(name, HEADER)
+  return Object.assign(again, { buf: wire, start: 0, end: wire.length, nameAt: HEADER, nameLength: name.length })
+}
+
+const HEADER = 12
+
+/** Writes the whole answer into `response`, which has begun. Synchronous, so that the parts from our zones are of this moment. */
+export function writeForwarded(forwarded: ForwardedQuery, answerer: Answerer, response: ResponseWriter): void {
+  const { query, view, first, parts } = forwarded
+  if (first.aliased) {
+    const again = answerFromZones(query, view, RECURSING, answerer, response)
+    // Our own zones now lead elsewhere, or nowhere: what was resolved does not belong to it.
+    if (!again || !equalNames(again.name, first.name)) return
+  }
+  const authoritative = response.authoritative
+  for (const [i, part] of parts.entries()) {
+    if (part.kind === 'own') answerFromZones(questionAbout(query, part.name), view, RECURSING, answerer, response)
+    else writeResolved(part.answer, i === parts.length - 1, response)
+    if (response.truncated) break
+  }
+  // RFC 1035 §4.1.1: AA speaks of the first owner of the answer section.
+  response.authoritative = authoritative
+  response.authenticData = wantsAuthentication(query) && !first.aliased && parts.every(isAuthentic)
+}
+
+/** RFC 6840 §5.7, §5.8: AD is set only for who asked with DO or AD. */
+function wantsAuthentication(query: Query): boolean {
+  return query.dnssecOk || (query.flags & Flag.AD) !== 0
+}
+
+function isAuthentic(part: Part): boolean {
+  return part.kind === 'resolved' && part.answer.ad
+}
+
+function writeResolved(answer: ResolverAnswer, last: boolean, response: ResponseWriter): void {
+  writeRecords(answer.answer, response)
+  if (!last) return
+  response.rcode = answer.rcode
+  response.open(Section.AUTHORITY)
+  writeRecords(answer.authority, response)
+  response.open(Section.ADDITIONAL)
+  writeRecords(answer.additional, response)
+  if (answer.ede) response.extendedError(answer.ede.code, answer.ede.text)
+}
+
+/** Writes records by RRsets, as far as they fit. */
+function writeRecords(records: readonly ResourceRecord[], response: ResponseWriter): void {
+  for (let i = 0; i < records.length; ) {
+    const { owner, type, ttl } = records[i]!
+    let end = i + 1
+    while (end < records.length && records[end]!.type === type && equalNames(records[end]!.owner, owner)) end++
+    const rdatas = records.slice(i, end).map(({ rdata }) => rdata)
+    if (!response.records(owner, type, ttl, rdatas) && response.truncated) return
+    i = end
+  }
+}
+
+/** Seconds that the answer may be used again; 0 where it may not: failures, stale data, and what says why (RFC 8914). */
+export function keepFor({ parts }: ForwardedQuery): number {
+  let least = MOST_SECONDS
+  for (const part of parts) {
+    if (part.kind === 'own') return 0
+    const { rcode, answer, authority, ede, from } = part.answer
+    if (ede || from === 'stale' || (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN)) return 0
+    if (answer.length + authority.length === 0) return 0
+    for (const { ttl } of answer) least = Math.min(least, ttl)
+    for (const { ttl } of authority) least = Math.min(least, ttl)
+  }
+  return least
+}
+
+const MOST_SECONDS = 3600

@@ -1,0 +1,404 @@
+import { containsAddress, printAddress } from '../config/address.ts'
+import { Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import { type Message, parseMessage } from '../dns/message.ts'
+import { type Name, printName } from '../dns/name.ts'
+import { DROP, Query, readQuery } from '../dns/query.ts'
+import { ResponseWriter, udpLimit } from '../dns/response.ts'
+import { respondInvalid, signResponse, type TsigContext, tsigOverhead, verifyRequest } from '../dns/tsig.ts'
+import { Type, typeName } from '../dns/types.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import { Answerer } from '../zones/answer.ts'
+import { chooseView, type RequestFacts } from '../zones/views.ts'
+import type { AnswerCache } from './answers.ts'
+import { describeFailure, TsigFailure } from './failure.ts'
+import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
+import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
+import type { NotifyRequest, NotifyResult, RequestOrigin, UpdateRequest, UpdateResult } from './messages.ts'
+import { cellOf, rcodeCells, requestCell } from './metrics.ts'
+import { prepareNotify } from './notify.ts'
+import { answerFacts, answerFromZones, checkQuestion, isCacheable, type Recursion, type Unresolved } from './query.ts'
+import { completeQuery, keepQuery } from './request.ts'
+import type { ServingView, State } from './state.ts'
+import type { Transfers } from './transfer.ts'
+import { prepareUpdate } from './update.ts'
+
+/** What the main thread decides on for a serving thread. */
+export interface MainThread {
+  update(request: Omit<UpdateRequest, 'id'>): Promise<UpdateResult>
+  notify(request: Omit<NotifyRequest, 'id'>): Promise<NotifyResult>
+}
+
+export interface HandlerOptions {
+  state: State
+  answers: AnswerCache
+  counters: Float64Array
+  transfers: Transfers
+  main: MainThread
+  clock: Clock
+  log: Log
+}
+
+/** A request that needed more than a look at its header: everything known of it, on its own memory, so that it can wait. */
+export interface Request {
+  client: Client
+  query: Query
+  wire: Uint8Array
+  message: Message
+  /** Octets that an answer may have, a signature included. */
+  limit: number
+  view: ServingView | undefined
+  /** Where the request was signed, the answer is. */
+  signing: TsigContext | undefined
+}
+
+const RESPONSES = rcodeCells('namestead_dns_responses_total')
+const UPDATES = rcodeCells('namestead_dns_updates_total')
+const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
+const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
+const NOT_A_REQUEST = cellOf('namestead_dns_silent_total', 'not_a_request')
+const TRUNCATED = cellOf('namestead_dns_truncated_total')
+const FORWARDED = {
+  answered: cellOf('namestead_dns_forwarded_total', 'answered'),
+  failed: cellOf('namestead_dns_forwarded_total', 'failed'),
+}
+const TSIG_ERRORS = {
+  BADSIG: cellOf('namestead_dns_tsig_errors_total', 'BADSIG'),
+  BADKEY: cellOf('namestead_dns_tsig_errors_total', 'BADKEY'),
+  BADTIME: cellOf('namestead_dns_tsig_errors_total', 'BADTIME'),
+  BADTRUNC: cellOf('namestead_dns_tsig_errors_total', 'BADTRUNC'),
+}
+
+/**
+ * One request after another: parse, TSIG, view, opcode, size. A plain query (a header, a question and an OPT at most) is answered
+ * from where it lies, without a copy or an object; anything else is copied and parsed whole. Whatever goes wrong becomes a response
+ * in `fail`, and nowhere else.
+ */
+export class Handler {
+  /** Seconds, for TTLs; read once for a batch. */
+  private now = 0
+  private readonly options: HandlerOptions
+  private readonly query = new Query()
+  private readonly response = new ResponseWriter()
+  private readonly answerer = new Answerer()
+  private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
+  private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
+  private readonly recursion: Recursion = { allowed: false, desired: false }
+
+  constructor(options: HandlerOptions) {
+    this.options = options
+    this.beforeBatch()
+  }
+
+  /** To be called before requests are handled: the time they are answered at. */
+  beforeBatch(): void {
+    this.now = Math.floor(this.options.clock.monotonic() / 1000)
+  }
+
+  readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
+    const { query } = this
+    const { counters } = this.options
+    const verdict = readQuery(octets, at, end - at, query)
+    if (verdict === DROP) {
+      counters[NOT_A_REQUEST]!++
+      return SILENCE
+    }
+    counters[requestCell(client.transport, query.opcode)]!++
+    const most = client.transport === 'udp' ? Math.min(limit, udpLimit(query)) : limit
+    let request: Request | undefined
+    try {
+      if (verdict !== 0) throw new RcodeError(Rcode.FORMERR, 'the message breaks the format')
+      if (query.simple && !query.hasTsig && !isTransfer(query)) return this.answerPlain(client, out, outAt, most)
+      request = this.parse(octets, at, end, client, most)
+      return this.dispatch(request, out, outAt)
+    } catch (error) {
+      return this.fail(error, client, request, most, out, outAt)
+    }
+  }
+
+  private answerPlain(client: Client, out: Uint8Array, outAt: number, limit: number): number {
+    const { query, response } = this
+    const { answers, counters, state } = this.options
+    const view = this.chooseView(client, undefined)
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    const recursion = this.standing(view, client)
+    if (state.config.log.queries) this.logQuery(client, view)
+    const cacheable = isCacheable(query)
+    const facts = answerFacts(query, view, recursion)
+    if (cacheable) {
+      const length = answers.find(query, facts, this.now, out, outAt, limit)
+      if (length > 0) {
+        counters[HIT]!++
+        counters[RESPONSES[out[outAt + 3]! & 15]!]!++
+        return length
+      }
+      counters[MISS]!++
+    } else checkQuestion(query)
+    response.begin(query, limit)
+    response.recursionAvailable = recursion.allowed
+    const open = answerFromZones(query, view, recursion, this.answerer, response)
+    if (open) return this.resolve(keepQuery(query), client.retain(), view, open, limit, cacheable ? facts : -1)
+    const length = this.finish(out, outAt)
+    if (cacheable && response.rcode !== Rcode.REFUSED && response.rcode !== Rcode.SERVFAIL) this.keep(query, facts)
+    return length
+  }
+
+  /** The view for a client; with a key, for a request whose signature was verified. */
+  private chooseView(client: Client, key: Name | undefined): ServingView | undefined {
+    const { facts, asked } = this
+    facts.client = client.address
+    asked.bytes = client.destination
+    asked.port = client.destinationPort
+    facts.key = key
+    facts.dohPath = client.dohPath
+    return chooseView(this.options.state.views, facts)
+  }
+
+  private standing(view: ServingView, client: Client): Recursion {
+    const { recursion, query } = this
+    recursion.allowed = containsAddress(view.recursion, client.address)
+    recursion.desired = recursion.allowed && (query.flags & Flag.RD) !== 0
+    return recursion
+  }
+
+  /** Keeps the answer that was just made from our zones alone. */
+  private keep(query: Query, facts: number, ttl?: number): void {
+    const { answers, state } = this.options
+    const { pins } = this.answerer
+    if (pins.overflowed) return
+    const zones: number[] = []
+    const versions: number[] = []
+    for (let i = 0; i < pins.count; i++) {
+      const { image, at } = pins.versions[i]!
+      const number = state.numbers.get(image)
+      if (number === undefined) return
+      zones.push(number)
+      versions.push(at)
+    }
+    answers.keep(query, facts, this.response, { zones, versions, ...(ttl !== undefined && { ttl }) }, this.now)
+  }
+
+  /** Completes the response and hands it out. */
+  private finish(out: Uint8Array, outAt: number): number {
+    const { response } = this
+    const length = response.finish()
+    this.count()
+    out.set(response.message(), outAt)
+    return length
+  }
+
+  private count(): void {
+    const { counters } = this.options
+    counters[RESPONSES[Math.min(this.response.rcode, 15)]!]!++
+    if (this.response.truncated) counters[TRUNCATED]!++
+  }
+
+  /** Asks the resolver for what our zones don't have; the answer follows. */
+  private resolve(
+    query: Query,
+    client: Client,
+    view: ServingView,
+    open: Unresolved,
+    limit: number,
+    facts: number,
+    signing?: TsigContext,
+  ): number {
+    const { answerer, response } = this
+    const { counters, log } = this.options
+    resolveForwarded(query, view, open, printAddress(client.address), { answerer, response })
+      .then(forwarded => {
+        this.beforeBatch()
+        response.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
+        response.recursionAvailable = true
+        answerer.pins.clear()
+        writeForwarded(forwarded, answerer, response)
+        counters[response.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
+        this.deliver(client, signing)
+        const ttl = keepFor(forwarded)
+        if (facts >= 0 && ttl > 0) this.keep(query, facts, ttl)
+      })
+      .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
+      .finally(() => client.finish())
+    return LATER
+  }
+
+  /** Sends the response as it stands to a client that has waited. */
+  private deliver(client: Client, signing: TsigContext | undefined): void {
+    const { response } = this
+    response.finish()
+    this.count()
+    client.send(signing ? signResponse(response.message(), signing, this.seconds()) : response.message().slice())
+  }
+
+  /** Seconds since 1970, for signatures. */
+  private seconds(): number {
+    return Math.floor(this.options.clock.now() / 1000)
+  }
+
+  /** Copies and parses a request, and verifies its signature. Throws what `fail` answers. */
+  private parse(octets: Uint8Array, at: number, end: number, client: Client, limit: number): Request {
+    const { opcode } = this.query
+    // RFC 1035 §4.1.1: kinds of query that we don't support.
+    if (opcode !== Opcode.QUERY && opcode !== Opcode.UPDATE && opcode !== Opcode.NOTIFY)
+      throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`)
+    const wire = octets.slice(at, end)
+    const message = parseMessage(wire)
+    const query = completeQuery(wire, message, this.query)
+    const request: Request = { client, query, wire, message, limit, view: undefined, signing: undefined }
+    if (message.tsig) this.verify(request)
+    request.view = this.chooseView(client, request.signing?.key.name)
+    return request
+  }
+
+  private verify(request: Request): void {
+    const verdict = verifyRequest(request.wire, request.message, this.options.state.findKey, this.seconds())
+    if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
+    request.signing = verdict.context
+    const key = printName(verdict.context.key.name)
+    if (verdict.secretIndex > 0) this.options.log.info({ key }, 'signed with a secret that is being rotated out')
+  }
+
+  private dispatch(request: Request, out: Uint8Array, outAt: number): number {
+    const { view, message, query, client } = request
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    switch (query.opcode) {
+      case Opcode.UPDATE:
+        return this.update(request, prepareUpdate(message, request.wire, view, originOf(request, view)))
+      case Opcode.NOTIFY:
+        return this.notify(request, prepareNotify(message, view, originOf(request, view)))
+      default:
+        checkQuestion(query)
+        if (isTransfer(query)) return this.options.transfers.start({ ...request, view, client: client.retain() })
+        return this.answerParsed(request, view, out, outAt)
+    }
+  }
+
+  /** A query that is signed, or carries more than one would think. */
+  private answerParsed(request: Request, view: ServingView, out: Uint8Array, outAt: number): number {
+    const { client, query, limit, signing } = request
+    const { response } = this
+    this.query.flags = query.flags
+    const recursion = this.standing(view, client)
+    if (this.options.state.config.log.queries) this.logQuery(client, view)
+    response.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
+    response.recursionAvailable = recursion.allowed
+    const open = answerFromZones(query, view, recursion, this.answerer, response)
+    if (open) return this.resolve(query, client.retain(), view, open, limit, -1, signing)
+    return this.finishParsed(request, out, outAt)
+  }
+
+  private finishParsed({ signing }: Request, out: Uint8Array, outAt: number): number {
+    if (!signing) return this.finish(out, outAt)
+    this.response.finish()
+    this.count()
+    const signed = signResponse(this.response.message(), signing, this.seconds())
+    out.set(signed, outAt)
+    return signed.length
+  }
+
+  private update(request: Request, prepared: Omit<UpdateRequest, 'id'>): number {
+    const { counters, main } = this.options
+    return this.decideLater(request, main.update(prepared), result => {
+      counters[UPDATES[result.rcode & 15]!]!++
+    })
+  }
+
+  private notify(request: Request, prepared: Omit<NotifyRequest, 'id'>): number {
+    return this.decideLater(request, this.options.main.notify(prepared), () => {})
+  }
+
+  /** Answers with the RCODE that main decides on; silence where it does not decide. */
+  private decideLater<R extends { rcode: Rcode; ede?: number }>(
+    request: Request,
+    decision: Promise<R>,
+    decided: (result: R) => void,
+  ): number {
+    const { response } = this
+    const client = request.client.retain()
+    decision
+      .then(result => {
+        decided(result)
+        response.begin(request.query, request.limit)
+        response.rcode = result.rcode
+        if (result.ede !== undefined) response.extendedError(result.ede)
+        this.deliver(client, request.signing)
+      })
+      .catch((error: unknown) => this.options.log.error({ error: String(error) }, 'a request was not decided on'))
+      .finally(() => client.finish())
+    return LATER
+  }
+
+  /** The one place where errors become responses. */
+  private fail(
+    error: unknown,
+    client: Client,
+    request: Request | undefined,
+    limit: number,
+    out: Uint8Array,
+    outAt: number,
+  ): number {
+    const { response } = this
+    const { counters, log } = this.options
+    const query = request?.query ?? this.query
+    const failure = describeFailure(error)
+    const view = request?.view
+    const fields = {
+      client: printAddress(client.address),
+      transport: client.transport,
+      opcode: opcodeName(query.opcode),
+      ...(query.nameLength > 0 && { name: printName(query.buf.slice(query.nameAt, query.nameAt + query.nameLength)) }),
+      ...(view && { view: view.name }),
+      ...(request?.signing && { key: printName(request.signing.key.name) }),
+      rcode: rcodeName(failure.rcode),
+      reason: failure.reason,
+    }
+    log[failure.level ?? (isPlain(query) ? 'debug' : 'warn')](fields, 'request refused')
+    if (query.opcode === Opcode.UPDATE) counters[UPDATES[failure.rcode & 15]!]!++
+    response.begin(query, limit - (request?.signing ? tsigOverhead(request.signing.key) : 0))
+    response.recursionAvailable = view !== undefined && containsAddress(view.recursion, client.address)
+    response.rcode = failure.rcode
+    if (failure.ede !== undefined) response.extendedError(failure.ede)
+    if (!failure.tsig) return request ? this.finishParsed(request, out, outAt) : this.finish(out, outAt)
+    counters[TSIG_ERRORS[failure.tsig.name]]!++
+    response.finish()
+    this.count()
+    // RFC 8945 §5.3.2: with the error in a TSIG, signed only where the key was right.
+    const answer = respondInvalid(response.message().slice(), failure.tsig.verdict, this.seconds())
+    out.set(answer, outAt)
+    return answer.length
+  }
+
+  private logQuery(client: Client, view: ServingView): void {
+    const { query } = this
+    const name = printName(query.buf.slice(query.nameAt, query.nameAt + query.nameLength))
+    const { transport } = client
+    const fields = {
+      client: printAddress(client.address),
+      transport,
+      view: view.name,
+      name,
+      type: typeName(query.qtype),
+    }
+    this.options.log.info(fields, 'query')
+  }
+}
+
+function isTransfer({ qtype }: Query): boolean {
+  return qtype === Type.AXFR || qtype === Type.IXFR
+}
+
+/** Refusals of these are daily business; those of updates and transfers are what somebody will look for in the log. */
+function isPlain(query: Query): boolean {
+  return query.opcode === Opcode.QUERY && !isTransfer(query)
+}
+
+function originOf({ client, signing }: Request, view: ServingView): RequestOrigin {
+  return {
+    transport: client.transport,
+    address: client.address.slice(),
+    port: client.port,
+    view: view.name,
+    ...(signing && { key: signing.key.name, mac: signing.requestMac }),
+  }
+}

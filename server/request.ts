@@ -1,0 +1,44 @@
+import type { Message } from '../dns/message.ts'
+import { Query } from '../dns/query.ts'
+
+const HEADER = 12
+
+/** A copy of a query on memory of its own, for an answer that has to wait. */
+export function keepQuery(query: Query): Query {
+  const { start } = query
+  const kept = Object.assign(new Query(), query)
+  return Object.assign(kept, {
+    buf: query.buf.slice(start, query.end),
+    start: 0,
+    end: query.end - start,
+    nameAt: query.nameAt - start,
+    cookieAt: query.cookieAt - start,
+    tsigAt: query.tsigAt - start,
+  })
+}
+
+/** The query of a message that `readQuery` has read only in part: with what the whole message says. */
+export function completeQuery(wire: Uint8Array, message: Message, partial: Query): Query {
+  const query = keepQuery(partial)
+  query.buf = wire
+  const [question] = message.question
+  query.nameLength = question ? plainNameLength(wire, HEADER) : 0
+  query.qtype = question?.type ?? 0
+  query.qclass = question?.class ?? 0
+  const { edns } = message
+  query.hasEdns = edns !== undefined
+  query.udpSize = Math.max(512, edns?.udpSize ?? 512)
+  query.ednsVersion = edns?.version ?? 0
+  query.dnssecOk = edns?.dnssecOk ?? false
+  return query
+}
+
+/** Octets of the name at `at`; 0 where it uses compression, and so can't be echoed octet for octet. */
+function plainNameLength(wire: Uint8Array, at: number): number {
+  let end = at
+  while (wire[end] !== 0) {
+    if (wire[end]! >= 0xc0) return 0
+    end += wire[end]! + 1
+  }
+  return end + 1 - at
+}
