@@ -1,7 +1,7 @@
 import { Class, classCode } from './codes.ts'
 import { TextError } from './errors.ts'
 import { parseNameToken, parseType } from './fields.ts'
-import { expandTemplate, parseRange } from './generate.ts'
+import { expandTemplate, MAX_GENERATED, parseRange } from './generate.ts'
 import { isSubdomain, type Name, prefixOf, printName } from './name.ts'
 import type { ResourceRecord } from './record.ts'
 import { decodeEscapes, parseTtl } from './text.ts'
@@ -53,13 +53,14 @@ export function parseZonefile(
   return { records: [...reader], errors: reader.errors }
 }
 
-/** Files may include each other this deep; a file that includes itself ends here. */
+/** Files may include each other this deep. */
 const MAX_DEPTH = 16
 
 /** What belongs to one file and comes back when an included one ends (RFC 1035 §5.1). */
 interface FileState {
   readonly file: string
-  readonly depth: number
+  /** The files that are being read, this one last. */
+  readonly chain: readonly string[]
   origin: Name
   owner: Name | undefined
 }
@@ -76,6 +77,8 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
   /** RFC 1035 §5.1: without a TTL the last one stated counts. */
   private lastTtl: number | undefined
   private readonly writer = new Writer({ size: 512 })
+  /** Records that $GENERATE has made. */
+  private generated = 0
 
   constructor(text: string, options: ZonefileOptions) {
     this.text = text
@@ -91,7 +94,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
 
   *[Symbol.iterator](): Generator<ResourceRecord> {
     const { file, origin } = this.options
-    yield* this.readFile(this.text, { file, depth: 0, origin, owner: undefined })
+    yield* this.readFile(this.text, { file, chain: [file], origin, owner: undefined })
   }
 
   private *readFile(text: string, state: FileState): Generator<ResourceRecord> {
@@ -180,9 +183,10 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     const path = new TextDecoder().decode(decodeEscapes(tokens.next('a file name').text))
     const origin = tokens.more ? parseNameToken(tokens.word('an origin'), state.origin) : state.origin
     if (!this.options.include) throw new TextError('$INCLUDE is not possible here')
-    if (state.depth + 1 >= MAX_DEPTH) throw new TextError(`files include each other more than ${MAX_DEPTH} deep`)
-    const included = this.fetch(path, state.file)
-    yield* this.readFile(included.text, { file: included.file, depth: state.depth + 1, origin, owner: state.owner })
+    if (state.chain.length >= MAX_DEPTH) throw new TextError(`files include each other more than ${MAX_DEPTH} deep`)
+    const { text, file } = this.fetch(path, state.file)
+    if (state.chain.includes(file)) throw new TextError(`"${path}" includes itself`)
+    yield* this.readFile(text, { file, chain: [...state.chain, file], origin, owner: state.owner })
   }
 
   private fetch(path: string, from: string): { text: string; file: string } {
@@ -197,6 +201,9 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
   private *generate(tokens: Tokens, state: FileState): Generator<ResourceRecord> {
     this.place = placeOf(tokens.current!, state)
     const { start, stop, step } = parseRange(tokens.word('a range'))
+    this.generated += Math.floor((stop - start) / step) + 1
+    if (this.generated > MAX_GENERATED)
+      throw new TextError(`this makes more than ${MAX_GENERATED} records by $GENERATE`)
     const owner = tokens.word('an owner')
     const { type, ttl } = this.head(tokens)
     const template = rdataTemplate(tokens)

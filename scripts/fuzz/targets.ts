@@ -1,0 +1,7 @@
+import type { FuzzTarget } from './target.ts'
+
+/** What can be fuzzed, loaded when asked for. */
+export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  message: async () => (await import('./message.ts')).message,
+  zonefile: async () => (await import('./zonefile.ts')).zonefile,
+}
