@@ -1,14 +1,13 @@
 import { Class, Ede, Flag, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Name } from '../dns/name.ts'
-import { isSubdomain } from '../dns/name.ts'
 import type { Query } from '../dns/query.ts'
 import type { ResourceRecord, RRset } from '../dns/record.ts'
 import type { ResponseWriter } from '../dns/response.ts'
 import { isMetaType, Type } from '../dns/types.ts'
 import type { Delegation } from '../resolver/delegation.ts'
 import type { Answerer } from '../zones/answer.ts'
-import { isMissing, type ServingView } from './state.ts'
+import { isMissing, isRuled, type ServingView } from './state.ts'
 
 /** What a query still needs from elsewhere: the name to go on with, and the servers to ask where a zone of ours delegates it. */
 export interface Unresolved {
@@ -127,8 +126,7 @@ function delegated(query: Query, view: ServingView, answerer: Answerer): Unresol
   const aliased = answerer.target.buf !== query.buf
   const { cut, ns, glue } = answerer.delegation()
   const origin = view.zones.find(name, 0)?.origin
-  const ruled = origin && view.forward.some(rule => isSubdomain(name, rule.zone) && isSubdomain(rule.zone, origin))
-  if (ruled) return { name, aliased }
+  if (origin && isRuled(view, name, origin)) return { name, aliased }
   return { name, aliased, delegation: { cut, servers: recordsOf(ns), glue: glue.flatMap(recordsOf) } }
 }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
-import { type Name, nameKey } from '../dns/name.ts'
+import { isSubdomain, type Name, nameKey } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
@@ -136,14 +136,19 @@ export class State {
   }
 }
 
-/** Whether the view answers the name from its zones; not what lies at or below a delegation of theirs. */
+/** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {
   const zone = view.zones.find(name, 0)
   if (!zone) return false
   const version = zone.latest()
   for (let at = 0; at < name.length - zone.origin.length; at += name[at]! + 1)
-    if (version.rrset(name.subarray(at), Type.NS)) return false
+    if (version.rrset(name.subarray(at), Type.NS)) return !isRuled(view, name, zone.origin)
   return true
+}
+
+/** Whether a forward rule inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
+export function isRuled(view: ServingView, name: Name, origin: Name): boolean {
+  return view.forward.some(({ zone }) => isSubdomain(name, zone) && isSubdomain(zone, origin))
 }
 
 /** Whether the name is in a zone that is configured and has nothing to serve: not loaded, or expired. */
