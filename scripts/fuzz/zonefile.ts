@@ -7,8 +7,8 @@ import type { FuzzTarget } from './target.ts'
 const ORIGIN = parseName('example.')
 /** A $GENERATE may make a million records; these are enough. */
 const ENOUGH = 500
-// biome-ignore lint/suspicious/noTemplateCurlyInString: $GENERATE has the same notation.
 const WORDS =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: $GENERATE has the same notation.
   '@|$ORIGIN |$TTL |$INCLUDE |$GENERATE |1-9/2|${0,3,n}|(|)|"|\\|\\000|;|\n|\n |\t|IN |CH |A |AAAA |NS |CNAME |SOA |MX |TXT |LOC |SRV |NAPTR |DS |RRSIG |NSEC |NSEC3 |SVCB |HTTPS |CAA |APL |TYPE1 |\\# 4 |alpn=|mandatory=|key7=|="|3600|1w2d|.|4294967296|é'
 
 /** The reader of master files: nothing is thrown, errors have a place, and what is read can be printed and read again. */
