@@ -12,7 +12,7 @@ import {
 } from './identifier.ts'
 import { publicKeyOf, weakness } from './key-strength.ts'
 import { SIGNATURES, type SignatureAlgorithm } from './keystore.ts'
-import { commonNameOf, encode, identifiersOf, publicKeyBits } from './x509.ts'
+import { commonNameOf, encode, identifiersOf, isPlainEcKey } from './x509.ts'
 
 /** What we take from a PKCS#10 request: a proved key and names; all else in it is for us to decide. */
 export interface SigningRequest {
@@ -83,12 +83,11 @@ function isWhole(der: Uint8Array): boolean {
   return der.length === 2 + (first & 0x7f) + length
 }
 
-// RFC 5480 §2.1.1 and §2.2: a named curve and, for all to be able to use the certificate, an uncompressed point.
+/** What is certified must be what everyone can read: other encodings of the same key are refused. */
 function refuseOddEncoding(publicKey: Uint8Array, key: KeyObject): void {
-  const usual = key.export({ type: 'spki', format: 'der' }).equals(publicKey)
-  if (!usual) throw new CsrError('its public key is not encoded as RFC 5480 §2 has it')
-  if (key.asymmetricKeyType === 'ec' && publicKeyBits(publicKey)[0] !== 4)
-    throw new CsrError('its public key is a compressed point; send it uncompressed')
+  if (key.asymmetricKeyType === 'ec' && !isPlainEcKey(publicKey))
+    throw new CsrError('its key must be on a named curve, its point not compressed (RFC 5480 §2.1.1, §2.2)')
+  if (!key.export({ type: 'spki', format: 'der' }).equals(publicKey)) throw new CsrError('its public key is not in DER')
 }
 
 /** Which algorithms a kind of key signs with; SHA-1 and MD5 are not among them. */

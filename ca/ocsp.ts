@@ -66,20 +66,23 @@ const MAX_NONCE = 128
 
 /** Reads a DER OCSPRequest (RFC 6960 §4.1.1). A signature on it is not looked at. Throws OcspError. */
 export function readOcspRequest(der: Uint8Array): StatusRequest {
-  const { tbsRequest } = parse(der)
-  const { requestList, requestExtensions = [] } = tbsRequest
+  if (der.length > MAX_REQUEST) throw malformed('it is too long')
+  try {
+    return statusRequest(der)
+  } catch (error) {
+    throw error instanceof OcspError ? error : malformed('it is no OCSPRequest')
+  }
+}
+
+function statusRequest(der: Uint8Array): StatusRequest {
+  const { requestList, requestExtensions = [] } = AsnConvert.parse(der, OCSPRequest).tbsRequest
   if (requestList.length === 0 || requestList.length > MAX_QUESTIONS)
-    throw new OcspError('malformedRequest', `it asks about ${requestList.length} certificates`)
+    throw malformed(`it asks about ${requestList.length} certificates`)
   return { questions: requestList.map(({ reqCert }) => questionOf(reqCert)), nonce: nonceOf(requestExtensions) }
 }
 
-function parse(der: Uint8Array): OCSPRequest {
-  if (der.length > MAX_REQUEST) throw new OcspError('malformedRequest', 'it is too long')
-  try {
-    return AsnConvert.parse(der, OCSPRequest)
-  } catch {
-    throw new OcspError('malformedRequest', 'it is no OCSPRequest')
-  }
+function malformed(message: string): OcspError {
+  return new OcspError('malformedRequest', message)
 }
 
 function questionOf(certId: CertID): StatusQuestion {
@@ -91,11 +94,9 @@ function questionOf(certId: CertID): StatusQuestion {
 function nonceOf(extensions: readonly Extension[]): Uint8Array | undefined {
   const found = extensions.find(one => one.extnID === id_pkix_ocsp_nonce)
   if (!found) return undefined
-  const value = new Uint8Array(found.extnValue.buffer)
-  const nonce = value[0] === 0x04 ? new Uint8Array(AsnConvert.parse(value, OctetString).buffer) : undefined
+  const nonce = new Uint8Array(AsnConvert.parse(found.extnValue.buffer, OctetString).buffer)
   // RFC 9654 §2.1: a nonce of no or of more than 128 octets is a malformed request.
-  if (!nonce || nonce.length === 0 || nonce.length > MAX_NONCE)
-    throw new OcspError('malformedRequest', 'its nonce is not of 1 to 128 octets')
+  if (nonce.length === 0 || nonce.length > MAX_NONCE) throw malformed('its nonce is not of 1 to 128 octets')
   return nonce
 }
 

@@ -134,7 +134,7 @@ export function identifiersOf(names: readonly GeneralName[]): { identifiers: Ide
   for (const name of names) {
     if (name.dNSName !== undefined) identifiers.push({ type: 'dns', value: name.dNSName })
     else if (name.iPAddress !== undefined) identifiers.push({ type: 'ip', value: name.iPAddress })
-    else others.push(Object.keys(name)[0] ?? 'unknown')
+    else others.push(Object.entries(name).find(([, value]) => value !== undefined)?.[0] ?? 'unknown')
   }
   return { identifiers, others }
 }
@@ -176,6 +176,13 @@ export function keyIdentifier(publicKey: Uint8Array): string {
 /** The subjectPublicKey BIT STRING's octets of a DER SubjectPublicKeyInfo; what OCSP's issuerKeyHash is over. */
 export function publicKeyBits(publicKey: Uint8Array): Uint8Array {
   return new Uint8Array(AsnConvert.parse(publicKey, SubjectPublicKeyInfo).subjectPublicKey)
+}
+
+/** Whether the key's parameters are the name of a curve, and its point is not compressed (RFC 5480 §2.1.1, §2.2). */
+export function isPlainEcKey(publicKey: Uint8Array): boolean {
+  const { algorithm, subjectPublicKey } = AsnConvert.parse(publicKey, SubjectPublicKeyInfo)
+  const [tag] = new Uint8Array(algorithm.parameters ?? new ArrayBuffer())
+  return tag === 0x06 && new Uint8Array(subjectPublicKey)[0] === 0x04
 }
 
 /** SHA-256 of DER bytes in hex: fingerprint of a certificate, hash of a key. */
