@@ -274,7 +274,7 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const { retryAfter, location } = known instanceof AcmeError ? known.options : {}
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (location !== undefined) reply.header('location', location)
-  return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+  return reply.code(problem.status).type('application/problem+json').send(Buffer.from(JSON.stringify(problem)))
 }
 
 /** Fastify's own refusals (body too large, media type) are problems of the request. */
