@@ -188,7 +188,7 @@ t.test('a writer that is closed takes nothing more, and finishes what it took', 
 
 t.test(
   'whatever the disk does, memory equals the disk, what was answered is there, and what failed is wholly there or not',
-  async t => {
+  async () => {
     const faults = fc.constantFrom<Fault>('none', 'none', 'fails', 'reply is lost')
     const step = fc.record({
       host: fc.nat(3),
