@@ -115,8 +115,7 @@ export function createParts(context: PartContext) {
 
   function limited(found: Cacheable, age: number) {
     const { rcode, authentic, unfinished } = found
-    const counted = (records: readonly ResourceRecord[]) => aged(records, age, limits.maxTtl)
-    return { rcode, authentic, unfinished, answer: counted(found.answer), authority: counted(found.authority) }
+    return { rcode, authentic, unfinished, answer: aged(found.answer, age), authority: aged(found.authority, age) }
   }
 
   /** Stale data where there is any, and why nothing better. */

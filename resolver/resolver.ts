@@ -166,6 +166,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     clock,
     server: (at: ServerAddress) => table.get(at),
     addresses: async (name: Name) => {
+      // What our own zones say of it came as glue; nobody else speaks for it.
+      if (ownName(name)) return []
       const found = await Promise.all([Type.A, Type.AAAA].map(type => resolve({ name, type, class: Class.IN })))
       return found.flatMap(({ answer }) => answer)
     },

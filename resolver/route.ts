@@ -1,10 +1,10 @@
-import { Flag } from '../dns/codes.ts'
+import { Flag, Rcode } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
 import type { Accepted } from './accept.ts'
 import type { Cacheable } from './cache.ts'
 import type { ExtendedError } from './failures.ts'
-import { lifetimeOf } from './lifetime.ts'
+import { capped, lifetimeOf } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Race, RaceResult } from './race.ts'
@@ -38,15 +38,16 @@ export function outcomeOf(
   server: Server,
   limits: ResolverLimits,
 ): Outcome {
-  const { kind, answer } = accepted
-  const authority = kind === 'chain' ? [] : accepted.authority
+  const negative = accepted.kind === 'negative'
+  const answer = capped(accepted.answer, limits.maxTtl)
+  const authority = accepted.kind === 'chain' ? [] : capped(accepted.authority, limits.maxNegativeTtl)
   const found: Cacheable = {
-    rcode: kind === 'negative' ? accepted.rcode : 0,
+    rcode: negative ? accepted.rcode : Rcode.NOERROR,
     answer,
     authority,
     // RFC 4035 §4.9.3: another's validation counts only where nobody on the way can have set the bit.
     authentic: server.encrypted && (response.flags & Flag.AD) !== 0,
-    unfinished: kind === 'chain',
+    unfinished: accepted.kind === 'chain',
   }
-  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, kind === 'negative', limits) }
+  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, negative) }
 }
