@@ -18,6 +18,7 @@ import { type Client, LATER, type RequestHandler, SILENCE } from './listen/clien
 import type { NotifyRequest, NotifyResult, RequestOrigin, UpdateRequest, UpdateResult } from './messages.ts'
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
+import type { Outstanding } from './outstanding.ts'
 import { answerFacts, answerFromZones, checkQuestion, isCacheable, type Recursion, type Unresolved } from './query.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import type { ServingView, State } from './state.ts'
@@ -36,6 +37,7 @@ export interface HandlerOptions {
   counters: Float64Array
   transfers: Transfers
   main: MainThread
+  outstanding: Outstanding
   clock: Clock
   log: Log
 }
@@ -205,7 +207,8 @@ export class Handler {
     signing?: TsigContext,
   ): number {
     const { answerer, response } = this
-    const { counters, log } = this.options
+    const { counters, log, outstanding } = this.options
+    outstanding.begin()
     resolveForwarded(query, view, open, printAddress(client.address), { answerer, response })
       .then(forwarded => {
         this.beforeBatch()
@@ -219,7 +222,7 @@ export class Handler {
         if (facts >= 0 && ttl > 0) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
-      .finally(() => client.finish())
+      .finally(() => outstanding.end(client))
     return LATER
   }
 
@@ -315,7 +318,9 @@ export class Handler {
     decided: (result: R) => void,
   ): number {
     const { response } = this
+    const { log, outstanding } = this.options
     const client = request.client.retain()
+    outstanding.begin()
     decision
       .then(result => {
         decided(result)
@@ -324,8 +329,8 @@ export class Handler {
         if (result.ede !== undefined) response.extendedError(result.ede)
         this.deliver(client, request.signing)
       })
-      .catch((error: unknown) => this.options.log.error({ error: String(error) }, 'a request was not decided on'))
-      .finally(() => client.finish())
+      .catch((error: unknown) => log.error({ error: String(error) }, 'a request was not decided on'))
+      .finally(() => outstanding.end(client))
     return LATER
   }
 

@@ -1,0 +1,55 @@
+import { Ede, Rcode } from '../dns/codes.ts'
+import type { Clock, Timer } from '../host/clock.ts'
+import type { MainThread } from './handle.ts'
+import type { NotifyResult, ToMain, UpdateResult } from './messages.ts'
+
+/** Requests that main is asked about at once by one thread. */
+const MOST = 4096
+/** Main commits to disk before it answers; after this long no client is waiting any more. */
+const PATIENCE = 30_000
+
+/** Asks the main thread, and matches its results to the questions by their ids. */
+export class MainCalls implements MainThread {
+  private readonly post: (message: ToMain) => void
+  private readonly clock: Clock
+  private readonly waiting = new Map<number, { resolve: (result: UpdateResult | NotifyResult) => void; timer: Timer }>()
+  private lastId = 0
+
+  constructor(post: (message: ToMain) => void, clock: Clock) {
+    this.post = post
+    this.clock = clock
+  }
+
+  readonly update: MainThread['update'] = request =>
+    this.call(id => ({ ...request, id }), OVERLOADED_UPDATE) as Promise<UpdateResult>
+
+  readonly notify: MainThread['notify'] = request =>
+    this.call(id => ({ ...request, id }), OVERLOADED_NOTIFY) as Promise<NotifyResult>
+
+  private call<R extends UpdateResult | NotifyResult>(
+    message: (id: number) => ToMain,
+    overloaded: R,
+  ): Promise<UpdateResult | NotifyResult> {
+    if (this.waiting.size >= MOST) return Promise.resolve(overloaded)
+    const id = ++this.lastId
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(PATIENCE, () => {
+        this.waiting.delete(id)
+        reject(new Error('the main thread did not decide'))
+      })
+      this.waiting.set(id, { resolve, timer })
+      this.post(message(id))
+    })
+  }
+
+  settle(result: UpdateResult | NotifyResult): void {
+    const call = this.waiting.get(result.id)
+    if (!call) return
+    this.waiting.delete(result.id)
+    call.timer.cancel()
+    call.resolve(result)
+  }
+}
+
+const OVERLOADED_UPDATE: UpdateResult = { kind: 'updated', id: 0, rcode: Rcode.SERVFAIL, ede: Ede.NOT_READY }
+const OVERLOADED_NOTIFY: NotifyResult = { kind: 'notified', id: 0, rcode: Rcode.SERVFAIL }

@@ -1,0 +1,144 @@
+import type { Clock, Timer } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { SocketAddress } from '../host/network.ts'
+import type { AnswerCache } from './answers.ts'
+import type { RequestHandler } from './listen/client.ts'
+import type { Libc } from './listen/libc.ts'
+import type { ServingSocket } from './listen/sockets.ts'
+import { listenTcp, STREAM_LIMITS, type StreamListener } from './listen/tcp.ts'
+import { listenTls, type ServerCertificate, type TlsListener } from './listen/tls.ts'
+import { type BatchLibrary, createBatches, type DatagramListener, listenBatched, listenPlain } from './listen/udp.ts'
+import { listenLate, type WildcardSocket } from './listen/udp-late.ts'
+import { cellOf } from './metrics.ts'
+
+export interface ListenersOptions {
+  handler: RequestHandler
+  beforeBatch: () => void
+  counters: Float64Array
+  answers: AnswerCache
+  clock: Clock
+  libc: Libc | undefined
+  log: Log
+}
+
+const SAMPLE = 1000
+
+/** Everything that a serving thread listens on, and what it counts. */
+export class Listeners {
+  private readonly options: ListenersOptions
+  private readonly onError: (error: Error) => void
+  private readonly batches: BatchLibrary | undefined
+  private readonly datagrams: DatagramListener[] = []
+  private readonly streams: { kind: 'tcp' | 'tls'; listener: StreamListener }[] = []
+  private readonly tls: TlsListener[] = []
+  /** TLS sockets that wait for the first certificate. */
+  private waiting: ServingSocket[] = []
+  private timer: Timer | undefined
+
+  constructor(options: ListenersOptions) {
+    this.options = options
+    this.onError = error => options.log.error({ error: error.message }, 'a listener failed')
+    this.batches = options.libc && createBatches(options.libc)
+  }
+
+  /** Begins to serve the sockets; resolves with what is listened on. */
+  async open(sockets: readonly ServingSocket[], certificate: ServerCertificate | null): Promise<SocketAddress[]> {
+    const late: WildcardSocket[] = []
+    for (const socket of sockets) {
+      if (socket.kind === 'late') late.push({ fd: socket.fd!, local: socket.address })
+      else if (socket.kind === 'udp') this.datagrams.push(await this.openDatagram(socket))
+      else if (socket.kind === 'tcp')
+        this.streams.push({ kind: 'tcp', listener: await listenTcp(socket, this.streamOptions()) })
+      else this.waiting.push(socket)
+    }
+    if (late.length > 0) this.datagrams.push(listenLate(late, this.batches!, this.datagramOptions()))
+    if (certificate) await this.renew(certificate)
+    this.sample()
+    return [...this.datagrams.map(({ address }) => address), ...this.streams.map(({ listener }) => listener.address)]
+  }
+
+  private openDatagram({ fd, address, shared }: ServingSocket): Promise<DatagramListener> {
+    const options = this.datagramOptions()
+    if (fd === undefined || !this.batches) return listenPlain(address, shared === true, options)
+    return listenBatched(fd, address, this.batches, options)
+  }
+
+  private datagramOptions() {
+    const { handler, beforeBatch } = this.options
+    return { handler, beforeBatch, onError: this.onError }
+  }
+
+  private streamOptions() {
+    const { handler, beforeBatch, clock } = this.options
+    return { handler, beforeBatch, clock, limits: STREAM_LIMITS, onError: this.onError }
+  }
+
+  /** Takes another certificate for connections from now on; the first one opens the TLS sockets. */
+  async renew(certificate: ServerCertificate): Promise<void> {
+    for (const listener of this.tls) listener.renew(certificate)
+    for (const socket of this.waiting.splice(0)) {
+      const listener = await listenTls(socket, certificate, this.streamOptions())
+      this.tls.push(listener)
+      this.streams.push({ kind: 'tls', listener })
+    }
+  }
+
+  /** Accepts no more connections; resolves when the requests that were read are answered. */
+  async closeStreams(grace: number): Promise<void> {
+    await Promise.all(this.streams.map(({ listener }) => listener.close(grace)))
+  }
+
+  async closeAll(): Promise<void> {
+    this.timer?.cancel()
+    this.count()
+    await Promise.all([...this.datagrams.map(listener => listener.close()), this.closeStreams(0)])
+  }
+
+  private sample(): void {
+    this.count()
+    this.timer = this.options.clock.after(SAMPLE, () => this.sample())
+  }
+
+  /** Adds what listeners have counted since the last time: an earlier thread of this number has counted too. */
+  private count(): void {
+    const { counters, answers } = this.options
+    for (const { counts } of this.datagrams) {
+      this.add(BATCHES, counts, 'batches')
+      this.add(DROPPED, counts, 'dropped')
+    }
+    for (const kind of ['tcp', 'tls'] as const) counters[CONNECTIONS[kind]] = 0
+    for (const { kind, listener } of this.streams) {
+      counters[CONNECTIONS[kind]]! += listener.counts.open
+      this.add(ACCEPTED[kind], listener.counts, 'accepted')
+      this.add(REFUSED[kind], listener.counts, 'refused')
+      this.add(TIMED_OUT[kind], listener.counts, 'timedOut')
+    }
+    counters[CACHE_BYTES] = answers.octets
+    counters[CACHE_ENTRIES] = answers.entries
+  }
+
+  private readonly seen = new WeakMap<object, Record<string, number>>()
+
+  private add<K extends string>(cell: number, counts: Record<K, number>, name: K): void {
+    const seen: Record<string, number> = this.seen.get(counts) ?? {}
+    this.options.counters[cell]! += counts[name] - (seen[name] ?? 0)
+    this.seen.set(counts, { ...seen, [name]: counts[name] })
+  }
+}
+
+type StreamMetric =
+  | 'namestead_stream_connections'
+  | 'namestead_stream_accepted_total'
+  | 'namestead_stream_refused_total'
+  | 'namestead_stream_timed_out_total'
+
+const byKind = (name: StreamMetric) => ({ tcp: cellOf(name, 'tcp'), tls: cellOf(name, 'tls') })
+
+const CONNECTIONS = byKind('namestead_stream_connections')
+const ACCEPTED = byKind('namestead_stream_accepted_total')
+const REFUSED = byKind('namestead_stream_refused_total')
+const TIMED_OUT = byKind('namestead_stream_timed_out_total')
+const BATCHES = cellOf('namestead_udp_batches_total')
+const DROPPED = cellOf('namestead_udp_dropped_total')
+const CACHE_BYTES = cellOf('namestead_dns_answer_cache_bytes')
+const CACHE_ENTRIES = cellOf('namestead_dns_answer_cache_entries')

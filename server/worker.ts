@@ -1,0 +1,139 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { type Clock, systemClock } from '../host/clock.ts'
+import type { Network } from '../host/network.ts'
+import { type Random, systemRandom } from '../host/random.ts'
+import { createSystemNetwork } from '../host/system-network.ts'
+import { createResolver } from '../resolver/resolver.ts'
+import { AnswerCache } from './answers.ts'
+import { Handler } from './handle.ts'
+import { type Client, LATER, type RequestHandler } from './listen/client.ts'
+import { type Libc, loadLibc } from './listen/libc.ts'
+import { MainCalls } from './main-thread.ts'
+import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
+import { Outstanding } from './outstanding.ts'
+import { State } from './state.ts'
+import { Listeners } from './thread-listeners.ts'
+import { createThreadLog } from './thread-log.ts'
+import { Transfers } from './transfer.ts'
+
+export { startWorkers, type Workers, type WorkersOptions } from './workers.ts'
+
+/** The outside world of a serving thread. */
+export interface ServingWorld {
+  clock: Clock
+  network: Network
+  random: Random
+  libc: Libc | undefined
+  /** Octets that the answer cache may take. */
+  answers: number
+}
+
+const ANSWERS = 32 * 2 ** 20
+/** A resolver that a reload has replaced may still be asked for what was outstanding. */
+const RETIREMENT = 10_000
+
+/**
+ * The composition root of a serving thread: builds it from `initial`, says `ready` on the port, and serves until it is told to stop. The thread
+ * itself adds nothing (serving-thread.ts), so that tests can run the same inline.
+ */
+export async function createServing(
+  port: MessagePort,
+  initial: ServingInit,
+  world: Partial<ServingWorld> = {},
+): Promise<void> {
+  const { clock, network, random, libc, answers: cacheSize } = { ...systemWorld(), ...world }
+  const post = (message: ToMain): void => port.postMessage(message)
+  const counters = new Float64Array(initial.counters)
+  const control = new Int32Array(initial.control)
+  const log = createThreadLog(post, () => state.config.log.level, clock)
+  const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
+  const calls = new MainCalls(post, clock)
+  const outstanding = new Outstanding()
+  const state: State = new State(
+    initial.state,
+    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own: initial.own }),
+    {
+      zonesChanged: images => answers.reset(images),
+      retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
+      certificateChanged: certificate => void listeners.renew(certificate),
+    },
+  )
+  const transfers = new Transfers({ counters, clock, log })
+  const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, clock, log })
+  /** Catches up with what main has changed; see messages.ts. */
+  const beforeBatch = (): void => {
+    while (Atomics.load(control, ControlWord.EPOCH) !== state.epoch) {
+      const received = receiveMessageOnPort(port)
+      if (!received) break
+      accept(received.message)
+    }
+    handler.beforeBatch()
+  }
+  const listeners = new Listeners({ handler: handler.handle, beforeBatch, counters, answers, clock, libc, log })
+
+  const accept = (message: ToServing): void => {
+    if (message.kind === 'updated' || message.kind === 'notified') calls.settle(message)
+    else if (message.kind === 'stop') void stop(message.grace)
+    else if (message.kind !== 'request') state.apply(message)
+    else {
+      beforeBatch()
+      answerHanded(message, handler.handle, post)
+    }
+  }
+  const stop = async (grace: number): Promise<void> => {
+    const late = new Promise<void>(resolve => clock.after(grace, resolve))
+    await Promise.race([Promise.all([listeners.closeStreams(grace), outstanding.idle()]), late])
+    await listeners.closeAll()
+    for (const { resolver } of state.views) resolver.close()
+    post({ kind: 'stopped' })
+    port.close()
+  }
+  port.on('message', accept)
+  try {
+    const listening = await listeners.open(initial.sockets, state.certificate)
+    post({ kind: 'ready', listening })
+  } catch (error) {
+    post({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function systemWorld(): ServingWorld {
+  return {
+    clock: systemClock,
+    network: createSystemNetwork(),
+    random: systemRandom,
+    libc: loadLibc(),
+    answers: ANSWERS,
+  }
+}
+
+/** Answers a request that main has received itself. */
+function answerHanded(request: HandedRequest, handle: RequestHandler, post: (message: ToMain) => void): void {
+  const { id, wire } = request
+  let answered = false
+  const respond = (message?: Uint8Array): void => {
+    if (!answered) post({ kind: 'response', id, ...(message && { wire: message }) })
+    answered = true
+  }
+  const client: Client = {
+    transport: request.transport,
+    address: request.address,
+    port: request.port,
+    destination: request.destination,
+    destinationPort: request.destinationPort,
+    dohPath: request.dohPath,
+    closed: false,
+    send(message) {
+      respond(message)
+      return true
+    },
+    drained: task => task(),
+    retain: () => client,
+    finish: () => respond(),
+  }
+  const out = new Uint8Array(MOST_MESSAGE)
+  const length = handle(wire, 0, wire.length, client, out, 0, MOST_MESSAGE)
+  if (length !== LATER) respond(length > 0 ? out.slice(0, length) : undefined)
+}
+
+const MOST_MESSAGE = 65535

@@ -1,0 +1,285 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Rcode } from '../dns/codes.ts'
+import { nameKey } from '../dns/name.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { OpenSockets } from './listen/sockets.ts'
+import type { ServerCertificate } from './listen/tls.ts'
+import {
+  CONTROL_WORDS,
+  ControlWord,
+  type HandedRequest,
+  type NotifyRequest,
+  type ServingChange,
+  type ServingConfig,
+  type ServingInit,
+  type ServingState,
+  type ServingZone,
+  type ToMain,
+  type ToServing,
+  type UpdateRequest,
+} from './messages.ts'
+import { createCounters, exposeMetrics } from './metrics.ts'
+
+/** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
+export interface Decision {
+  rcode: Rcode
+  reason?: string
+  ede?: number
+}
+
+/** What serving threads leave to main. */
+export interface Decisions {
+  /** What an UPDATE changes must be committed and published, or posted by `replaceZone`, before this resolves. */
+  update(request: UpdateRequest): Promise<Decision>
+  notify(request: NotifyRequest): Promise<Decision>
+}
+
+/** A serving thread as main sees it: a Worker, or in tests the same code inline. */
+export interface ServingThread {
+  postMessage(message: ToServing): void
+  terminate(): unknown
+}
+
+/** Starts a thread. `onMessage` is called with all that it says, `onExit` once when it has ended, for whatever reason. */
+export type SpawnThread = (
+  init: ServingInit,
+  onMessage: (message: ToMain) => void,
+  onExit: (reason: string) => void,
+) => ServingThread
+
+export interface WorkersOptions {
+  count: number
+  sockets: OpenSockets
+  /** What the threads begin with. */
+  state: ServingState
+  main: Decisions
+  clock: Clock
+  log: Log
+  spawn?: SpawnThread
+}
+
+/** The serving threads. */
+export interface Workers {
+  /** Views, keys, rules and zones as a whole; every query from now on is answered by them. */
+  configure(config: ServingConfig, zones: readonly ServingZone[]): void
+  /** A zone has another image, or none any more. */
+  replaceZone(zone: ServingZone): void
+  renewCertificate(certificate: ServerCertificate): void
+  /** Answers a DoH request; undefined where there is no answer. */
+  request(request: Omit<HandedRequest, 'kind' | 'id' | 'transport'>): Promise<Uint8Array | undefined>
+  /** What the threads have counted, in Prometheus' text format. */
+  metrics(): string
+  /** Lets what is in flight end for `grace` milliseconds, then ends the threads. */
+  stop(grace: number): Promise<void>
+}
+
+/** A thread that ends sooner than this after its start is not replaced at once. */
+const SHORT_LIFE = 5000
+const PATIENCE = { first: 100, most: 5000 }
+/** Requests handed to threads at once. */
+const MOST_HANDED = 4096
+
+/** Starts the threads; resolves once all of them serve, rejects where one can't. A thread that crashes later is replaced. */
+export async function startWorkers(options: WorkersOptions): Promise<Workers> {
+  const workers = new ServingWorkers(options)
+  try {
+    await workers.start()
+  } catch (error) {
+    await workers.stop(0)
+    throw error
+  }
+  return workers
+}
+
+/** One place among the threads; the thread in it may change. */
+interface Place {
+  index: number
+  counters: SharedArrayBuffer
+  thread: ServingThread | undefined
+  began: number
+  crashes: number
+  stopped: (() => void) | undefined
+}
+
+class ServingWorkers implements Workers {
+  private readonly options: WorkersOptions
+  private readonly spawn: SpawnThread
+  private readonly control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
+  private readonly places: Place[]
+  private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
+  /** What a thread that starts now begins with; replaced by each change. */
+  private state: ServingState
+  private stopping = false
+  private lastId = 0
+
+  constructor(options: WorkersOptions) {
+    this.options = options
+    this.spawn = options.spawn ?? spawnWorker
+    this.state = options.state
+    Atomics.store(new Int32Array(this.control), ControlWord.EPOCH, options.state.epoch)
+    this.places = Array.from({ length: options.count }, (_, index) => ({
+      index,
+      counters: createCounters(),
+      thread: undefined,
+      began: 0,
+      crashes: 0,
+      stopped: undefined,
+    }))
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(
+      this.places.map(place => new Promise<void>((resolve, reject) => this.fill(place, resolve, reject))),
+    )
+  }
+
+  /** Puts a new thread into the place. */
+  private fill(place: Place, ready: () => void, failed: (error: Error) => void): void {
+    const { sockets, clock } = this.options
+    place.began = clock.monotonic()
+    const init: ServingInit = {
+      index: place.index,
+      control: this.control,
+      counters: place.counters,
+      sockets: sockets.forWorker(place.index),
+      own: [...sockets.dns, ...sockets.dot],
+      state: this.state,
+    }
+    const onMessage = (message: ToMain): void => {
+      if (message.kind === 'ready') ready()
+      else if (message.kind === 'failed') failed(new Error(message.message))
+      else this.accept(place, message)
+    }
+    place.thread = this.spawn(init, onMessage, reason => this.ended(place, reason, failed))
+  }
+
+  private accept(place: Place, message: ToMain): void {
+    const { log, main } = this.options
+    if (message.kind === 'update') this.decide(place, message.id, 'updated', main.update(message))
+    else if (message.kind === 'notify') this.decide(place, message.id, 'notified', main.notify(message))
+    else if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
+    else if (message.kind === 'stopped') place.stopped?.()
+    else if (message.kind === 'response') {
+      this.handed.get(message.id)?.resolve(message.wire)
+      this.handed.delete(message.id)
+    }
+  }
+
+  private decide(place: Place, id: number, kind: 'updated' | 'notified', decision: Promise<Decision>): void {
+    const { thread } = place
+    decision.then(
+      result => thread?.postMessage({ kind, id, ...result }),
+      (error: unknown) => {
+        this.options.log.error({ error: String(error) }, 'a request could not be decided on')
+        thread?.postMessage({ kind, id, rcode: SERVFAIL })
+      },
+    )
+  }
+
+  /** The sockets' queues hold what arrives until the replacement has started. */
+  private ended(place: Place, reason: string, failed: (error: Error) => void): void {
+    place.thread = undefined
+    place.stopped?.()
+    this.abandon(place)
+    if (this.stopping) return
+    const { clock, log } = this.options
+    const lived = clock.monotonic() - place.began
+    place.crashes = lived < SHORT_LIFE ? place.crashes + 1 : 0
+    const wait = place.crashes === 0 ? 0 : Math.min(PATIENCE.most, PATIENCE.first * 2 ** place.crashes)
+    log.error({ thread: place.index, reason, wait }, 'a serving thread has ended and is being replaced')
+    failed(new Error(`a serving thread has ended: ${reason}`))
+    clock.after(wait, () => {
+      if (!this.stopping)
+        this.fill(
+          place,
+          () => {},
+          () => {},
+        )
+    })
+  }
+
+  private abandon(place: Place): void {
+    for (const [id, call] of this.handed) {
+      if (call.place !== place) continue
+      this.handed.delete(id)
+      call.resolve(undefined)
+    }
+  }
+
+  configure(config: ServingConfig, zones: readonly ServingZone[]): void {
+    this.state = { ...this.state, config, zones }
+    this.change(epoch => ({ kind: 'configure', epoch, config, zones }))
+  }
+
+  replaceZone(zone: ServingZone): void {
+    const others = this.state.zones.filter(
+      ({ view, origin }) => view !== zone.view || nameKey(origin) !== nameKey(zone.origin),
+    )
+    this.state = { ...this.state, zones: [...others, zone] }
+    this.change(epoch => ({ kind: 'zone', epoch, zone }))
+  }
+
+  renewCertificate(certificate: ServerCertificate): void {
+    this.state = { ...this.state, certificate }
+    this.change(epoch => ({ kind: 'certificate', epoch, certificate }))
+  }
+
+  /** Posts to every thread first and stores the epoch then; see messages.ts. */
+  private change(message: (epoch: number) => ServingChange): void {
+    const epoch = this.state.epoch + 1
+    this.state = { ...this.state, epoch }
+    for (const { thread } of this.places) thread?.postMessage(message(epoch))
+    Atomics.store(new Int32Array(this.control), ControlWord.EPOCH, epoch)
+  }
+
+  request(request: Omit<HandedRequest, 'kind' | 'id' | 'transport'>): Promise<Uint8Array | undefined> {
+    const id = ++this.lastId
+    const living = this.places.filter(({ thread }) => thread)
+    const place = living[id % living.length]
+    if (!place || this.handed.size >= MOST_HANDED) return Promise.resolve(undefined)
+    return new Promise(resolve => {
+      this.handed.set(id, { place, resolve })
+      place.thread!.postMessage({ kind: 'request', id, transport: 'https', ...request })
+    })
+  }
+
+  metrics(): string {
+    return exposeMetrics(this.places.map(({ counters }) => counters))
+  }
+
+  async stop(grace: number): Promise<void> {
+    this.stopping = true
+    await Promise.all(this.places.map(place => this.stopPlace(place, grace)))
+    for (const place of this.places) this.abandon(place)
+  }
+
+  private async stopPlace(place: Place, grace: number): Promise<void> {
+    const { thread } = place
+    if (!thread) return
+    const stopped = new Promise<void>(resolve => {
+      place.stopped = resolve
+    })
+    thread.postMessage({ kind: 'stop', grace })
+    const timer = this.options.clock.after(grace + PATIENCE.most, () => place.stopped?.())
+    await stopped
+    timer.cancel()
+    await thread.terminate()
+  }
+}
+
+const SERVFAIL = 2
+
+/** A real thread. Its file has this file's extension: `.ts` in the repository, `.js` in the package. */
+const spawnWorker: SpawnThread = (init, onMessage, onExit) => {
+  const file = new URL(`./serving-thread${extname(import.meta.url)}`, import.meta.url)
+  const worker = new Worker(file, { workerData: init, name: `serving ${init.index}` })
+  let reason = 'it exited'
+  worker.on('message', onMessage)
+  worker.on('error', error => {
+    reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  })
+  worker.on('exit', () => onExit(reason))
+  return worker
+}
