@@ -91,12 +91,12 @@ export class SqliteStorage {
     if (operations.every(operation => operation.kind === 'read'))
       return operations.map(operation => this.attempt(operation))
     try {
-      this.db.exec('BEGIN IMMEDIATE')
+      this.control('BEGIN IMMEDIATE')
       const outcomes = operations.map(operation => this.attempt(operation))
-      this.db.exec('COMMIT')
+      this.control('COMMIT')
       return outcomes
     } catch (error) {
-      if (this.db.inTransaction) this.db.exec('ROLLBACK')
+      if (this.db.inTransaction) this.control('ROLLBACK')
       // The reads may have seen what is rolled back now, so they are done again.
       return operations.map(operation => (operation.kind === 'read' ? this.attempt(operation) : failure(error)))
     }
@@ -111,14 +111,15 @@ export class SqliteStorage {
         return failure(error)
       }
     }
-    this.db.exec('SAVEPOINT one')
+    this.control('SAVEPOINT one')
     try {
       const results = operation.statements.map(statement => this.run(statement))
-      this.db.exec('RELEASE one')
+      this.control('RELEASE one')
       return { ok: true, results }
     } catch (error) {
       if (!this.db.inTransaction) throw error
-      this.db.exec('ROLLBACK TO one; RELEASE one')
+      this.control('ROLLBACK TO one')
+      this.control('RELEASE one')
       return failure(error)
     }
   }
@@ -141,6 +142,11 @@ export class SqliteStorage {
     if (this.prepared.size >= STATEMENTS_KEPT) this.prepared.clear()
     this.prepared.set(sql, (statement = this.db.prepare(sql)))
     return statement
+  }
+
+  /** A statement of transaction control, compiled once like all others. */
+  private control(text: string): void {
+    this.prepare(text).run()
   }
 
   /** Moves the write-ahead log into the file and closes it. */

@@ -77,6 +77,16 @@ export class Draft implements ZoneContents {
     for (const { owner } of this.nodes.values()) yield owner
   }
 
+  /** Whether anything is other than in the version. */
+  get changed(): boolean {
+    for (const { before, now } of this.nodes.values()) {
+      if (before.size !== now.size) return true
+      for (const [type, rrset] of now)
+        if (rrset !== before.get(type) && !sameRRset(rrset, before.get(type))) return true
+    }
+    return false
+  }
+
   /** What leads from the version to the draft; empty where it comes to the same. */
   changes(): Changeset {
     const before: ResourceRecord[] = []
@@ -102,6 +112,11 @@ export function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[]
 export function indexOfRdata(rrset: RRset, rdata: Uint8Array): number {
   const wanted = canonicalRdata(rrset.type, rdata)
   return rrset.rdatas.findIndex(one => equalOctets(canonicalRdata(rrset.type, one), wanted))
+}
+
+function sameRRset(a: RRset, b: RRset | undefined): boolean {
+  if (a.ttl !== b?.ttl || a.rdatas.length !== b.rdatas.length) return false
+  return a.rdatas.every(rdata => b.rdatas.some(other => equalOctets(rdata, other)))
 }
 
 function withRdata(rrset: RRset, rdata: Uint8Array): Uint8Array[] {

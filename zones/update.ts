@@ -5,7 +5,7 @@ import { equalNames, isSubdomain, isWildcard, type Name, printName } from '../dn
 import type { ResourceRecord, RRset } from '../dns/record.ts'
 import { serialAfter, serialGreater } from '../dns/serial.ts'
 import { isMetaType, printRecord, Type, typeName } from '../dns/types.ts'
-import { type Changeset, isEmptyChange } from './change.ts'
+import type { Changeset } from './change.ts'
 import { Draft, indexOfRdata, type ZoneContents } from './draft.ts'
 import { checkPrerequisites } from './prerequisites.ts'
 import { soaSerial, withSerial } from './soa.ts'
@@ -159,7 +159,7 @@ export function octetsOf({ rdatas }: RRset): number {
 
 /** RFC 2136 §3.6: a zone that changes gets a higher serial, unless the update itself brought one. */
 export function raiseSerial(draft: Draft, contents: ZoneContents, origin: Name): void {
-  if (isEmptyChange(draft.changes())) return
+  if (!draft.changed) return
   const soa = draft.rrset(origin, Type.SOA)!
   const rdata = soa.rdatas[0]!
   const before = soaSerial(contents.rrset(origin, Type.SOA)!.rdatas[0]!)
