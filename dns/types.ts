@@ -1,7 +1,6 @@
 import { Class, className } from './codes.ts'
 import { TextError, WireError } from './errors.ts'
 import { type Name, printName } from './name.ts'
-import type { ResourceRecord } from './record.ts'
 import { type AnyField, type Rdata, TYPES, type TypeName, type TypeRow, typeName } from './table.ts'
 import { parseHex, parseNumber, printHex } from './text.ts'
 import { scanTokens, type Tokens } from './tokens.ts'
@@ -161,7 +160,13 @@ export function printGeneric(rdata: Uint8Array): string {
 }
 
 /** One line of a master file, without its end: owner, TTL, class, type, RDATA. */
-export function printRecord(record: ResourceRecord): string {
+export function printRecord(record: {
+  owner: Name
+  type: number
+  class: number
+  ttl: number
+  rdata: Uint8Array
+}): string {
   const { owner, ttl, type, rdata } = record
   return `${printName(owner)} ${ttl} ${className(record.class)} ${typeName(type)} ${printRdata(type, rdata)}`
 }
