@@ -41,42 +41,63 @@ const PROFILE: Profile = { name: 'https', validity: 30 * DAY, backdate: HOUR, ji
 
 /** Makes the keeper of our own certificate. Key and chain are one file: never one without the other. */
 export function createServerCertificates(deps: ServerCertificateDeps): ServerCertificates {
-  const { clock, files, log } = deps
+  const { clock, hierarchy, log } = deps
   const listeners: ((renewed: ServerCertificate) => void)[] = []
+  let identifiers: readonly Identifier[] = []
+  /** When the next is to be made; undefined until one is open. */
+  let renewAt: number | undefined
   let timer: Timer | undefined
 
-  const renew = async (identifiers: readonly Identifier[]): Promise<ServerCertificate> => {
-    const { pem: key, signer } = await makeKey('ecdsa-p256')
-    const { chain } = await deps.issuance.issue({ publicKey: signer.publicKey, identifiers, profile: PROFILE })
-    await files.replace(FILE, key + chain, 0o600)
-    return { certificate: chain, key }
+  const renew = async () => {
+    const made = await make(deps, identifiers)
+    renewAt = renewalTime(made)
+    return made
   }
-  const watch = (identifiers: readonly Identifier[], current: ServerCertificate) => {
+  const renewInPlace = async () => {
+    try {
+      const renewed = await renew()
+      for (const listener of listeners) listener(renewed)
+    } catch (error) {
+      log.error({ err: error }, 'our own HTTPS certificate could not be renewed; tried again in an hour')
+    }
+  }
+  const watch = () => {
+    timer?.cancel()
     timer = clock.after(HOUR, async () => {
-      let next = current
-      try {
-        if (!isFit(current, identifiers, deps)) {
-          next = await renew(identifiers)
-          for (const listener of listeners) listener(next)
-        }
-      } catch (error) {
-        log.error({ err: error }, 'our own HTTPS certificate could not be renewed; tried again in an hour')
-      }
-      watch(identifiers, next)
+      if (clock.now() > renewAt!) await renewInPlace()
+      watch()
     })
   }
+  // The old intermediate may have been revoked: with a new one comes a new certificate.
+  hierarchy.onRenewal(() => {
+    if (renewAt !== undefined) void renewInPlace()
+  })
   return {
     async open(hosts) {
-      timer?.cancel()
-      const identifiers = identifiersFor(hosts, deps)
-      const kept = await load(files)
-      const current = kept && isFit(kept, identifiers, deps) ? kept : await renew(identifiers)
-      watch(identifiers, current)
+      identifiers = identifiersFor(hosts, deps)
+      const kept = await load(deps.files)
+      const isKept = kept !== undefined && isFit(kept, identifiers, deps)
+      if (isKept) renewAt = renewalTime(kept)
+      const current = isKept ? kept : await renew()
+      watch()
       return current
     },
     onRenewal: listener => void listeners.push(listener),
     close: () => timer?.cancel(),
   }
+}
+
+async function make(deps: ServerCertificateDeps, identifiers: readonly Identifier[]): Promise<ServerCertificate> {
+  const { pem: key, signer } = await makeKey('ecdsa-p256')
+  const { chain } = await deps.issuance.issue({ publicKey: signer.publicKey, identifiers, profile: PROFILE })
+  await deps.files.replace(FILE, key + chain, 0o600)
+  return { certificate: chain, key }
+}
+
+/** With a third of its life left, there is time to mend what keeps it from being renewed. */
+function renewalTime({ certificate }: ServerCertificate): number {
+  const { notBefore, notAfter } = readLeaf(certificate)!
+  return notAfter - (notAfter - notBefore) / 3
 }
 
 async function load(files: CaFiles): Promise<ServerCertificate | undefined> {
@@ -94,9 +115,8 @@ function isFit(
   const facts = readLeaf(certificate)
   if (!facts) return false
   const now = deps.clock.now()
-  const renewAt = facts.notAfter - (facts.notAfter - facts.notBefore) / 3
-  const issuer = deps.hierarchy.find(facts.authorityKeyId ?? '')
-  if (now < facts.notBefore || now > renewAt || !issuer || issuer.notAfter < now) return false
+  const isCurrent = facts.authorityKeyId === deps.hierarchy.current().id
+  if (now < facts.notBefore || now > renewalTime({ certificate, key }) || !isCurrent) return false
   return textOf(facts.identifiers) === textOf(identifiers) && keyFits(key, facts)
 }
 
