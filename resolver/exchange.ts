@@ -7,6 +7,7 @@ import { ExchangeError } from './exchange-error.ts'
 import { refusesFormat } from './match.ts'
 import { buildQuery, type UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
+import { createSocketPool } from './socket-pool.ts'
 import { createStreamPool } from './stream-pool.ts'
 import { askUdp } from './udp.ts'
 
@@ -26,6 +27,7 @@ export interface ExchangerOptions {
 
 export function createExchanger({ network, clock, random }: ExchangerOptions): Exchanger {
   const pool = createStreamPool(network, clock, random)
+  const sockets = createSocketPool(network, clock, random)
 
   async function exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
     const edns = server.speaksEdns(clock.monotonic())
@@ -54,7 +56,7 @@ export function createExchanger({ network, clock, random }: ExchangerOptions): E
   ): Promise<Message> {
     const mixedCase = server.keepsCase(clock.monotonic())
     const sent = buildQuery(question, { edns, mixedCase, padded: false }, random.below(65536), random)
-    const reply = await askUdp(network, server.at, sent, mixedCase, signal)
+    const reply = await askUdp(sockets, server.at, sent, mixedCase, signal)
     if (reply.kind === 'message' && !(reply.message.flags & Flag.TC)) return reply.message
     // RFC 7766 §5: a truncated answer is asked for again over TCP. So is one that somebody may be forging: TCP can't be guessed blindly.
     const message = await overStream(server, question, edns, signal)
@@ -73,7 +75,10 @@ export function createExchanger({ network, clock, random }: ExchangerOptions): E
 
   return {
     exchange,
-    close: () => pool.close(),
+    close: () => {
+      pool.close()
+      sockets.close()
+    },
   }
 }
 

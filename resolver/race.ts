@@ -35,6 +35,8 @@ export interface RaceEvents {
 // RFC 9520 §3.1: no server is sent the same question more than three times.
 const ROUNDS = 3
 const MAX_ATTEMPTS = 9
+/** Made once: an AbortSignal without a reason makes an Error each time. */
+const ENDED = new Error('the race has ended')
 const PROBE_LIFETIME = 2000
 
 /**
@@ -75,7 +77,7 @@ function run(
     race.signal.removeEventListener('abort', giveUp)
     deadline.cancel()
     next?.cancel()
-    abort.abort()
+    abort.abort(ENDED)
     resolve(result)
   }
   const launch = (): void => {
