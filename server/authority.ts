@@ -1,0 +1,92 @@
+import type { Config } from '../config/schema.ts'
+import { Ede, Rcode } from '../dns/codes.ts'
+import { parseMessage } from '../dns/message.ts'
+import { printName } from '../dns/name.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { SocketAddress } from '../host/network.ts'
+import { systemRandom } from '../host/random.ts'
+import { systemNetwork } from '../host/system-network.ts'
+import { createResolver } from '../resolver/resolver.ts'
+import type { ZoneStore } from '../zones/store.ts'
+import type { NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
+import { State } from './state.ts'
+import type { Decision, Decisions, Workers } from './workers.ts'
+import { createZones, type Zones } from './zones.ts'
+
+/** What main has of the DNS: the zones with their writers, and the views as a serving thread has them, for questions of our own. */
+export interface Authority extends Decisions {
+  readonly zones: Zones
+  readonly state: State
+  /** Takes over views, keys and zones, and hands them to the serving threads. Rejects, and nothing changed, where a zone can't be loaded. */
+  configure(config: Config): Promise<void>
+  /** From now on these threads hear of every change. */
+  attach(workers: Workers): void
+  close(): Promise<void>
+}
+
+export interface AuthorityDeps {
+  config: Config
+  /** Where we listen ourselves: never forwarded to. */
+  own: readonly SocketAddress[]
+  store: ZoneStore
+  clock: Clock
+  log: Log
+}
+
+/** A resolver that a reload has replaced may still be asked for what was outstanding. */
+const RETIREMENT = 10_000
+
+/** The part of the configuration that serving threads are given. */
+export function servingConfig({ name, views, keys, log }: Config): ServingConfig {
+  return { name, views, keys, log }
+}
+
+/** No zones yet: `configure` opens them. */
+export function createAuthority({ config, own, store, clock, log }: AuthorityDeps): Authority {
+  let workers: Workers | undefined
+  const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
+  const state = new State(
+    empty,
+    (rules, ownName) =>
+      createResolver({ rules, network: systemNetwork, clock, random: systemRandom, log, ownName, own }),
+    {
+      zonesChanged() {},
+      certificateChanged() {},
+      retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
+    },
+  )
+  const onReplaced = (zone: ServingZone) => {
+    state.apply({ kind: 'zone', epoch: 0, zone })
+    workers?.replaceZone(zone)
+  }
+  const zones = createZones({ store, clock, log, serverName: config.name, onReplaced })
+
+  return {
+    zones,
+    state,
+    attach(started) {
+      workers = started
+    },
+    async configure(next) {
+      await zones.configure(next.views)
+      const serving = zones.serving()
+      state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
+      workers?.configure(servingConfig(next), serving)
+    },
+    async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
+      const zone = zones.find(from.view, origin)
+      if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
+      const { key, mac, address } = from
+      const reply = await zone.update(parseMessage(wire), { address, ...(key && { key }), ...(mac && { mac }) })
+      return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
+    },
+    async notify({ zone }: NotifyRequest): Promise<Decision> {
+      return { rcode: Rcode.NOTIMP, reason: `${printName(zone)} is a secondary zone, which is not served yet` }
+    },
+    async close() {
+      await zones.close()
+      for (const { resolver } of state.views) resolver.close()
+    },
+  }
+}

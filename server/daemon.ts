@@ -1,0 +1,163 @@
+import { availableParallelism } from 'node:os'
+import { type Ca, createCa } from '../ca/ca.ts'
+import { CA_MIGRATIONS } from '../ca/store.ts'
+import type { Config } from '../config/schema.ts'
+import { printName } from '../dns/name.ts'
+import { systemClock } from '../host/clock.ts'
+import type { Database } from '../host/database.ts'
+import type { Log } from '../host/log.ts'
+import { systemRandom } from '../host/random.ts'
+import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
+import { type Authority, createAuthority, servingConfig } from './authority.ts'
+import { createCommands } from './commands.ts'
+import { listenControl } from './control.ts'
+import { openDataDir } from './data-dir.ts'
+import { openDatabase } from './database.ts'
+import { serveDoh } from './doh.ts'
+import { createExplain } from './explain.ts'
+import { createApp, type TlsMaterial } from './http.ts'
+import { inquire } from './inquire.ts'
+import { loadLibc } from './listen/libc.ts'
+import { type Listeners, openListeners } from './listeners.ts'
+import { serveMetrics } from './metrics-listener.ts'
+import { dropPrivileges } from './privileges.ts'
+import { compareConfigs } from './reload.ts'
+import { describeStatus, type StatusReport } from './status.ts'
+import { startWorkers, type Workers } from './workers.ts'
+
+/** A running daemon. */
+export interface Daemon {
+  status(): StatusReport
+  /** Takes over a checked configuration; names what changed, and what needs a restart. Rejects, and nothing changed, where a zone can't be loaded. */
+  reload(config: Config): Promise<{ changed: string[]; restart: string[] }>
+  /** Stops accepting, finishes what is in flight, flushes, closes. */
+  stop(): Promise<void>
+}
+
+/** Whoever runs the daemon, for what the control socket asks of it. */
+export interface DaemonOwner {
+  configFile: string
+  reload: () => Promise<object>
+  stop: () => void
+}
+
+/** What is in flight when a stop is asked for may take so many milliseconds. */
+const GRACE = 5000
+
+/** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
+export async function startDaemon(first: Config, owner: DaemonOwner, log: Log): Promise<Daemon> {
+  const started = systemClock.now()
+  /** In the order of opening; closed in the other. */
+  const opened: (() => unknown)[] = []
+  const closeAll = async () => {
+    for (const close of opened.reverse()) await close()
+  }
+  /** Replaced by a reload. */
+  let config = first
+  let ready = false
+  try {
+    openDataDir(config.data_dir)
+    const count = config.workers === 'auto' ? availableParallelism() : config.workers
+    // All sockets are opened here: a thread that is replaced later could not bind them as another user.
+    const listeners = await openListeners(config.listen, count, loadLibc())
+    opened.push(() => listeners.dns.close())
+    opened.push(() => listeners.closeHttp(GRACE))
+    if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
+
+    const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
+    opened.push(() => database.close())
+    const own = [...listeners.dns.dns, ...listeners.dns.dot]
+    const authority = createAuthority({ config, own, store: createZoneStore(database), clock: systemClock, log })
+    opened.push(() => authority.close())
+    await authority.configure(config)
+
+    const ca = config.ca && (await openCa(config, authority, database, log))
+    if (ca) opened.push(() => ca.close())
+    const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
+    if (certificate) listeners.https.useCertificate(certificate)
+
+    const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock: systemClock, log }
+    const workers = await startWorkers(options)
+    opened.push(() => workers.stop(GRACE))
+    authority.attach(workers)
+    if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
+
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
+    const explain = createExplain(authority.state, (view, origin) => authority.zones.find(view, origin))
+    const commands = createCommands({ ...owner, zones: authority.zones, ca, explain, config: () => config, status })
+    const control = await listenControl(controlSocket(config), commands, log)
+    opened.push(() => control.close())
+    await ca?.start()
+    await serveHttp(listeners, ca, workers, () => ready, authority, log)
+    ready = true
+    log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
+
+    return {
+      status,
+      async reload(next) {
+        const compared = compareConfigs(config, next)
+        await authority.configure(next)
+        if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
+        config = next
+        return compared
+      },
+      async stop() {
+        ready = false
+        await closeAll()
+      },
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+/** By its path the command line finds the daemon. */
+function controlSocket({ data_dir }: Config): string {
+  return `${data_dir}/control.sock`
+}
+
+function openCa(config: Config, authority: Authority, database: Database, log: Log): Promise<Ca> {
+  const ca = config.ca!
+  return createCa({
+    config: ca,
+    dataDir: config.data_dir,
+    database,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    async lookup(name, type) {
+      const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+      if (!view) throw new Error('there is no view in which challenges could be looked up')
+      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      return { rcode: message.rcode, answer: message.answer }
+    },
+  })
+}
+
+/** The names by which clients reach our HTTPS listener. */
+function ownHosts({ name, ca }: Config): string[] {
+  return [...new Set([new URL(ca!.url).hostname, printName(name).slice(0, -1)])]
+}
+
+function useEverywhere(renewed: TlsMaterial, listeners: Listeners, workers: Workers): void {
+  listeners.https.useCertificate(renewed)
+  workers.renewCertificate(renewed)
+}
+
+async function serveHttp(
+  listeners: Listeners,
+  ca: Ca | undefined,
+  workers: Workers,
+  ready: () => boolean,
+  authority: Authority,
+  log: Log,
+): Promise<void> {
+  const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
+  ca?.registerHttps(https)
+  ca?.registerHttp(http)
+  serveDoh(https, workers)
+  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
+  await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
+}

@@ -1,0 +1,57 @@
+import { printSocketAddress } from '../config/address.ts'
+import type { ListenConfig } from '../config/schema.ts'
+import type { SocketAddress } from '../host/network.ts'
+import { type HttpListener, openHttp } from './http.ts'
+import type { Libc } from './listen/libc.ts'
+import { describeListenError, ListenError, type OpenSockets, openSockets } from './listen/sockets.ts'
+
+/** Every socket that the configuration asks for, bound while we may still be root; nothing is answered yet. */
+export interface Listeners {
+  dns: OpenSockets
+  https: HttpListener
+  http: HttpListener
+  metrics: HttpListener
+  /** What was bound, by listener, as it is written in the configuration. */
+  bound: Record<keyof ListenConfig, string[]>
+  /** Lets requests in flight end for `patience` milliseconds. */
+  closeHttp(patience: number): Promise<void>
+}
+
+/** Binds all, or none and throws ListenError: one sentence that says what to do. */
+export async function openListeners(listen: ListenConfig, workers: number, libc: Libc | undefined): Promise<Listeners> {
+  const dns = await openSockets({ dns: listen.dns, dot: listen.dot, workers, libc })
+  const opened: HttpListener[] = []
+  const closeHttp = async (patience: number) => {
+    await Promise.all(opened.map(listener => listener.close(patience)))
+  }
+  try {
+    const https = await open(listen.https, true, opened)
+    const http = await open(listen.http, false, opened)
+    const metrics = await open(listen.metrics, false, opened)
+    const bound = {
+      dns: dns.dns.map(printSocketAddress),
+      dot: dns.dot.map(printSocketAddress),
+      https: https.bound.map(printSocketAddress),
+      http: http.bound.map(printSocketAddress),
+      metrics: metrics.bound.map(printSocketAddress),
+    }
+    return { dns, https, http, metrics, bound, closeHttp }
+  } catch (error) {
+    dns.close()
+    await closeHttp(0)
+    throw error
+  }
+}
+
+async function open(addresses: readonly SocketAddress[], tls: boolean, opened: HttpListener[]): Promise<HttpListener> {
+  let listener: HttpListener
+  try {
+    listener = await openHttp(addresses, tls)
+  } catch (error) {
+    const { code, message, address, port } = error as NodeJS.ErrnoException & Partial<SocketAddress>
+    if (address === undefined || port === undefined) throw error
+    throw new ListenError(describeListenError(code ?? message, 'tcp', { address, port }))
+  }
+  opened.push(listener)
+  return listener
+}

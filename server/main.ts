@@ -1,0 +1,85 @@
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { type ConfigError, printConfigError } from '../config/source.ts'
+import { StorageError } from '../host/database.ts'
+import type { Log } from '../host/log.ts'
+import { ZoneLoadError } from '../zones/file.ts'
+import { CommandError } from './control.ts'
+import { type Daemon, startDaemon } from './daemon.ts'
+import { ListenError } from './listen/sockets.ts'
+import { createLog } from './log.ts'
+import type { StatusReport } from './status.ts'
+
+/** What `serve` needs of its caller. */
+export interface ServeOptions {
+  configFile: string
+  /** Called once every listener answers. */
+  onReady?: (status: StatusReport) => void
+}
+
+/**
+ * Runs the daemon until SIGTERM, SIGINT or the stop command, and resolves with its exit code. Rejects with CommandError where it can't
+ * be started: all that is wrong with the configuration, or one sentence about the machine.
+ */
+export async function serve({ configFile, onReady }: ServeOptions): Promise<number> {
+  const { config, warnings } = readConfig(configFile)
+  const log = createLog(config.log.level)
+  warn(log, warnings)
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  let daemon: Daemon | undefined
+
+  const reload = async (): Promise<object> => {
+    if (!daemon) throw new CommandError('the daemon is still starting')
+    const next = readConfig(configFile)
+    const done = await daemon.reload(next.config).catch(error => Promise.reject(operatorError(error)))
+    warn(log, next.warnings)
+    log.info(done, 'configuration reloaded')
+    return { ...done, warnings: next.warnings.map(printConfigError) }
+  }
+  const onHangup = () => {
+    reload().catch(error =>
+      log.error(
+        { errors: error instanceof CommandError ? error.errors : [String(error)] },
+        'reload refused; the old configuration stays',
+      ),
+    )
+  }
+  const signals = { SIGTERM: stop, SIGINT: stop, SIGHUP: onHangup } as const
+  for (const [signal, listener] of Object.entries(signals)) process.on(signal, listener)
+  // What nobody foresaw is logged before the process ends: a half-working daemon would be worse than a restarted one.
+  process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
+  try {
+    daemon = await startDaemon(config, { configFile, reload, stop }, log)
+    onReady?.(daemon.status())
+    await stopped
+    log.info({}, 'stopping')
+    await daemon.stop()
+    log.info({}, 'stopped')
+    return 0
+  } catch (error) {
+    throw operatorError(error)
+  } finally {
+    for (const [signal, listener] of Object.entries(signals)) process.off(signal, listener)
+  }
+}
+
+function readConfig(file: string): { config: Config; warnings: ConfigError[] } {
+  const { config, errors, warnings } = loadConfig(file)
+  if (!config) throw new CommandError(errors.map(printConfigError), 2)
+  return { config, warnings }
+}
+
+function warn(log: Log, warnings: readonly ConfigError[]): void {
+  for (const { file, line, column, message } of warnings) log.warn({ file, line, column }, message)
+}
+
+/** The failures that operators meet, in the words written for them; anything else as it is. */
+function operatorError(error: unknown): unknown {
+  if (error instanceof ZoneLoadError)
+    return new CommandError(
+      error.errors.map(({ message }) => message),
+      2,
+    )
+  if (error instanceof ListenError || error instanceof StorageError) return new CommandError(error.message)
+  return error
+}

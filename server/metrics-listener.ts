@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { printName } from '../dns/name.ts'
+import type { Zones } from './zones.ts'
+
+/** What the metrics listener shows. */
+export interface MetricsSource {
+  /** What the serving threads have counted, in Prometheus' text format. */
+  serving: () => string
+  ready: () => boolean
+  zones: Zones
+}
+
+/** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
+export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: MetricsSource): void {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
+  const labelNames = ['view', 'zone']
+  const serial = new Gauge({
+    name: 'namestead_zone_serial',
+    help: 'Serial of the zone',
+    labelNames,
+    registers: [registry],
+  })
+  const records = new Gauge({
+    name: 'namestead_zone_records',
+    help: 'Records of the zone',
+    labelNames,
+    registers: [registry],
+  })
+
+  app.get('/metrics', async (_request, reply) => {
+    serial.reset()
+    records.reset()
+    for (const { view, origin, image } of zones) {
+      const version = image.latest()
+      serial.set({ view, zone: printName(origin) }, version.serial())
+      records.set({ view, zone: printName(origin) }, version.size())
+    }
+    return reply.type(registry.contentType).send(serving() + (await registry.metrics()))
+  })
+  app.get('/health', async (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/ready', async (_request, reply) =>
+    reply
+      .code(ready() ? 200 : 503)
+      .type('text/plain')
+      .send(ready() ? 'ready\n' : 'not ready\n'),
+  )
+}
