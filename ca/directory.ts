@@ -105,5 +105,5 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
 
 function hours(validity: number): string {
   const all = Math.round(validity / 3_600_000)
-  return all % 24 === 0 ? `${all / 24} days` : `${all} hours`
+  return all % 24 === 0 && all > 24 ? `${all / 24} days` : `${all} hours`
 }

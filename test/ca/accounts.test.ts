@@ -39,7 +39,7 @@ t.test('contacts are mailto: URLs of one address (RFC 8555 §7.3)', async t => {
   ]
   for (const [name, value, problem] of rows) {
     if (problem === undefined) t.doesNotThrow(() => readContact(value), name)
-    else t.throws(() => readContact(value), { type: problem } as object, name)
+    else t.throws(() => readContact(value), { type: problem } as unknown as Error, name)
   }
 })
 
@@ -150,5 +150,5 @@ t.test('accounts that must be bound to an external one (RFC 8555 §7.3.4)', asyn
   await world.ca.commands['ca.eab.revoke']!({ kid })
   const refused = await bound.order(['www.example.test'])
   t.match(refused, { status: 403, json: { type: `${URN}unauthorized` } }, 'a revoked key takes its accounts with it')
-  await t.rejects(world.ca.commands['ca.eab.revoke']!({ kid }), { exit: 1 } as object)
+  await t.rejects(world.ca.commands['ca.eab.revoke']!({ kid }), { exit: 1 } as unknown as Error)
 })
