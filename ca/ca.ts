@@ -12,7 +12,7 @@ import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
 import { openHierarchy } from './hierarchy.ts'
 import { createIssuance } from './issue.ts'
-import { longestValidity } from './profiles.ts'
+import { longestValidity, type Profile } from './profiles.ts'
 import { statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { createRevocation } from './revoke.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
@@ -136,29 +136,38 @@ async function openIssuers(deps: CaDeps, store: CaStore, config: () => CaConfig)
   const issuers: Issuer[] = []
   let shared: Signing | undefined
   for (const own of deps.config.issuers) {
+    const settings = () => ({ ...config(), ...defined(config().issuers.find(({ name }) => name === own.name) ?? {}) })
+    const profiles = () => settings().profiles
+    const named = { ...deps.config, ...defined(own), name: deps.config.name }
     const signing =
       own.root || own.intermediate
-        ? await openSigning(deps, store, join('ca', own.name), {
-            ...deps.config,
-            ...defined(own),
-            name: deps.config.name,
-          })
-        : (shared ??= await openSigning(deps, store, 'ca', deps.config))
-    const settings = () => ({ ...config(), ...defined(config().issuers.find(({ name }) => name === own.name) ?? {}) })
+        ? await openSigning(deps, store, join('ca', own.name), named, profiles)
+        : (shared ??= await openSigning(deps, store, 'ca', deps.config, () => everyProfile(config())))
     issuers.push(
       assemble(deps, store, { name: own.name, plain: issuers.length === 0, staging: false }, signing, settings),
     )
   }
   if (!deps.config.staging) return issuers
-  const name = `${deps.config.name} STAGING`
-  const signing = await openSigning(deps, store, join('ca', 'staging'), { ...deps.config, name })
+  const named = { ...deps.config, name: `${deps.config.name} STAGING` }
+  const signing = await openSigning(deps, store, join('ca', 'staging'), named, () => config().profiles)
   return [...issuers, assemble(deps, store, { name: 'staging', plain: false, staging: true }, signing, config)]
 }
 
-async function openSigning(deps: CaDeps, store: CaStore, folder: string, config: CaConfig): Promise<Signing> {
+/** Those of the CA and of every issuer: issuers that share a hierarchy may have profiles of their own. */
+function everyProfile({ profiles, issuers }: CaConfig): readonly Profile[] {
+  return [...profiles, ...issuers.flatMap(issuer => issuer.profiles ?? [])]
+}
+
+async function openSigning(
+  deps: CaDeps,
+  store: CaStore,
+  folder: string,
+  config: CaConfig,
+  profiles: () => readonly Profile[],
+): Promise<Signing> {
   const { clock, random, log } = deps
   const { name, http_url: httpUrl, root, intermediate } = config
-  const settings = { name, httpUrl, root, intermediate, longest: longestValidity(config.profiles) }
+  const settings = { name, httpUrl, root, intermediate, longest: () => longestValidity(profiles()) }
   const files = await openCaFiles(join(deps.dataDir, folder))
   const hierarchy = await openHierarchy({ settings, files, store, clock, random, log })
   return {

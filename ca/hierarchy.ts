@@ -41,8 +41,8 @@ export interface HierarchySettings {
   httpUrl?: string | undefined
   root: RootConfig
   intermediate: IntermediateConfig
-  /** The longest validity of any profile, in milliseconds. */
-  longest: number
+  /** The longest validity of any profile as they are now, in milliseconds. */
+  longest(): number
 }
 
 /** What a hierarchy needs of the world. */
@@ -252,7 +252,7 @@ async function warnWhereExposed({ files, log }: HierarchyDeps, name: string): Pr
  */
 function isDue(settings: HierarchySettings, root: CaCertificate, current: CaCertificate, now: number): boolean {
   const life = current.notAfter - current.notBefore
-  const reserve = Math.min(settings.longest + life / 10, life * (2 / 3))
+  const reserve = Math.min(settings.longest() + life / 10, life * (2 / 3))
   const wouldEnd = Math.min(now + settings.intermediate.validity, root.notAfter)
   return current.notAfter - now < reserve && wouldEnd > current.notAfter + Math.min(DAY, life / 10)
 }

@@ -7,6 +7,7 @@ import type { Hierarchy } from './hierarchy.ts'
 import {
   issuerKeys,
   OcspError,
+  type OcspFailure,
   ocspFailure,
   readOcspRequest,
   type Status,
@@ -19,9 +20,14 @@ import { createResponders } from './responder.ts'
 /** A response with what RFC 5019 §6.2's caching headers need; no times where it is an error or repeats a nonce. */
 export interface OcspAnswer {
   der: Uint8Array
+  /** Why it is an error response, where it is one. */
+  failure?: OcspFailure
   thisUpdate?: number
   nextUpdate?: number
 }
+
+/** An answer that caches may keep. */
+type SignedAnswer = Required<Omit<OcspAnswer, 'failure'>>
 
 /** What answering needs. */
 export interface OcspDeps {
@@ -54,7 +60,7 @@ export function createOcspService(deps: OcspDeps): OcspService {
   const responderFor = createResponders(deps)
   const findIssuer = issuerFinder(deps.hierarchy)
   /** By the request's bytes; oldest first. Entries are dropped by `forget`, by age and by number. */
-  const cache = new Map<string, { serial: string; answer: Required<OcspAnswer> }>()
+  const cache = new Map<string, { serial: string; answer: SignedAnswer }>()
   /** Grows with every revocation: an answer that was begun before is not kept. */
   let generation = 0
 
@@ -63,7 +69,7 @@ export function createOcspService(deps: OcspDeps): OcspService {
     const age = entry && clock.now() - entry.answer.thisUpdate
     return age !== undefined && age >= 0 && age < SIGN_AGAIN_AFTER ? entry?.answer : undefined
   }
-  const keep = (key: string, serial: string, answer: Required<OcspAnswer>) => {
+  const keep = (key: string, serial: string, answer: SignedAnswer) => {
     cache.delete(key)
     if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
     cache.set(key, { serial, answer })
@@ -95,15 +101,19 @@ export function createOcspService(deps: OcspDeps): OcspService {
   return {
     answer: der =>
       answer(der).catch(error => {
-        if (error instanceof OcspError) return { der: ocspFailure(error.status) }
+        if (error instanceof OcspError) return failed(error.status)
         log.error({ err: error }, 'an OCSP request could not be answered')
-        return { der: ocspFailure('internalError') }
+        return failed('internalError')
       }),
     forget(serial) {
       generation++
       for (const [key, entry] of cache) if (entry.serial === serial) cache.delete(key)
     },
   }
+}
+
+function failed(failure: OcspFailure): OcspAnswer {
+  return { der: ocspFailure(failure), failure }
 }
 
 /** Finds issuers by name and key hash; intermediates that come later are found, too. */

@@ -91,7 +91,7 @@ async function ask(issuers: readonly PublishedIssuer[], request: Uint8Array): Pr
   let answer: OcspAnswer = { der: ocspFailure('unauthorized') }
   for (const revocation of new Set(issuers.map(({ authority }) => authority.revocation))) {
     answer = await revocation.ocsp(request)
-    if (answer.nextUpdate !== undefined) return answer
+    if (answer.failure !== 'unauthorized') return answer
   }
   return answer
 }

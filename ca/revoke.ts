@@ -96,7 +96,8 @@ export function createRevocation(deps: RevocationDeps): RevocationService {
     revoke,
     async crl(issuerId) {
       const issuer = hierarchy.find(issuerId)
-      return issuer && lists.current(issuer)
+      // What has expired signs no more: its last CRL stays.
+      return issuer && (issuer.notAfter < clock.now() ? lists.last(issuerId) : lists.current(issuer))
     },
     ocsp: ocsp.answer,
     start: refreshAll,
@@ -142,6 +143,7 @@ function createCrls({ store, clock, log }: RevocationDeps) {
   }
   return {
     refresh,
+    last: (issuerId: string) => latest.get(issuerId),
     async current(issuer: CaCertificate): Promise<Crl> {
       const crl = latest.get(issuer.id)
       const age = crl && clock.now() - crl.thisUpdate
