@@ -41,6 +41,8 @@ export function run(
         resolve({ status, stdout, stderr: error && !stderr ? error.message : stderr })
       },
     )
+    // A program that ends without reading its input is no failure of ours.
+    child.stdin?.on('error', () => {})
     child.stdin?.end(options.input ?? '')
   })
 }
