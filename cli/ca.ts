@@ -2,17 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { reasonOf } from '../config/secret.ts'
+import { addBindings } from './ca-bindings.ts'
 import { TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
-import { findConfigFile, socketOf } from './config-file.ts'
-import { request } from './control.ts'
 import { CliError } from './errors.ts'
+import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { CertificateAuthority, IssuedCertificate, Replies } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
-interface CaOptions {
-  config?: string
-  json?: boolean
+interface CaOptions extends OnlineOptions {
   profile?: string
+  issuer?: string
   out?: string
   reason?: string
 }
@@ -36,6 +35,8 @@ export function addCa(program: Command, terminal: Terminal): void {
   addSign(ca, terminal)
   addRevoke(ca, terminal)
   addList(ca, terminal)
+  addRenewal(ca, terminal)
+  addBindings(ca, terminal)
 }
 
 function addShow(ca: Command, terminal: Terminal): void {
@@ -79,7 +80,7 @@ function addRoots(ca: Command, terminal: Terminal): void {
 }
 
 function addIssue(ca: Command, terminal: Terminal): void {
-  online(ca.command('issue').description('make a key and its certificate, for when no ACME client is at hand'))
+  issuing(online(ca.command('issue').description('make a key and its certificate, for when no ACME client is at hand')))
     .addArgument(new Argument('<name...>', 'the names it is for'))
     .option('--profile <profile>', 'how it is made')
     .option('--out <dir>', 'where NAME.crt and NAME.key go; left out: both to stdout')
@@ -103,7 +104,7 @@ function summary({ serial, not_after }: IssuedCertificate): string {
 }
 
 function addSign(ca: Command, terminal: Terminal): void {
-  online(ca.command('sign').description('certify the key of a request (CSR) in PEM'))
+  issuing(online(ca.command('sign').description('certify the key of a request (CSR) in PEM')))
     .addArgument(new Argument('<csr>', 'the file'))
     .option('--profile <profile>', 'how it is made')
     .option('--out <file>', 'where the chain goes; left out: stdout')
@@ -140,29 +141,40 @@ function plainSerial(text: string): string {
 }
 
 function addList(ca: Command, terminal: Terminal): void {
-  online(ca.command('list').description('what was issued')).action(async (options: CaOptions) => {
-    const certificates = await ask('ca.list', {}, options, terminal)
-    if (options.json) return printJson(certificates, terminal)
-    const rows = certificates.map(one => [one.serial, one.status, one.not_after, one.profile, one.names.join(' ')])
-    terminal.out(table(['SERIAL', 'STATUS', 'UNTIL', 'PROFILE', 'NAMES'], rows))
-  })
+  online(ca.command('list').description('what was issued and still holds'))
+    .option('--all', 'what expired or was revoked, too')
+    .option('--name <name>', 'only what certifies this name')
+    .action(async (options: CaOptions & { all?: boolean; name?: string }) => {
+      const { all, name } = options
+      const certificates = await ask('ca.list', { ...(all && { all }), ...(name && { name }) }, options, terminal)
+      if (options.json) return printJson(certificates, terminal)
+      const rows = certificates.map(one => [one.serial, one.status, one.not_after, one.profile, one.names.join(' ')])
+      terminal.out(table(['SERIAL', 'STATUS', 'UNTIL', 'PROFILE', 'NAMES'], rows))
+    })
 }
 
-function online(command: Command): Command {
-  return command.option('--config <file>', 'the config file').option('--json', 'print it as JSON')
+function addRenewal(ca: Command, terminal: Terminal): void {
+  issuing(online(ca.command('renew-intermediate').description('make the next intermediate now'))).action(
+    async (options: CaOptions) => {
+      const made = await ask('ca.renew-intermediate', issuerOf(options), options, terminal)
+      if (options.json) printJson(made, terminal)
+      else terminal.out(facts(authority('intermediate', made)))
+    },
+  )
 }
 
-function ask<C extends keyof Replies>(
-  command: C,
-  args: Record<string, unknown>,
-  options: CaOptions,
-  terminal: Terminal,
-) {
-  return request(socketOf(findConfigFile(options.config, terminal)), command, args)
+/** For commands that make certificates. */
+function issuing(command: Command): Command {
+  return command.option('--issuer <issuer>', 'which issuer, where there are several; left out: the first')
 }
 
-function profileOf({ profile }: CaOptions): { profile?: string } {
-  return profile === undefined ? {} : { profile }
+function issuerOf({ issuer }: CaOptions): { issuer?: string } {
+  return issuer === undefined ? {} : { issuer }
+}
+
+function profileOf(options: CaOptions): { profile?: string; issuer?: string } {
+  const { profile } = options
+  return { ...issuerOf(options), ...(profile === undefined ? {} : { profile }) }
 }
 
 function readText(file: string): string {
@@ -180,8 +192,4 @@ function writeNew(file: string, content: string | Uint8Array, mode: number, flag
     const exists = (error as NodeJS.ErrnoException).code === 'EEXIST'
     throw new CliError(`${file}: ${exists ? 'it exists already and is not overwritten' : reasonOf(error)}`, 1)
   }
-}
-
-function printJson(value: unknown, terminal: Terminal): void {
-  terminal.out(`${JSON.stringify(value, undefined, 2)}\n`)
 }

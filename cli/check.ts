@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { checkFiles } from '../config/check-files.ts'
 import { loadConfig, systemSources } from '../config/load.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
 import { findConfigFile } from './config-file.ts'
@@ -13,18 +12,20 @@ export function addCheck(program: Command, terminal: Terminal): void {
     .description('validate config, key files, zone files and certificates without starting; prints every error')
     .option('--config <file>', 'the config file')
     .option('--json', 'print the findings as JSON')
-    .action((options: { config?: string; json?: boolean }) => {
+    .action(async (options: { config?: string; json?: boolean }) => {
       const file = findConfigFile(options.config, terminal)
-      const { errors, warnings } = findingsOf(file, terminal)
+      const { errors, warnings } = await findingsOf(file, terminal)
       if (options.json) terminal.out(`${JSON.stringify({ file, errors, warnings }, undefined, 2)}\n`)
       else printFindings(file, errors, warnings, terminal)
       if (errors.length > 0) throw new CliError(options.json ? [] : errors.map(printConfigError), 2)
     })
 }
 
-function findingsOf(file: string, terminal: Terminal): { errors: ConfigError[]; warnings: ConfigError[] } {
+async function findingsOf(file: string, terminal: Terminal) {
   const sources = { ...systemSources, env: terminal.env }
   const loaded = loadConfig(file, sources)
+  // The daemon's own check, so that what passes here starts there.
+  const { checkFiles } = await import('../server/check.ts')
   const files = checkFiles(loaded, sources)
   return { errors: [...loaded.errors, ...files.errors], warnings: [...loaded.warnings, ...files.warnings] }
 }

@@ -2,36 +2,30 @@ import type { Command } from 'commander'
 import { addressBytes } from '../config/address.ts'
 import { parseName } from '../dns/name.ts'
 import { typeCode } from '../dns/types.ts'
-import { findConfigFile, socketOf } from './config-file.ts'
-import { request } from './control.ts'
 import { CliError } from './errors.ts'
+import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { Explanation } from './replies.ts'
 import type { Terminal } from './terminal.ts'
 
-interface ExplainOptions {
-  config?: string
+interface ExplainOptions extends OnlineOptions {
   from?: string
   key?: string
-  json?: boolean
 }
 
 /** `explain`: what a client gets for a name, from where, and why. */
 export function addExplain(program: Command, terminal: Terminal): void {
-  program
-    .command('explain')
-    .description('what a client gets for a name, from where, and why')
+  online(program.command('explain').description('what a client gets for a name, from where, and why'))
     .argument('<name>', 'the domain name')
     .argument('[type]', 'the record type', 'A')
     .option('--from <ip>', "the client's address", '127.0.0.1')
     .option('--key <name>', 'the TSIG key that the client signs with')
-    .option('--config <file>', 'the config file')
-    .option('--json', 'print it as JSON')
     .action(async (name: string, type: string, options: ExplainOptions) => {
       checkQuestion(name, type, options)
       const { from, key } = options
       const args = { name, type, from, ...(key === undefined ? {} : { key }) }
-      const told = await request(socketOf(findConfigFile(options.config, terminal)), 'explain', args)
-      terminal.out(options.json ? `${JSON.stringify(told, undefined, 2)}\n` : printExplanation(told))
+      const told = await ask('explain', args, options, terminal)
+      if (options.json) printJson(told, terminal)
+      else terminal.out(printExplanation(told))
     })
 }
 

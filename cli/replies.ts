@@ -18,14 +18,22 @@ export interface Replies {
   'ca.show': CaDetails
   /** `{}` */
   'ca.roots': RootCertificate[]
-  /** `{ names, profile? }`: key and certificate, for when nothing else works. */
+  /** `{ names, profile?, issuer? }`: key and certificate, for when nothing else works. */
   'ca.issue': IssuedCertificate & { key: string }
-  /** `{ csr, profile? }`: the request in PEM. */
+  /** `{ csr, profile?, issuer? }`: the request in PEM. */
   'ca.sign': IssuedCertificate
   /** `{ serial }` in hex or `{ certificate }` in PEM; `reason?` as RFC 5280 §5.3.1 names it. */
   'ca.revoke': { serial: string; revoked_at: string; reason: string }
-  /** `{}` */
+  /** `{ all?, name?, account?, after?, limit? }`: at most 1000; without `all` only those that are neither expired nor revoked. */
   'ca.list': CertificateSummary[]
+  /** `{ issuer? }`: the next intermediate, which signs from then on. */
+  'ca.renew-intermediate': CertificateAuthority
+  /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
+  'ca.eab.create': { kid: string; name: string; hmac_key: string }
+  /** `{}` */
+  'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
+  /** `{ kid }` */
+  'ca.eab.revoke': { kid: string }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
 }

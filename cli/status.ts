@@ -1,20 +1,17 @@
 import type { Command } from 'commander'
-import { findConfigFile, socketOf } from './config-file.ts'
-import { request } from './control.ts'
+import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { Status } from './replies.ts'
 import { facts, type Terminal } from './terminal.ts'
 
 /** `status`: the running daemon at a glance. */
 export function addStatus(program: Command, terminal: Terminal): void {
-  program
-    .command('status')
-    .description('the running daemon at a glance')
-    .option('--config <file>', 'the config file')
-    .option('--json', 'print it as JSON')
-    .action(async (options: { config?: string; json?: boolean }) => {
-      const status = await request(socketOf(findConfigFile(options.config, terminal)), 'status')
-      terminal.out(options.json ? `${JSON.stringify(status, undefined, 2)}\n` : printStatus(status))
-    })
+  online(program.command('status').description('the running daemon at a glance')).action(
+    async (options: OnlineOptions) => {
+      const status = await ask('status', {}, options, terminal)
+      if (options.json) printJson(status, terminal)
+      else terminal.out(printStatus(status))
+    },
+  )
 }
 
 function printStatus(status: Status): string {

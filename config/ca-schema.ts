@@ -18,7 +18,6 @@ import {
   duration,
   flag,
   integer,
-  keyReference,
   namePattern,
   parsed,
   reference,
@@ -81,7 +80,7 @@ const issueRule = record({
     list(reference('profiles', 'profile'), { nonEmpty: true }),
     'the profiles that may be asked for; left out: all',
   ),
-  key: optional(keyReference, 'narrows the rule to who holds this TSIG key'),
+  key: optional(domainName, 'narrows the rule to accounts bound to the external key of this name'),
   account: optional(text, 'narrows the rule to this account'),
 })
 /** Who may have certificates for which names. Nothing is issued unless a rule says so. */

@@ -15,10 +15,23 @@ export function checkConfig(
 ): void {
   const refuse: Say = (path, message) => error(placeOf(document, path), message)
   const doubt: Say = (path, message) => warn(placeOf(document, path), message)
+  checkDataDir(config.data_dir, refuse)
   checkListeners(config, refuse, doubt)
   for (const [i, key] of config.keys.entries()) checkKey(key, i, doubt)
   for (const [i, view] of config.views.entries()) checkView(config, view, i, refuse, doubt)
   if (config.ca) checkCa(config, config.ca, refuse, doubt)
+}
+
+/** The longest path of a Unix socket (`sun_path`), less its final NUL. */
+const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
+
+function checkDataDir(directory: string, refuse: Say): void {
+  const length = Buffer.byteLength(`${directory}/control.sock`)
+  if (length > LONGEST_SOCKET_PATH)
+    refuse(
+      ['data_dir'],
+      `its control.sock would have a path of ${length} octets, at most ${LONGEST_SOCKET_PATH} work: use a shorter data_dir`,
+    )
 }
 
 /** Octets of the digest: RFC 8945 §6, Table 3. */

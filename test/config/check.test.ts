@@ -119,6 +119,13 @@ t.test('legal, but unsafe or of no use', async t => {
 t.test('what can not be', async t => {
   const cases: [what: string, text: string, errors: string[]][] = [
     [
+      'a data directory too deep for a socket',
+      `data_dir: /${'d'.repeat(100)}`,
+      [
+        `1:11: its control.sock would have a path of 114 octets, at most ${process.platform === 'linux' ? 107 : 103} work: use a shorter data_dir`,
+      ],
+    ],
+    [
       'DNS over TLS without a certificate',
       'listen: { dot: ["127.0.0.1:853"] }',
       ['1:16: dot needs a certificate: give ca, or tls with certificate and key'],

@@ -1,0 +1,112 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ConfigSources, LoadedConfig } from '../config/load.ts'
+import type { Config, ZoneConfig } from '../config/schema.ts'
+import { reasonOf } from '../config/secret.ts'
+import type { ConfigError } from '../config/source.ts'
+import type { Name } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { type ZonefileError, ZonefileReader } from '../dns/zonefile.ts'
+import { recordsOfVersion } from '../zones/baseline.ts'
+import { readZoneFile } from '../zones/file.ts'
+
+/** What is wrong in the files that a config names. */
+export interface FileFindings {
+  errors: ConfigError[]
+  warnings: ConfigError[]
+}
+
+/** Reads every zone file, certificate and CA key that a config names as the daemon does at its start, and changes nothing. */
+export function checkFiles(loaded: LoadedConfig, { readFile }: ConfigSources): FileFindings {
+  const findings: FileFindings = { errors: [], warnings: [] }
+  const { config } = loaded
+  if (!config) return findings
+  const refuse = (path: (string | number)[]) => (message: string) =>
+    void findings.errors.push({ file: loaded.file, ...loaded.place(path), message })
+  for (const [i, view] of config.views.entries())
+    for (const [j, zone] of view.zones.entries())
+      checkZone(zone, readFile, findings, refuse(['views', i, 'zones', j, 'file']))
+  if (config.tls) checkPair(config.tls.certificate, config.tls.key, 'tls', refuse(['tls']))
+  if (config.ca) checkAuthority(config, refuse(['ca']))
+  return findings
+}
+
+/** A master file's records, what is wrong with it, and what is legal but hardly meant. */
+export interface MasterFile extends FileFindings {
+  records: ResourceRecord[]
+}
+
+/** Checks the master file of a zone by itself. */
+export function checkMasterFile(file: string, origin: Name, readFile: ConfigSources['readFile']): MasterFile {
+  const { image, errors, warnings } = readZoneFile(file, origin, readFile)
+  return {
+    records: image ? recordsOfVersion(image.latest()) : [],
+    errors: errors.map(plain),
+    warnings: warnings.map(plain),
+  }
+}
+
+function plain({ file, line, column, reason }: ZonefileError): ConfigError {
+  return { file, line, column, message: reason }
+}
+
+function checkZone(
+  { name, file, type, overlay_of: base }: ZoneConfig,
+  readFile: ConfigSources['readFile'],
+  findings: FileFindings,
+  refuse: (message: string) => void,
+): void {
+  if (file === undefined || type === 'secondary') return
+  try {
+    const text = readFile(file)
+    const { errors, warnings } =
+      base === undefined ? readZoneFile(file, name, readFile) : readOverlayFile(text, file, name)
+    findings.errors.push(...errors.map(plain))
+    findings.warnings.push(...warnings.map(plain))
+  } catch (error) {
+    refuse(`${file} can't be read: ${reasonOf(error)}`)
+  }
+}
+
+/** An overlay's file holds only what differs from its base: it needs neither SOA nor NS. */
+function readOverlayFile(text: string, file: string, origin: Name) {
+  const reader = new ZonefileReader(text, { origin, file })
+  for (const _ of reader);
+  return { errors: reader.errors, warnings: [] }
+}
+
+function checkPair(certificate: string, key: string, what: string, refuse: (message: string) => void): void {
+  try {
+    if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
+      refuse(`the key of ${what} does not belong to its certificate`)
+  } catch {
+    // OpenSSL's reasons may quote the key.
+    refuse(`the certificate of ${what} or its key can't be read: both must be PEM, the key without a passphrase`)
+  }
+}
+
+/** The CA's own files, where it has been started before. */
+function checkAuthority({ data_dir, ca }: Config, refuse: (message: string) => void): void {
+  const { certificate, key } = ca!.root
+  if (certificate !== undefined && key && 'pem' in key) checkPair(certificate, key.pem, 'ca.root', refuse)
+  const folder = join(data_dir, 'ca')
+  for (const name of certificatesIn(folder, refuse)) {
+    const [crt, keyFile] = [join(folder, name), join(folder, name.replace(/\.crt$/, '.key'))]
+    try {
+      checkPair(readFileSync(crt, 'utf8'), readFileSync(keyFile, 'utf8'), crt, refuse)
+    } catch (error) {
+      refuse(`${crt} and its .key belong together, and one can't be read: ${reasonOf(error)}`)
+    }
+  }
+}
+
+/** Roots and intermediates; what else is there is made again where it can't be used. */
+function certificatesIn(folder: string, refuse: (message: string) => void): string[] {
+  try {
+    return readdirSync(folder).filter(name => /^(root|intermediate-\d+)\.crt$/.test(name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') refuse(`${folder} can't be read: ${reasonOf(error)}`)
+    return []
+  }
+}
