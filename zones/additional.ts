@@ -27,11 +27,18 @@ function targetOffset(type: number): number {
   }
 }
 
+/** RFC 9460 §4.1: with the addresses of its targets, a service binding brings theirs. */
+function bindingType(type: number): number {
+  return type === Type.SVCB || type === Type.HTTPS ? type : 0
+}
+
 /** Writes the addresses of an RRset's targets, from any of the view's zones (RFC 1034 §4.3.2 step 6). Allocates nothing. */
 export class AdditionalWriter {
   private readonly outcome = new Outcome()
   private readonly targets = Array.from({ length: MOST_TARGETS }, () => new NameRef())
   private count = 0
+  /** The type of the service binding whose targets these are, or 0. */
+  private binding = 0
 
   /** Adds the addresses for an RRset of the answer section. */
   addresses(zones: ZoneTable, pins: Pins, version: ZoneVersion, rrset: number, response: ResponseWriter): void {
@@ -64,8 +71,10 @@ export class AdditionalWriter {
   private collect(version: ZoneVersion, rrset: number): boolean {
     const { reader } = version.image
     const { octets } = reader
-    const offset = targetOffset(reader.type(rrset))
+    const type = reader.type(rrset)
+    const offset = targetOffset(type)
     this.count = 0
+    this.binding = bindingType(type)
     if (offset < 0) return false
     let at = reader.data(rrset)
     for (let left = reader.count(rrset); left > 0 && this.count < MOST_TARGETS; left--) {
@@ -92,6 +101,7 @@ export class AdditionalWriter {
     if (entry === 0) return
     addRRset(version, entry, Type.A, target, response, required)
     addRRset(version, entry, Type.AAAA, target, response, required)
+    if (this.binding !== 0) addRRset(version, entry, this.binding, target, response, false)
   }
 
   /** The entry that has the target's addresses, glue below a cut included; 0 where there is none. */

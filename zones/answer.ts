@@ -46,6 +46,9 @@ export class Answerer {
   /** The names that the aliases so far stood at, to notice loops. */
   private readonly chain = Array.from({ length: MOST_ALIASES }, () => new NameRef())
   private aliases = 0
+  /** Owners of the DNAMEs written so far: one that redirects again is not repeated. */
+  private readonly redirections = Array.from({ length: MOST_ALIASES }, () => new NameRef())
+  private redirects = 0
   private readonly synthesized = new Uint8Array(MOST_ALIASES * ALIAS_SLOT)
   private version: ZoneVersion | undefined
   private zones: ZoneTable | undefined
@@ -59,6 +62,7 @@ export class Answerer {
     target.set(query.buf, query.nameAt, query.nameLength)
     this.zones = zones
     this.aliases = 0
+    this.redirects = 0
     pins.clear()
     for (;;) {
       const image = zoneOf(zones, target, query.qtype)
@@ -138,7 +142,7 @@ export class Answerer {
     const { reader } = version.image
     const { target, owner, outcome } = this
     owner.setAncestor(target, outcome.labels - outcome.closest)
-    if (!writeStored(version, outcome.rrset, owner, response)) return false
+    if (!this.redirectedBefore(owner) && !writeStored(version, outcome.rrset, owner, response)) return false
     const suffix = reader.data(outcome.rrset) + 2
     const suffixLength = endOfName(reader.octets, suffix) - suffix
     const prefixLength = target.length - owner.length
@@ -160,6 +164,14 @@ export class Answerer {
     // RFC 1034 §4.3.2 step 3a: who asks for the CNAME has it.
     if (qtype === Type.CNAME || qtype === Type.ANY) return false
     return this.goTo(this.synthesized, slot + 2, length)
+  }
+
+  /** Whether the DNAME of this owner is in the answer already; notes it otherwise. */
+  private redirectedBefore(owner: NameRef): boolean {
+    const { redirections } = this
+    for (let i = 0; i < this.redirects; i++) if (redirections[i]!.equals(owner)) return true
+    redirections[this.redirects++]!.set(owner.buf, owner.at, owner.length)
+    return false
   }
 
   /** Goes on at an alias' target; false where that was here before or there were too many. */
