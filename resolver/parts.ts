@@ -2,6 +2,7 @@ import { Ede, Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
 import type { Admission } from './admission.ts'
 import type { AnswerCache, Cacheable, CacheHit } from './cache.ts'
 import type { Counters } from './counters.ts'
@@ -37,6 +38,7 @@ export interface PartContext {
   failures: FailureCache
   admission: Admission
   counters: Counters
+  log: Log
   signal: AbortSignal
 }
 
@@ -75,14 +77,22 @@ export function createParts(context: PartContext) {
   ): Promise<Outcome> | undefined {
     const release = admission.question(printName(route.zone))
     if (!release) return undefined
-    const flight = route.ask(question, context.signal).then(outcome => {
-      flights.delete(key)
-      release()
-      land(key, outcome, hasStale)
-      return outcome
-    })
+    const flight = route
+      .ask(question, context.signal)
+      .catch(unforeseen)
+      .then(outcome => {
+        flights.delete(key)
+        release()
+        land(key, outcome, hasStale)
+        return outcome
+      })
     flights.set(key, flight)
     return flight
+  }
+
+  function unforeseen(error: unknown): Outcome {
+    context.log.error({ error }, 'resolving failed for a reason that was not foreseen')
+    return { kind: 'failed', error: { code: Ede.OTHER, text: 'internal failure' } }
   }
 
   function land(key: string, outcome: Outcome, hasStale: boolean): void {

@@ -104,7 +104,7 @@ function run(
     running--
     if (server.answered(clock.monotonic() - begun, clock.monotonic())) events.recovered(server)
     if (abort.signal.aborted) return
-    if (race.usable(message)) return end({ kind: 'won', message, server })
+    if (isUsable(race, message)) return end({ kind: 'won', message, server })
     spent.add(server)
     failures.push({ server, response: message })
     launch()
@@ -121,6 +121,15 @@ function run(
     launch()
   }
   launch()
+}
+
+/** Nothing that a server sends may stop us: what can't even be judged is of no use. */
+function isUsable(race: Race, message: Message): boolean {
+  try {
+    return race.usable(message)
+  } catch {
+    return false
+  }
 }
 
 /** Asks a server that is down the same question beside the others, only to learn whether it is back: nobody waits for it. */

@@ -99,7 +99,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const context: RouteContext = { limits, race }
   const admission = createAdmission(limits)
   const cache = createAnswerCache(limits.cacheOctets, limits.maxStale)
-  const parts = createParts({ clock, limits, cache, failures, admission, counters, signal: closing.signal })
+  const parts = createParts({ clock, limits, cache, failures, admission, counters, log, signal: closing.signal })
   const table = createServerTable()
   const mine = (owner: Name, route: Route): boolean => routes.find(owner) === route && !ownName(owner)
   const routes = createRuleTable<ForwardRoute>(
