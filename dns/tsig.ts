@@ -1,9 +1,11 @@
 /** Transaction signatures, RFC 8945. Limitations: GSS-TSIG and TKEY are not supported. */
+
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { BADSIG, Class, Rcode } from './codes.ts'
 import { WireError } from './errors.ts'
 import { type Message, TSIG } from './message.ts'
 import { equalNames, lowerName, type Name, parseName } from './name.ts'
+import { copyOctets } from './octets.ts'
 import { Reader, Writer } from './wire.ts'
 
 /** Algorithm names on the wire and their full MAC lengths in octets (RFC 8945 §6). */
@@ -182,7 +184,7 @@ function computeMac(algorithm: TsigAlgorithm, secret: KeyObject, parts: readonly
 
 /** The message as it was before its TSIG was added: original ID, ARCOUNT one less (RFC 8945 §4.3.2). */
 function signedOctets(wire: Uint8Array, tsigOffset: number, originalId: number): Uint8Array {
-  const octets = wire.slice(0, tsigOffset)
+  const octets = copyOctets(wire, 0, tsigOffset)
   const additional = ((octets[10]! << 8) | octets[11]!) - 1
   octets[0] = originalId >>> 8
   octets[1] = originalId
@@ -342,7 +344,8 @@ export function createStreamVerifier(context: TsigContext): {
   const check = (wire: Uint8Array, message: Message, now: number): void => {
     if (!message.tsig) {
       if (first) throw new TsigError('the answer is not signed')
-      if (pending.push(wire.slice()) > MAX_UNSIGNED) throw new TsigError('more than 99 messages without a signature')
+      if (pending.push(copyOctets(wire)) > MAX_UNSIGNED)
+        throw new TsigError('more than 99 messages without a signature')
       return
     }
     const { record, offset } = tsigOf(message)

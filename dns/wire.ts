@@ -1,5 +1,6 @@
 import { WireError } from './errors.ts'
 import { LOWER, MAX_LABEL, MAX_NAME, type Name, ROOT } from './name.ts'
+import { copyOctets } from './octets.ts'
 
 /** Reads a DNS message or an RDATA in order. Every method throws WireError where the octets don't suffice. */
 export class Reader {
@@ -47,7 +48,7 @@ export class Reader {
   /** A copy of the next octets. */
   bytes(length: number): Uint8Array {
     const at = this.need(length)
-    return this.buf.slice(at, at + length)
+    return copyOctets(this.buf, at, at + length)
   }
 
   /** A copy of all octets that are left. */

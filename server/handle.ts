@@ -3,6 +3,7 @@ import { Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, parseMessage } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
+import { copyOctets } from '../dns/octets.ts'
 import { DROP, Query, readQuery } from '../dns/query.ts'
 import { ResponseWriter, udpLimit } from '../dns/response.ts'
 import { respondInvalid, signResponse, type TsigContext, tsigOverhead, verifyRequest } from '../dns/tsig.ts'
@@ -245,7 +246,7 @@ export class Handler {
     // RFC 1035 §4.1.1: kinds of query that we don't support.
     if (opcode !== Opcode.QUERY && opcode !== Opcode.UPDATE && opcode !== Opcode.NOTIFY)
       throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`)
-    const wire = octets.slice(at, end)
+    const wire = copyOctets(octets, at, end)
     const message = parseMessage(wire)
     const query = completeQuery(wire, message, this.query)
     const request: Request = { client, query, wire, message, limit, view: undefined, signing: undefined }
@@ -347,12 +348,12 @@ export class Handler {
     const { counters, log } = this.options
     const query = request?.query ?? this.query
     const failure = describeFailure(error)
-    const view = request?.view
+    const view = request?.view ?? (query.hasTsig ? undefined : this.chooseView(client, undefined))
     const fields = {
       client: printAddress(client.address),
       transport: client.transport,
       opcode: opcodeName(query.opcode),
-      ...(query.nameLength > 0 && { name: printName(query.buf.slice(query.nameAt, query.nameAt + query.nameLength)) }),
+      ...(query.nameLength > 0 && { name: printName(nameOf(query)) }),
       ...(view && { view: view.name }),
       ...(request?.signing && { key: printName(request.signing.key.name) }),
       rcode: rcodeName(failure.rcode),
@@ -376,7 +377,7 @@ export class Handler {
 
   private logQuery(client: Client, view: ServingView): void {
     const { query } = this
-    const name = printName(query.buf.slice(query.nameAt, query.nameAt + query.nameLength))
+    const name = printName(nameOf(query))
     const { transport } = client
     const fields = {
       client: printAddress(client.address),
@@ -401,7 +402,7 @@ function isPlain(query: Query): boolean {
 function originOf({ client, signing }: Request, view: ServingView): RequestOrigin {
   return {
     transport: client.transport,
-    address: client.address.slice(),
+    address: copyOctets(client.address),
     port: client.port,
     view: view.name,
     ...(signing && { key: signing.key.name, mac: signing.requestMac }),

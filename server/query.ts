@@ -1,6 +1,7 @@
 import { Class, Ede, Flag, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Name } from '../dns/name.ts'
+import { copyOctets } from '../dns/octets.ts'
 import type { Query } from '../dns/query.ts'
 import type { ResourceRecord, RRset } from '../dns/record.ts'
 import type { ResponseWriter } from '../dns/response.ts'
@@ -49,6 +50,7 @@ const MAILA = 254
 /** Whether the answer may come from the answer cache and be kept there. */
 export function isCacheable(query: Query): boolean {
   if (query.qclass !== Class.IN || query.ednsVersion !== 0 || query.nsid) return false
+  if (query.qtype === Type.OPT || query.qtype === 0) return false
   return query.qtype < FIRST_META || query.qtype > LAST_META || query.qtype === Type.ANY
 }
 
@@ -132,7 +134,7 @@ function delegated(query: Query, view: ServingView, answerer: Answerer): Unresol
 
 /** QNAME, a copy. */
 export function nameOf(query: Query): Name {
-  return query.buf.slice(query.nameAt, query.nameAt + query.nameLength)
+  return copyOctets(query.buf, query.nameAt, query.nameAt + query.nameLength)
 }
 
 function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[] {

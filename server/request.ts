@@ -1,4 +1,5 @@
 import type { Message } from '../dns/message.ts'
+import { copyOctets } from '../dns/octets.ts'
 import { Query } from '../dns/query.ts'
 
 const HEADER = 12
@@ -8,7 +9,7 @@ export function keepQuery(query: Query): Query {
   const { start } = query
   const kept = Object.assign(new Query(), query)
   return Object.assign(kept, {
-    buf: query.buf.slice(start, query.end),
+    buf: copyOctets(query.buf, start, query.end),
     start: 0,
     end: query.end - start,
     nameAt: query.nameAt - start,

@@ -1,4 +1,5 @@
 import { LOWER, type Name } from '../dns/name.ts'
+import { copyOctets } from '../dns/octets.ts'
 
 /** An uncompressed name where it lies: in a query, a zone image or a scratch buffer. Set again and again; copies nothing. */
 export class NameRef {
@@ -33,7 +34,7 @@ export class NameRef {
 
   /** A copy. */
   toName(): Name {
-    return this.buf.slice(this.at, this.at + this.length)
+    return copyOctets(this.buf, this.at, this.at + this.length)
   }
 
   private endsIn(other: NameRef, start: number): boolean {
