@@ -1,11 +1,19 @@
 import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { CertificationRequestInfo } from '@peculiar/asn1-csr'
-import { AsnConvert } from '@peculiar/asn1-schema'
-import { Attribute, Extensions, Name, SubjectPublicKeyInfo } from '@peculiar/asn1-x509'
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
+import {
+  Attribute,
+  Extension,
+  Extensions,
+  GeneralName,
+  id_ce_subjectAltName,
+  Name,
+  SubjectAlternativeName,
+  SubjectPublicKeyInfo,
+} from '@peculiar/asn1-x509'
 import { calculateJwkThumbprint, exportJWK, type FlattenedJWS, FlattenedSign, type JWK } from 'jose'
-import { subjectAltName } from '../../ca/extensions.ts'
 import { makeKey, signerOf } from '../../ca/keystore.ts'
-import { arrayBuffer, encode, signStructure } from '../../ca/x509.ts'
+import { encode, signStructure } from '../../ca/x509.ts'
 import { ORIGIN, type World } from './world.ts'
 
 /** An answer as a client sees it. */
@@ -148,8 +156,9 @@ const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 /** A CSR for the names, base64url, with its private key: of `pem` where given. */
 export async function createCsr(names: string[], pem?: string) {
   const made = pem === undefined ? await makeKey('ecdsa-p256') : { pem, signer: signerOf(pem, 'test') }
-  const san = subjectAltName(names.map(value => ({ type: 'dns', value })), false)
-  const wanted = arrayBuffer(encode(new Extensions([san])))
+  const alternatives = new SubjectAlternativeName(names.map(dNSName => new GeneralName({ dNSName })))
+  const extnValue = new OctetString(AsnConvert.serialize(alternatives))
+  const wanted = AsnConvert.serialize(new Extensions([new Extension({ extnID: id_ce_subjectAltName, extnValue })]))
   const info = new CertificationRequestInfo({
     subject: new Name([]),
     subjectPKInfo: AsnConvert.parse(made.signer.publicKey, SubjectPublicKeyInfo),
