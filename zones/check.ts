@@ -73,6 +73,9 @@ function checkNode({ owner, rrsets }: Node, origin: Name, report: Report): void 
   // RFC 4592 §4.2.
   if (isWildcard(owner) && find(Type.NS))
     report('error', owner, Type.NS, 'is a wildcard, which can not be a delegation')
+  // RFC 6672 §3.3.
+  if (isWildcard(owner) && find(Type.DNAME))
+    report('warning', owner, Type.DNAME, 'is a wildcard DNAME, which servers understand differently')
   if (atApex && find(Type.DS)) report('warning', owner, Type.DS, 'is the apex; its DS belongs into the parent zone')
   for (const rrset of rrsets)
     if (octetsOf(rrset) > MAX_RRSET_OCTETS)

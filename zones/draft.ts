@@ -45,17 +45,22 @@ export class Draft implements ZoneContents {
     return this.node(owner).now.get(type)
   }
 
+  /** The RRset as the version has it. */
+  original(owner: Name, type: number): RRset | undefined {
+    return this.node(owner).before.get(type)
+  }
+
   typesAt(owner: Name): number[] {
     return [...this.node(owner).now.keys()]
   }
 
-  /** Adds the record, or puts it in the place of its equal. Its TTL becomes the whole RRset's (RFC 2181 §5.2). */
+  /** Adds the record. Where its equal is there already, that keeps its spelling; its TTL becomes the whole RRset's (RFC 2181 §5.2). */
   add({ owner, type, ttl, rdata }: ResourceRecord): void {
     const { owner: spelling, now } = this.node(owner)
     const rrset = now.get(type)
     if (!rrset) now.set(type, { owner: spelling, type, ttl, rdatas: [rdata] })
-    else if (SINGLETONS.has(type)) now.set(type, { ...rrset, ttl, rdatas: [rdata] })
-    else now.set(type, { ...rrset, ttl, rdatas: withRdata(rrset, rdata) })
+    else if (indexOfRdata(rrset, rdata) >= 0) now.set(type, { ...rrset, ttl })
+    else now.set(type, { ...rrset, ttl, rdatas: SINGLETONS.has(type) ? [rdata] : [...rrset.rdatas, rdata] })
   }
 
   /** Deletes the record whose RDATA is equal, TTL aside; nothing where there is none. */
@@ -117,9 +122,4 @@ export function indexOfRdata(rrset: RRset, rdata: Uint8Array): number {
 function sameRRset(a: RRset, b: RRset | undefined): boolean {
   if (a.ttl !== b?.ttl || a.rdatas.length !== b.rdatas.length) return false
   return a.rdatas.every(rdata => b.rdatas.some(other => equalOctets(rdata, other)))
-}
-
-function withRdata(rrset: RRset, rdata: Uint8Array): Uint8Array[] {
-  const at = indexOfRdata(rrset, rdata)
-  return at < 0 ? [...rrset.rdatas, rdata] : rrset.rdatas.with(at, rdata)
 }

@@ -100,9 +100,12 @@ export function addToDraft(draft: Draft, origin: Name, record: ResourceRecord): 
   const { owner, type } = record
   if (type === Type.SOA) {
     const soa = draft.rrset(owner, Type.SOA)
-    if (!soa || !equalNames(owner, origin)) return 'an SOA belongs at the apex alone'
-    const [serial, current] = [soaSerial(record.rdata), soaSerial(soa.rdatas[0]!)]
-    if (!serialGreater(serial, current)) return `its serial ${serial} is not greater than ${current}`
+    const published = draft.original(owner, Type.SOA)
+    if (!soa || !published || !equalNames(owner, origin)) return 'an SOA belongs at the apex alone'
+    const serial = soaSerial(record.rdata)
+    // Also of several in one message: secondaries must find the last greater than what they have.
+    const passed = [soa, published].map(({ rdatas }) => soaSerial(rdatas[0]!)).find(one => !serialGreater(serial, one))
+    if (passed !== undefined) return `its serial ${serial} is not greater than ${passed}`
   } else if (type === Type.CNAME) {
     // RFC 4035 §2.5: what signing adds may stand beside a CNAME. RFC 6672 §5.2: a DNAME may not.
     const other = draft.typesAt(owner).find(one => one !== Type.CNAME && !isMadeBySigning(one))
@@ -139,6 +142,8 @@ export function checkServable(draft: Draft, origin: Name): void {
     const refuse = (why: string) => new RcodeError(Rcode.REFUSED, `${printName(owner)} ${why}`)
     // RFC 4592 §4.2: the meaning of a wildcard NS is not defined.
     if (isWildcard(owner) && types.includes(Type.NS)) throw refuse('is a wildcard, which can not be a delegation')
+    // RFC 6672 §3.3: what a wildcard DNAME stands for is not defined either, and updates of it may be refused.
+    if (isWildcard(owner) && types.includes(Type.DNAME)) throw refuse('is a wildcard, which can not be a DNAME')
     if (equalNames(owner, origin)) {
       // RFC 4035 §2.4: a DS belongs to the parent.
       if (types.includes(Type.DS)) throw refuse('is the apex; its DS belongs into the parent zone')

@@ -88,6 +88,7 @@ const doubtful: Record<string, [zone: string[], warning: RegExp]> = {
     [GLUE, 'old 60 IN DNAME b.', 'www.old 60 IN A 192.0.2.1'],
     /of type A that old\.a\.example\. DNAME hides/,
   ],
+  'RFC 6672 §3.3: a DNAME at a wildcard': [[GLUE, '*.x 60 IN DNAME b.'], /is a wildcard DNAME/],
   'RFC 4035 §2.4: a DS at the apex': [
     [GLUE, `@ 60 IN DS 1 13 2 ${'00'.repeat(32)}`],
     /its DS belongs into the parent zone/,

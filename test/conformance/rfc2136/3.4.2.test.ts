@@ -20,6 +20,11 @@ const cases: Record<string, Case> = {
   '§3.4.2.2 a record is added to a new name': { zone: [], updates: [A1], after: [A1], serial: 11 },
   '§3.4.2.2 a record is added to an RRset': { zone: [A1], updates: [A2], after: [A1, A2], serial: 11 },
   '§3.4.2.2 a duplicate changes nothing': { zone: [A1], updates: [A1], serial: 10 },
+  'RFC 4343: a duplicate whose data is spelled otherwise changes nothing': {
+    zone: ['www 300 IN MX 10 Mail', 'old 300 IN CNAME Other'],
+    updates: ['www 300 IN MX 10 mail', 'old 300 IN CNAME other'],
+    serial: 10,
+  },
   '§3.4.2.2 a duplicate in other case changes nothing': { zone: [A1], updates: ['WWW 300 IN A 192.0.2.1'], serial: 10 },
   'RFC 2181 §5.2: the TTL of a record added becomes the whole RRset’s': {
     zone: [A1],
@@ -116,6 +121,12 @@ const cases: Record<string, Case> = {
     zone: [],
     updates: [soa(10 + 0x7fffffff)],
     serial: 10 + 0x7fffffff,
+  },
+  'RFC 1982 §3.2: of several SOAs, none goes round past the serial that is published': {
+    zone: [],
+    updates: [soa(2_000_000_000), soa(4_000_000_000)],
+    serial: 2_000_000_000,
+    ignored: /its serial 4000000000 is not greater than 10/,
   },
   'RFC 1982 §3.2: a serial 2^31 ahead is not': {
     zone: [],
@@ -235,6 +246,7 @@ t.test('what no server could answer from is REFUSED whole', async t => {
     'RFC 6672 §2.3: a DNAME at a delegation': [['sub 300 IN NS ns.sub'], ['sub 300 IN DNAME other']],
     'RFC 6672 §2.3: a delegation at a DNAME': [['sub 300 IN DNAME other'], ['sub 300 IN NS ns.sub']],
     'RFC 4592 §4.2: a delegation at a wildcard': [[], ['*.sub 300 IN NS ns']],
+    'RFC 6672 §3.3: a DNAME at a wildcard': [[], ['*.sub 300 IN DNAME other']],
     'RFC 4035 §2.4: a DS at the apex': [[], [`@ 300 IN DS 1 13 2 ${'00'.repeat(32)}`]],
     'an RRset that fits no message': [
       [],
