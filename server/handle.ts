@@ -20,7 +20,15 @@ import type { NotifyRequest, NotifyResult, RequestOrigin, UpdateRequest, UpdateR
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
-import { answerFacts, answerFromZones, checkQuestion, isCacheable, type Recursion, type Unresolved } from './query.ts'
+import {
+  answerFacts,
+  answerFromZones,
+  checkQuestion,
+  isCacheable,
+  nameOf,
+  type Recursion,
+  type Unresolved,
+} from './query.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
