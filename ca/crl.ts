@@ -12,7 +12,7 @@ import {
 } from '@peculiar/asn1-x509'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { RevokedCertificate } from './certificate-store.ts'
-import { authorityKeyIdentifier, extension } from './extensions.ts'
+import { authorityKeyExtension, extension } from './extensions.ts'
 import { algorithmIdentifier, arrayBuffer, encode, serialOctets, signStructure } from './x509.ts'
 
 /** A signed CRL with what HTTP caching needs. Times in milliseconds. */
@@ -40,7 +40,7 @@ function encodeTbsCertList(issuer: CaCertificate, { number, thisUpdate, nextUpda
     thisUpdate: new Time(thisUpdate),
     nextUpdate: new Time(nextUpdate),
     crlExtensions: new Extensions([
-      authorityKeyIdentifier(issuer.id),
+      authorityKeyExtension(issuer.id),
       extension(id_ce_cRLNumber, false, encode(new CRLNumber(number))),
     ]),
   })

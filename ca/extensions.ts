@@ -36,68 +36,82 @@ import {
 import type { Identifier } from './identifier.ts'
 import { arrayBuffer, encode, octetString } from './x509.ts'
 
-/** An extension with its value in DER (RFC 5280 §4.2). */
+/** An extension with its value in DER (RFC 5280 §4.2), as the library has it. */
 export function extension(oid: string, critical: boolean, value: Uint8Array): Extension {
   return new Extension({ extnID: oid, critical, extnValue: new OctetString(arrayBuffer(value)) })
 }
 
+/** The same, in DER. */
+export function encodeExtension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
+  return encode(extension(oid, critical, value))
+}
+
 /** RFC 5280 §4.2.1.9: critical in every CA certificate; a leaf's says no more than that it is none. */
-export function basicConstraints(ca: boolean, pathLength?: number): Extension {
+export function basicConstraints(ca: boolean, pathLength?: number): Uint8Array {
   const value = new BasicConstraints({ cA: ca, ...(pathLength !== undefined && { pathLenConstraint: pathLength }) })
-  return extension(id_ce_basicConstraints, true, encode(value))
+  return encodeExtension(id_ce_basicConstraints, true, encode(value))
 }
 
 /** RFC 5280 §4.2.1.3. */
-export function keyUsage(flags: KeyUsageFlags): Extension {
-  return extension(id_ce_keyUsage, true, encode(new KeyUsage(flags)))
+export function keyUsage(flags: KeyUsageFlags): Uint8Array {
+  return encodeExtension(id_ce_keyUsage, true, encode(new KeyUsage(flags)))
 }
 
 const PURPOSES = { server: id_kp_serverAuth, client: id_kp_clientAuth, ocsp: id_kp_OCSPSigning }
 
 /** RFC 5280 §4.2.1.12. */
-export function extendedKeyUsage(purposes: readonly (keyof typeof PURPOSES)[]): Extension {
-  return extension(id_ce_extKeyUsage, false, encode(new ExtendedKeyUsage(purposes.map(purpose => PURPOSES[purpose]))))
+export function extendedKeyUsage(purposes: readonly (keyof typeof PURPOSES)[]): Uint8Array {
+  return encodeExtension(
+    id_ce_extKeyUsage,
+    false,
+    encode(new ExtendedKeyUsage(purposes.map(purpose => PURPOSES[purpose]))),
+  )
 }
 
 /** RFC 5280 §4.2.1.2, from the key identifier in hex. */
-export function subjectKeyIdentifier(keyId: string): Extension {
-  return extension(id_ce_subjectKeyIdentifier, false, encode(new SubjectKeyIdentifier(octetString(keyId).buffer)))
+export function subjectKeyIdentifier(keyId: string): Uint8Array {
+  return encodeExtension(id_ce_subjectKeyIdentifier, false, encode(new SubjectKeyIdentifier(octetString(keyId).buffer)))
 }
 
 /** RFC 5280 §4.2.1.1, by key identifier alone. */
-export function authorityKeyIdentifier(keyId: string): Extension {
+export function authorityKeyIdentifier(keyId: string): Uint8Array {
+  return encode(authorityKeyExtension(keyId))
+}
+
+/** The same, as the library has it; CRLs have it, too (RFC 5280 §5.2.1). */
+export function authorityKeyExtension(keyId: string): Extension {
   const value = new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(octetString(keyId).buffer) })
   return extension(id_ce_authorityKeyIdentifier, false, encode(value))
 }
 
 /** RFC 5280 §4.2.1.6: critical where the subject is empty. */
-export function subjectAltName(identifiers: readonly Identifier[], critical: boolean): Extension {
+export function subjectAltName(identifiers: readonly Identifier[], critical: boolean): Uint8Array {
   const names = identifiers.map(
     ({ type, value }) => new GeneralName(type === 'dns' ? { dNSName: value } : { iPAddress: value }),
   )
-  return extension(id_ce_subjectAltName, critical, encode(new SubjectAlternativeName(names)))
+  return encodeExtension(id_ce_subjectAltName, critical, encode(new SubjectAlternativeName(names)))
 }
 
 /** RFC 5280 §4.2.2.1: where the issuer's certificate is, and its OCSP responder. */
-export function authorityInfoAccess(urls: { ocsp?: string; issuer: string }): Extension {
+export function authorityInfoAccess(urls: { ocsp?: string; issuer: string }): Uint8Array {
   const access = (accessMethod: string, url: string) =>
     new AccessDescription({ accessMethod, accessLocation: new GeneralName({ uniformResourceIdentifier: url }) })
   const list = [access(id_ad_caIssuers, urls.issuer)]
   if (urls.ocsp) list.unshift(access(id_ad_ocsp, urls.ocsp))
-  return extension(id_pe_authorityInfoAccess, false, encode(new AuthorityInfoAccessSyntax(list)))
+  return encodeExtension(id_pe_authorityInfoAccess, false, encode(new AuthorityInfoAccessSyntax(list)))
 }
 
 /** RFC 5280 §4.2.1.13. */
-export function crlDistributionPoint(url: string): Extension {
+export function crlDistributionPoint(url: string): Uint8Array {
   const fullName = [new GeneralName({ uniformResourceIdentifier: url })]
   const point = new DistributionPoint({ distributionPoint: new DistributionPointName({ fullName }) })
-  return extension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
+  return encodeExtension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
 }
 
 /** RFC 5280 §4.2.1.10: critical. DNS names are permitted at and below those given, addresses in the blocks given and in no others. */
-export function nameConstraints(permitted: readonly { dns?: string; ip?: string }[]): Extension {
+export function nameConstraints(permitted: readonly { dns?: string; ip?: string }[]): Uint8Array {
   const subtree = (base: Partial<GeneralName>) => new GeneralSubtree({ base: new GeneralName(base) })
   const bases = permitted.map(({ dns, ip }) => subtree(dns === undefined ? { iPAddress: ip! } : { dNSName: dns }))
   const value = new NameConstraints({ permittedSubtrees: new GeneralSubtrees(bases) })
-  return extension(id_ce_nameConstraints, true, encode(value))
+  return encodeExtension(id_ce_nameConstraints, true, encode(value))
 }

@@ -84,6 +84,15 @@ const MAX_COMMON_NAME = 64
 
 /** Makes the one door by which certificates come into being. */
 export function createIssuance(deps: IssueDeps): Issuance {
+  /** What certificates say of their issuer, made once. */
+  const pointers = new WeakMap<CaCertificate, readonly Uint8Array[]>()
+  const pointersOf = (issuer: CaCertificate) => {
+    const known = pointers.get(issuer)
+    if (known) return known
+    const made = [authorityKeyIdentifier(issuer.id), ...pointersTo(issuer, deps.httpUrl)]
+    pointers.set(issuer, made)
+    return made
+  }
   /** The greatest `issuedAt` so far, or undefined before the store was asked; only ever raised. */
   let latest: number | undefined
   const checkClock = async () => {
@@ -100,7 +109,7 @@ export function createIssuance(deps: IssueDeps): Issuance {
     const issuer = deps.hierarchy.current()
     await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)
-    const record = await signLeaf(deps, request, issuer, validity, now)
+    const record = await signLeaf(deps, request, issuer, validity, now, pointersOf(issuer))
     const { serial, profile, notAfter, account, order } = record
     const names = record.identifiers.map(identifierText)
     deps.log.info(
@@ -118,14 +127,12 @@ async function signLeaf(
   issuer: CaCertificate,
   validity: Validity,
   now: number,
+  pointers: readonly Uint8Array[],
 ): Promise<CertificateRecord> {
   const { publicKey, identifiers, profile, account, order } = request
   const serial = formatSerial(deps.random.bytes(16))
   await deps.store.reserveSerial({ serial, issuer: issuer.id, reservedAt: now, ...(order && { order }) })
-  const tbs = encodeTbsCertificate(
-    leafTemplate(request, issuer, serial, validity, deps.httpUrl),
-    issuer.signer.algorithm,
-  )
+  const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
   refuseFindings(tbs, issuer)
   const record: CertificateRecord = {
     serial,
@@ -148,7 +155,7 @@ function leafTemplate(
   issuer: CaCertificate,
   serial: string,
   validity: Validity,
-  httpUrl: string | undefined,
+  pointers: readonly Uint8Array[],
 ) {
   const { publicKey, identifiers, profile } = request
   const commonName = identifiers.find(({ type, value }) => type === 'dns' && value.length <= MAX_COMMON_NAME)?.value
@@ -159,23 +166,20 @@ function leafTemplate(
     ...validity,
     publicKey,
     extensions: [
-      basicConstraints(false),
-      keyUsage(leafUsage(publicKey)),
+      NO_CA,
+      isRsa(publicKey) ? RSA_USAGE : USAGE,
       extendedKeyUsage(profile.usages),
       subjectKeyIdentifier(keyIdentifier(publicKey)),
-      authorityKeyIdentifier(issuer.id),
-      ...pointersTo(issuer, httpUrl),
+      ...pointers,
       subjectAltName(identifiers, commonName === undefined),
     ],
   }
 }
 
+const NO_CA = basicConstraints(false)
+const USAGE = keyUsage(KeyUsageFlags.digitalSignature)
 /** Only RSA keys can have a session key sent to them encrypted (RFC 5246 §7.4.7.1); RFC 8813 §3 forbids it for EC keys. */
-function leafUsage(publicKey: Uint8Array): KeyUsageFlags {
-  return isRsa(publicKey)
-    ? KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment
-    : KeyUsageFlags.digitalSignature
-}
+const RSA_USAGE = keyUsage(KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment)
 
 function refuseFindings(tbs: Uint8Array, issuer: CaCertificate): void {
   const findings = lint(tbs, issuer)

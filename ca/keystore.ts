@@ -24,20 +24,27 @@ export interface SignatureAlgorithm {
   readonly oid: string
   /** Digest for node:crypto; null where the algorithm has its own (Ed25519). */
   readonly digest: string | null
-  /** RFC 4055 §5: RSA's parameters are NULL; all others have none. */
-  readonly nullParameters: boolean
+  /** The AlgorithmIdentifier. */
+  readonly der: Uint8Array
 }
 
-/** Signature algorithms by the names that RFC 5758, RFC 8410 and RFC 4055 give them. */
+/**
+ * Signature algorithms by the names that RFC 5758, RFC 8410 and RFC 4055 give them, with their AlgorithmIdentifier in DER.
+ * ECDSA's and Ed25519's have no parameters (RFC 5758 §3.2, RFC 8410 §3); RSA's are NULL (RFC 4055 §5).
+ */
 export const SIGNATURES = {
-  'ecdsa-with-SHA256': { oid: '1.2.840.10045.4.3.2', digest: 'sha256', nullParameters: false },
-  'ecdsa-with-SHA384': { oid: '1.2.840.10045.4.3.3', digest: 'sha384', nullParameters: false },
-  'ecdsa-with-SHA512': { oid: '1.2.840.10045.4.3.4', digest: 'sha512', nullParameters: false },
-  Ed25519: { oid: '1.3.101.112', digest: null, nullParameters: false },
-  sha256WithRSAEncryption: { oid: '1.2.840.113549.1.1.11', digest: 'sha256', nullParameters: true },
-  sha384WithRSAEncryption: { oid: '1.2.840.113549.1.1.12', digest: 'sha384', nullParameters: true },
-  sha512WithRSAEncryption: { oid: '1.2.840.113549.1.1.13', digest: 'sha512', nullParameters: true },
-} as const satisfies Record<string, SignatureAlgorithm>
+  'ecdsa-with-SHA256': signature('1.2.840.10045.4.3.2', 'sha256', '300a06082a8648ce3d040302'),
+  'ecdsa-with-SHA384': signature('1.2.840.10045.4.3.3', 'sha384', '300a06082a8648ce3d040303'),
+  'ecdsa-with-SHA512': signature('1.2.840.10045.4.3.4', 'sha512', '300a06082a8648ce3d040304'),
+  Ed25519: signature('1.3.101.112', null, '300506032b6570'),
+  sha256WithRSAEncryption: signature('1.2.840.113549.1.1.11', 'sha256', '300d06092a864886f70d01010b0500'),
+  sha384WithRSAEncryption: signature('1.2.840.113549.1.1.12', 'sha384', '300d06092a864886f70d01010c0500'),
+  sha512WithRSAEncryption: signature('1.2.840.113549.1.1.13', 'sha512', '300d06092a864886f70d01010d0500'),
+} as const
+
+function signature(oid: string, digest: string | null, der: string): SignatureAlgorithm {
+  return { oid, digest, der: Buffer.from(der, 'hex') }
+}
 
 const generateInPool = promisify(generateKeyPair)
 const signInPool = promisify(signBytes)

@@ -7,8 +7,8 @@ import type { CertificateStore } from './certificate-store.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  encodeExtension,
   extendedKeyUsage,
-  extension,
   keyUsage,
   subjectKeyIdentifier,
 } from './extensions.ts'
@@ -91,7 +91,7 @@ function responderTemplate(issuer: CaCertificate, signer: Signer, serial: string
       subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
       authorityKeyIdentifier(issuer.id),
       // RFC 6960 §4.2.2.2.1: nobody needs to ask about the responder itself; NULL.
-      extension(id_pkix_ocsp_nocheck, false, Uint8Array.of(5, 0)),
+      encodeExtension(id_pkix_ocsp_nocheck, false, Uint8Array.of(5, 0)),
     ],
   }
 }

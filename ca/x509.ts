@@ -8,7 +8,6 @@ import {
   BasicConstraints,
   Certificate,
   type Extension,
-  Extensions,
   type GeneralName,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
@@ -38,7 +37,8 @@ export interface CertificateTemplate {
   notAfter: number
   /** DER SubjectPublicKeyInfo. */
   publicKey: Uint8Array
-  extensions: readonly Extension[]
+  /** DER Extensions, one each. */
+  extensions: readonly Uint8Array[]
 }
 
 /** What we read back from a certificate. Keys and names are DER, identifiers of keys hex. */
@@ -58,27 +58,35 @@ export interface CertificateFacts {
   extensions: readonly Extension[]
 }
 
-/** The DER TBSCertificate (RFC 5280 §4.1.2), which is what gets linted and signed. */
+/**
+ * The DER TBSCertificate (RFC 5280 §4.1.2), which is what gets linted and signed. Its parts are in DER already, so they are only put
+ * side by side: building it of the library's objects takes several times as long.
+ */
 export function encodeTbsCertificate(template: CertificateTemplate, algorithm: SignatureAlgorithm): Uint8Array {
-  const tbs = new TBSCertificate({
-    version: 2,
-    serialNumber: arrayBuffer(serialOctets(template.serial)),
-    signature: algorithmIdentifier(algorithm),
-    issuer: AsnConvert.parse(template.issuer, Name),
-    // RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050.
-    validity: new Validity({ notBefore: new Date(template.notBefore), notAfter: new Date(template.notAfter) }),
-    subject: AsnConvert.parse(template.subject, Name),
-    subjectPublicKeyInfo: AsnConvert.parse(template.publicKey, SubjectPublicKeyInfo),
-    extensions: new Extensions([...template.extensions]),
-  })
-  return encode(tbs)
+  const { serial, issuer, subject, notBefore, notAfter, publicKey, extensions } = template
+  // RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050.
+  const validity = encode(new Validity({ notBefore: new Date(notBefore), notAfter: new Date(notAfter) }))
+  const parts = [
+    VERSION_3,
+    tlv(0x02, serialOctets(serial)),
+    algorithm.der,
+    issuer,
+    validity,
+    subject,
+    publicKey,
+    tlv(0xa3, tlv(0x30, Buffer.concat(extensions))),
+  ]
+  return tlv(0x30, Buffer.concat(parts))
 }
+
+/** [0] EXPLICIT INTEGER 2 (RFC 5280 §4.1.2.1). */
+const VERSION_3 = Uint8Array.of(0xa0, 3, 2, 1, 2)
 
 /** Signs a DER to-be-signed structure into the SEQUENCE that certificates, CRLs and BasicOCSPResponses share (RFC 5280 §4.1). */
 export async function signStructure(tbs: Uint8Array, signer: Signer, ...more: Uint8Array[]): Promise<Uint8Array> {
   const signature = await signer.sign(tbs)
   const bits = tlv(0x03, Buffer.concat([Uint8Array.of(0), signature]))
-  return tlv(0x30, Buffer.concat([tbs, encode(algorithmIdentifier(signer.algorithm)), bits, ...more]))
+  return tlv(0x30, Buffer.concat([tbs, signer.algorithm.der, bits, ...more]))
 }
 
 /** A DER tag, length and value (X.690 §8.1.3, §10.1). */
@@ -162,10 +170,9 @@ export function commonNameOf(name: Name): string | undefined {
     ?.value.toString()
 }
 
-/** DER AlgorithmIdentifier of a signature. */
+/** The AlgorithmIdentifier of a signature, as the library has it. */
 export function algorithmIdentifier(algorithm: SignatureAlgorithm): AlgorithmIdentifier {
-  // RFC 5758 §3.2, RFC 8410 §3: ECDSA's and Ed25519's parameters are absent; RFC 4055 §5: RSA's are NULL.
-  return new AlgorithmIdentifier({ algorithm: algorithm.oid, ...(algorithm.nullParameters && { parameters: null }) })
+  return AsnConvert.parse(algorithm.der, AlgorithmIdentifier)
 }
 
 /** 20 octets that stand for a public key, in hex: SHA-256 of the key bits, cut to 160 bits (RFC 7093 §2 method 1). */
