@@ -20,44 +20,57 @@ export const LOWER = Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 65
 export function parseName(text: string, origin?: Name): Name {
   if (text === '.') return ROOT
   if (text === '') throw new TextError('a domain name may not be empty')
-  const octets: number[] = [0]
+  const octets = new Uint8Array(text.length + 2 + (origin?.length ?? 0))
   let start = 0
+  let length = 1
   const endLabel = () => {
-    const length = octets.length - start - 1
-    if (length === 0) throw new TextError(`"${text}" has an empty label`)
-    if (length > MAX_LABEL) throw new TextError(`"${text}" has a label of ${length} octets, at most 63 are allowed`)
-    octets[start] = length
-    start = octets.length
-    octets.push(0)
+    octets[start] = labelLength(length - start - 1, text)
+    start = length++
   }
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i)
-    if (char === 0x2e) endLabel()
-    else if (char === 0x5c) {
-      const digits = /^\d{3}/.exec(text.slice(i + 1, i + 4))
-      if (digits) {
-        if (Number(digits[0]) > 255) throw new TextError(`"${text}" has the escape \\${digits[0]}, above \\255`)
-        octets.push(Number(digits[0]))
-        i += 3
-      } else {
-        const next = text.charCodeAt(++i)
-        if (Number.isNaN(next)) throw new TextError(`"${text}" ends in a lone backslash`)
-        if (next >= 0x30 && next <= 0x39) throw new TextError(`"${text}" has an incomplete \\DDD escape`)
-        pushUtf8(octets, next, text)
-      }
-    } else pushUtf8(octets, char, text)
+    if (char === DOT) endLabel()
+    else if (char !== BACKSLASH) octets[length++] = asciiOctet(char, text)
+    else if (isDigit(text.charCodeAt(i + 1))) {
+      octets[length++] = decimalOctet(text.slice(i + 1, i + 4), text)
+      i += 3
+    } else octets[length++] = asciiOctet(text.charCodeAt(++i), text)
   }
-  if (start === octets.length - 1) return checkLength(Uint8Array.from(octets), text)
-  endLabel()
-  if (!origin) return checkLength(Uint8Array.from(octets), text)
-  octets.pop()
-  return checkLength(joinOctets(Uint8Array.from(octets), origin), text)
+  if (start !== length - 1) {
+    endLabel()
+    if (origin) {
+      octets.set(origin, start)
+      length = start + origin.length
+    }
+  }
+  if (length > MAX_NAME) throw new TextError(`"${text}" is ${length} octets long, at most 255 are allowed`)
+  return octets.slice(0, length)
 }
 
-function pushUtf8(octets: number[], char: number, text: string): void {
+const DOT = 0x2e
+const BACKSLASH = 0x5c
+
+function isDigit(char: number): boolean {
+  return char >= 0x30 && char <= 0x39
+}
+
+function labelLength(length: number, text: string): number {
+  if (length === 0) throw new TextError(`"${text}" has an empty label`)
+  if (length > MAX_LABEL) throw new TextError(`"${text}" has a label of ${length} octets, at most 63 are allowed`)
+  return length
+}
+
+function decimalOctet(digits: string, text: string): number {
+  if (!/^\d{3}$/.test(digits)) throw new TextError(`"${text}" has an incomplete \\DDD escape`)
+  if (Number(digits) > 255) throw new TextError(`"${text}" has the escape \\${digits}, above \\255`)
+  return Number(digits)
+}
+
+function asciiOctet(char: number, text: string): number {
+  if (Number.isNaN(char)) throw new TextError(`"${text}" ends in a lone backslash`)
   if (char > 126)
     throw new TextError(`"${text}" has a character that is not ASCII; write it in its xn-- form or as \\DDD`)
-  octets.push(char)
+  return char
 }
 
 function joinOctets(head: Uint8Array, tail: Uint8Array): Uint8Array {
@@ -65,11 +78,6 @@ function joinOctets(head: Uint8Array, tail: Uint8Array): Uint8Array {
   joined.set(head)
   joined.set(tail, head.length)
   return joined
-}
-
-function checkLength(name: Name, text: string): Name {
-  if (name.length > MAX_NAME) throw new TextError(`"${text}" is ${name.length} octets long, at most 255 are allowed`)
-  return name
 }
 
 /** Presentation form, absolute with its final dot; octets that are special in master files are escaped. */

@@ -11,7 +11,7 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d
 
 /** Seconds: a number, or numbers with units as in "1h30m" (no RFC has it, every master file does). */
 export function parseSeconds(text: string, max: number, what: string): number {
-  if (!/^(\d{1,10}[smhdw])+$/i.test(text)) return parseNumber(text, max, what)
+  if (/\d$/.test(text) || !/^(\d{1,10}[smhdw])+$/i.test(text)) return parseNumber(text, max, what)
   let seconds = 0
   for (const [, count, unit] of text.matchAll(/(\d+)([a-z])/gi))
     seconds += Number(count) * UNIT_SECONDS[unit!.toLowerCase()]!

@@ -3,7 +3,7 @@ import { TextError } from './errors.ts'
 import { parseNameToken, parseType } from './fields.ts'
 import { expandTemplate, MAX_GENERATED, parseRange } from './generate.ts'
 import { isSubdomain, type Name, prefixOf, printName } from './name.ts'
-import type { ResourceRecord } from './record.ts'
+import { equalOctets, type ResourceRecord } from './record.ts'
 import { decodeEscapes, parseTtl } from './text.ts'
 import { type Entry, ScanError, Scanner, scanTokens, type Token, Tokens } from './tokens.ts'
 import { isMetaType, parseRdata, printRdata, readRdata, Type, typeCode, typeName } from './types.ts'
@@ -133,7 +133,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
       const before = state.owner
       state.owner = state.origin
       const name = parseNameToken(tokens.word('an owner'), state.origin)
-      state.owner = before && sameOctets(before, name) ? before : name
+      state.owner = before && equalOctets(before, name) ? before : name
     }
     if (!state.owner) throw new TextError('this line gives no owner, and there is none before it to take over')
     const { type, ttl } = this.head(tokens)
@@ -147,7 +147,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     const rrclass = tokens.wordIf(isClass)
     ttl ??= rrclass === undefined ? undefined : tokens.wordIf(startsWithDigit)
     const seconds = ttl === undefined ? undefined : parseTtl(ttl)
-    if (rrclass !== undefined && classCode(rrclass) !== Class.IN)
+    if (rrclass !== undefined && rrclass !== 'IN' && classCode(rrclass) !== Class.IN)
       throw new TextError(`class ${rrclass}, where only IN is served`)
     const type = parseType(tokens.word('a type'), { parse: typeCode, print: typeName })
     if (isMetaType(type)) throw new TextError(`${typeName(type)} records can't be in a zone`)
@@ -232,10 +232,6 @@ function isClass(text: string): boolean {
   return text === 'IN' || classCode(text) !== undefined
 }
 
-function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i])
-}
-
 function rdataTemplate(tokens: Tokens): string {
   const list: Token[] = [tokens.next('data')]
   while (tokens.more) list.push(tokens.next(''))
@@ -258,6 +254,6 @@ export function* zonefileLines(records: Iterable<ResourceRecord>, origin: Name):
 function printOwner(owner: Name, origin: Name): string {
   // Only a suffix in the very same letters may be left out, or the case of the name would change.
   const suffix = owner.subarray(owner.length - origin.length)
-  if (origin.length === 1 || !isSubdomain(owner, origin) || !sameOctets(suffix, origin)) return printName(owner)
+  if (origin.length === 1 || !isSubdomain(owner, origin) || !equalOctets(suffix, origin)) return printName(owner)
   return owner.length === origin.length ? '@' : printName(prefixOf(owner, origin)).slice(0, -1)
 }
