@@ -1,3 +1,5 @@
+import { copyOctets } from '../dns/octets.ts'
+
 /** An SOA's RDATA ends in five 32-bit numbers, the first of which is the serial (RFC 1035 §3.3.13). */
 const NUMBERS = 20
 
@@ -8,7 +10,7 @@ export function soaSerial(rdata: Uint8Array): number {
 
 /** A copy of an SOA's RDATA with another serial. */
 export function withSerial(rdata: Uint8Array, serial: number): Uint8Array {
-  const copy = rdata.slice()
+  const copy = copyOctets(rdata)
   viewOf(copy).setUint32(copy.length - NUMBERS, serial)
   return copy
 }
