@@ -1,6 +1,6 @@
 import { addressBytes, printAddress } from '../config/address.ts'
 import { TextError } from '../dns/errors.ts'
-import { isWildcard, labelsOf, type Name, parseName } from '../dns/name.ts'
+import { isWildcard, type Name, parseName } from '../dns/name.ts'
 
 /** What a certificate speaks for (RFC 8555 §7.1.4, RFC 8738 §3); `value` in the one form that `parseIdentifier` gives. */
 export interface Identifier {
@@ -79,9 +79,4 @@ export function uniqueIdentifiers(identifiers: readonly Identifier[]): Identifie
 /** "dns:www.example.com"; for comparing, messages and logs. */
 export function identifierText(identifier: Identifier): string {
   return `${identifier.type}:${identifier.value}`
-}
-
-/** How many labels a DNS identifier has. */
-export function identifierLabels(identifier: Identifier): number {
-  return labelsOf(nameOfIdentifier(identifier)).length
 }
