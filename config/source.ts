@@ -41,6 +41,13 @@ type Report = (at: Place, message: string) => void
 /** Nodes that a document may have once its aliases are expanded; a few kilobytes of aliases can stand for billions. */
 const MAX_NODES = 200_000
 
+/** Values in values; a config needs six. */
+const MAX_DEPTH = 64
+const TOO_DEEP = 'values are nested too deep'
+
+/** After so many, what follows is no help. */
+const MAX_SYNTAX_ERRORS = 20
+
 /** A document as far as it could be read. Where it is `broken`, what seems wrong in it may only follow from that. */
 export interface ReadSource {
   source: Source
@@ -60,14 +67,17 @@ export function readSource(text: string, report: Report): ReadSource {
     broken = true
     report(at, message)
   }
-  for (const { code, pos, message } of document.errors)
-    (code === 'DUPLICATE_KEY' ? report : refuse)(place(pos[0]), firstSentence(message))
+  for (const { code, pos, message } of document.errors.slice(0, MAX_SYNTAX_ERRORS))
+    (code === 'DUPLICATE_KEY' ? report : refuse)(place(pos[0]), plainMessage(code, message))
   if (document.contents === null)
     return { source: { kind: 'map', entries: new Map(), at: { line: 1, column: 1 } }, broken }
-  return { source: new SourceReader(document, place, refuse).read(document.contents), broken }
+  return { source: new SourceReader(document, place, broken ? () => {} : refuse).read(document.contents), broken }
 }
 
-function firstSentence(message: string): string {
+/** The library's words, but for those that are about itself. */
+function plainMessage(code: string, message: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here; a config is one'
+  if (/stack/i.test(message)) return TOO_DEEP
   return message.split('\n')[0]!
 }
 
@@ -84,6 +94,7 @@ class SourceReader {
 
   read(node: Node | null, fallback: Place = { line: 1, column: 1 }, open: Node[] = []): Source {
     const at = node?.range ? this.place(node.range[0]) : fallback
+    if (open.length > MAX_DEPTH) return this.refuse(at, TOO_DEEP)
     if (++this.nodes > MAX_NODES) return this.refuse(at, `more than ${MAX_NODES} values in one file`)
     const inside = node ? [...open, node] : open
     if (isAlias(node)) return this.readAlias(node.resolve(this.document), at, inside)
@@ -91,7 +102,7 @@ class SourceReader {
     if (isSeq<Node | null>(node)) {
       return { kind: 'list', items: node.items.map(item => this.read(item, at, inside)), at }
     }
-    return { kind: 'scalar', value: isScalar(node) ? this.scalar(node.value) : null, at }
+    return isScalar(node) ? this.readScalar(node.value, at) : { kind: 'scalar', value: null, at }
   }
 
   private readAlias(target: Node | undefined, at: Place, open: Node[]): Source {
@@ -115,7 +126,9 @@ class SourceReader {
     return { kind: 'scalar', value: null, at }
   }
 
-  private scalar(value: unknown): string | number | boolean | null {
-    return typeof value === 'bigint' ? Number(value) : (value as string | number | boolean | null)
+  private readScalar(value: unknown, at: Place): Source {
+    if (value === null || ['string', 'number', 'boolean'].includes(typeof value))
+      return { kind: 'scalar', value: value as string | number | boolean | null, at }
+    return this.refuse(at, 'expected plain text, a number, true or false')
   }
 }

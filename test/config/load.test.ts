@@ -289,6 +289,26 @@ t.test('aliases that stand for more than memory holds are refused', async t => {
   t.match(shown(errors).join('\n'), 'more than 200000 values in one file')
 })
 
+t.test('a document that is no config at all', async t => {
+  const cases: [what: string, text: string, message: string][] = [
+    ['lists in lists', '['.repeat(20_000), 'values are nested too deep'],
+    ['lists in lists, by their dashes', `${'- '.repeat(5000)}x`, 'values are nested too deep'],
+    [
+      'maps in maps',
+      Array.from({ length: 100 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
+      'values are nested too deep',
+    ],
+    ['two documents', 'name: a\n--- \nname: b', 'a second document begins here; a config is one'],
+    ['octets', 'name: !!binary AAAA', 'expected plain text, a number, true or false'],
+  ]
+  for (const [what, text, message] of cases) {
+    const { config, errors } = load(text)
+    t.equal(config, undefined, what)
+    t.ok(errors.length >= 1 && errors.length <= 20, what)
+    t.equal(errors[0]!.message, message, what)
+  }
+})
+
 t.test('a file that is not there', async t => {
   const { errors } = loadConfig('/nowhere/namestead.yaml', sourcesOf())
   t.strictSame(shown(errors), ["1:1: can't be read: there is no such file"])
