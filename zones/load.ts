@@ -10,7 +10,7 @@ import type { Log } from '../host/log.ts'
 import { applyFile, recordsOfVersion } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
-import type { Baseline, StoredZone, ZoneStore } from './store.ts'
+import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
 
@@ -100,15 +100,11 @@ async function openStored(stored: StoredZone, config: ZoneConfig, { store }: Loa
 }
 
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
-  let image: ZoneImage
-  let baseline: Baseline | undefined
-  if (config.file === undefined) image = ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
-  else {
-    const read = readOrThrow(config.file, config.name, deps)
-    image = read.image
-    baseline = { digest: read.digest, records: recordsOfVersion(image.latest()) }
-  }
-  const stored = await deps.store.create(view, config.name, recordsOfVersion(image.latest()), baseline)
+  const file = config.file === undefined ? undefined : readOrThrow(config.file, config.name, deps)
+  const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
+  const records = recordsOfVersion(image.latest())
+  const baseline = file && { digest: file.digest, records }
+  const stored = await deps.store.create(view, config.name, records, baseline)
   return { stored, image, holders: new Holders() }
 }
 

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { sql as raw } from 'kysely'
-import { type ResourceRecord, readRecord } from '../../dns/record.ts'
-import { Reader, Writer } from '../../dns/wire.ts'
+import { Class } from '../../dns/codes.ts'
+import type { ResourceRecord } from '../../dns/record.ts'
+import { Writer } from '../../dns/wire.ts'
 import type { Row, Statement } from '../../host/database.ts'
 import { packRecord, recordKey } from '../change.ts'
 import { prepared, sql, statement } from './schema.ts'
@@ -88,11 +89,21 @@ export function recordsOfRow(row: Row): ResourceRecord[] {
   return unpackRecords(Buffer.from(row['records'] as string, 'hex'))
 }
 
-/** Records in uncompressed wire form, one after another. */
+/** Records in uncompressed wire form, one after another; owners and RDATAs are views of the octets. */
 export function unpackRecords(octets: Uint8Array): ResourceRecord[] {
-  const reader = new Reader(octets)
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
   const records: ResourceRecord[] = []
-  while (reader.left > 0) records.push(readRecord(reader))
+  for (let at = 0; at < octets.length; ) {
+    let head = at
+    while (octets[head] !== 0) head += octets[head]! + 1
+    head++
+    const data = head + 10
+    const end = data + view.getUint16(head + 8)
+    const owner = octets.subarray(at, head)
+    const [type, ttl] = [view.getUint16(head), view.getUint32(head + 4)]
+    records.push({ owner, type, class: Class.IN, ttl, rdata: octets.subarray(data, end) })
+    at = end
+  }
   return records
 }
 
