@@ -6,6 +6,7 @@ import type { Log } from '../host/log.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import { AcmeError, printable } from './problems.ts'
 import type { Subject } from './subjects.ts'
+import { answeredWithin } from './wait.ts'
 
 /** Who asks, and how the name was proved: what RFC 8657's parameters may narrow. */
 export interface CaaRequest {
@@ -29,8 +30,8 @@ interface CaaRecord {
 
 type Found = { records: CaaRecord[] } | { failed: string }
 
-/** Milliseconds that the names above may take; they are asked all at once. */
-const ANCESTOR_WAIT = 3000
+/** Milliseconds that the look-ups may take; they are made all at once. */
+const LONGEST_WAIT = 4000
 const CRITICAL = 0x80
 
 /** `identities` are the issuer domain names by which CAA records mean us. */
@@ -40,29 +41,20 @@ export function createCaaChecker(deps: { lookup: Lookup; identities: readonly st
 
   const find = async (name: Name): Promise<Found> => {
     try {
-      const { rcode, answer } = await lookup(name, Type.CAA)
+      const { rcode, answer } = await answeredWithin(clock, lookup(name, Type.CAA), LONGEST_WAIT, () => new Error())
       if (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN) return { failed: rcodeName(rcode) }
       // RFC 8659 §3: CNAMEs are followed, by the lookup.
       return { records: answer.filter(record => record.type === Type.CAA).map(record => decode(record.rdata)) }
     } catch {
-      return { failed: 'no answer' }
+      return { failed: 'no answer in time' }
     }
   }
-
-  const findInTime = (name: Name): Promise<Found> =>
-    new Promise(resolve => {
-      const timer = clock.after(ANCESTOR_WAIT, () => resolve({ failed: 'no answer in time' }))
-      find(name).then(found => {
-        timer.cancel()
-        resolve(found)
-      })
-    })
 
   return {
     async check(request, log) {
       const name = parseName(request.subject.identifier.value)
       // RFC 8659 §3: the closest ancestor (or the name itself) that has records decides. All are asked at once.
-      const asked = climb(name).map((where, i) => ({ where, answer: i === 0 ? find(where) : findInTime(where) }))
+      const asked = climb(name).map(where => ({ where, answer: find(where) }))
       for (const { where, answer } of asked) {
         const found = await answer
         if ('failed' in found) tolerate(where, name, found.failed, log)
@@ -88,12 +80,8 @@ function climb(name: Name): Name[] {
 }
 
 function decode(rdata: Uint8Array): CaaRecord {
-  const { flags, tag, value } = readRdata('CAA', rdata) as { flags: number; tag: unknown; value: unknown }
-  return { critical: (flags & CRITICAL) !== 0, tag: text(tag).toLowerCase(), value: text(value) }
-}
-
-function text(field: unknown): string {
-  return typeof field === 'string' ? field : Buffer.from(field as Uint8Array).toString('latin1')
+  const { flags, tag, value } = readRdata('CAA', rdata)
+  return { critical: (flags & CRITICAL) !== 0, tag: tag.toLowerCase(), value: Buffer.from(value).toString('latin1') }
 }
 
 const KNOWN_TAGS = ['issue', 'issuewild', 'iodef', 'contactemail', 'contactphone', 'issuemail', 'issuevmc']

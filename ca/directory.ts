@@ -68,7 +68,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
     accounts: createAccounts({ store, urls, issuer, externalBinding, clock, random }),
     orders: createOrders({ store, urls, issuer, hierarchy, rules, profiles, challenges, fulfilment, clock, random }),
     authorizations: createAuthorizations({ store, urls, validator, clock }),
-    revoke: createRevocationRequests({ store, revocation, clock }),
+    revoke: createRevocationRequests({ store, hierarchy, revocation, clock }),
     authority,
     store,
     view: () => ({

@@ -126,10 +126,10 @@ export function createFulfilment(deps: {
   }
 }
 
-/** Whether another try can't help: the order is at fault, or what it would become. A clock set back may be put right. */
+/** Whether another try can't help: the order is at fault, or what it would become. A clock set back and DNS may be put right. */
 function isFinal(error: unknown): boolean {
   if (error instanceof IssueError) return error.code !== 'clock'
-  return error instanceof AcmeError && error.status !== 503
+  return error instanceof AcmeError && error.type !== 'dns' && error.status !== 503
 }
 
 /** The sentence of an IssueError is for the operator, but says nothing that the client may not know. */

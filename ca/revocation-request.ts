@@ -2,6 +2,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { AccountRequest, SignedRequest } from './authenticate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
+import type { Hierarchy } from './hierarchy.ts'
 import { identifierText } from './identifier.ts'
 import { decodeBase64url } from './jws.ts'
 import { AcmeError, notFound } from './problems.ts'
@@ -20,14 +21,20 @@ const ALLOWED_REASONS: readonly unknown[] = [
 ]
 
 /** revokeCert (RFC 8555 §7.6). */
-export function createRevocationRequests(deps: { store: CaStore; revocation: RevocationService; clock: Clock }) {
-  const { store, revocation, clock } = deps
+export function createRevocationRequests(deps: {
+  store: CaStore
+  hierarchy: Pick<Hierarchy, 'find'>
+  revocation: RevocationService
+  clock: Clock
+}) {
+  const { store, hierarchy, revocation, clock } = deps
 
   /** The record of a certificate that we issued, octet for octet the one sent. */
   const recordOf = async (der: Uint8Array): Promise<CertificateRecord> => {
     const serial = serialOf(der)
     const record = await store.certificate(serial)
-    if (!record || !Buffer.from(record.der).equals(der)) throw notFound('certificate of ours')
+    if (!record || !hierarchy.find(record.issuer) || !Buffer.from(record.der).equals(der))
+      throw notFound('certificate of ours')
     return record
   }
 

@@ -5,6 +5,7 @@ import type { Challenge, ChallengeNetwork } from './challenges/challenge.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
 import type { OrderStore, StoredAuthorization } from './store/orders.ts'
 import type { AccountRow, ChallengeRow } from './store/schema.ts'
+import { answeredWithin } from './wait.ts'
 import { createWorkload } from './workload.ts'
 
 /** Tries challenges in the background; what comes of it goes to the store. */
@@ -19,15 +20,19 @@ export interface Validator {
 
 /** Milliseconds between tries: the first is made at once, the later ones because the client may have been a moment early. */
 const RETRY_AFTER = [250, 500, 1000, 1500, 2000, 2500, 3000, 4000]
+/** Milliseconds after which a try has failed, so that none holds its place for ever. */
+const LONGEST_TRY = 10_000
 const LIMITS = { running: 32, waiting: 10_000 }
 
 /** For a challenge that was begun before the config left its type out. */
-const NOT_OFFERED = problemOf(new AcmeError('malformed', 'challenges of this type are no longer offered'))
+const NOT_OFFERED: Pick<Challenge, 'validate'> = {
+  validate: () => Promise.reject(new AcmeError('malformed', 'challenges of this type are no longer offered')),
+}
 
 /** One challenge on its way. */
 interface Task {
   challenge: ChallengeRow
-  kind: Challenge
+  kind: Pick<Challenge, 'validate'>
   attempt: Parameters<Challenge['validate']>[0]
   log: Log
   tries: number
@@ -49,7 +54,8 @@ export function createValidator(deps: {
 
   const judge = async (task: Task): Promise<AcmeError | undefined> => {
     try {
-      await task.kind.validate(task.attempt, network)
+      const trial = task.kind.validate(task.attempt, network)
+      await answeredWithin(clock, trial, LONGEST_TRY, () => new AcmeError('dns', 'there was no answer in time'))
       return undefined
     } catch (error) {
       if (error instanceof AcmeError) return error
@@ -103,7 +109,6 @@ export function createValidator(deps: {
     async start(challenge, authorization, account, log) {
       const kind = challenges.find(each => each.type === challenge.type)
       if (closed) return
-      if (!kind) return store.failChallenge(challenge, JSON.stringify(NOT_OFFERED))
       unfinished++
       const subject = {
         identifier: { type: authorization.type, value: authorization.value },
@@ -112,7 +117,7 @@ export function createValidator(deps: {
       const { token } = challenge
       const task: Task = {
         challenge,
-        kind,
+        kind: kind ?? NOT_OFFERED,
         // RFC 8555 §8.1.
         attempt: { subject, token, keyAuthorization: `${token}.${account.thumbprint}` },
         log: log.child({ challenge: challenge.id, type: challenge.type, name: authorization.value }),

@@ -11,3 +11,11 @@ export function settledWithin(clock: Clock, work: Promise<unknown>, ms: number):
     work.then(settled, settled)
   })
 }
+
+/** What `work` gives, or the error where it takes longer than `ms` milliseconds. */
+export function answeredWithin<T>(clock: Clock, work: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => reject(late()))
+    work.then(resolve, reject).finally(() => timer.cancel())
+  })
+}

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Rcode } from '../../dns/codes.ts'
 import type { Database, Statement } from '../../host/database.ts'
 import { StorageError } from '../../host/database.ts'
 import { type Client, createAccount, createCsr } from './client.ts'
@@ -95,6 +96,17 @@ t.test('a clock set back delays the certificate until it is right again', async 
   world.clock.jump(-24 * 3_600_000)
   t.equal((await client.post(finalize, { csr })).json.status, 'processing')
   world.clock.jump(24 * 3_600_000)
+  await world.clock.advance(1000)
+  for (let i = 0; i < 20; i++) await world.clock.advance(1)
+  t.equal((await client.post(url, '')).json.status, 'valid')
+})
+
+t.test('a CAA look-up that fails for a while delays the certificate', async t => {
+  const world = await createWorld(t)
+  const { client, url, finalize, csr } = await ready(world)
+  world.zone.fail('www.example.test', Rcode.SERVFAIL)
+  t.equal((await client.post(finalize, { csr })).json.status, 'processing')
+  world.zone.fail('www.example.test', Rcode.NOERROR)
   await world.clock.advance(1000)
   for (let i = 0; i < 20; i++) await world.clock.advance(1)
   t.equal((await client.post(url, '')).json.status, 'valid')

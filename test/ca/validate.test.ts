@@ -82,6 +82,17 @@ t.test('what is never right fails with its reason, and the order with it', async
   }
 })
 
+t.test('a look-up that never ends fails as a try, and holds nothing for ever', async t => {
+  const world = await createWorld(t)
+  world.zone.hang(NAME)
+  const { client, url } = await challenge(world)
+  const reply = client.post(url, {})
+  await world.clock.until(reply)
+  t.equal((await reply).json.status, 'processing')
+  await world.clock.advance(180_000)
+  t.match((await client.post(url, '')).json, { status: 'invalid', error: { detail: /no answer in time/ } })
+})
+
 t.test('two answers to one challenge start one validation', async t => {
   const world = await createWorld(t)
   const { client, url } = await challenge(world)

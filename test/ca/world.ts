@@ -45,14 +45,17 @@ export function caConfig(more = ''): CaConfig {
 /** A DNS of a few records, in which everything else does not exist. */
 export interface Zone {
   set(name: string, type: string, ...texts: string[]): void
-  /** Answers every look-up of the name with this RCODE. */
+  /** Answers every look-up of the name with this RCODE; NOERROR makes it well again. */
   fail(name: string, rcode: number): void
+  /** Never answers a look-up of the name. */
+  hang(name: string): void
   lookups: string[]
 }
 
 function createZone() {
   const records = new Map<string, ResourceRecord[]>()
   const failures = new Map<string, number>()
+  const silent = new Set<string>()
   const lookups: string[] = []
   const keyOf = (name: Uint8Array, type: number) => `${nameKey(name)}/${type}`
   const zone: Zone = {
@@ -65,12 +68,14 @@ function createZone() {
       )
     },
     fail: (name, rcode) => void failures.set(nameKey(parseName(name)), rcode),
+    hang: name => void silent.add(nameKey(parseName(name))),
     lookups,
   }
   const lookup = async (name: Uint8Array, type: number) => {
     lookups.push(keyOf(name, type))
     const failure = failures.get(nameKey(name))
-    if (failure !== undefined) return { rcode: failure, answer: [] }
+    if (silent.has(nameKey(name))) return new Promise<never>(() => {})
+    if (failure) return { rcode: failure, answer: [] }
     const answer = records.get(keyOf(name, type)) ?? []
     return { rcode: answer.length > 0 ? Rcode.NOERROR : Rcode.NXDOMAIN, answer }
   }
