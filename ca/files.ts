@@ -59,9 +59,19 @@ async function write(
   await syncDirectory(directory)
 }
 
+/** File systems without hard links (SMB, some network volumes) answer link(2) with one of these. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
 /** Unlike rename(2), link(2) fails where the name is taken: a key is never overwritten. */
 async function linkNew(from: string, to: string): Promise<void> {
-  await link(from, to)
+  try {
+    await link(from, to)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (!NO_LINKS.has(code ?? '') || (await readIfThere(to)) !== undefined) throw error
+    // One daemon alone holds the data directory, so nobody makes the file in between.
+    return rename(from, to)
+  }
   await unlink(from)
 }
 

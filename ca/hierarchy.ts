@@ -174,6 +174,11 @@ async function makeIntermediate(deps: HierarchyDeps, root: CaCertificate): Promi
   )
   await files.create(`${file}.crt`, made.pem, 0o644)
   await keepRecord(deps, made)
+  if (made.notAfter === root.notAfter)
+    deps.log.warn(
+      { root: root.commonName },
+      `the root ends on ${date(root.notAfter)}, and all that it signed with it; make a new root and hand it out in time`,
+    )
   return made
 }
 

@@ -115,10 +115,11 @@ t.test(
 t.test('at the end of the root, intermediates and leaves end with it, and are not made over and over', async t => {
   const clock = createSimulatedClock()
   const short = { root: { ...settings.root, ...quick, validity: 400 * DAY } }
-  const { hierarchy, issuance, memory } = await openFixture({ clock, settings: short })
+  const { hierarchy, issuance, memory, lines } = await openFixture({ clock, settings: short })
   await clock.advance(395 * DAY)
   const { record } = await issuance.issue(request)
   t.equal(record.notAfter, hierarchy.root.notAfter)
+  t.match(lines.find(line => line.level === 'warn')?.message, /^the root ends on 2027-02-\S+, and all that it signed/)
   t.ok([...memory.records.values()].filter(one => one.profile === 'ca').length <= 3)
   await clock.advance(10 * DAY)
   await t.rejects(issuance.issue(request), { code: 'expired', message: /expired on 2027-02-/ })
