@@ -1,3 +1,4 @@
+import type { Test } from 'tap'
 import { Flag, rcodeName } from '../../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
 import { type Name, parseName } from '../../dns/name.ts'
@@ -104,4 +105,19 @@ export function lastTarget(): Name {
 /** The delegation that the last `ask` came to. */
 export function lastDelegation(): ReturnType<Answerer['delegation']> {
   return answerer.delegation()
+}
+
+/** What a response is expected to tell; lists are meant whole, their lines as text or as what they match. */
+export type Expected = { [K in 'result' | 'rcode']?: string } & {
+  [K in 'flags' | 'answer' | 'authority' | 'additional']?: readonly (string | RegExp)[]
+}
+
+/** Asserts it. (tap's `match` alone lets lists be longer.) */
+export function tells(t: Test, told: Told, expected: Expected, what = 'the same'): void {
+  const lengths = (from: Expected) =>
+    Object.entries(expected).flatMap(([part]) => {
+      const list = from[part as keyof Expected]
+      return Array.isArray(list) ? [`${part}: ${list.length}`] : []
+    })
+  t.match({ ...told, lengths: lengths(told) }, { ...expected, lengths: lengths(expected) }, what)
 }
