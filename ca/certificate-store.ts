@@ -47,7 +47,7 @@ export interface CertificateStore {
   storeCertificate(record: CertificateRecord): Promise<void>
   /** The issued certificate with this serial; undefined where none is (a serial merely reserved counts as none). */
   certificate(serial: string): Promise<CertificateRecord | undefined>
-  /** The greatest `issuedAt` of all certificates, or 0: shows a clock that was set back. */
+  /** The greatest `issuedAt` of all certificates that are not revoked, or 0: shows a clock that was set back. */
   latestIssuance(): Promise<number>
   /** Moves issued to revoked by compare-and-set; false where it is revoked already (the first revocation stands) or unknown. */
   revokeCertificate(serial: string, revocation: Revocation): Promise<boolean>

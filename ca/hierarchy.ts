@@ -74,7 +74,8 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
   let renewal: Promise<CaCertificate> | undefined
   let timer: Timer | undefined
 
-  const current = () => intermediates.at(-1)!
+  // One that begins in the future was made while the clock was ahead; its predecessor goes on.
+  const current = () => intermediates.findLast(one => one.notBefore <= clock.now()) ?? intermediates.at(-1)!
   const renew = async () => {
     const made = await makeIntermediate(deps, root)
     intermediates = [...intermediates.filter(one => one.notAfter > clock.now()), made]

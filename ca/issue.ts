@@ -96,8 +96,10 @@ export function createIssuance(deps: IssueDeps): Issuance {
   /** The greatest `issuedAt` so far, or undefined before the store was asked; only ever raised. */
   let latest: number | undefined
   const checkClock = async () => {
-    latest = Math.max(latest ?? 0, latest === undefined ? await deps.store.latestIssuance() : 0)
     const now = deps.clock.now()
+    latest ??= await deps.store.latestIssuance()
+    // Asked again before refusing: what a clock that was ahead has issued may have been revoked since.
+    if (now < latest - CLOCK_TOLERANCE) latest = await deps.store.latestIssuance()
     if (now < latest - CLOCK_TOLERANCE) throw clockError(now, latest)
     latest = Math.max(latest, now)
     return now
@@ -212,7 +214,7 @@ async function refuseCompromised(store: CertificateStore, publicKey: Uint8Array)
 function clockError(now: number, latest: number): IssueError {
   return new IssueError(
     'clock',
-    `the clock says ${date(now)}, but the CA was at work at ${date(latest)} already; set the clock right, nothing is issued until then`,
+    `the clock says ${date(now)}, but the CA was at work at ${date(latest)} already; set the clock right or, if it was ahead then, revoke what was issued under it`,
   )
 }
 

@@ -51,7 +51,7 @@ export function createCertificateStore(database: Database): CertificateArchive {
     },
     async latestIssuance() {
       const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('issued_at').as('at'))
-      const [row] = await database.read(statement(query))
+      const [row] = await database.read(statement(query.where('revoked_at', 'is', null)))
       return Number(row?.['at'] ?? 0)
     },
     async revokeCertificate(serial, { at, reason }) {

@@ -95,6 +95,8 @@ for (const [name, open] of Object.entries(STORES))
       await keep(store, recordOf(serialOf('1'), { issuedAt: 7000 }))
       await keep(store, recordOf(serialOf('2'), { issuedAt: 6000 }))
       t.equal(await store.latestIssuance(), 7000)
+      await store.revokeCertificate(serialOf('1'), { at: 1, reason: 0 })
+      t.equal(await store.latestIssuance(), 6000, 'less what is revoked')
     })
 
     t.test('a key is compromised once a certificate of it was revoked for that', async t => {

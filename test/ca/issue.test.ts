@@ -154,6 +154,23 @@ t.test('a clock that was set back stops issuing with a sentence, across restarts
   await t.resolves(issuance.issue(request))
 })
 
+t.test('a clock that was ahead for a while does no lasting harm', async t => {
+  const clock = createSimulatedClock()
+  const { issuance, revocation, hierarchy, memory } = await openFixture({ clock })
+  await issuance.issue(request)
+  const before = hierarchy.current()
+  clock.jump(300 * DAY)
+  await hierarchy.renewIntermediate()
+  const { record } = await issuance.issue(request)
+  clock.jump(-300 * DAY)
+  t.equal(hierarchy.current().id, before.id, 'the intermediate of the future waits')
+  await t.rejects(issuance.issue(request), { code: 'clock', message: /revoke what was issued under it/ })
+  await revocation.revoke(record.serial)
+  const ahead = [...memory.records.values()].filter(one => one.issuedAt > clock.now() && !one.revocation)
+  for (const { serial } of ahead) await revocation.revoke(serial)
+  t.equal((await issuance.issue(request)).record.issuer, before.id)
+})
+
 t.test('a key whose certificate was revoked for keyCompromise is not certified again (CA/B BR §6.1.1.3)', async t => {
   const { issuance, revocation } = await openFixture()
   const first = await issuance.issue(request)

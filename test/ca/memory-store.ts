@@ -16,7 +16,8 @@ export function memoryStore() {
       records.set(record.serial, record)
     },
     certificate: async serial => records.get(serial),
-    latestIssuance: async () => Math.max(0, ...[...records.values()].map(record => record.issuedAt)),
+    latestIssuance: async () =>
+      Math.max(0, ...[...records.values()].filter(record => !record.revocation).map(record => record.issuedAt)),
     async revokeCertificate(serial, revocation) {
       const record = records.get(serial)
       if (!record || record.revocation) return false
