@@ -191,7 +191,9 @@ function deleteExpired(before: number, limit: number) {
   // An order in the middle of its issuance ends first.
   const ended = orders.where('status', '<>', 'processing').orderBy('expires_at').limit(limit)
   const authorizations = sql.selectFrom('acme_authorizations').select('id').where('expires_at', '<', before)
-  const oldest = authorizations.orderBy('expires_at').limit(limit)
+  // Nor does anything go that an order still stands on.
+  const linked = sql.selectFrom('acme_order_authorizations').select('authorization')
+  const oldest = authorizations.where('id', 'not in', linked).orderBy('expires_at').limit(limit)
   return [
     statement(sql.deleteFrom('acme_order_authorizations').where('order_id', 'in', ended)),
     statement(sql.deleteFrom('acme_orders').where('id', 'in', ended)),
