@@ -27,7 +27,8 @@ export function addStart(program: Command, terminal: Terminal): void {
     })
 }
 
-function writeDemo(directory: string): void {
+/** Writes the config and the zones of the demo. */
+export function writeDemo(directory: string): void {
   const first: FirstConfig = {
     domain: DOMAIN,
     address: '127.0.0.1',

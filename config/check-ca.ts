@@ -1,6 +1,6 @@
-import { isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
+import { isSubdomain, type Name, parseName } from '../dns/name.ts'
 import { addressBytes } from './address.ts'
-import type { Say } from './findings.ts'
+import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
 import type { CaConfig, Config } from './schema.ts'
 
@@ -31,12 +31,12 @@ function checkValidity(ca: CaConfig, refuse: Say): void {
 function checkNameConstraints(ca: CaConfig, doubt: Say): void {
   const permitted = ca.intermediate.name_constraints
   if (!permitted) return
-  const domains = permitted.map(printName).join(', ')
+  const domains = permitted.map(shownName).join(', ')
   const host = hostOf(ca.url)
   if (host && !permitted.some(domain => isSubdomain(host, domain)))
     doubt(
       ['ca', 'url'],
-      `${printName(host)} is outside the name constraints (${domains}): our own HTTPS certificate would be refused by clients`,
+      `${shownName(host)} is outside the name constraints (${domains}): our own HTTPS certificate would be refused by clients`,
     )
   for (const [i, rule] of ca.issue.entries())
     for (const [j, pattern] of rule.names.entries())

@@ -1,5 +1,5 @@
-import { equalNames, type Name, printName } from '../dns/name.ts'
-import type { Say } from './findings.ts'
+import { equalNames, type Name } from '../dns/name.ts'
+import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
 import type { Config, TransferRule, ViewConfig, ZoneConfig } from './schema.ts'
 
@@ -12,12 +12,12 @@ export function checkZone(
   refuse: Say,
   doubt: Say,
 ): void {
-  const about: Say = (rest, message) => doubt([...path, ...rest], `${printName(zone.name)} ${message}`)
+  const about: Say = (rest, message) => doubt([...path, ...rest], `${shownName(zone.name)} ${message}`)
   checkOverlay(config, view, zone, path, refuse)
   checkAlsoUpdate(config, zone, path, refuse)
   for (const [i, source] of (zone.ptr_from ?? []).entries())
     if (!view.zones.some(one => equalNames(one.name, source)))
-      refuse([...path, 'ptr_from', i], `the view ${view.name} has no zone ${printName(source)}`)
+      refuse([...path, 'ptr_from', i], `the view ${view.name} has no zone ${shownName(source)}`)
   checkUpdateRules(zone, about)
   for (const [i, rule] of zone.transfer.entries())
     if (isOpen(rule)) about(['transfer', i], 'may be transferred by everybody')
@@ -34,7 +34,7 @@ function checkOverlay(
   const at = [...path, 'overlay_of']
   const base = zoneIn(config, zone.overlay_of, zone.name)
   if (zone.overlay_of === view.name) refuse(at, 'a zone can not be an overlay of its own view')
-  else if (!base) refuse(at, `the view ${zone.overlay_of} has no zone ${printName(zone.name)}`)
+  else if (!base) refuse(at, `the view ${zone.overlay_of} has no zone ${shownName(zone.name)}`)
   else if (base.overlay_of) refuse(at, `the zone in ${zone.overlay_of} is itself an overlay`)
 }
 
@@ -42,7 +42,7 @@ function checkAlsoUpdate(config: Config, zone: ZoneConfig, path: readonly (strin
   for (const [i, name] of (zone.also_update ?? []).entries()) {
     const other = zoneIn(config, name, zone.name)
     const at = [...path, 'also_update', i]
-    if (!other) refuse(at, `the view ${name} has no zone ${printName(zone.name)}`)
+    if (!other) refuse(at, `the view ${name} has no zone ${shownName(zone.name)}`)
     else if (other === zone) refuse(at, 'a zone is updated in its own view anyway')
     else if (!other.dynamic) refuse(at, `the zone in ${name} is not dynamic`)
   }
@@ -62,7 +62,7 @@ function checkUpdateRules(zone: ZoneConfig, about: Say): void {
     if (!zone.transfer.some(one => mayTransfer(one, rule.key)))
       about(
         ['update', i, 'key'],
-        `may be updated but not transferred by ${printName(rule.key)}: ExternalDNS needs both`,
+        `may be updated but not transferred by ${shownName(rule.key)}: ExternalDNS needs both`,
       )
     for (const [j, pattern] of rule.names.entries())
       if (!pattern.relative && !mayMatchBelow(pattern, zone.name))

@@ -1,8 +1,8 @@
-import { equalNames, printName } from '../dns/name.ts'
+import { equalNames } from '../dns/name.ts'
 import { checkCa } from './check-ca.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkZone } from './check-rules.ts'
-import type { Say } from './findings.ts'
+import { type Say, shownName } from './findings.ts'
 import type { Config, KeyConfig, TsigAlgorithm, ViewConfig } from './schema.ts'
 import { type Place, placeOf, type Source } from './source.ts'
 
@@ -52,7 +52,7 @@ function checkKey(key: KeyConfig, index: number, doubt: Say): void {
     const which = key.secret.length > 1 ? `secret ${i + 1} of` : 'the secret of'
     doubt(
       ['keys', index, 'secret'],
-      `${which} ${printName(key.name)} has ${secret.length} octets; ${key.algorithm} deserves at least ${least}`,
+      `${which} ${shownName(key.name)} has ${secret.length} octets; ${key.algorithm} deserves at least ${least}`,
     )
   }
 }
@@ -86,6 +86,6 @@ function checkForwarders(config: Config, view: ViewConfig, path: (string | numbe
     }
     const zone = view.zones.find(one => equalNames(one.name, rule.zone))
     if (zone)
-      refuse([...path, 'forward', i, 'zone'], `${printName(rule.zone)} is a zone of this view: it can't be forwarded`)
+      refuse([...path, 'forward', i, 'zone'], `${shownName(rule.zone)} is a zone of this view: it can't be forwarded`)
   }
 }

@@ -1,6 +1,7 @@
-import { nameKey, printName } from '../dns/name.ts'
+import { nameKey } from '../dns/name.ts'
 import { isMetaType, typeCode } from '../dns/types.ts'
 import { addressBytes, parseSocketAddress } from './address.ts'
+import { shownName } from './findings.ts'
 import { byShape, type Decoded, defaulted, type Kind, list, mapped, optional, record, required } from './kinds.ts'
 import { parseUpstream } from './upstream.ts'
 import {
@@ -115,7 +116,7 @@ const zoneFields = {
 }
 
 const zone = record(zoneFields, zone => {
-  const name = printName(zone.name)
+  const name = shownName(zone.name)
   if (zone.type === 'secondary')
     return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
   if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`

@@ -51,7 +51,7 @@ t.test('a plain loopback config loads without a warning but for transfers of a k
   t.strictSame(shown(errors), [])
   t.strictSame(
     warnings.map(({ message }) => message),
-    ['internal.example.com. may be updated but not transferred by certmanager.: ExternalDNS needs both'],
+    ['internal.example.com may be updated but not transferred by certmanager: ExternalDNS needs both'],
   )
   t.equal(config!.views[0]!.zones[0]!.file, '/etc/namestead/internal.zone')
 })
@@ -178,17 +178,17 @@ t.test('what is wrong in one place', async t => {
     [
       'a zone that is neither file nor dynamic',
       zone('type: primary'),
-      '1:28: the zone example.com. needs a file, or dynamic: true',
+      '1:28: the zone example.com needs a file, or dynamic: true',
     ],
     [
       'a secondary without primaries',
       zone('type: secondary'),
-      '1:28: the secondary zone example.com. needs primaries: the servers it is transferred from',
+      '1:28: the secondary zone example.com needs primaries: the servers it is transferred from',
     ],
     [
       'a primary with primaries',
       zone('file: x, primaries: [192.0.2.1]'),
-      '1:28: the zone example.com. has primaries but is not of type secondary',
+      '1:28: the zone example.com has primaries but is not of type secondary',
     ],
     [
       'a transfer rule for nobody in particular',
