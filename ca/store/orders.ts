@@ -192,8 +192,16 @@ function deleteExpired(before: number, limit: number) {
   const ended = orders.where('status', '<>', 'processing').orderBy('expires_at').limit(limit)
   const authorizations = sql.selectFrom('acme_authorizations').select('id').where('expires_at', '<', before)
   // Nor does anything go that an order still stands on.
-  const linked = sql.selectFrom('acme_order_authorizations').select('authorization')
-  const oldest = authorizations.where('id', 'not in', linked).orderBy('expires_at').limit(limit)
+  const free = authorizations.where(({ not, exists, selectFrom }) =>
+    not(
+      exists(
+        selectFrom('acme_order_authorizations as link')
+          .select('link.order_id')
+          .whereRef('link.authorization', '=', 'acme_authorizations.id'),
+      ),
+    ),
+  )
+  const oldest = free.orderBy('expires_at').limit(limit)
   return [
     statement(sql.deleteFrom('acme_order_authorizations').where('order_id', 'in', ended)),
     statement(sql.deleteFrom('acme_orders').where('id', 'in', ended)),
