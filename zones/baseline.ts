@@ -75,7 +75,10 @@ function takeSoa(draft: Draft, before: readonly ResourceRecord[], soa: ResourceR
 
 /** The records of a version, as a list. */
 export function recordsOfVersion(version: ZoneVersion): ResourceRecord[] {
-  const records: ResourceRecord[] = []
-  for (const rrset of version.rrsets()) records.push(...recordsOf(rrset))
-  return records
+  return [...recordsIn(version)]
+}
+
+/** The records of a version, one after another: the SOA first, then in canonical order of owners. */
+export function* recordsIn(version: ZoneVersion): Generator<ResourceRecord> {
+  for (const rrset of version.rrsets()) yield* recordsOf(rrset)
 }

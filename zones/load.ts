@@ -7,7 +7,7 @@ import { serialGreater } from '../dns/serial.ts'
 import { makeRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { applyFile, recordsOfVersion } from './baseline.ts'
+import { applyFile, recordsIn, recordsOfVersion } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
@@ -102,7 +102,8 @@ async function openStored(stored: StoredZone, config: ZoneConfig, { store }: Loa
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
   const file = config.file === undefined ? undefined : readOrThrow(config.file, config.name, deps)
   const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
-  const records = recordsOfVersion(image.latest())
+  // Read out record by record, twice, rather than held in memory beside the image.
+  const records = { [Symbol.iterator]: () => recordsIn(image.latest()) }
   const baseline = file && { digest: file.digest, records }
   const stored = await deps.store.create(view, config.name, records, baseline)
   return { stored, image, holders: new Holders() }

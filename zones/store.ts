@@ -25,7 +25,7 @@ export interface ZoneStore {
   /** The zone as it was left, or undefined where there is none yet. */
   find(view: string, origin: Name): Promise<StoredZone | undefined>
   /** Stores a new zone with these records, none of which has a holder. ConflictError where it is there already. */
-  create(view: string, origin: Name, records: readonly ResourceRecord[], baseline?: Baseline): Promise<StoredZone>
+  create(view: string, origin: Name, records: Iterable<ResourceRecord>, baseline?: Baseline): Promise<StoredZone>
   /** All records of the zone, in no order, many at a time. */
   records(zone: number): AsyncGenerator<ResourceRecord[]>
   /** Who holds what: `recordKey` and the key's name, of every record that a key added. */
@@ -52,7 +52,7 @@ export interface StoredZone {
 /** A zone's file as the zone has it. */
 export interface Baseline {
   digest: string
-  records: readonly ResourceRecord[]
+  records: Iterable<ResourceRecord>
 }
 
 /** A change to store. */

@@ -57,15 +57,21 @@ export const claimRecord = prepared<{ zone: number; id: Uint8Array }>(
 const ROWS_INSERTED = 5000
 
 /** Statements that insert many records of no holder, thousands of rows in one. */
-export function* insertRecords(zone: number, records: readonly ResourceRecord[]): Generator<Statement> {
-  for (let at = 0; at < records.length; at += ROWS_INSERTED) {
-    const rows = records
-      .slice(at, at + ROWS_INSERTED)
-      .map(record => [hex(recordId(record)), hex(record.owner), record.type, record.ttl, hex(record.rdata)])
-    const query = raw`INSERT INTO zone_records (zone, id, owner, type, ttl, rdata)
-      SELECT ${zone}, unhex(value->>0), unhex(value->>1), value->>2, value->>3, unhex(value->>4) FROM json_each(${JSON.stringify(rows)})`
-    yield statement({ compile: () => query.compile(sql) }, rows.length)
+export function* insertRecords(zone: number, records: Iterable<ResourceRecord>): Generator<Statement> {
+  let rows: unknown[] = []
+  for (const record of records) {
+    rows.push([hex(recordId(record)), hex(record.owner), record.type, record.ttl, hex(record.rdata)])
+    if (rows.length < ROWS_INSERTED) continue
+    yield insertRows(zone, rows)
+    rows = []
   }
+  if (rows.length > 0) yield insertRows(zone, rows)
+}
+
+function insertRows(zone: number, rows: readonly unknown[]): Statement {
+  const query = raw`INSERT INTO zone_records (zone, id, owner, type, ttl, rdata)
+    SELECT ${zone}, unhex(value->>0), unhex(value->>1), value->>2, value->>3, unhex(value->>4) FROM json_each(${JSON.stringify(rows)})`
+  return statement({ compile: () => query.compile(sql) }, rows.length)
 }
 
 function hex(octets: Uint8Array): string {
