@@ -20,7 +20,7 @@ import {
 } from './entry.ts'
 import { ZoneError } from './errors.ts'
 import { SearchKey } from './key.ts'
-import { rdataKey } from './rrset.ts'
+import { checkCount, checkRdata, RdataSet } from './rrset.ts'
 import { Cursor } from './tree.ts'
 import { readVersion, type VersionRecord, writeVersion } from './version.ts'
 
@@ -123,20 +123,20 @@ function spellingAt(arena: Arena, entry: number): Uint8Array | undefined {
 /** Writes what becomes of an RRset: what stays keeps its order, what comes goes to its end and sets the TTL. Returns 0 where nothing is left. */
 function changeRRset(arena: Arena, entry: number, type: number, change: OwnerChange, version: VersionRecord): number {
   const before = entry === 0 ? 0 : findRRset(arena, entry, type)
-  const rdatas = new Map<string, Uint8Array>()
-  if (before !== 0) for (const rdata of rrsetRdatas(arena, before)) rdatas.set(rdataKey(type, rdata), rdata)
+  const rdatas = new RdataSet(type, before === 0 ? [] : rrsetRdatas(arena, before))
   version.records -= rdatas.size
   let ttl = before === 0 ? 0 : rrsetTtl(arena, before)
   for (const record of change.deleted)
-    if (record.type === type && !rdatas.delete(rdataKey(type, record.rdata)))
+    if (record.type === type && !rdatas.delete(record.rdata))
       throw new ZoneError('a record that is deleted is not there', record)
   for (const record of change.added) {
     if (record.type !== type) continue
+    checkRdata(record)
     // RFC 2136 §3.4.2.2: an added record that is there already takes its place, spelling and TTL.
-    rdatas.set(rdataKey(type, record.rdata), record.rdata)
+    rdatas.put(record.rdata)
     ttl = record.ttl
   }
+  checkCount(rdatas, change.added[0])
   version.records += rdatas.size
-  if (rdatas.size > 0xffff) throw new ZoneError('more than 65535 records in one RRset', change.added[0])
-  return rdatas.size === 0 ? 0 : writeRRset(arena, type, ttl, [...rdatas.values()])
+  return rdatas.size === 0 ? 0 : writeRRset(arena, type, ttl, rdatas.toArray())
 }

@@ -6,7 +6,7 @@ import { buildTree, treeWords } from './edit.ts'
 import { entryFlags, Has, writeEntry, writeRRset } from './entry.ts'
 import { ZoneError } from './errors.ts'
 import { hasAsterisk, SearchKey } from './key.ts'
-import { withoutDuplicates } from './rrset.ts'
+import { distinctRdatas } from './rrset.ts'
 import { compareKeys, type Keys, sortKeys } from './sort.ts'
 import { type VersionRecord, writeVersion } from './version.ts'
 
@@ -106,17 +106,11 @@ function writeOwner(arena: Arena, origin: Name, { key, records }: OwnerGroup, ve
   const types = [...byType.keys()].sort((a, b) => a - b)
   const rrsets: number[] = []
   for (const type of types) {
-    const kept = withoutDuplicates(type, byType.get(type)!)
-    if (type === Type.SOA && kept.length > 1) throw new ZoneError('a second SOA', kept[1])
-    rrsets.push(
-      writeRRset(
-        arena,
-        type,
-        lowestTtl(kept),
-        kept.map(record => record.rdata),
-      ),
-    )
-    version.records += kept.length
+    const same = byType.get(type)!
+    const rdatas = distinctRdatas(type, same)
+    if (type === Type.SOA && rdatas.length > 1) throw new ZoneError('a second SOA', same[1])
+    rrsets.push(writeRRset(arena, type, lowestTtl(same), rdatas))
+    version.records += rdatas.length
   }
   if (key.length === 0 && !byType.has(Type.SOA)) throw new ZoneError('the zone has no SOA at its apex')
   version.rrsets += types.length

@@ -5,36 +5,86 @@ import { ZoneError } from './errors.ts'
 /** Counts have 16 bits, and no message could carry more. */
 const MOST_RECORDS = 0xffff
 const MOST_RDATA = 0xffff
-/** Up to here comparing with each is cheaper than a set. */
+/** Up to here comparing with each is cheaper than a map. */
 const FEW = 8
 
-/** Whether two RDATAs are the same, names in them compared without case (RFC 2181 §5, RFC 4343). */
-export function equalRdata(type: number, a: Uint8Array, b: Uint8Array): boolean {
-  if (equalOctets(a, b)) return true
-  return a.length === b.length && equalOctets(canonicalRdata(type, a), canonicalRdata(type, b))
+/**
+ * The RDATAs of an RRset while it is put together: in the order they came, no two the same, names in them compared without case
+ * (RFC 2181 §5, RFC 4343).
+ */
+export class RdataSet {
+  private readonly type: number
+  /** One of the two is used: the list for few, the map from canonical form for many. */
+  private list: Uint8Array[] = []
+  private map: Map<string, Uint8Array> | undefined
+
+  constructor(type: number, rdatas: readonly Uint8Array[] = []) {
+    this.type = type
+    if (rdatas.length <= FEW) this.list = [...rdatas]
+    else for (const rdata of rdatas) this.put(rdata)
+  }
+
+  get size(): number {
+    return this.map?.size ?? this.list.length
+  }
+
+  /** Adds it at the end; where it is there already, it takes that one's place. */
+  put(rdata: Uint8Array): void {
+    if (this.map) this.map.set(canonicalKey(this.type, rdata), rdata)
+    else {
+      const at = this.indexOf(rdata)
+      if (at >= 0) this.list[at] = rdata
+      else if (this.list.push(rdata) > FEW)
+        this.map = new Map(this.list.map(one => [canonicalKey(this.type, one), one]))
+    }
+  }
+
+  has(rdata: Uint8Array): boolean {
+    return this.map ? this.map.has(canonicalKey(this.type, rdata)) : this.indexOf(rdata) >= 0
+  }
+
+  /** Takes it out; false where it is not there. */
+  delete(rdata: Uint8Array): boolean {
+    if (this.map) return this.map.delete(canonicalKey(this.type, rdata))
+    const at = this.indexOf(rdata)
+    if (at >= 0) this.list.splice(at, 1)
+    return at >= 0
+  }
+
+  toArray(): Uint8Array[] {
+    return this.map ? [...this.map.values()] : this.list
+  }
+
+  private indexOf(rdata: Uint8Array): number {
+    return this.list.findIndex(other => equalRdata(this.type, other, rdata))
+  }
 }
 
-/** The records less those equal to an earlier one (RFC 2181 §5: an RRset holds no duplicates), in their order. */
-export function withoutDuplicates(type: number, records: readonly ResourceRecord[]): ResourceRecord[] {
-  if (records.length > MOST_RECORDS) throw new ZoneError('more than 65535 records in one RRset', records[0])
-  for (const record of records)
-    if (record.rdata.length > MOST_RDATA) throw new ZoneError('RDATA of more than 65535 octets', record)
-  if (records.length > FEW) return bySet(type, records)
-  const kept: ResourceRecord[] = []
-  for (const record of records) if (!kept.some(other => equalRdata(type, other.rdata, record.rdata))) kept.push(record)
-  return kept
+function equalRdata(type: number, a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  return equalOctets(a, b) || equalOctets(canonicalRdata(type, a), canonicalRdata(type, b))
 }
 
-function bySet(type: number, records: readonly ResourceRecord[]): ResourceRecord[] {
-  const seen = new Set<string>()
-  return records.filter(record => {
-    const key = rdataKey(type, record.rdata)
-    return !seen.has(key) && seen.add(key)
-  })
-}
-
-/** A string that is the same for RDATAs that are equal. */
-export function rdataKey(type: number, rdata: Uint8Array): string {
+function canonicalKey(type: number, rdata: Uint8Array): string {
   const canonical = canonicalRdata(type, rdata)
   return Buffer.from(canonical.buffer, canonical.byteOffset, canonical.length).toString('latin1')
+}
+
+/** The RDATAs of the records less those equal to an earlier one. Throws ZoneError where one RRset cannot hold them. */
+export function distinctRdatas(type: number, records: readonly ResourceRecord[]): Uint8Array[] {
+  const rdatas = new RdataSet(type)
+  for (const record of records) {
+    checkRdata(record)
+    if (!rdatas.has(record.rdata)) rdatas.put(record.rdata)
+  }
+  checkCount(rdatas, records[0])
+  return rdatas.toArray()
+}
+
+export function checkRdata(record: ResourceRecord): void {
+  if (record.rdata.length > MOST_RDATA) throw new ZoneError('RDATA of more than 65535 octets', record)
+}
+
+export function checkCount(rdatas: RdataSet, record: ResourceRecord | undefined): void {
+  if (rdatas.size > MOST_RECORDS) throw new ZoneError('more than 65535 records in one RRset', record)
 }

@@ -3,13 +3,14 @@ import { compareKey, keyLength, keyOf } from './entry.ts'
 
 /**
  * A node of the B+tree: word 0 slots in use | level << 16 (leaves are level 0); word 1 octets that the keys of all its slots begin with;
- * then `FANOUT` hints, the next four octets of each slot's key as a number that sorts like them; then `FANOUT` references to entries;
+ * up to 16 of those octets, so that comparing with them needs no key; then `FANOUT` hints, the next four octets of each slot's key as a number that sorts like them; then `FANOUT` references to entries;
  * and above the leaves `FANOUT` addresses of children. A slot above the leaves refers to an entry whose key is a lower bound of its child
  * (for slot 0 of the leftmost path there is no bound). That entry may since have left the tree; its key still divides it.
  */
 export const FANOUT = 32
-const HEAD = 2
-const HINTS = HEAD
+const PREFIX = 2
+const PREFIX_OCTETS = 16
+const HINTS = PREFIX + PREFIX_OCTETS / 4
 const ENTRIES = HINTS + FANOUT
 const CHILDREN = ENTRIES + FANOUT
 const MOST_LEVELS = 12
@@ -56,6 +57,9 @@ export function completeNode(arena: Arena, node: number, level: number, count: n
   words[node] = count | (level << 16)
   const prefix = sharedPrefix(arena, words[node + ENTRIES]!, words[node + ENTRIES + count - 1]!)
   words[node + 1] = prefix
+  const key = keyOf(words[node + ENTRIES]!)
+  const inline = Math.min(prefix, PREFIX_OCTETS)
+  for (let i = 0; i < inline; i++) arena.octets[(node + PREFIX) * 4 + i] = arena.octets[key + i]!
   for (let i = 0; i < count; i++) words[node + HINTS + i] = slotHint(arena, words[node + ENTRIES + i]!, prefix)
 }
 
@@ -94,19 +98,31 @@ export function completeSlot(arena: Arena, node: number, slot: number): void {
   else words[node + HINTS + slot] = slotHint(arena, words[node + ENTRIES + slot]!, prefix)
 }
 
+/** Order of the searched key against what all keys of the node begin with; 0 where it begins so too. */
+function comparePrefix(arena: Arena, node: number, prefix: number, key: Uint8Array, length: number): number {
+  const { octets, words } = arena
+  const inline = Math.min(prefix, PREFIX_OCTETS, length)
+  let base = (node + PREFIX) * 4
+  for (let i = 0; i < inline; i++) {
+    const order = key[i]! - octets[base + i]!
+    if (order !== 0) return order
+  }
+  base = prefix > PREFIX_OCTETS ? keyOf(words[node + ENTRIES]!) : base
+  for (let i = inline; i < prefix && i < length; i++) {
+    const order = key[i]! - octets[base + i]!
+    if (order !== 0) return order
+  }
+  return length < prefix ? -1 : 0
+}
+
 /** The last slot whose key is not above the searched one; -1 where all are above it. */
 export function floorSlot(arena: Arena, node: number, key: Uint8Array, length: number): number {
-  const { words, octets } = arena
+  const { words } = arena
   const count = words[node]! & 0xffff
   const prefix = words[node + 1]!
   if (prefix > 0) {
-    const base = keyOf(words[node + ENTRIES]!)
-    const shared = Math.min(length, prefix)
-    for (let i = 0; i < shared; i++) {
-      const order = key[i]! - octets[base + i]!
-      if (order !== 0) return order < 0 ? -1 : count - 1
-    }
-    if (length < prefix) return -1
+    const order = comparePrefix(arena, node, prefix, key, length)
+    if (order !== 0) return order < 0 ? -1 : count - 1
   }
   const hint = hintOf(key, prefix, length)
   let low = 0
