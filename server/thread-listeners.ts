@@ -88,10 +88,12 @@ export class Listeners {
     await Promise.all(this.streams.map(({ listener }) => listener.close(grace)))
   }
 
+  /** Closes everything at once; a second time there is nothing left to close. */
   async closeAll(): Promise<void> {
     this.timer?.cancel()
     this.count()
-    await Promise.all([...this.datagrams.map(listener => listener.close()), this.closeStreams(0)])
+    const streams = this.streams.splice(0).map(({ listener }) => listener.close(0))
+    await Promise.all([...this.datagrams.splice(0).map(listener => listener.close()), ...streams])
   }
 
   private sample(): void {

@@ -89,6 +89,8 @@ export async function createServing(
     port.close()
   }
   port.on('message', accept)
+  // Without main nothing can be changed or stopped any more.
+  port.on('close', () => void listeners.closeAll())
   try {
     const listening = await listeners.open(initial.sockets, state.certificate)
     post({ kind: 'ready', listening })

@@ -1,0 +1,86 @@
+import { once } from 'node:events'
+import { connect as connectPlain } from 'node:net'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import t from 'tap'
+import { systemClock } from '../../../host/clock.ts'
+import type { RequestHandler } from '../../../server/listen/client.ts'
+import { frame } from '../../../server/listen/framing.ts'
+import { STREAM_LIMITS } from '../../../server/listen/tcp.ts'
+import { listenTls, type ServerCertificate } from '../../../server/listen/tls.ts'
+import { selfSigned } from '../certificate.ts'
+
+const transports: string[] = []
+const echo: RequestHandler = (request, at, end, client, out, outAt) => {
+  transports.push(client.transport)
+  out.set(request.subarray(at, end), outAt)
+  return end - at
+}
+
+async function listen(t: { teardown(task: () => unknown): void }, certificate: ServerCertificate) {
+  const onError = (error: Error): void => {
+    throw error
+  }
+  const options = { handler: echo, beforeBatch() {}, clock: systemClock, limits: STREAM_LIMITS, onError }
+  const listener = await listenTls({ address: { address: '127.0.0.1', port: 0 } }, certificate, options)
+  t.teardown(() => listener.close(0))
+  const open = async (more: ConnectionOptions = {}): Promise<TLSSocket> => {
+    const socket = connect({ host: '127.0.0.1', port: listener.address.port, rejectUnauthorized: false, ...more })
+    t.teardown(() => socket.destroy())
+    await once(socket, 'secureConnect')
+    return socket
+  }
+  return { listener, open }
+}
+
+async function exchange(socket: TLSSocket, text: string): Promise<string> {
+  socket.write(frame(Buffer.from(text)))
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  return answer.subarray(2).toString()
+}
+
+t.test('DNS over TLS (RFC 7858)', async t => {
+  const { listener, open } = await listen(t, await selfSigned('first.example'))
+
+  t.test('§3.3 messages are framed as over TCP', async t => {
+    const socket = await open()
+    t.equal(await exchange(socket, 'hello'), 'hello')
+    t.equal(transports.at(-1), 'tls')
+    t.equal(socket.getPeerCertificate().subject.CN, 'first.example')
+  })
+
+  t.test('a client may name the protocol by ALPN, or not', async t => {
+    t.equal((await open({ ALPNProtocols: ['dot'] })).alpnProtocol, 'dot')
+    t.equal((await open()).alpnProtocol, false)
+  })
+
+  t.test('RFC 8310 §9: nothing older than TLS 1.2', async t => {
+    const socket = connect({
+      host: '127.0.0.1',
+      port: listener.address.port,
+      rejectUnauthorized: false,
+      maxVersion: 'TLSv1.1',
+      minVersion: 'TLSv1',
+      ciphers: 'ALL@SECLEVEL=0',
+    })
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
+    t.match(error.message, /protocol version|unsupported protocol|no protocols available/i)
+  })
+
+  t.test('a client that speaks no TLS is dropped, and does no harm', async t => {
+    const plain = connectPlain(listener.address.port, '127.0.0.1')
+    plain.on('error', () => {})
+    plain.write(frame(Buffer.from('not a ClientHello')))
+    plain.resume()
+    await once(plain, 'close')
+    t.equal(await exchange(await open(), 'still here'), 'still here')
+  })
+
+  t.test('a renewed certificate is for new connections; the old ones live on', async t => {
+    const before = await open()
+    listener.renew(await selfSigned('second.example'))
+    const after = await open()
+    t.equal(after.getPeerCertificate().subject.CN, 'second.example')
+    t.equal(await exchange(before, 'old'), 'old')
+    t.equal(await exchange(after, 'new'), 'new')
+  })
+})
