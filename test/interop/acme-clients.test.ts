@@ -1,7 +1,9 @@
 import { createSocket } from 'node:dgram'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import acme from 'acme-client'
 import { decode, encode, RECURSION_AVAILABLE } from 'dns-packet'
 import t, { type Test } from 'tap'
 import { createCa } from '../../ca/ca.ts'
@@ -75,7 +77,7 @@ echo "$2 $3" >> '${records}'
   const root = join(folder, 'root.pem')
   const roots = (await ca.commands['ca.roots']!({})) as { certificate: string }[]
   writeFileSync(root, roots.map(each => each.certificate).join(''))
-  return { ca, directory: `${url}/acme/directory`, folder, hook, root, resolver: await serveDns(t, valuesAt) }
+  return { ca, directory: `${url}/acme/directory`, folder, hook, records, root, resolver: await serveDns(t, valuesAt) }
 }
 
 /** A resolver for lego, which looks at the record itself before it asks the CA to. */
@@ -183,3 +185,28 @@ t.test(
     }
   },
 )
+
+t.test('acme-client goes from a new account to a certificate, changes its key and ends it all', async t => {
+  const { directory, records, root } = await serveCa(t)
+  acme.axios.defaults.httpsAgent = new Agent({ ca: readFileSync(root) })
+  const client = new acme.Client({ directoryUrl: directory, accountKey: await acme.crypto.createPrivateEcdsaKey() })
+  const [, csr] = await acme.crypto.createCsr({ altNames: ['www.example.test', '*.www.example.test'] })
+  const certificate = await client.auto({
+    csr,
+    termsOfServiceAgreed: true,
+    email: 'ops@example.test',
+    challengePriority: ['dns-01'],
+    skipChallengeVerification: true,
+    challengeCreateFn: async ({ identifier }, _challenge, value) =>
+      appendFileSync(records, `_acme-challenge.${identifier.value}. ${value}\n`),
+    challengeRemoveFn: async () => {},
+  })
+  t.strictSame(acme.crypto.readCertificateInfo(certificate).domains.altNames, [
+    '*.www.example.test',
+    'www.example.test',
+  ])
+  await client.updateAccountKey(await acme.crypto.createPrivateRsaKey())
+  await client.revokeCertificate(certificate, { reason: 4 })
+  await client.updateAccount({ status: 'deactivated' })
+  await t.rejects(client.createOrder({ identifiers: [{ type: 'dns', value: 'www.example.test' }] }), /deactivated/)
+})
