@@ -35,11 +35,13 @@ export interface LoadedZone {
   writer: ZoneWriter | undefined
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
+  /** Whether a file has another content than the one that this was loaded from. */
+  differs(file: string): boolean
 }
 
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
-  if (!config.dynamic) return { image: staticImage(config, deps), writer: undefined, applyFile: async () => {} }
+  if (!config.dynamic) return loadStatic(config, deps)
   const stored = await deps.store.find(view, config.name)
   const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
   if (deps.before) continueFrom(opened.image, deps.before)
@@ -57,20 +59,28 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     async applyFile(file: string | undefined) {
       if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
     },
+    // Its content is the database's, whatever the file.
+    differs: () => true,
   }
   await loaded.applyFile(config.file)
   return loaded
 }
 
 /** A zone that is not dynamic is its file. */
-function staticImage({ name, file }: ZoneConfig, deps: LoadDependencies): ZoneImage {
-  const { image } = readOrThrow(file!, name, deps)
-  if (!deps.before) return image
-  const serial = image.latest().serial()
-  const before = deps.before.latest().serial()
-  if (!serialGreater(serial, before) && serial !== before)
-    deps.log.warn({ file, serial, before }, 'the serial went back: secondaries will not take over the zone')
-  return continueFrom(image, deps.before)
+function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZone {
+  const { image, digest } = readOrThrow(file!, name, deps)
+  if (deps.before) {
+    const serial = image.latest().serial()
+    const before = deps.before.latest().serial()
+    if (!serialGreater(serial, before))
+      deps.log.warn(
+        { file, serial, before },
+        'the file changed, but its serial is not greater: secondaries will not take over the zone',
+      )
+    continueFrom(image, deps.before)
+  }
+  const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
+  return { image, writer: undefined, applyFile: async () => {}, differs }
 }
 
 function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {
@@ -133,7 +143,7 @@ async function applyChanged(
   origin: Name,
   deps: LoadDependencies,
 ): Promise<string> {
-  if (applied !== undefined && digestOrThrow(file, deps) === applied) return applied
+  if (applied !== undefined && digestOrNone(file, deps) === applied) return applied
   const { image, digest } = readOrThrow(file, origin, deps)
   if (digest === applied) return digest
   const before = await deps.store.baseline(zone)
@@ -161,7 +171,7 @@ async function applyChanged(
   return digest
 }
 
-function digestOrThrow(file: string, { readFile }: LoadDependencies): string | undefined {
+function digestOrNone(file: string, { readFile }: LoadDependencies): string | undefined {
   try {
     return digestOfFile(file, readFile)
   } catch {

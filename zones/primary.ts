@@ -5,6 +5,7 @@ import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
+import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { ReadFile } from './file.ts'
@@ -90,7 +91,7 @@ export class PrimaryZone {
   async reload(config: ZoneConfig): Promise<void> {
     const before = this.image
     if (config.dynamic && this.loaded!.writer) await this.loaded!.applyFile(config.file)
-    else {
+    else if (config.dynamic || this.loaded!.differs(config.file!)) {
       const writer = this.loaded!.writer
       const loaded = await this.load(config, before)
       await writer?.close()
@@ -121,8 +122,15 @@ export class PrimaryZone {
    */
   update(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
     const execute = () => this.execute(message, requestor)
-    const reply = requestor.mac ? this.replays.once(requestor.mac, execute) : execute()
+    const reply = requestor.mac ? this.replays.once(requestor.mac, execute, this.validity(message)) : execute()
     return reply.catch(error => this.refuse(error, requestor))
+  }
+
+  /** Milliseconds for which the message's signature could be accepted again (RFC 8945 §5.2.3): the signer chooses the fudge. */
+  private validity(message: Message): number {
+    if (!message.tsig) return 0
+    const { timeSigned, fudge } = readTsig(message.tsig.record.rdata)
+    return (timeSigned + fudge) * 1000 - this.deps.clock.now()
   }
 
   private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {

@@ -9,7 +9,7 @@ export class ReplayCache<Outcome> {
   private readonly clock: Clock
   private readonly limit: number
   private readonly lifetime: number
-  /** In the order in which they came, which is the order in which they end. */
+  /** In the order in which they came; one that ends late holds up the forgetting of those after it, and nothing else. */
   private readonly entries = new Map<string, { outcome: Promise<Outcome>; ends: number }>()
 
   constructor(clock: Clock, options: { limit?: number; lifetime?: number } = {}) {
@@ -18,15 +18,18 @@ export class ReplayCache<Outcome> {
     this.lifetime = options.lifetime ?? 2 * 300_000
   }
 
-  /** The outcome of the first request with this MAC, executing it where this is the first. One that fails is not remembered. */
-  once(mac: Uint8Array, execute: () => Promise<Outcome>): Promise<Outcome> {
+  /**
+   * The outcome of the first request with this MAC, executing it where this is the first. One that fails is not remembered. A MAC that
+   * is good for longer than the usual fudge is remembered for `lifetime` milliseconds.
+   */
+  once(mac: Uint8Array, execute: () => Promise<Outcome>, lifetime = 0): Promise<Outcome> {
     const key = Buffer.from(mac.buffer, mac.byteOffset, mac.length).toString('latin1')
     const now = this.clock.monotonic()
     this.forgetUntil(now)
     const known = this.entries.get(key)
     if (known) return known.outcome
     const outcome = execute()
-    this.entries.set(key, { outcome, ends: now + this.lifetime })
+    this.entries.set(key, { outcome, ends: now + Math.max(lifetime, this.lifetime) })
     outcome.catch(() => this.entries.delete(key))
     return outcome
   }

@@ -33,6 +33,16 @@ t.test('what failed is executed again', async t => {
   t.equal(await cache.once(mac(1), async () => 2), 2)
 })
 
+t.test('RFC 8945 §5.2.3: a MAC whose signer chose a long fudge is remembered as long', async t => {
+  const clock = createSimulatedClock()
+  const cache = new ReplayCache<number>(clock)
+  await cache.once(mac(1), async () => 1, 3_600_000)
+  await clock.advance(3_500_000)
+  t.equal(await cache.once(mac(1), async () => 2), 1)
+  await clock.advance(200_000)
+  t.equal(await cache.once(mac(1), async () => 3), 3)
+})
+
 t.test('it is bounded: the oldest is forgotten first', async t => {
   const cache = new ReplayCache<number>(createSimulatedClock(), { limit: 10 })
   for (let i = 0; i < 100; i++) await cache.once(mac(i), async () => i)
