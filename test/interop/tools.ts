@@ -100,7 +100,10 @@ export async function eventually(probe: () => boolean | Promise<boolean>, second
 /** `dig +short`-like answers, sorted. */
 export async function dig(port: number, ...args: string[]): Promise<string[]> {
   const { stdout } = await run('dig', ['@127.0.0.1', '-p', String(port), '+short', '+tries=1', '+time=3', ...args])
-  return stdout.trim().split('\n').filter(Boolean).sort()
+  return stdout
+    .split('\n')
+    .filter(line => line !== '' && !line.startsWith(';'))
+    .sort()
 }
 
 /** The RCODE that dig prints. */
