@@ -74,11 +74,12 @@ export class ResponseWriter {
     this.authoritative = false
     this.truncated = false
     this.names.clear()
-    this.counts.fill(0)
+    const { counts } = this
+    counts[QUESTION] = counts[Section.ANSWER] = counts[Section.AUTHORITY] = counts[Section.ADDITIONAL] = 0
     this.pos = HEADER
     // A message whose question could not be read is answered without one.
     if (query.nameLength === 0) return
-    this.counts[QUESTION] = 1
+    counts[QUESTION] = 1
     this.pos = this.names.write(buf, HEADER, query.buf, query.nameAt)
     this.u16(query.qtype)
     this.u16(query.qclass)
