@@ -2,6 +2,7 @@
 // Plain JavaScript for any Node 20 or newer: hands over to the pinned runtime, which runs the .ts files of a clone or the dist/ of the package.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ROOT, runtime } from './environment.mjs'
@@ -10,6 +11,8 @@ const source = join(ROOT, 'cli', 'main.ts')
 const main = existsSync(source) ? source : join(ROOT, 'dist', 'cli', 'main.js')
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
+  // Beside the packages, where nobody else can put code; without write permission there is just no cache.
+  module.enableCompileCache(join(ROOT, 'node_modules', '.cache', 'compile'))
   const { run } = await import(pathToFileURL(main).href)
   process.exitCode = await run(process.argv.slice(2))
 } else {
