@@ -52,7 +52,7 @@ export function applyFile(
   }
   // An update may have deleted the NS that the file still has, and the file now those that were left.
   const isApexNs = ({ type, owner }: ResourceRecord) => type === Type.NS && equalNames(owner, origin)
-  if (!draft.rrset(origin, Type.NS)) for (const record of file.records.filter(isApexNs)) draft.add(record)
+  if (!draft.has(origin, Type.NS)) for (const record of file.records.filter(isApexNs)) draft.add(record)
   checkServable(draft, origin)
   raiseSerial(draft, tip, origin)
   return {

@@ -15,7 +15,12 @@ export interface Changeset {
 
 /** Two records with the same identity are the same record, TTLs aside (RFC 2136 §1.1.1, RFC 2181 §5): owner, type and RDATA, names ignoring case. */
 export function recordKey(owner: Name, type: number, rdata: Uint8Array): string {
-  return rrsetKey(owner, type) + latin1(canonicalRdata(type, rdata))
+  return rrsetKey(owner, type) + rdataKey(type, rdata)
+}
+
+/** The same for RDATAs of a type that are equal, names in them ignoring case. */
+export function rdataKey(type: number, rdata: Uint8Array): string {
+  return latin1(canonicalRdata(type, rdata))
 }
 
 /** Names an RRset: its owner ignoring case, and its type. */
