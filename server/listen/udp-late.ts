@@ -1,4 +1,4 @@
-import { closeSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import type { SocketAddress } from '../../host/network.ts'
 import { LINUX } from './libc.ts'
 import {
@@ -38,7 +38,7 @@ export function listenLate(
   const descriptors = libc.addressOf(interests.buffer)
   let closing: (() => void) | undefined
   const finish = (): void => {
-    for (const fd of watched) closeSync(fd)
+    for (const fd of watched) libc.close(fd)
     closing?.()
   }
   const drain = (): boolean => clients.map(client => client.serve(0, options, counts)).some(count => count > 0)
