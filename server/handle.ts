@@ -290,7 +290,6 @@ export class Handler {
   private answerParsed(request: Request, view: ServingView, out: Uint8Array, outAt: number): number {
     const { client, query, limit, signing } = request
     const { response } = this
-    this.query.flags = query.flags
     const recursion = this.standing(view, client)
     if (this.options.state.config.log.queries) this.logQuery(client, view)
     response.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
