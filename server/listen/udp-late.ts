@@ -1,13 +1,8 @@
 import { writeSync } from 'node:fs'
 import type { SocketAddress } from '../../host/network.ts'
+import type { DatagramCounts, DatagramListener, DatagramOptions } from './datagrams.ts'
 import { LINUX } from './libc.ts'
-import {
-  BatchClient,
-  type BatchLibrary,
-  type DatagramCounts,
-  type DatagramListener,
-  type DatagramOptions,
-} from './udp.ts'
+import { BatchClient, type BatchLibrary } from './udp.ts'
 
 /** A wildcard socket that was opened with IP_PKTINFO or IPV6_RECVPKTINFO. */
 export interface WildcardSocket {
