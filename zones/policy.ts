@@ -87,7 +87,7 @@ const APEX_STAYS: ReadonlySet<number> = new Set([Type.SOA, Type.NS])
 
 function permitChange(judged: Judged, update: ResourceRecord, type: number): void {
   const { policy } = judged
-  // RFC 3007 §4.3: what signing makes is the server's to keep in step.
+  // Differs from RFC 3007 §4.1, which lets a client bring signatures along: they are the server's to keep in step (§4.3).
   if (STAYS.has(type)) throw refused(`${typeName(type)} records are made by signing, not by updates`)
   const at = policy.rules.findIndex(rule => misfit(rule, policy, update.owner, type) === undefined)
   if (at < 0) throw noRule(policy, update.owner, type)

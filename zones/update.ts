@@ -124,7 +124,7 @@ function deleteFromDraft(draft: Draft, atApex: boolean, record: ResourceRecord):
   return undefined
 }
 
-/** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys; nobody adds or deletes them by hand (RFC 3007 §4.3). */
+/** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys: signing brings them up to date after an update (RFC 3007 §4.3). */
 function isMadeBySigning(type: number): boolean {
   return type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
 }
