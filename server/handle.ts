@@ -211,8 +211,10 @@ export class Handler {
         writeForwarded(forwarded, answerer, writer)
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
         responder.send(client, signing)
-        const ttl = keepFor(forwarded)
-        if (facts >= 0 && ttl > 0) this.keep(query, facts, ttl)
+        // What was learned under another configuration, or depends on a delegation, is not for later queries.
+        const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
+        const ttl = keepable ? keepFor(forwarded) : 0
+        if (ttl > 0) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
       .finally(() => outstanding.end(client))

@@ -138,6 +138,7 @@ export class State {
 
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {
+  if (isMissing(view, name)) return true
   const zone = view.zones.find(name, 0)
   if (!zone) return false
   const version = zone.latest()
