@@ -98,7 +98,7 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.options = options
-    this.responder = new Responder(options.counters, options.clock)
+    this.responder = new Responder(options.counters, options.clock, () => options.state.identity)
     this.beforeBatch()
   }
 
