@@ -16,7 +16,14 @@ import type { AnswerCache } from './answers.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
-import type { NotifyRequest, NotifyResult, RequestOrigin, UpdateRequest, UpdateResult } from './messages.ts'
+import type {
+  DifferencesRequest,
+  NotifyRequest,
+  NotifyResult,
+  RequestOrigin,
+  UpdateRequest,
+  UpdateResult,
+} from './messages.ts'
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
@@ -39,6 +46,8 @@ import { prepareUpdate } from './update.ts'
 export interface MainThread {
   update(request: Omit<UpdateRequest, 'id'>): Promise<UpdateResult>
   notify(request: Omit<NotifyRequest, 'id'>): Promise<NotifyResult>
+  /** The records of an IXFR in packed parts; none where the journal does not lead from that serial to the zone as it is. */
+  differences(request: Omit<DifferencesRequest, 'kind' | 'id'>): AsyncGenerator<Uint8Array>
 }
 
 export interface HandlerOptions {
