@@ -16,14 +16,8 @@ import type { AnswerCache } from './answers.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
-import type {
-  DifferencesRequest,
-  NotifyRequest,
-  NotifyResult,
-  RequestOrigin,
-  UpdateRequest,
-  UpdateResult,
-} from './messages.ts'
+import type { MainThread } from './main-thread.ts'
+import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
@@ -41,14 +35,6 @@ import { Responder } from './respond.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
-
-/** What the main thread decides on for a serving thread. */
-export interface MainThread {
-  update(request: Omit<UpdateRequest, 'id'>): Promise<UpdateResult>
-  notify(request: Omit<NotifyRequest, 'id'>): Promise<NotifyResult>
-  /** The records of an IXFR in packed parts; none where the journal does not lead from that serial to the zone as it is. */
-  differences(request: Omit<DifferencesRequest, 'kind' | 'id'>): AsyncGenerator<Uint8Array>
-}
 
 export interface HandlerOptions {
   state: State
@@ -107,7 +93,7 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.options = options
-    this.responder = new Responder(options.counters, options.clock)
+    this.responder = new Responder(options.counters, options.clock, () => options.state.identity)
     this.beforeBatch()
   }
 
@@ -220,8 +206,10 @@ export class Handler {
         writeForwarded(forwarded, answerer, writer)
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
         responder.send(client, signing)
-        const ttl = keepFor(forwarded)
-        if (facts >= 0 && ttl > 0) this.keep(query, facts, ttl)
+        // What was learned under another configuration, or depends on a delegation, is not for later queries.
+        const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
+        const ttl = keepable ? keepFor(forwarded) : 0
+        if (ttl > 0) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
       .finally(() => outstanding.end(client))

@@ -1,7 +1,22 @@
 import { Ede, Rcode } from '../dns/codes.ts'
 import type { Clock, Timer } from '../host/clock.ts'
-import type { MainThread } from './handle.ts'
-import type { DifferencesPart, DifferencesRequest, NotifyResult, ToMain, UpdateResult } from './messages.ts'
+import type {
+  DifferencesPart,
+  DifferencesRequest,
+  NotifyRequest,
+  NotifyResult,
+  ToMain,
+  UpdateRequest,
+  UpdateResult,
+} from './messages.ts'
+
+/** What the main thread decides on for a serving thread. */
+export interface MainThread {
+  update(request: Omit<UpdateRequest, 'id'>): Promise<UpdateResult>
+  notify(request: Omit<NotifyRequest, 'id'>): Promise<NotifyResult>
+  /** The records of an IXFR in packed parts; none where the journal does not lead from that serial to the zone as it is. */
+  differences(request: Omit<DifferencesRequest, 'kind' | 'id'>): AsyncGenerator<Uint8Array>
+}
 
 type Result = UpdateResult | NotifyResult | DifferencesPart
 

@@ -1,4 +1,4 @@
-import { Rcode } from '../dns/codes.ts'
+import { OptionCode, Rcode } from '../dns/codes.ts'
 import type { Query } from '../dns/query.ts'
 import { ResponseWriter } from '../dns/response.ts'
 import { respondInvalid, signResponse, type TsigContext, tsigOverhead } from '../dns/tsig.ts'
@@ -15,16 +15,21 @@ export class Responder {
   readonly writer = new ResponseWriter()
   private readonly counters: Float64Array
   private readonly clock: Clock
+  private readonly identity: () => Uint8Array
 
-  constructor(counters: Float64Array, clock: Clock) {
+  /** @param identity who we are, for who asks by NSID */
+  constructor(counters: Float64Array, clock: Clock, identity: () => Uint8Array) {
     this.counters = counters
     this.clock = clock
+    this.identity = identity
   }
 
   /** Begins a response of at most `limit` octets, room for its signature kept free. */
   begin(query: Query, limit: number, signing: TsigContext | undefined, recursionAvailable: boolean): void {
     this.writer.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
     this.writer.recursionAvailable = recursionAvailable
+    // RFC 5001 §2.2: only in an answer to a request that has the option.
+    if (query.nsid) this.writer.option(OptionCode.NSID, this.identity())
   }
 
   /** Completes the response, signed where the request was (RFC 8945 §5.3), at `out[outAt]`; returns its length. */

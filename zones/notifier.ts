@@ -6,7 +6,8 @@ import type { TsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { askByDatagram, type RemoteWorld } from './remote.ts'
+import type { World } from '../host/world.ts'
+import { askByDatagram } from './remote.ts'
 import { soaSerial } from './soa.ts'
 
 /** A zone as those are told of it who have it from us. */
@@ -19,7 +20,7 @@ export interface NotifyingZone {
   soa(): ResourceRecord | undefined
 }
 
-export interface NotifierOptions extends RemoteWorld {
+export interface NotifierOptions extends World {
   findKey: (name: Name) => TsigKey | undefined
   log: Log
 }

@@ -4,9 +4,9 @@ import { createFrameReader, frame } from '../dns/frames.ts'
 import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import { equalNames } from '../dns/name.ts'
 import { createStreamVerifier, signRequest, type TsigKey } from '../dns/tsig.ts'
-import type { Clock, Timer } from '../host/clock.ts'
-import type { Network, SocketAddress, TlsOptions, UdpSocket } from '../host/network.ts'
-import type { Random } from '../host/random.ts'
+import type { Timer } from '../host/clock.ts'
+import type { SocketAddress, TlsOptions, UdpSocket } from '../host/network.ts'
+import type { World } from '../host/world.ts'
 import { ZoneError } from './image/errors.ts'
 
 /** A server that we exchange messages about zones with: one that has a zone from us, or we from it. */
@@ -16,13 +16,6 @@ export interface Remote {
   key?: TsigKey
   /** Streams are TLS. */
   tls?: TlsOptions
-}
-
-/** What an exchange needs of the world. */
-export interface RemoteWorld {
-  network: Network
-  clock: Clock
-  random: Random
 }
 
 /** An exchange that came to nothing: silence, a broken connection, or an answer that can't be used. */
@@ -39,7 +32,7 @@ export type RemoteRequest = Omit<Message, 'id' | 'tsig'>
  * no answer, or is not signed as it must be, is passed over; anybody can send that.
  */
 export async function askByDatagram(
-  world: RemoteWorld,
+  world: World,
   remote: Remote,
   request: RemoteRequest,
   waits: readonly number[],
@@ -93,7 +86,7 @@ export interface StreamLimits {
  * be (RFC 8945 §5.3.1), with what `accept` was given before; only when this resolves are all of them proven.
  */
 export async function askByStream(
-  world: RemoteWorld,
+  world: World,
   remote: Remote,
   request: RemoteRequest,
   limits: StreamLimits,
@@ -155,7 +148,7 @@ function asRemoteError(error: unknown): unknown {
 }
 
 /** A request as it is sent, and the check of what comes back. */
-function dress({ clock, random }: RemoteWorld, { key }: Remote, request: RemoteRequest) {
+function dress({ clock, random }: World, { key }: Remote, request: RemoteRequest) {
   const seconds = (): number => Math.floor(clock.now() / 1000)
   const plain = writeMessage({ ...request, id: random.below(65536) })
   const signed = key && signRequest(plain, key, seconds())
