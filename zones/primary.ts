@@ -1,5 +1,5 @@
 import { printAddress } from '../config/address.ts'
-import type { ZoneConfig } from '../config/schema.ts'
+import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
@@ -8,11 +8,14 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Changeset } from './change.ts'
+import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import { type LoadedZone, loadZone } from './load.ts'
 import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import { keyText, type ZoneStore } from './store.ts'
+import { soaOf } from './transfer.ts'
 import { applyUpdate } from './update.ts'
 import type { Actor, Decision, Written } from './writer.ts'
 import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
@@ -188,6 +191,23 @@ export class PrimaryZone {
     const writer = this.loaded!.writer
     if (!writer) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
     return writer.write(actor, decide)
+  }
+
+  /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */
+  async differencesSince(serial: number): Promise<Changeset | undefined> {
+    const { store } = this.deps
+    const stored = this.loaded!.writer && (await store.find(this.view, this.origin))
+    return stored && differencesSince(store, stored.id, serial, this.image.latest().size())
+  }
+
+  /** The SOA as it is served. */
+  soa(): ResourceRecord {
+    return soaOf(this.image.latest())
+  }
+
+  /** Who is told of changes. */
+  get notify(): readonly RemoteServer[] {
+    return this.config.notify
   }
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */

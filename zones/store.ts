@@ -3,7 +3,7 @@ import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, isEmptyChange, recordKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import type { Holding } from './holders.ts'
 import {
   deleteRecord,
@@ -39,8 +39,8 @@ export interface ZoneStore {
   commitTogether(changed: readonly ZoneCommit[], unchanged?: readonly ZoneRevision[]): Promise<void>
   /** The journal after `revision`, oldest first, `limit` entries at most. */
   journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
-  /** The changes that lead from `serial` to the newest, oldest first (RFC 1995); undefined where they are not all kept, or are more than `limit`. */
-  changesSince(zone: number, serial: number, limit: number): Promise<Changeset[] | undefined>
+  /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
+  revisionOf(zone: number, serial: number): Promise<number | undefined>
   /** Forgets the zone with all that belongs to it. */
   remove(zone: number): Promise<void>
 }
@@ -134,7 +134,10 @@ export function createZoneStore(database: Database): ZoneStore {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
       return rows.map(journalEntry)
     },
-    changesSince: (zone, serial, limit) => changesSince(database, zone, serial, limit),
+    async revisionOf(zone, serial) {
+      const [row] = await database.read(selectRevision({ zone, serial }))
+      return row && (row['revision'] as number) - 1
+    },
     async remove(zone) {
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
     },
@@ -215,17 +218,16 @@ const selectJournal = prepared<{ zone: number; revision: number; limit: number }
     .limit(limit),
 )
 
-async function changesSince(database: Database, zone: number, serial: number, limit: number) {
-  const stored = await findZone(database, zone)
-  if (!stored) return undefined
-  const oldest = Math.max(0, stored.revision - limit)
-  const entries = (await database.read(selectJournal({ zone, revision: oldest, limit }))).map(journalEntry)
-  // A serial may come round again (RFC 1982): its last occurrence counts.
-  const from = entries.findLastIndex(({ serialBefore }) => serialBefore === serial)
-  if (from < 0) return undefined
-  // A revision that changed no record, only what we know of the file, is none for a secondary.
-  return entries.slice(from).flatMap(({ change }) => (isEmptyChange(change) ? [] : [change]))
-}
+/** A serial may come round again (RFC 1982): its last occurrence counts. Read backwards, for most secondaries are nearly up to date. */
+const selectRevision = prepared<{ zone: number; serial: number }>(({ zone, serial }) =>
+  sql
+    .selectFrom('zone_journal')
+    .select('revision')
+    .where('zone', '=', zone)
+    .where('serial_before', '=', serial)
+    .orderBy('revision', 'desc')
+    .limit(1),
+)
 
 function* commitStatements(zone: number, revision: number, entry: NewEntry): Generator<Statement> {
   const next = revision + 1
