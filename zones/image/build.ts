@@ -1,9 +1,10 @@
+import { Rrsig } from '../../dns/dnssec.ts'
 import { equalNames, isSubdomain, LOWER, type Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { isMetaType, Type } from '../../dns/types.ts'
 import { Arena, roomFor } from './arena.ts'
 import { buildTree, treeWords } from './edit.ts'
-import { entryFlags, Has, writeEntry, writeRRset } from './entry.ts'
+import { entryFlags, findRRset, Has, writeEntry, writeRRset } from './entry.ts'
 import { ZoneError } from './errors.ts'
 import { hasAsterisk, SearchKey } from './key.ts'
 import { distinctRdatas } from './rrset.ts'
@@ -18,27 +19,43 @@ interface Staged {
   octets: number
 }
 
+/** Whether the record belongs to the chain of hashed names: NSEC3, or a signature of one. */
+export function isHashed(origin: Name, { owner, type, rdata }: ResourceRecord): boolean {
+  if (owner.length === origin.length) return false
+  return type === Type.NSEC3 || (type === Type.RRSIG && Rrsig.typeCovered(rdata) === Type.NSEC3)
+}
+
 /** An arena with these records in any order, its one version unpublished; `slack` is room for changes as a share of the live data. */
 export function buildZone(
   origin: Name,
   records: Iterable<ResourceRecord>,
   slack: number,
 ): { arena: Arena; version: number } {
-  const staged = stage(origin, records)
-  const arena = Arena.create(origin, roomFor(staged.octets, slack))
+  const hashed: ResourceRecord[] = []
+  const staged = stage(origin, records, hashed)
+  const stagedHashed = stage(origin, hashed)
+  const arena = Arena.create(origin, roomFor(staged.octets + stagedHashed.octets, slack))
   const entries: number[] = []
-  const version: VersionRecord = { root: 0, apex: 0, names: 0, rrsets: 0, records: 0, cuts: 0, wildcards: 0 }
+  const version = emptyVersion()
   for (const group of groupsByOwner(staged)) {
     const entry = writeOwner(arena, origin, group, version)
     if (group.key.length === 0) version.apex = entry
     else entries.push(entry)
   }
-  if (version.apex === 0) throw new ZoneError('the zone has no SOA at its apex')
+  if (version.apex === 0 || findRRset(arena, version.apex, Type.SOA) === 0)
+    throw new ZoneError('the zone has no SOA at its apex')
   version.root = buildTree(arena, entries)
+  const hashes = Array.from(groupsByOwner(stagedHashed), group => writeOwner(arena, origin, group, version, true))
+  version.hashed = buildTree(arena, hashes)
   return { arena, version: writeVersion(arena, version) }
 }
 
-function stage(origin: Name, source: Iterable<ResourceRecord>): Staged {
+function emptyVersion(): VersionRecord {
+  return { root: 0, apex: 0, names: 0, rrsets: 0, records: 0, cuts: 0, wildcards: 0, hashed: 0, hashes: 0 }
+}
+
+/** Puts the records into runs of one owner; those of hashed names are set aside in `hashed`, where it is given. */
+function stage(origin: Name, source: Iterable<ResourceRecord>, hashed?: ResourceRecord[]): Staged {
   const records: ResourceRecord[] = []
   const runs: number[] = []
   const starts: number[] = []
@@ -49,6 +66,10 @@ function stage(origin: Name, source: Iterable<ResourceRecord>): Staged {
   let owner: Name | undefined
   for (const record of source) {
     checkRecord(origin, record)
+    if (hashed && isHashed(origin, record)) {
+      hashed.push(record)
+      continue
+    }
     if (!owner || (owner !== record.owner && !equalNames(owner, record.owner))) {
       owner = record.owner
       key.read(owner, 0, owner.length - origin.length)
@@ -101,7 +122,13 @@ function* groupsByOwner({ records, keys, runs }: Staged): Generator<OwnerGroup> 
   }
 }
 
-function writeOwner(arena: Arena, origin: Name, { key, records }: OwnerGroup, version: VersionRecord): number {
+function writeOwner(
+  arena: Arena,
+  origin: Name,
+  { key, records }: OwnerGroup,
+  version: VersionRecord,
+  hashed = false,
+): number {
   const byType = groupByType(records)
   const types = [...byType.keys()].sort((a, b) => a - b)
   const rrsets: number[] = []
@@ -112,10 +139,9 @@ function writeOwner(arena: Arena, origin: Name, { key, records }: OwnerGroup, ve
     rrsets.push(writeRRset(arena, type, lowestTtl(same), rdatas))
     version.records += rdatas.length
   }
-  if (key.length === 0 && !byType.has(Type.SOA)) throw new ZoneError('the zone has no SOA at its apex')
   version.rrsets += types.length
   const entry = writeEntry(arena, key, spellingOf(records[0]!.owner, origin), types, rrsets)
-  countEntry(arena, entry, key, version, 1)
+  countEntry(arena, entry, key, version, 1, hashed)
   return entry
 }
 
@@ -135,7 +161,18 @@ function lowestTtl(records: readonly ResourceRecord[]): number {
 }
 
 /** Adds the entry to the version's counts of names, cuts and wildcards, or takes it off (`by` -1). */
-export function countEntry(arena: Arena, entry: number, key: Uint8Array, version: VersionRecord, by: 1 | -1): void {
+export function countEntry(
+  arena: Arena,
+  entry: number,
+  key: Uint8Array,
+  version: VersionRecord,
+  by: 1 | -1,
+  hashed = false,
+): void {
+  if (hashed) {
+    version.hashes += by
+    return
+  }
   version.names += by
   if (key.length === 0) return
   if (entryFlags(arena, entry) & (Has.NS | Has.DNAME)) version.cuts += by

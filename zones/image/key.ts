@@ -60,14 +60,12 @@ export class SearchKey {
 export function writeLabels(octets: Uint8Array, at: number, length: number, into: Uint8Array): number {
   // The key's labels come last to first: each is put in front of those before it.
   let from = into.length
-  for (let i = at, end = at + length; i < end; ) {
-    const stop = octets.indexOf(0, i)
-    const label: number[] = []
-    for (; i < stop; i++) label.push(octets[i] === 1 ? octets[++i]! - 1 : octets[i]!)
-    i = stop + 1
-    from -= label.length + 1
-    into[from] = label.length
-    into.set(label, from + 1)
+  for (let i = at, end = at + length; i < end; i++) {
+    let size = 0
+    for (let j = i; octets[j] !== 0; j += octets[j] === 1 ? 2 : 1) size++
+    from -= size + 1
+    into[from] = size
+    for (let to = from + 1; octets[i] !== 0; i++) into[to++] = octets[i] === 1 ? octets[++i]! - 1 : octets[i]!
   }
   return into.length - from
 }
