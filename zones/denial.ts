@@ -38,6 +38,7 @@ export class Denial {
   /** Collects what proves the outcome of looking `target` up, where something of it is an absence and the zone is signed. */
   prove(version: ZoneVersion, outcome: Outcome, target: NameRef): void {
     const { reader } = version.image
+    if (!outcome.wildcard && (outcome.kind === 'answer' || outcome.kind === 'cname')) return
     if (reader.find(reader.apex(version.at), Type.NSEC) !== 0) this.proveByNsec(version, outcome)
     else {
       const parameters = nsec3Parameters(version)
