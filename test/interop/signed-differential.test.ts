@@ -68,6 +68,7 @@ t.test(
           for (const part of COMPARED) {
             if (theirs![part] !== others![part]) continue
             agreed[part] = (agreed[part] ?? 0) + 1
+            if (part === 'authority' && provesMore(we, theirs!)) continue
             if (we[part] === theirs![part] || deliberate({ type, originOf }, part, we, theirs!)) continue
             differences.push({
               sentence: `${name} ${type}: ${part} differs`,
@@ -81,6 +82,21 @@ t.test(
     t.ok((agreed.authority ?? 0) > 0.5 * (agreed.rcode ?? 0), 'the peers agree on most proofs')
   },
 )
+
+/**
+ * Where "*" exists only because of what is below it, neither peer proves by NSEC that it has no data. RFC 4035 §3.1.3.4 wants that
+ * proof, and we give it.
+ */
+function provesMore(ours: Reply, theirs: Reply): boolean {
+  const known = new Set(theirs.authority.split('\n'))
+  const more = ours.authority.split('\n').filter(line => !known.delete(line))
+  return known.size === 0 && ours.rcode === 'NOERROR' && more.length === 2 && more.some(isAboveWildcard)
+}
+
+/** An NSEC whose next name is below a "*". */
+function isAboveWildcard(line: string): boolean {
+  return /^\S+ \d+ NSEC \S+\.\*\./.test(line)
+}
 
 function answerOf(zones: ZoneTable, wire: Uint8Array): Reply {
   const { result, message } = askWire(zones, wire, { limit: 65535 })
