@@ -144,6 +144,8 @@ export function createAccounts(deps: {
       const old = typeof oldKey === 'object' && oldKey !== null ? await importKey(oldKey) : undefined
       if (old?.thumbprint !== account.thumbprint)
         throw new AcmeError('malformed', 'the inner payload\'s "oldKey" is not the key of the account')
+      // Nor may it be the key that the account has already.
+      if (key.thumbprint === account.thumbprint) throw await keyInUse(key.thumbprint)
       const jwk = JSON.stringify(key.jwk)
       try {
         await store.replaceKey(account.id, account, { jwk, thumbprint: key.thumbprint })

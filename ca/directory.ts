@@ -81,7 +81,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
       meta: {
         caaIdentities,
         externalAccountRequired: externalBinding === 'required',
-        // draft-ietf-acme-profiles §3.
+        // draft-ietf-acme-profiles
         profiles: Object.fromEntries(profiles().map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),
       },
     }),

@@ -191,7 +191,7 @@ function parseJson(text: string, what: string): unknown {
 }
 
 function base64url(value: unknown, what: string): string {
-  // RFC 8555 §6.1: base64url without padding, and a server must refuse anything else.
+  // RFC 7515 §2: base64url has no padding; RFC 8555 has a server refuse what has some.
   if (typeof value !== 'string' || !BASE64URL.test(value)) throw new AcmeError('malformed', `${what} is not base64url`)
   return value
 }

@@ -139,7 +139,7 @@ export function createOrders(deps: OrderDeps): Orders {
 function profileOf(profiles: readonly Profile[], name: unknown): Profile {
   if (name !== undefined && typeof name !== 'string') throw new AcmeError('malformed', '"profile" must be a string')
   const profile = chooseProfile(profiles, name)
-  // draft-ietf-acme-profiles §4.
+  // draft-ietf-acme-profiles
   if (!profile) throw new AcmeError('invalidProfile', `there is no profile "${printable(name ?? '')}"`)
   return profile
 }

@@ -18,7 +18,7 @@ export const PROBLEMS = {
   externalAccountRequired: 403,
   incorrectResponse: 403,
   invalidContact: 400,
-  invalidProfile: 400, // draft-ietf-acme-profiles §6
+  invalidProfile: 400, // draft-ietf-acme-profiles
   malformed: 400,
   orderNotReady: 403,
   rateLimited: 429,

@@ -147,7 +147,7 @@ function u32(octets: Uint8Array, at: number): number {
   return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
 }
 
-/** RFC 3007 §4.3: these follow from the zone's other records and its keys; nobody makes them by hand. */
+/** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys: signing brings them up to date after an update (RFC 3007 §4.3). */
 export function isMadeBySigning(type: number): boolean {
   return type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
 }

@@ -57,7 +57,7 @@ export function readQuery(buf: Uint8Array, start: number, length: number, into: 
   if (length < HEADER || buf[start + 2]! & 0x80) return DROP
   readHeader(buf, start, end, into)
   if (into.opcode !== Opcode.QUERY) return 0
-  // RFC 9619: a QUERY has exactly one question.
+  // RFC 9619 §4: a QUERY has no more than one question; with none there is nothing to answer.
   if (u16(buf, start + 4) !== 1) return Rcode.FORMERR
   const at = readQuestion(buf, start + HEADER, end, into)
   if (at < 0) return Rcode.FORMERR

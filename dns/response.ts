@@ -8,7 +8,7 @@ import { Query } from './query.ts'
 export const Section = { ANSWER: 6, AUTHORITY: 8, ADDITIONAL: 10 } as const
 export type Section = (typeof Section)[keyof typeof Section]
 
-/** The UDP payload that we offer, and never exceed unless configured otherwise: it passes any path unfragmented (RFC 9715 §3). */
+/** The UDP payload that we offer, and never exceed unless configured otherwise: with its headers it fits the least MTU of IPv6 (1280), so nothing is fragmented (RFC 9715 §3.1). */
 export const UDP_PAYLOAD = 1232
 
 /** The most octets of a response to `query` over UDP (RFC 1035 §4.2.1, RFC 6891 §6.2.5). */

@@ -85,56 +85,63 @@ export class AnswerCache {
     return 0
   }
 
-  /** Keeps the answer that `response` has finished, unless it is truncated or too long. Its OPT must carry no options. */
+  /** Keeps the answer that `response` has finished in place of an earlier one, unless it is truncated. Its OPT must carry no options. */
   keep(query: Query, facts: number, response: ResponseWriter, source: AnswerSource, now: number): void {
+    if (response.truncated || response.rcode > 15) return
+    const hash = this.hash(query, facts)
     const bodyAt = HEADER + query.nameLength + 4
     const length = response.pos - bodyAt
-    if (response.truncated || response.rcode > 15 || length > LONGEST || source.ttl === 0) return
     const ttls = source.ttl === undefined ? NO_TTLS : ttlOffsets(response, bodyAt)
-    const hash = this.hash(query, facts)
     const words = Entry.HEADER + source.zones.length * 2
-    const entry = this.log.allocate(words, query.nameLength + length + ttls.length * 2)
-    if (entry === 0) return
-    this.fill(entry, query, facts, response, source, now, hash, length, ttls)
+    const fits = length <= LONGEST && source.ttl !== 0
+    const entry = fits ? this.log.allocate(words, query.nameLength + length + ttls.length * 2) : 0
+    if (entry === 0) {
+      this.forget(hash, query, facts)
+      return
+    }
+    this.log.words[entry + Entry.HASH] = hash
+    this.log.words[entry + Entry.FACTS] = facts
+    this.describe(entry, response, source, now)
+    this.fill(entry, query, response, source, ttls)
     this.place(hash, entry, query, facts)
   }
 
-  private fill(
-    entry: number,
-    query: Query,
-    facts: number,
-    response: ResponseWriter,
-    source: AnswerSource,
-    now: number,
-    hash: number,
-    length: number,
-    ttls: readonly number[],
-  ): void {
-    const { words, bytes: octets } = this.log
+  /** What is to be known of the answer without looking into it. */
+  private describe(entry: number, response: ResponseWriter, source: AnswerSource, now: number): void {
+    const { words } = this.log
     const { buf } = response
-    words[entry + Entry.HASH] = hash
-    words[entry + Entry.QUESTION] = (query.qtype << 16) | query.qclass
-    words[entry + Entry.FACTS] = facts
-    words[entry + Entry.LENGTHS] = (length << 16) | query.nameLength
-    words[entry + Entry.COUNTS] = (source.zones.length << 16) | ttls.length
     words[entry + Entry.STORED] = now
     words[entry + Entry.EXPIRES] = source.ttl === undefined ? NEVER : now + source.ttl
     words[entry + Entry.FLAGS] = ((buf[2]! << 8) | buf[3]!) & ~(Flag.RD | Flag.CD)
     words[entry + Entry.ANSWERS] = (response.count(Section.ANSWER) << 16) | response.count(Section.AUTHORITY)
     words[entry + Entry.ADDITIONALS] = response.count(Section.ADDITIONAL)
+  }
+
+  /** What varies in length: zones and their versions, the name, the records, the places of the TTLs. */
+  private fill(
+    entry: number,
+    query: Query,
+    response: ResponseWriter,
+    { zones, versions }: AnswerSource,
+    ttls: readonly number[],
+  ): void {
+    const { words, bytes } = this.log
+    const bodyAt = HEADER + query.nameLength + 4
+    words[entry + Entry.QUESTION] = (query.qtype << 16) | query.qclass
+    words[entry + Entry.LENGTHS] = ((response.pos - bodyAt) << 16) | query.nameLength
+    words[entry + Entry.COUNTS] = (zones.length << 16) | ttls.length
     let at = entry + Entry.HEADER
-    for (let i = 0; i < source.zones.length; i++) {
-      words[at++] = source.zones[i]!
-      words[at++] = source.versions[i]!
+    for (let i = 0; i < zones.length; i++) {
+      words[at++] = zones[i]!
+      words[at++] = versions[i]!
     }
     let to = at * 4
-    for (let i = 0; i < query.nameLength; i++) octets[to++] = LOWER[query.buf[query.nameAt + i]!]!
-    const bodyAt = HEADER + query.nameLength + 4
-    octets.set(buf.subarray(bodyAt, bodyAt + length), to)
-    to += length
+    for (let i = 0; i < query.nameLength; i++) bytes[to++] = LOWER[query.buf[query.nameAt + i]!]!
+    bytes.set(response.buf.subarray(bodyAt, response.pos), to)
+    to += response.pos - bodyAt
     for (const offset of ttls) {
-      octets[to++] = offset >>> 8
-      octets[to++] = offset
+      bytes[to++] = offset >>> 8
+      bytes[to++] = offset
     }
   }
 
@@ -160,6 +167,17 @@ export class AnswerCache {
     }
     this.tags[free] = hash
     this.slots[free] = entry
+  }
+
+  /** What was kept for the key is not what would be answered now. */
+  private forget(hash: number, query: Query, facts: number): void {
+    const bucket = (hash & this.mask) * WAYS
+    for (let slot = bucket; slot < bucket + WAYS; slot++) {
+      const entry = this.slots[slot]!
+      if (entry === 0 || this.tags[slot] !== hash || !this.matches(entry, query, facts)) continue
+      this.slots[slot] = 0
+      this.log.kill(entry)
+    }
   }
 
   /** The log has moved an entry, or dropped it (`to` is 0). */

@@ -2,11 +2,9 @@ import type { Config } from '../config/schema.ts'
 import { Ede, Rcode } from '../dns/codes.ts'
 import { parseMessage } from '../dns/message.ts'
 import { printName } from '../dns/name.ts'
-import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
-import { systemRandom } from '../host/random.ts'
-import { systemNetwork } from '../host/system-network.ts'
+import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
@@ -25,12 +23,11 @@ export interface Authority extends Decisions {
   close(): Promise<void>
 }
 
-export interface AuthorityDeps {
+export interface AuthorityDeps extends World {
   config: Config
   /** Where we listen ourselves: never forwarded to. */
   own: readonly SocketAddress[]
   store: ZoneStore
-  clock: Clock
   log: Log
 }
 
@@ -43,13 +40,12 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 }
 
 /** No zones yet: `configure` opens them. */
-export function createAuthority({ config, own, store, clock, log }: AuthorityDeps): Authority {
+export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
   let workers: Workers | undefined
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
   const state = new State(
     empty,
-    (rules, ownName) =>
-      createResolver({ rules, network: systemNetwork, clock, random: systemRandom, log, ownName, own }),
+    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
     {
       zonesChanged() {},
       certificateChanged() {},

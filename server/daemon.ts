@@ -3,10 +3,9 @@ import { type Ca, createCa } from '../ca/ca.ts'
 import { CA_MIGRATIONS } from '../ca/store.ts'
 import type { Config } from '../config/schema.ts'
 import { printName } from '../dns/name.ts'
-import { systemClock } from '../host/clock.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
-import { systemRandom } from '../host/random.ts'
+import type { World } from '../host/world.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
 import { type Authority, createAuthority, servingConfig } from './authority.ts'
 import { createCommands } from './commands.ts'
@@ -45,8 +44,9 @@ export interface DaemonOwner {
 const GRACE = 5000
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
-export async function startDaemon(first: Config, owner: DaemonOwner, log: Log): Promise<Daemon> {
-  const started = systemClock.now()
+export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
+  const { clock } = world
+  const started = clock.now()
   /** In the order of opening; closed in the other. */
   const opened: (() => unknown)[] = []
   const closeAll = async () => {
@@ -67,17 +67,17 @@ export async function startDaemon(first: Config, owner: DaemonOwner, log: Log): 
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
-    const authority = createAuthority({ config, own, store: createZoneStore(database), clock: systemClock, log })
+    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), log })
     opened.push(() => authority.close())
     await authority.configure(config)
 
-    const ca = config.ca && (await openCa(config, authority, database, log))
+    const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
     if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock: systemClock, log }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
     const workers = await startWorkers(options)
     opened.push(() => workers.stop(GRACE))
     authority.attach(workers)
@@ -118,14 +118,13 @@ function controlSocket({ data_dir }: Config): string {
   return `${data_dir}/control.sock`
 }
 
-function openCa(config: Config, authority: Authority, database: Database, log: Log): Promise<Ca> {
+function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
   const ca = config.ca!
   return createCa({
     config: ca,
     dataDir: config.data_dir,
     database,
-    clock: systemClock,
-    random: systemRandom,
+    ...world,
     log,
     async lookup(name, type) {
       const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]

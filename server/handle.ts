@@ -5,8 +5,8 @@ import { type Message, parseMessage } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
 import { copyOctets } from '../dns/octets.ts'
 import { DROP, Query, readQuery } from '../dns/query.ts'
-import { ResponseWriter, udpLimit } from '../dns/response.ts'
-import { respondInvalid, signResponse, type TsigContext, tsigOverhead, verifyRequest } from '../dns/tsig.ts'
+import { udpLimit } from '../dns/response.ts'
+import { type TsigContext, verifyRequest } from '../dns/tsig.ts'
 import { Type, typeName } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
@@ -30,6 +30,7 @@ import {
   type Unresolved,
 } from './query.ts'
 import { completeQuery, keepQuery } from './request.ts'
+import { Responder } from './respond.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
@@ -64,12 +65,10 @@ export interface Request {
   signing: TsigContext | undefined
 }
 
-const RESPONSES = rcodeCells('namestead_dns_responses_total')
 const UPDATES = rcodeCells('namestead_dns_updates_total')
 const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
 const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
 const NOT_A_REQUEST = cellOf('namestead_dns_silent_total', 'not_a_request')
-const TRUNCATED = cellOf('namestead_dns_truncated_total')
 const FORWARDED = {
   answered: cellOf('namestead_dns_forwarded_total', 'answered'),
   failed: cellOf('namestead_dns_forwarded_total', 'failed'),
@@ -91,7 +90,7 @@ export class Handler {
   private now = 0
   private readonly options: HandlerOptions
   private readonly query = new Query()
-  private readonly response = new ResponseWriter()
+  private readonly responder: Responder
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -99,6 +98,7 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.options = options
+    this.responder = new Responder(options.counters, options.clock, () => options.state.identity)
     this.beforeBatch()
   }
 
@@ -129,7 +129,7 @@ export class Handler {
   }
 
   private answerPlain(client: Client, out: Uint8Array, outAt: number, limit: number): number {
-    const { query, response } = this
+    const { query, responder } = this
     const { answers, counters, state } = this.options
     const view = this.chooseView(client, undefined)
     if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
@@ -141,17 +141,16 @@ export class Handler {
       const length = answers.find(query, facts, this.now, out, outAt, limit)
       if (length > 0) {
         counters[HIT]!++
-        counters[RESPONSES[out[outAt + 3]! & 15]!]!++
+        responder.count(out[outAt + 3]! & 15)
         return length
       }
       counters[MISS]!++
     } else checkQuestion(query)
-    response.begin(query, limit)
-    response.recursionAvailable = recursion.allowed
-    const open = answerFromZones(query, view, recursion, this.answerer, response)
+    responder.begin(query, limit, undefined, recursion.allowed)
+    const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(keepQuery(query), client.retain(), view, open, limit, cacheable ? facts : -1)
-    const length = this.finish(out, outAt)
-    if (cacheable && response.rcode !== Rcode.REFUSED && response.rcode !== Rcode.SERVFAIL) this.keep(query, facts)
+    const length = responder.write(out, outAt)
+    if (cacheable && responder.tellsContent) this.keep(query, facts)
     return length
   }
 
@@ -187,22 +186,7 @@ export class Handler {
       zones.push(number)
       versions.push(at)
     }
-    answers.keep(query, facts, this.response, { zones, versions, ...(ttl !== undefined && { ttl }) }, this.now)
-  }
-
-  /** Completes the response and hands it out. */
-  private finish(out: Uint8Array, outAt: number): number {
-    const { response } = this
-    const length = response.finish()
-    this.count()
-    out.set(response.message(), outAt)
-    return length
-  }
-
-  private count(): void {
-    const { counters } = this.options
-    counters[RESPONSES[Math.min(this.response.rcode, 15)]!]!++
-    if (this.response.truncated) counters[TRUNCATED]!++
+    answers.keep(query, facts, this.responder.writer, { zones, versions, ...(ttl !== undefined && { ttl }) }, this.now)
   }
 
   /** Asks the resolver for what our zones don't have; the answer follows. */
@@ -215,37 +199,26 @@ export class Handler {
     facts: number,
     signing?: TsigContext,
   ): number {
-    const { answerer, response } = this
+    const { answerer, responder } = this
+    const { writer } = responder
     const { counters, log, outstanding } = this.options
     outstanding.begin()
-    resolveForwarded(query, view, open, printAddress(client.address), { answerer, response })
+    resolveForwarded(query, view, open, printAddress(client.address), { answerer, response: writer })
       .then(forwarded => {
         this.beforeBatch()
-        response.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
-        response.recursionAvailable = true
+        responder.begin(query, limit, signing, true)
         answerer.pins.clear()
-        writeForwarded(forwarded, answerer, response)
-        counters[response.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        this.deliver(client, signing)
-        const ttl = keepFor(forwarded)
-        if (facts >= 0 && ttl > 0) this.keep(query, facts, ttl)
+        writeForwarded(forwarded, answerer, writer)
+        counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
+        responder.send(client, signing)
+        // What was learned under another configuration, or depends on a delegation, is not for later queries.
+        const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
+        const ttl = keepable ? keepFor(forwarded) : 0
+        if (ttl > 0) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
       .finally(() => outstanding.end(client))
     return LATER
-  }
-
-  /** Sends the response as it stands to a client that has waited. */
-  private deliver(client: Client, signing: TsigContext | undefined): void {
-    const { response } = this
-    response.finish()
-    this.count()
-    client.send(signing ? signResponse(response.message(), signing, this.seconds()) : response.message().slice())
-  }
-
-  /** Seconds since 1970, for signatures. */
-  private seconds(): number {
-    return Math.floor(this.options.clock.now() / 1000)
   }
 
   /** Copies and parses a request, and verifies its signature. Throws what `fail` answers. */
@@ -264,7 +237,7 @@ export class Handler {
   }
 
   private verify(request: Request): void {
-    const verdict = verifyRequest(request.wire, request.message, this.options.state.findKey, this.seconds())
+    const verdict = verifyRequest(request.wire, request.message, this.options.state.findKey, this.responder.seconds())
     if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
     request.signing = verdict.context
     const key = printName(verdict.context.key.name)
@@ -289,24 +262,13 @@ export class Handler {
   /** A query that is signed, or carries more than one would think. */
   private answerParsed(request: Request, view: ServingView, out: Uint8Array, outAt: number): number {
     const { client, query, limit, signing } = request
-    const { response } = this
-    this.query.flags = query.flags
+    const { responder } = this
     const recursion = this.standing(view, client)
     if (this.options.state.config.log.queries) this.logQuery(client, view)
-    response.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
-    response.recursionAvailable = recursion.allowed
-    const open = answerFromZones(query, view, recursion, this.answerer, response)
+    responder.begin(query, limit, signing, recursion.allowed)
+    const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(query, client.retain(), view, open, limit, -1, signing)
-    return this.finishParsed(request, out, outAt)
-  }
-
-  private finishParsed({ signing }: Request, out: Uint8Array, outAt: number): number {
-    if (!signing) return this.finish(out, outAt)
-    this.response.finish()
-    this.count()
-    const signed = signResponse(this.response.message(), signing, this.seconds())
-    out.set(signed, outAt)
-    return signed.length
+    return responder.write(out, outAt, signing)
   }
 
   private update(request: Request, prepared: Omit<UpdateRequest, 'id'>): number {
@@ -326,17 +288,17 @@ export class Handler {
     decision: Promise<R>,
     decided: (result: R) => void,
   ): number {
-    const { response } = this
+    const { responder } = this
     const { log, outstanding } = this.options
     const client = request.client.retain()
     outstanding.begin()
     decision
       .then(result => {
         decided(result)
-        response.begin(request.query, request.limit)
-        response.rcode = result.rcode
-        if (result.ede !== undefined) response.extendedError(result.ede)
-        this.deliver(client, request.signing)
+        responder.begin(request.query, request.limit, request.signing, false)
+        responder.writer.rcode = result.rcode
+        if (result.ede !== undefined) responder.writer.extendedError(result.ede)
+        responder.send(client, request.signing)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a request was not decided on'))
       .finally(() => outstanding.end(client))
@@ -352,7 +314,6 @@ export class Handler {
     out: Uint8Array,
     outAt: number,
   ): number {
-    const { response } = this
     const { counters, log } = this.options
     const query = request?.query ?? this.query
     const failure = describeFailure(error)
@@ -369,18 +330,10 @@ export class Handler {
     }
     log[failure.level ?? (isPlain(query) ? 'debug' : 'warn')](fields, 'request refused')
     if (query.opcode === Opcode.UPDATE) counters[UPDATES[failure.rcode & 15]!]!++
-    response.begin(query, limit - (request?.signing ? tsigOverhead(request.signing.key) : 0))
-    response.recursionAvailable = view !== undefined && containsAddress(view.recursion, client.address)
-    response.rcode = failure.rcode
-    if (failure.ede !== undefined) response.extendedError(failure.ede)
-    if (!failure.tsig) return request ? this.finishParsed(request, out, outAt) : this.finish(out, outAt)
-    counters[TSIG_ERRORS[failure.tsig.name]]!++
-    response.finish()
-    this.count()
-    // RFC 8945 §5.3.2: with the error in a TSIG, signed only where the key was right.
-    const answer = respondInvalid(response.message().slice(), failure.tsig.verdict, this.seconds())
-    out.set(answer, outAt)
-    return answer.length
+    if (failure.tsig) counters[TSIG_ERRORS[failure.tsig.name]]!++
+    const recursionAvailable = view !== undefined && containsAddress(view.recursion, client.address)
+    this.responder.begin(query, limit, request?.signing, recursionAvailable)
+    return this.responder.fail(failure, out, outAt, request?.signing)
   }
 
   private logQuery(client: Client, view: ServingView): void {

@@ -50,7 +50,8 @@ async function open(addresses: readonly SocketAddress[], tls: boolean, opened: H
   } catch (error) {
     const { code, message, address, port } = error as NodeJS.ErrnoException & Partial<SocketAddress>
     if (address === undefined || port === undefined) throw error
-    throw new ListenError(describeListenError(code ?? message, 'tcp', { address, port }))
+    const reason = code ?? message
+    throw new ListenError(describeListenError(reason, 'tcp', { address, port }), reason)
   }
   opened.push(listener)
   return listener

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
 import { StorageError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
+import { systemWorld } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { CommandError } from './control.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
@@ -49,7 +50,7 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   // What nobody foresaw is logged before the process ends: a half-working daemon would be worse than a restarted one.
   process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
   try {
-    daemon = await startDaemon(config, { configFile, reload, stop }, log)
+    daemon = await startDaemon(config, { configFile, reload, stop }, systemWorld, log)
     onReady?.(daemon.status())
     await stopped
     log.info({}, 'stopping')

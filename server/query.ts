@@ -16,6 +16,8 @@ export interface Unresolved {
   delegation?: Delegation
   /** The answer begins with aliases of our own zones. */
   aliased: boolean
+  /** It is at or below a delegation of ours: ours again once that is gone. */
+  beyondCut: boolean
 }
 
 /** The client's standing with the resolver. */
@@ -98,7 +100,8 @@ export function answerFromZones(
     case 'elsewhere': {
       // Without recursion: NOERROR with the CNAME, which is where our knowledge ends.
       const name = answerer.target.toName()
-      return recursion.desired && view.resolver.covers(name) ? { name, aliased: true } : undefined
+      if (!recursion.desired || isMissing(view, name) || !view.resolver.covers(name)) return undefined
+      return { name, aliased: true, beyondCut: false }
     }
     case 'delegated':
       return recursion.desired ? delegated(query, view, answerer) : undefined
@@ -115,7 +118,7 @@ function leave(
   // Forwarders ask for `. NS` to see whether we live: the resolver knows it without asking anybody.
   const isRootServers = query.nameLength === 1 && query.qtype === Type.NS
   if (allowed && (isRootServers || (desired && view.resolver.covers(nameOf(query)))))
-    return { name: nameOf(query), aliased: false }
+    return { name: nameOf(query), aliased: false, beyondCut: false }
   response.rcode = Rcode.REFUSED
   const excluded = !allowed && (query.flags & Flag.RD) !== 0
   response.extendedError(excluded ? Ede.PROHIBITED : Ede.NOT_AUTHORITATIVE)
@@ -128,8 +131,9 @@ function delegated(query: Query, view: ServingView, answerer: Answerer): Unresol
   const aliased = answerer.target.buf !== query.buf
   const { cut, ns, glue } = answerer.delegation()
   const origin = view.zones.find(name, 0)?.origin
-  if (origin && isRuled(view, name, origin)) return { name, aliased }
-  return { name, aliased, delegation: { cut, servers: recordsOf(ns), glue: glue.flatMap(recordsOf) } }
+  if (origin && isRuled(view, name, origin)) return { name, aliased, beyondCut: true }
+  const delegation = { cut, servers: recordsOf(ns), glue: glue.flatMap(recordsOf) }
+  return { name, aliased, beyondCut: true, delegation }
 }
 
 /** QNAME, a copy. */

@@ -1,3 +1,4 @@
+import { OptionCode } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import { copyOctets } from '../dns/octets.ts'
 import { Query } from '../dns/query.ts'
@@ -31,6 +32,7 @@ export function completeQuery(wire: Uint8Array, message: Message, partial: Query
   query.udpSize = Math.max(512, edns?.udpSize ?? 512)
   query.ednsVersion = edns?.version ?? 0
   query.dnssecOk = edns?.dnssecOk ?? false
+  query.nsid = edns?.options.some(({ code }) => code === OptionCode.NSID) ?? false
   return query
 }
 

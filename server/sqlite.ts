@@ -177,7 +177,7 @@ function sqliteCode(error: unknown): string {
   return error instanceof Sqlite.SqliteError ? error.code : ''
 }
 
-/** RFC-free prose: what is wrong with the file, and what to do. */
+/** One sentence for the operator: what is wrong with the file, and what to do. */
 function describeOpenFailure(file: string, error: unknown): string {
   const code = sqliteCode(error)
   if (code.startsWith('SQLITE_BUSY'))

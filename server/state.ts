@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
-import { isSubdomain, type Name, nameKey } from '../dns/name.ts'
+import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
@@ -45,6 +45,8 @@ export class State {
   epoch = 0
   config: ServingConfig
   views: readonly ServingView[] = []
+  /** Our own name as NSID tells it (RFC 5001 §2.3): text without the final dot. */
+  identity: Uint8Array = new Uint8Array()
   certificate: ServerCertificate | null
   /** Numbers of the zones' images, for the answer cache. */
   readonly numbers = new Map<ZoneImage, number>()
@@ -77,6 +79,7 @@ export class State {
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
     const before = this.views
     this.config = config
+    this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
     this.keys = new Map(
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
     )
@@ -138,6 +141,7 @@ export class State {
 
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {
+  if (isMissing(view, name)) return true
   const zone = view.zones.find(name, 0)
   if (!zone) return false
   const version = zone.latest()

@@ -2,8 +2,8 @@ import { Class } from '../dns/codes.ts'
 import { Rrsig } from '../dns/dnssec.ts'
 import { type Name, nameKey } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
-import { canonicalRdata, Type } from '../dns/types.ts'
-import { type Changeset, diffRecords } from './change.ts'
+import { Type } from '../dns/types.ts'
+import { type Changeset, diffRecords, rdataKey } from './change.ts'
 
 /** What there is to see of a zone by owner and type; every zone version is such. */
 export interface ZoneContents {
@@ -11,11 +11,17 @@ export interface ZoneContents {
   typesAt(owner: Name): number[]
 }
 
-/** An owner that was looked at: its RRsets as they are in the version, and as they will be. */
+/** An owner that was looked at: its RRsets as they are in the version, and those that were touched as they will be. */
 interface Node {
   owner: Name
   before: Map<number, RRset>
-  now: Map<number, RRset>
+  now: Map<number, DraftSet>
+}
+
+/** The records of one owner and type, by what makes them equal; no count of them makes a message slow. */
+interface DraftSet {
+  ttl: number
+  records: Map<string, Uint8Array>
 }
 
 /** Types of which a name has one record at most: a new one takes the place of the old (RFC 2136 §1.1.5, RFC 6672 §5.2). */
@@ -37,13 +43,16 @@ export class Draft implements ZoneContents {
       const before = new Map(this.contents.typesAt(owner).map(type => [type, this.contents.rrset(owner, type)!]))
       // A name that is there keeps its spelling.
       const spelling = before.values().next().value?.owner ?? owner
-      this.nodes.set(key, (node = { owner: spelling, before, now: new Map(before) }))
+      const now = new Map([...before].map(([type, rrset]) => [type, draftSet(rrset)]))
+      this.nodes.set(key, (node = { owner: spelling, before, now }))
     }
     return node
   }
 
   rrset(owner: Name, type: number): RRset | undefined {
-    return this.node(owner).now.get(type)
+    const node = this.node(owner)
+    const set = node.now.get(type)
+    return set && { owner: node.owner, type, ttl: set.ttl, rdatas: [...set.records.values()] }
   }
 
   /** The RRset as the version has it. */
@@ -55,23 +64,33 @@ export class Draft implements ZoneContents {
     return [...this.node(owner).now.keys()]
   }
 
+  has(owner: Name, type: number): boolean {
+    return this.node(owner).now.has(type)
+  }
+
+  /** Whether this record, TTL aside, is all there is of its owner and type. */
+  isLast({ owner, type, rdata }: ResourceRecord): boolean {
+    const records = this.node(owner).now.get(type)?.records
+    return records?.size === 1 && records.has(rdataKey(type, rdata))
+  }
+
   /** Adds the record. Where its equal is there already, that keeps its spelling; its TTL becomes the whole RRset's (RFC 2181 §5.2). */
   add({ owner, type, ttl, rdata }: ResourceRecord): void {
-    const { owner: spelling, now } = this.node(owner)
-    const rrset = now.get(type)
-    if (!rrset) now.set(type, { owner: spelling, type, ttl, rdatas: [rdata] })
-    else if (indexOfRdata(rrset, rdata) >= 0) now.set(type, { ...rrset, ttl })
-    else now.set(type, { ...rrset, ttl, rdatas: SINGLETONS.has(type) ? [rdata] : [...rrset.rdatas, rdata] })
+    const { now } = this.node(owner)
+    const set = now.get(type) ?? { ttl, records: new Map() }
+    const key = rdataKey(type, rdata)
+    now.set(type, set)
+    set.ttl = ttl
+    if (set.records.has(key)) return
+    if (SINGLETONS.has(type)) set.records.clear()
+    set.records.set(key, rdata)
   }
 
   /** Deletes the record whose RDATA is equal, TTL aside; nothing where there is none. */
   deleteRecord({ owner, type, rdata }: ResourceRecord): void {
     const { now } = this.node(owner)
-    const rrset = now.get(type)
-    const at = rrset ? indexOfRdata(rrset, rdata) : -1
-    if (at < 0) return
-    if (rrset!.rdatas.length === 1) now.delete(type)
-    else now.set(type, { ...rrset!, rdatas: rrset!.rdatas.toSpliced(at, 1) })
+    const records = now.get(type)?.records
+    if (records?.delete(rdataKey(type, rdata)) && records.size === 0) now.delete(type)
   }
 
   deleteRRset(owner: Name, type: number): void {
@@ -87,8 +106,7 @@ export class Draft implements ZoneContents {
   get changed(): boolean {
     for (const { before, now } of this.nodes.values()) {
       if (before.size !== now.size) return true
-      for (const [type, rrset] of now)
-        if (rrset !== before.get(type) && !sameRRset(rrset, before.get(type))) return true
+      for (const [type, set] of now) if (!isSame(set, before.get(type))) return true
     }
     return false
   }
@@ -100,28 +118,29 @@ export class Draft implements ZoneContents {
     for (const node of this.nodes.values())
       for (const type of new Set([...node.before.keys(), ...node.now.keys()])) {
         const was = node.before.get(type)
-        const is = node.now.get(type)
-        if (was === is) continue
+        if (isSame(node.now.get(type), was)) continue
         if (was) before.push(...recordsOf(was))
-        if (is) after.push(...recordsOf(is))
+        if (node.now.has(type)) after.push(...recordsOf(this.rrset(node.owner, type)!))
       }
     return diffRecords(before, after)
   }
+}
+
+function draftSet({ type, ttl, rdatas }: RRset): DraftSet {
+  return { ttl, records: new Map(rdatas.map(rdata => [rdataKey(type, rdata), rdata])) }
+}
+
+function isSame(set: DraftSet | undefined, rrset: RRset | undefined): boolean {
+  if (!set || !rrset) return set === rrset
+  if (set.ttl !== rrset.ttl || set.records.size !== rrset.rdatas.length) return false
+  return rrset.rdatas.every(rdata => {
+    const other = set.records.get(rdataKey(rrset.type, rdata))
+    return other !== undefined && equalOctets(other, rdata)
+  })
 }
 
 /** The records of an RRset. Signatures of one owner are kept together; each has the TTL of what it covers (RFC 4034 §3), its original one. */
 export function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[] {
   const ttlOf = (rdata: Uint8Array) => (type === Type.RRSIG ? Rrsig.originalTtl(rdata) : ttl)
   return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl: ttlOf(rdata), rdata }))
-}
-
-/** Where in the RRset the record with this RDATA is, names in it ignoring case (RFC 2136 §1.1.1); -1 where it is not. */
-export function indexOfRdata(rrset: RRset, rdata: Uint8Array): number {
-  const wanted = canonicalRdata(rrset.type, rdata)
-  return rrset.rdatas.findIndex(one => equalOctets(canonicalRdata(rrset.type, one), wanted))
-}
-
-function sameRRset(a: RRset, b: RRset | undefined): boolean {
-  if (a.ttl !== b?.ttl || a.rdatas.length !== b.rdatas.length) return false
-  return a.rdatas.every(rdata => b.rdatas.some(other => equalOctets(rdata, other)))
 }

@@ -114,10 +114,14 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
   const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
   const records = { [Symbol.iterator]: () => recordsIn(image.latest()) }
-  const baseline = file && { digest: file.digest, records }
+  // What a zone without a file begins with gives way to the file that it may get later.
+  const baseline = { digest: file?.digest ?? NO_FILE, records }
   const stored = await deps.store.create(view, config.name, records, baseline)
   return { stored, image, holders: new Holders() }
 }
+
+/** The digest of no file. */
+const NO_FILE = 'none'
 
 const FIRST_TTL = 3600
 /** RFC 2308 §5: how long a name that is not there yet is remembered; short, for new names are what such a zone is for. */

@@ -96,7 +96,7 @@ function synthesized(version: ZoneVersion, qtype: number, into: Outcome): void {
     return
   }
   into.wildcard = true
-  // RFC 4592 §2.2.2 and §4.3.2 step 3c: a source of synthesis that owns nothing answers with no data.
+  // RFC 4592 §2.2.2: a source of synthesis that owns nothing, but has names below it, answers with no data.
   if (entry === NONE) settle(into, 'nodata', NONE, NONE)
   else ofEntry(version, entry, qtype, into)
 }

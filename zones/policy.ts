@@ -4,9 +4,10 @@ import type { TransferRule, UpdateRule } from '../config/schema.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { equalNames, isWildcard, type Name, printName } from '../dns/name.ts'
-import { equalOctets, type ResourceRecord } from '../dns/record.ts'
-import { canonicalRdata, Type, typeName } from '../dns/types.ts'
-import type { ZoneContents } from './draft.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { Type, typeName } from '../dns/types.ts'
+import { rdataKey, rrsetKey } from './change.ts'
+import { recordsOf, type ZoneContents } from './draft.ts'
 import { keyText } from './store.ts'
 
 /** Who sent a request, as far as policy asks. */
@@ -53,21 +54,29 @@ export function permitRequestor(rules: readonly UpdateRule[], requestor: Request
 
 /** Refuses the whole message for one update that the rules do not allow (RFC 2136 §3.3); the reason names the rule. */
 export function permitUpdates(policy: UpdatePolicy, updates: readonly ResourceRecord[]): void {
+  const judged: Judged = { policy, others: new Map() }
   for (const update of updates) {
-    if (update.class === Class.ANY && update.type === Type.ANY) permitDeleteOfName(policy, update.owner)
-    else permitChange(policy, update, update.type)
+    if (update.class === Class.ANY && update.type === Type.ANY) permitDeleteOfName(judged, update.owner)
+    else permitChange(judged, update, update.type)
   }
+}
+
+/** One message being judged, with what was looked up for it: many updates are often about one RRset. */
+interface Judged {
+  policy: UpdatePolicy
+  others: Map<string, Map<string, string>>
 }
 
 /**
  * Deleting all RRsets of a name needs a rule for every type that would go, as BIND's update-policy has it; the apex keeps SOA and NS
  * anyway. Where there is nothing to go, some rule must cover the name all the same.
  */
-function permitDeleteOfName(policy: UpdatePolicy, owner: Name): void {
+function permitDeleteOfName(judged: Judged, owner: Name): void {
+  const { policy } = judged
   const atApex = equalNames(owner, policy.origin)
   const going = policy.contents.typesAt(owner).filter(type => !STAYS.has(type) && !(atApex && APEX_STAYS.has(type)))
   const update = { owner, type: Type.ANY, class: Class.ANY, ttl: 0, rdata: new Uint8Array() }
-  for (const type of going) permitChange(policy, update, type)
+  for (const type of going) permitChange(judged, update, type)
   if (going.length > 0) return
   if (!policy.rules.some(rule => misfit(rule, policy, owner, undefined) === undefined))
     throw noRule(policy, owner, undefined)
@@ -76,8 +85,9 @@ function permitDeleteOfName(policy: UpdatePolicy, owner: Name): void {
 const STAYS: ReadonlySet<number> = new Set([Type.RRSIG, Type.NSEC, Type.NSEC3])
 const APEX_STAYS: ReadonlySet<number> = new Set([Type.SOA, Type.NS])
 
-function permitChange(policy: UpdatePolicy, update: ResourceRecord, type: number): void {
-  // RFC 3007 §4.3: what signing makes is the server's to keep in step.
+function permitChange(judged: Judged, update: ResourceRecord, type: number): void {
+  const { policy } = judged
+  // Differs from RFC 3007 §4.1, which lets a client bring signatures along: they are the server's to keep in step (§4.3).
   if (STAYS.has(type)) throw refused(`${typeName(type)} records are made by signing, not by updates`)
   const at = policy.rules.findIndex(rule => misfit(rule, policy, update.owner, type) === undefined)
   if (at < 0) throw noRule(policy, update.owner, type)
@@ -85,33 +95,31 @@ function permitChange(policy: UpdatePolicy, update: ResourceRecord, type: number
   const rule = policy.rules[at]!
   if (rule.ttl && update.class === Class.IN && (update.ttl < rule.ttl[0] || update.ttl > rule.ttl[1]))
     throw refused(`update rule ${at + 1} allows TTLs from ${rule.ttl[0]} to ${rule.ttl[1]}, not ${update.ttl}`)
-  if (rule.own) requireOwn(policy, update, type, at)
+  if (rule.own) requireOwn(judged, update, type, at)
 }
 
 /** `own: true`: a key adds where nobody else holds that name and type, and deletes or replaces only what it added itself. */
-function requireOwn(
-  { contents, holders, requestor }: UpdatePolicy,
-  update: ResourceRecord,
-  type: number,
-  at: number,
-): void {
-  const rrset = contents.rrset(update.owner, type)
-  if (!rrset) return
-  const self = keyText(requestor.key!)
-  for (const rdata of rrset.rdatas) {
-    const record = { owner: update.owner, type, class: Class.IN, ttl: rrset.ttl, rdata }
-    if (update.class === Class.NONE && !sameRdata(record, update)) continue
-    const other = holders.of(record)
-    if (other === self) continue
-    const whose = other === undefined ? "the zone's file" : 'another key'
-    throw refused(
-      `update rule ${at + 1} has own: true, and ${whose} holds ${printName(update.owner)} ${typeName(type)}`,
-    )
-  }
+function requireOwn(judged: Judged, update: ResourceRecord, type: number, at: number): void {
+  const others = othersAt(judged, update.owner, type)
+  const key = rdataKey(type, update.rdata)
+  if (others.size === 0 || (update.class === Class.NONE && !others.has(key))) return
+  const other = others.get(key) ?? others.values().next().value!
+  throw refused(`update rule ${at + 1} has own: true, and ${other} holds ${printName(update.owner)} ${typeName(type)}`)
 }
 
-function sameRdata(record: ResourceRecord, update: ResourceRecord): boolean {
-  return equalOctets(canonicalRdata(record.type, record.rdata), canonicalRdata(record.type, update.rdata))
+/** The records of an RRset that the requestor does not hold, by `rdataKey`, and who does. */
+function othersAt({ policy, others }: Judged, owner: Name, type: number): ReadonlyMap<string, string> {
+  const key = rrsetKey(owner, type)
+  let found = others.get(key)
+  if (found) return found
+  const self = keyText(policy.requestor.key!)
+  others.set(key, (found = new Map()))
+  for (const record of recordsOf(policy.contents.rrset(owner, type) ?? { owner, type, ttl: 0, rdatas: [] })) {
+    const holder = policy.holders.of(record)
+    if (holder !== self)
+      found.set(rdataKey(type, record.rdata), holder === undefined ? "the zone's file" : 'another key')
+  }
+  return found
 }
 
 /** Why the rule does not fit, in words that follow "rule 1"; undefined where it does. Without a type, only name and requestor count. */

@@ -1,14 +1,21 @@
 import { Class, className, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { isSubdomain, type Name, printName } from '../dns/name.ts'
-import type { ResourceRecord, RRset } from '../dns/record.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { Type, typeName } from '../dns/types.ts'
-import { rrsetKey } from './change.ts'
-import { indexOfRdata, type ZoneContents } from './draft.ts'
+import { rdataKey, rrsetKey } from './change.ts'
+import type { ZoneContents } from './draft.ts'
+
+/** An RRset that should have these RDATAs, by `rdataKey`. */
+interface ExpectedRRset {
+  owner: Name
+  type: number
+  rdatas: Set<string>
+}
 
 /** Throws the RCODE of the first prerequisite that is malformed or does not hold (RFC 2136 §3.2). */
 export function checkPrerequisites(contents: ZoneContents, origin: Name, records: readonly ResourceRecord[]): void {
-  const expected = new Map<string, RRset>()
+  const expected = new Map<string, ExpectedRRset>()
   for (const record of records) {
     checkForm(record, origin)
     if (record.class === Class.IN) collect(expected, record)
@@ -46,21 +53,16 @@ function checkExistence(contents: ZoneContents, { owner, type, class: rrclass }:
     : new RcodeError(Rcode.YXRRSET, `${name} ${typeName(type)} should not exist, but does`)
 }
 
-function collect(expected: Map<string, RRset>, { owner, type, rdata }: ResourceRecord): void {
+function collect(expected: Map<string, ExpectedRRset>, { owner, type, rdata }: ResourceRecord): void {
   const key = rrsetKey(owner, type)
-  const rrset = expected.get(key) ?? { owner, type, ttl: 0, rdatas: [] }
+  const rrset = expected.get(key) ?? { owner, type, rdatas: new Set() }
   expected.set(key, rrset)
-  if (indexOfRdata(rrset, rdata) < 0) rrset.rdatas.push(rdata)
+  rrset.rdatas.add(rdataKey(type, rdata))
 }
 
 /** RFC 2136 §2.4.2: the RRset exists with exactly these RDATAs, in any order; TTLs are not compared. */
-function checkValues(contents: ZoneContents, expected: RRset): void {
-  const actual = contents.rrset(expected.owner, expected.type)
-  const equal =
-    actual?.rdatas.length === expected.rdatas.length && expected.rdatas.every(rdata => indexOfRdata(actual, rdata) >= 0)
-  if (!equal)
-    throw new RcodeError(
-      Rcode.NXRRSET,
-      `${printName(expected.owner)} ${typeName(expected.type)} has other data than expected`,
-    )
+function checkValues(contents: ZoneContents, { owner, type, rdatas }: ExpectedRRset): void {
+  const actual = contents.rrset(owner, type)
+  const equal = actual?.rdatas.length === rdatas.size && actual.rdatas.every(rdata => rdatas.has(rdataKey(type, rdata)))
+  if (!equal) throw new RcodeError(Rcode.NXRRSET, `${printName(owner)} ${typeName(type)} has other data than expected`)
 }

@@ -45,6 +45,9 @@ export interface UpdateReply {
   ede: number | undefined
 }
 
+/** Ignored updates of one message that the log shows. */
+const IGNORED_LOGGED = 5
+
 /**
  * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
  * since. Rejects with ZoneLoadError, which lists all that is wrong with the file; then nothing was changed.
@@ -160,8 +163,11 @@ export class PrimaryZone {
     const { added, deleted } = written.change
     const counts = { added: added.length, deleted: deleted.length, serial: written.version.serial() }
     this.log.info({ key: actor.key, from: actor.source, ...counts }, 'zone updated')
-    for (const what of ignored)
-      this.log.warn({ key: actor.key, from: actor.source, what }, 'update ignored, as RFC 2136 §3.4.2 has it')
+    for (const what of ignored.slice(0, IGNORED_LOGGED))
+      this.log.warn(
+        { key: actor.key, from: actor.source, what, of: ignored.length },
+        'update ignored, as RFC 2136 §3.4.2 has it',
+      )
   }
 
   private refuse(error: unknown, requestor: UpdateRequestor): UpdateReply {

@@ -7,7 +7,7 @@ import type { ResourceRecord, RRset } from '../dns/record.ts'
 import { serialAfter, serialGreater } from '../dns/serial.ts'
 import { isMetaType, printRecord, Type, typeName } from '../dns/types.ts'
 import type { Changeset } from './change.ts'
-import { Draft, indexOfRdata, type ZoneContents } from './draft.ts'
+import { Draft, type ZoneContents } from './draft.ts'
 import { checkPrerequisites } from './prerequisites.ts'
 import { soaSerial, withSerial } from './soa.ts'
 
@@ -112,18 +112,15 @@ export function addToDraft(draft: Draft, origin: Name, record: ResourceRecord): 
     const other = draft.typesAt(owner).find(one => one !== Type.CNAME && !isMadeBySigning(one))
     if (other !== undefined)
       return `${printName(owner)} has a record of type ${typeName(other)}, beside which no CNAME can be`
-  } else if (draft.rrset(owner, Type.CNAME)) return `${printName(owner)} has a CNAME, beside which nothing else can be`
+  } else if (draft.has(owner, Type.CNAME)) return `${printName(owner)} has a CNAME, beside which nothing else can be`
   draft.add(record)
   return undefined
 }
 
 /** RFC 2136 §3.4.2.4: neither the SOA nor the last NS of the apex goes. */
 function deleteFromDraft(draft: Draft, atApex: boolean, record: ResourceRecord): string | undefined {
-  const { owner, type, rdata } = record
-  if (type === Type.SOA) return "the zone's SOA can't be deleted"
-  const rrset = draft.rrset(owner, type)
-  if (atApex && type === Type.NS && rrset?.rdatas.length === 1 && indexOfRdata(rrset, rdata) === 0)
-    return "the zone's last NS can't be deleted"
+  if (record.type === Type.SOA) return "the zone's SOA can't be deleted"
+  if (atApex && record.type === Type.NS && draft.isLast(record)) return "the zone's last NS can't be deleted"
   draft.deleteRecord(record)
   return undefined
 }

@@ -1,8 +1,8 @@
 import type { Database } from '../../host/database.ts'
 import { type AuthorizationRow, type ChallengeRow, type NewRow, type OrderRow, sql, statement } from './schema.ts'
 
-/** An order with its authorizations, in the order of its identifiers. */
-export interface StoredOrder extends OrderRow {
+/** An order with the ids of its authorizations, in the order of its identifiers. */
+export interface StoredOrder extends Omit<OrderRow, 'authorizations'> {
   authorizations: string[]
 }
 
@@ -13,7 +13,7 @@ export interface StoredAuthorization extends AuthorizationRow {
 
 /** What newOrder writes in one commit. */
 export interface NewOrder {
-  order: NewRow<'acme_orders'>
+  order: Omit<NewRow<'acme_orders'>, 'authorizations'>
   authorizations: NewRow<'acme_authorizations'>[]
   challenges: NewRow<'acme_challenges'>[]
 }
@@ -49,22 +49,13 @@ export interface OrderStore {
 
 export function createOrderStore(database: Database): OrderStore {
   const read = async <Row>(query: Parameters<typeof statement>[0]) => (await database.read(statement(query))) as Row[]
-  const authorizationsOf = async (order: string) => {
-    const query = sql.selectFrom('acme_order_authorizations').select('authorization').where('order_id', '=', order)
-    const rows = await read<{ authorization: string }>(query.orderBy('position'))
-    return rows.map(row => row.authorization)
-  }
-  const withAuthorizations = async (order: OrderRow): Promise<StoredOrder> => ({
-    ...order,
-    authorizations: await authorizationsOf(order.id),
-  })
   return {
     async addOrder(added) {
       await database.commit(insertOrder(added))
     },
     async order(id) {
       const [order] = await read<OrderRow>(sql.selectFrom('acme_orders').selectAll().where('id', '=', id))
-      return order && withAuthorizations(order)
+      return order && stored(order)
     },
     async ordersOf(account, now, limit, after) {
       const rows = await read<{ id: string }>(openOrders(account, now, limit, after))
@@ -72,10 +63,9 @@ export function createOrderStore(database: Database): OrderStore {
     },
     async authorization(id) {
       const query = sql.selectFrom('acme_authorizations').selectAll().where('id', '=', id)
-      const [authorization] = await read<AuthorizationRow>(query)
-      if (!authorization) return undefined
-      const challenges = sql.selectFrom('acme_challenges').selectAll().where('authorization', '=', id)
-      return { ...authorization, challenges: await read<ChallengeRow>(challenges.orderBy('id')) }
+      const challenges = sql.selectFrom('acme_challenges').selectAll().where('authorization', '=', id).orderBy('id')
+      const [[authorization], all] = await Promise.all([read<AuthorizationRow>(query), read<ChallengeRow>(challenges)])
+      return authorization && { ...authorization, challenges: all }
     },
     async startChallenge(id, at, request) {
       const pending = sql.selectFrom('acme_authorizations').select('id').where('status', '=', 'pending')
@@ -113,7 +103,7 @@ export function createOrderStore(database: Database): OrderStore {
     },
     async processingOrders() {
       const query = sql.selectFrom('acme_orders').selectAll().where('status', '=', 'processing')
-      return Promise.all((await read<OrderRow>(query)).map(withAuthorizations))
+      return (await read<OrderRow>(query)).map(stored)
     },
     authorized(account, now) {
       const query = sql.selectFrom('acme_authorizations').selectAll().where('account', '=', account)
@@ -126,15 +116,16 @@ export function createOrderStore(database: Database): OrderStore {
   }
 }
 
+function stored(order: OrderRow): StoredOrder {
+  return { ...order, authorizations: JSON.parse(order.authorizations) }
+}
+
 function insertOrder({ order, authorizations, challenges }: NewOrder) {
-  const links = authorizations.map((authorization, position) => ({
-    order_id: order.id,
-    position,
-    authorization: authorization.id,
-  }))
+  const ids = authorizations.map(({ id }) => id)
+  const links = ids.map(authorization => ({ authorization, order_id: order.id }))
   return [
     ...(order.replaces ? [statement(freeReplaced(order.replaces, order.created_at))] : []),
-    statement(sql.insertInto('acme_orders').values(order)),
+    statement(sql.insertInto('acme_orders').values({ ...order, authorizations: JSON.stringify(ids) })),
     ...authorizations.map(row => statement(sql.insertInto('acme_authorizations').values(row))),
     ...links.map(row => statement(sql.insertInto('acme_order_authorizations').values(row))),
     ...challenges.map(row => statement(sql.insertInto('acme_challenges').values(row))),

@@ -30,6 +30,8 @@ export interface CaTables {
     account: string
     status: OrderStatus
     identifiers: string
+    /** In the order of the identifiers; `acme_order_authorizations` has the same, to be asked from the other side. */
+    authorizations: string
     profile: string
     not_before: number | null
     not_after: number | null
@@ -50,7 +52,7 @@ export interface CaTables {
     status: 'pending' | 'valid' | 'invalid' | 'deactivated' | 'revoked'
     expires_at: number
   }
-  acme_order_authorizations: { order_id: string; position: number; authorization: string }
+  acme_order_authorizations: { authorization: string; order_id: string }
   acme_challenges: {
     id: string
     authorization: string
@@ -116,7 +118,8 @@ export const CA_MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE acme_bindings (kid TEXT PRIMARY KEY, name TEXT NOT NULL, secret TEXT NOT NULL, created_at INTEGER NOT NULL,
         revoked_at INTEGER) STRICT, WITHOUT ROWID`,
       `CREATE TABLE acme_orders (id TEXT PRIMARY KEY, issuer TEXT NOT NULL, account TEXT NOT NULL, status TEXT NOT NULL,
-        identifiers TEXT NOT NULL, profile TEXT NOT NULL, not_before INTEGER, not_after INTEGER, replaces TEXT, error TEXT, csr BLOB,
+        identifiers TEXT NOT NULL, authorizations TEXT NOT NULL, profile TEXT NOT NULL, not_before INTEGER, not_after INTEGER,
+        replaces TEXT, error TEXT, csr BLOB,
         certificate TEXT, request TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
       'CREATE INDEX acme_orders_by_account ON acme_orders (account, created_at, id)',
       'CREATE INDEX acme_orders_by_expiry ON acme_orders (expires_at)',
@@ -127,9 +130,9 @@ export const CA_MIGRATIONS: readonly Migration[] = [
         wildcard INTEGER NOT NULL, status TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
       'CREATE INDEX acme_authorizations_by_subject ON acme_authorizations (account, value, type)',
       'CREATE INDEX acme_authorizations_by_expiry ON acme_authorizations (expires_at)',
-      `CREATE TABLE acme_order_authorizations (order_id TEXT NOT NULL, position INTEGER NOT NULL, authorization TEXT NOT NULL,
-        PRIMARY KEY (order_id, position)) STRICT, WITHOUT ROWID`,
-      'CREATE INDEX acme_orders_by_authorization ON acme_order_authorizations (authorization)',
+      `CREATE TABLE acme_order_authorizations (authorization TEXT NOT NULL, order_id TEXT NOT NULL,
+        PRIMARY KEY (authorization, order_id)) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX acme_authorizations_by_order ON acme_order_authorizations (order_id)',
       `CREATE TABLE acme_challenges (id TEXT PRIMARY KEY, authorization TEXT NOT NULL, type TEXT NOT NULL, token TEXT NOT NULL,
         status TEXT NOT NULL, started_at INTEGER, validated_at INTEGER, error TEXT, request TEXT) STRICT, WITHOUT ROWID`,
       'CREATE INDEX acme_challenges_by_authorization ON acme_challenges (authorization)',

@@ -31,6 +31,12 @@ export interface OpenSockets {
 export class ListenError extends Error {
   override name = 'ListenError'
   readonly code = 'listen'
+  /** The system's word for it, as in "EADDRINUSE". */
+  readonly reason: string
+  constructor(message: string, reason: string) {
+    super(message)
+    this.reason = reason
+  }
 }
 
 export interface ListenOptions {
@@ -67,8 +73,8 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
     for (const { fd } of descriptors.splice(0)) libc.close(fd)
   }
   try {
-    const dns = options.dns.map(address => openDns(libc, address, options, descriptors))
-    const dot = options.dot.map(address => openStream(libc, 'tls', address, descriptors))
+    const dns = uncovered(options.dns).map(address => openDns(libc, address, options, descriptors))
+    const dot = uncovered(options.dot).map(address => openStream(libc, 'tls', address, descriptors))
     const forWorker = (index: number): ServingSocket[] =>
       descriptors
         .filter(({ worker }) => worker === undefined || worker === index)
@@ -78,6 +84,18 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
     close()
     throw error
   }
+}
+
+/** The addresses without those that a wildcard among them takes in. */
+function uncovered(addresses: readonly SocketAddress[]): SocketAddress[] {
+  const family = ({ address }: SocketAddress): boolean => address.includes(':')
+  const isWildcard = ({ address }: SocketAddress): boolean => isWildcardAddress(addressBytes(address)!)
+  return addresses.filter(
+    one =>
+      one.port === 0 ||
+      isWildcard(one) ||
+      !addresses.some(other => isWildcard(other) && other.port === one.port && family(other) === family(one)),
+  )
 }
 
 /** TCP first: its bind fails where the port is taken, and it chooses the port where it is 0. */
@@ -112,8 +130,13 @@ function openDatagrams(libc: Libc, address: SocketAddress, options: ListenOption
   // A wildcard socket does not know where a datagram was sent to, and may answer from another address: one socket for each address.
   const locals = wildcard ? localAddresses(address, options.interfaces ?? networkInterfaces) : [address]
   for (const local of locals)
-    for (let worker = 0; worker < options.workers; worker++)
-      into.push({ kind: 'udp', address: local, fd: openDatagram(libc, local, []), worker })
+    try {
+      for (let worker = 0; worker < options.workers; worker++)
+        into.push({ kind: 'udp', address: local, fd: openDatagram(libc, local, []), worker })
+    } catch (error) {
+      // An address of an interface that is just coming up or going down: the wildcard socket takes its datagrams.
+      if (!wildcard || !(error instanceof ListenError) || error.reason !== 'EADDRNOTAVAIL') throw error
+    }
   if (wildcard)
     into.push({ kind: 'late', address, fd: openDatagram(libc, address, tellsDestination(address)), worker: 0 })
 }
@@ -129,6 +152,8 @@ function openDatagram(libc: Libc, address: SocketAddress, more: readonly SocketO
   return openSocket(libc, LINUX.SOCK_DGRAM, address, [
     [LINUX.SOL_SOCKET, LINUX.SO_REUSEPORT, 1],
     [LINUX.SOL_SOCKET, LINUX.SO_RCVBUF, BUFFER],
+    // Beyond the system's limit, where we are root still.
+    [LINUX.SOL_SOCKET, LINUX.SO_RCVBUFFORCE, BUFFER],
     [LINUX.SOL_SOCKET, LINUX.SO_SNDBUF, BUFFER],
     pathMtuIgnored(address),
     ...more,
@@ -174,7 +199,8 @@ function boundTo(libc: Libc, fd: number, { address }: SocketAddress): SocketAddr
 
 function duplicate(libc: Libc, fd: number): number {
   const copy = libc.fcntl(fd, LINUX.F_DUPFD_CLOEXEC, 0)
-  if (copy < 0) throw new ListenError('no file descriptor is left for a serving thread: raise the limit (ulimit -n)')
+  if (copy < 0)
+    throw new ListenError('no file descriptor is left for a serving thread: raise the limit (ulimit -n)', 'EMFILE')
   return copy
 }
 
@@ -192,7 +218,8 @@ function localAddresses(
 
 function listenError(errno: number, transport: 'udp' | 'tcp', address: SocketAddress): ListenError {
   const name = Object.entries(LINUX).find(([key, value]) => key.startsWith('E') && value === errno)?.[0]
-  return new ListenError(describeListenError(name ?? `error ${errno}`, transport, address))
+  const reason = name ?? `error ${errno}`
+  return new ListenError(describeListenError(reason, transport, address), reason)
 }
 
 /** One plain sentence about a listener that failed, for the operator; `code` as in `EADDRINUSE`. */
@@ -218,8 +245,8 @@ async function probeAddresses(options: ListenOptions): Promise<OpenSockets> {
     isWildcardAddress(addressBytes(address.address)!)
       ? localAddresses(address, options.interfaces ?? networkInterfaces)
       : [address]
-  const dns = await Promise.all(options.dns.map(probeDns))
-  const dot = await Promise.all(options.dot.map(probeStream))
+  const dns = await Promise.all(uncovered(options.dns).map(probeDns))
+  const dot = await Promise.all(uncovered(options.dot).map(probeStream))
   // Elsewhere than on Linux and the newer BSDs a port can't be shared; then the first thread serves alone.
   const shared = process.platform === 'linux' && options.workers > 1
   const sockets: ServingSocket[] = [
@@ -266,5 +293,5 @@ function probeDatagram(address: SocketAddress): Promise<void> {
 
 function probeError(error: Error, transport: 'udp' | 'tcp', address: SocketAddress): ListenError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message
-  return new ListenError(describeListenError(code, transport, address))
+  return new ListenError(describeListenError(code, transport, address), code)
 }

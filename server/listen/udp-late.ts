@@ -1,13 +1,8 @@
-import { closeSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import type { SocketAddress } from '../../host/network.ts'
+import type { DatagramCounts, DatagramListener, DatagramOptions } from './datagrams.ts'
 import { LINUX } from './libc.ts'
-import {
-  BatchClient,
-  type BatchLibrary,
-  type DatagramCounts,
-  type DatagramListener,
-  type DatagramOptions,
-} from './udp.ts'
+import { BatchClient, type BatchLibrary } from './udp.ts'
 
 /** A wildcard socket that was opened with IP_PKTINFO or IPV6_RECVPKTINFO. */
 export interface WildcardSocket {
@@ -38,7 +33,7 @@ export function listenLate(
   const descriptors = libc.addressOf(interests.buffer)
   let closing: (() => void) | undefined
   const finish = (): void => {
-    for (const fd of watched) closeSync(fd)
+    for (const fd of watched) libc.close(fd)
     closing?.()
   }
   const drain = (): boolean => clients.map(client => client.serve(0, options, counts)).some(count => count > 0)

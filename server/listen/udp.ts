@@ -1,47 +1,24 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { addressBytes, printAddress } from '../../config/address.ts'
+import type { RemoteInfo } from 'node:dgram'
+import { addressBytes } from '../../config/address.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { DatagramBatch } from './batch.ts'
 import type { Client, RequestHandler } from './client.ts'
+import {
+  bound,
+  closeSocket,
+  createWatched,
+  type DatagramCounts,
+  type DatagramListener,
+  type DatagramOptions,
+  NO_PORT,
+  UDP_LIMIT,
+} from './datagrams.ts'
 import type { Libc } from './libc.ts'
 import { makeSockaddr } from './sockaddr.ts'
-
-/** Answers of more octets than this are truncated: RFC 9715 §3.1 and DNS Flag Day 2020, so that no datagram is fragmented. */
-export const UDP_LIMIT = 1232
-/** RFC 1035 §4.2.1: what a client without EDNS can take. */
-export const UDP_LIMIT_PLAIN = 512
 
 const SLOTS = 64
 /** Batches answered before the event loop has its turn. */
 const ROUNDS = 8
-/** Lost datagrams are the price of a short queue while a thread is busy. */
-const BUFFER = 1 << 20
-
-/** What a listener counts. */
-export interface DatagramCounts {
-  batches: number
-  received: number
-  dropped: number
-}
-
-/** A UDP socket that is being served. */
-export interface DatagramListener {
-  readonly address: SocketAddress
-  readonly counts: DatagramCounts
-  close(): Promise<void>
-}
-
-/** Called before each batch, so that the batch is answered from one state of the configuration and one reading of the clock. */
-export type BeforeBatch = () => void
-
-export interface DatagramOptions {
-  handler: RequestHandler
-  beforeBatch: BeforeBatch
-  onError: (error: Error) => void
-}
-
-/** Datagrams nobody can be answered at: RFC 6335 §6 reserves port 0. */
-const NO_PORT = 0
 
 /** The batches of one thread: all its sockets take turns, for a batch is answered before another is received. */
 export interface BatchLibrary {
@@ -198,126 +175,6 @@ export function listenBatched(
     options,
     () => ({ address: local, counts, close }),
   )
-}
-
-/** Serves through `dgram` alone, where the C library can't be called; one system call a datagram. */
-export function listenPlain(
-  local: SocketAddress,
-  reusePort: boolean,
-  options: DatagramOptions,
-): Promise<DatagramListener> {
-  const counts: DatagramCounts = { batches: 0, received: 0, dropped: 0 }
-  const socket = createWatched(local, reusePort)
-  const out = new Uint8Array(UDP_LIMIT)
-  const state = { open: true }
-  let client: PlainClient
-  socket.on('message', (message, from) => {
-    counts.batches++
-    counts.received++
-    if (from.port === NO_PORT) {
-      counts.dropped++
-      return
-    }
-    options.beforeBatch()
-    client.turnTo(from)
-    const written = options.handler(message, 0, message.length, client, out, 0, UDP_LIMIT)
-    if (written > 0) client.send(out.slice(0, written))
-  })
-  return bound(
-    socket,
-    () => socket.bind({ address: local.address, port: local.port, exclusive: true }),
-    options,
-    () => {
-      socket.setRecvBufferSize(BUFFER)
-      const address = { address: local.address, port: socket.address().port }
-      client = new PlainClient(socket, address, state)
-      const close = (): Promise<void> => {
-        state.open = false
-        return closeSocket(socket)
-      }
-      return { address, counts, close }
-    },
-  )
-}
-
-/** The client of the datagram that `dgram` has delivered last. */
-class PlainClient implements Client {
-  readonly transport = 'udp'
-  address: Uint8Array = new Uint8Array(4)
-  port = 0
-  readonly destination: Uint8Array
-  readonly destinationPort: number
-  private text = ''
-  private readonly socket: Socket
-  private readonly state: { open: boolean }
-
-  constructor(socket: Socket, local: SocketAddress, state: { open: boolean }) {
-    this.socket = socket
-    this.state = state
-    this.destination = addressBytes(local.address)!
-    this.destinationPort = local.port
-  }
-
-  get closed(): boolean {
-    return !this.state.open
-  }
-
-  turnTo(from: RemoteInfo): void {
-    if (from.address !== this.text) this.address = addressBytes(from.address)!
-    this.text = from.address
-    this.port = from.port
-  }
-
-  send(message: Uint8Array): boolean {
-    if (this.state.open) this.socket.send(message, this.port, this.text)
-    return true
-  }
-
-  drained(task: () => void): void {
-    task()
-  }
-
-  retain(): Client {
-    const local = { address: printAddress(this.destination), port: this.destinationPort }
-    const client = new PlainClient(this.socket, local, this.state)
-    client.turnTo({ address: this.text, port: this.port, family: 'IPv4', size: 0 })
-    return client
-  }
-
-  finish(): void {}
-}
-
-/** A `dgram` socket that resolves no names: without an own `lookup` every send would go through the resolver's thread pool. */
-function createWatched(local: SocketAddress, reusePort = false): Socket {
-  const family = local.address.includes(':') ? 6 : 4
-  return createSocket({
-    type: family === 6 ? 'udp6' : 'udp4',
-    ipv6Only: family === 6,
-    reusePort,
-    lookup: (hostname, _options, callback) => callback(null, hostname, family),
-  })
-}
-
-/** Resolves with the listener once the socket is bound; errors after that go to `onError`. */
-function bound(
-  socket: Socket,
-  bind: () => void,
-  options: DatagramOptions,
-  listener: () => DatagramListener,
-): Promise<DatagramListener> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.once('listening', () => {
-      socket.off('error', reject)
-      socket.on('error', options.onError)
-      resolve(listener())
-    })
-    bind()
-  })
-}
-
-function closeSocket(socket: Socket): Promise<void> {
-  return new Promise(resolve => socket.close(() => resolve()))
 }
 
 /** The C form of the sender of a `dgram` message; bursts often come from one address, so the last is kept. */

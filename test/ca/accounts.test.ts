@@ -97,6 +97,8 @@ t.test('keyChange replaces the key of an account (RFC 8555 §7.3.5)', async t =>
     ['the inner JWS has a nonce', { header: { nonce: 'AAAA' } }, 400],
   ]
   for (const [name, bend, status] of rows) t.equal((await rollover(client, next, bend)).status, status, name)
+  const same = await rollover(client, client.keys)
+  t.match(same, { status: 409, headers: { location: client.kid } }, 'the new key is the old one')
   const taken = await rollover(client, other.keys)
   t.equal(taken.status, 409, 'the new key belongs to another account')
   t.equal(taken.headers['location'], other.kid)

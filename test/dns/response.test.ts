@@ -89,7 +89,7 @@ t.test('limits over UDP', async t => {
   const cases: [string, number | undefined, number][] = [
     ['RFC 1035 §4.2.1: without EDNS', undefined, 512],
     ['RFC 6891 §6.2.5: what the client can take', 800, 800],
-    ['RFC 9715 §3: but never what may be fragmented', 4096, 1232],
+    ['RFC 9715 §3.1: but never what may be fragmented', 4096, 1232],
     ['RFC 6891 §6.2.3: at least 512', 100, 512],
   ]
   for (const [what, size, limit] of cases) t.equal(udpLimit(queryFor(QNAME, size)), limit, what)

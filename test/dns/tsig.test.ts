@@ -112,7 +112,8 @@ t.test('RFC 8945 §5.2.3: outside the fudge it is BADTIME, signed, with our time
   const tsig = readTsig(parseMessage(answer).tsig!.record.rdata)
   t.equal(tsig.timeSigned, NOW)
   t.equal(Buffer.from(tsig.other).readUIntBE(0, 6), NOW + 301)
-  t.throws(() => createStreamVerifier(context).check(answer, parseMessage(answer), NOW), { error: Rcode.BADTIME })
+  const check = () => createStreamVerifier(context).check(answer, parseMessage(answer), NOW)
+  t.throws(check, new TsigError('the peer refused our signature', Rcode.BADTIME))
 })
 
 t.test('RFC 8945 §5.2.2.1: a truncated MAC is BADTRUNC, one below ten octets is malformed', async t => {

@@ -156,6 +156,19 @@ t.test('the answer cache', async t => {
   })
 })
 
+t.test('an answer that was asked for under another configuration is given, and not kept', async t => {
+  const { served, network, upstream } = await build(t)
+  network.weather.latency = 50
+  const answer = resolve(served, 'www.up.test.')
+  while (network.seen.length === 0) await new Promise(setImmediate)
+  const { name, views, keys, log } = served.config
+  const closed = views.map(view => ({ ...view, forward: [] }))
+  served.workers.configure({ name, views: closed, keys, log }, served.zones)
+  t.equal((await answer).rcode, Rcode.NOERROR)
+  t.equal((await resolve(served, 'www.up.test.')).rcode, Rcode.REFUSED)
+  t.equal(upstream.asked.length, 1)
+})
+
 t.test('an upstream that fails', async t => {
   const { served, network } = await build(t)
   network.condition('192.0.2.80:53', 'refusing')

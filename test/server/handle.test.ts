@@ -258,6 +258,16 @@ t.test('a zone that has nothing to serve yet: SERVFAIL, not NXDOMAIN', async t =
   t.match(answer.edns!.options, [{ code: OptionCode.EDE, data: Buffer.from([0, 14]) }])
 })
 
+t.test('RFC 5001: who asks by NSID is told our name, others are not', async t => {
+  const served = await serveHere(t)
+  const nsid = { ...EDNS, options: [{ code: OptionCode.NSID, data: Buffer.alloc(0) }] }
+  const option = { code: OptionCode.NSID, data: Buffer.from('ns1.example') }
+  t.same((await ask(served.dns, { name: 'www.a.example.', edns: nsid })).edns!.options, [option])
+  t.same((await ask(served.dns, { name: 'www.a.example.', edns: EDNS })).edns!.options, [])
+  const { wire } = signRequest(writeMessage(www({ edns: nsid })), writerKey, now())
+  t.same(parseMessage(await exchangeUdp(served.dns, wire)).edns!.options, [option], 'signed requests as well')
+})
+
 t.test('what gets no answer', async t => {
   const served = await serveHere(t)
   t.equal(await send(served, Buffer.alloc(11)), undefined, 'less than a header')

@@ -241,3 +241,20 @@ t.test('transfer policy: all that a rule names must hold', async t => {
   t.throws(() => permitTransfer([xfr], at('10.0.11.12', 'xfr.')), { name: 'RcodeError' }, 'key from elsewhere')
   t.doesNotThrow(() => permitTransfer([xfr, { from: [parsePrefix('::1')!] }], at('::1')), 'the second rule')
 })
+
+t.test('a message of thousands of updates of one RRset is judged in one look at it', t => {
+  const many = Array.from({ length: 3000 }, (_, i) => `list 60 IN MX ${i} host`)
+  let looked = 0
+  const big = contentsOf(records([SOA, NS, ...many]))
+  const rrset: typeof big.rrset = (owner, type) => {
+    looked++
+    return big.rrset(owner, type)
+  }
+  const counted = { ...big, rrset }
+  const requestor = { key: parseName('dns.') }
+  const rules = [rule('dns', ALL, { own: true })]
+  const mine = { of: () => 'dns.' }
+  permitUpdates({ rules, requestor, origin: ORIGIN, contents: counted, holders: mine }, records(many))
+  t.equal(looked, 1)
+  t.end()
+})

@@ -290,6 +290,15 @@ t.test('a record that the file takes up is the file’s from then on', async t =
   t.equal(shown(zone).length, 2)
 })
 
+t.test('a zone that began without a file takes over the one it gets', async t => {
+  const { open, files } = machine()
+  const zone = await open()
+  await send(zone, 'dns.', [A])
+  files.set('/z', file(1, B))
+  await zone.reload(config({ file: '/z' }))
+  t.same(shown(zone), zoneLines(3, [A, B]), 'our own SOA and NS give way, what a key added stays')
+})
+
 t.test('what was skipped is tried again when there is room for it', async t => {
   const { open, files } = machine()
   const cname = 'www 60 IN CNAME other'

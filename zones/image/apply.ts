@@ -2,7 +2,7 @@ import { type Name, nameKey } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import type { Arena } from './arena.ts'
-import { checkRecord, countEntry, isHashed, spellingOf } from './build.ts'
+import { countEntry } from './build.ts'
 import { TreeEditor } from './edit.ts'
 import {
   findRRset,
@@ -20,7 +20,8 @@ import {
 } from './entry.ts'
 import { ZoneError } from './errors.ts'
 import { SearchKey } from './key.ts'
-import { checkCount, checkRdata, RdataSet } from './rrset.ts'
+import { checkCount, RdataSet } from './rrset.ts'
+import { checkRecord, isHashed, spellingOf } from './staging.ts'
 import { Cursor } from './tree.ts'
 import { readVersion, type VersionRecord, writeVersion } from './version.ts'
 
@@ -136,7 +137,6 @@ function changeRRset(arena: Arena, entry: number, type: number, change: OwnerCha
       throw new ZoneError('a record that is deleted is not there', record)
   for (const record of change.added) {
     if (record.type !== type) continue
-    checkRdata(record)
     // RFC 2136 §3.4.2.2: an added record that is there already takes its place, spelling and TTL.
     rdatas.put(record.rdata)
     ttl = record.ttl

@@ -56,18 +56,29 @@ export class SearchKey {
   }
 }
 
-/** Octets of the labels below the origin that the key at `octets[at]` stands for, written in wire form to `into`; returns their length. */
-export function writeLabels(octets: Uint8Array, at: number, length: number, into: Uint8Array): number {
-  // The key's labels come last to first: each is put in front of those before it.
-  let from = into.length
+/** Octets that the labels of the key at `octets[at]` take in wire form. */
+export function labelsLength(octets: Uint8Array, at: number, length: number): number {
+  let escapes = 0
   for (let i = at, end = at + length; i < end; i++) {
-    let size = 0
-    for (let j = i; octets[j] !== 0; j += octets[j] === 1 ? 2 : 1) size++
-    from -= size + 1
-    into[from] = size
-    for (let to = from + 1; octets[i] !== 0; i++) into[to++] = octets[i] === 1 ? octets[++i]! - 1 : octets[i]!
+    if (octets[i] !== 1) continue
+    escapes++
+    i++
   }
-  return into.length - from
+  // A label's length octet stands for its end.
+  return length - escapes
+}
+
+/** Writes those labels in wire form into `into` up to `end`: the key has them last to first, so each goes in front of those before it. */
+export function writeLabels(octets: Uint8Array, at: number, length: number, into: Uint8Array, end: number): void {
+  let next = end
+  for (let i = at, stop = at + length; i < stop; i++) {
+    const label = i
+    while (octets[i] !== 0) i += octets[i] === 1 ? 2 : 1
+    next -= labelsLength(octets, label, i + 1 - label)
+    let to = next + 1
+    for (let j = label; j < i; j++) into[to++] = octets[j] === 1 ? octets[++j]! - 1 : octets[j]!
+    into[next] = to - next - 1
+  }
 }
 
 /** Whether any label of the key is "*". */

@@ -17,7 +17,7 @@ import {
   sharedOctets,
   spellingLength,
 } from './entry.ts'
-import { type SearchKey, writeLabels } from './key.ts'
+import { labelsLength, type SearchKey, writeLabels } from './key.ts'
 import { Cursor } from './tree.ts'
 import { apexOf, cutsOf, hashedOf, rootOf, wildcardsOf } from './version.ts'
 
@@ -108,7 +108,11 @@ export class ZoneReader {
 
   /** The entry's owner below the origin, in wire form but lower case, written to the end of `into`; returns how many octets. */
   labels(entry: number, into: Uint8Array): number {
-    return writeLabels(this.arena.octets, keyOf(entry), keyLength(this.arena, entry), into)
+    const { octets } = this.arena
+    const at = keyOf(entry)
+    const length = keyLength(this.arena, entry)
+    writeLabels(octets, at, length, into, into.length)
+    return labelsLength(octets, at, length)
   }
 
   apex(version: number): number {
@@ -175,18 +179,15 @@ export class ZoneReader {
 
 /** The owner of an entry in its own spelling. */
 export function ownerOf(arena: Arena, origin: Name, entry: number): Name {
-  const spelled = spellingLength(arena, entry)
+  const { octets } = arena
   const at = keyOf(entry)
-  const length = keyLength(arena, entry)
-  if (spelled > 0) return joined(arena.octets.subarray(at + length, at + length + spelled), origin)
-  const labels = new Uint8Array(256)
-  return joined(labels.subarray(labels.length - writeLabels(arena.octets, at, length, labels)), origin)
-}
-
-function joined(labels: Uint8Array, origin: Name): Name {
-  const name = new Uint8Array(labels.length + origin.length)
-  name.set(labels)
-  name.set(origin, labels.length)
+  const key = keyLength(arena, entry)
+  const spelled = spellingLength(arena, entry)
+  const labels = spelled > 0 ? spelled : labelsLength(octets, at, key)
+  const name = new Uint8Array(labels + origin.length)
+  if (spelled > 0) name.set(octets.subarray(at + key, at + key + spelled))
+  else writeLabels(octets, at, key, name, labels)
+  name.set(origin, labels)
   return name
 }
 

@@ -4,7 +4,6 @@ import { ZoneError } from './errors.ts'
 
 /** Counts have 16 bits, and no message could carry more. */
 const MOST_RECORDS = 0xffff
-const MOST_RDATA = 0xffff
 /** Up to here comparing with each is cheaper than a map. */
 const FEW = 8
 
@@ -71,20 +70,15 @@ function canonicalKey(type: number, rdata: Uint8Array): string {
 }
 
 /** The RDATAs of the records less those equal to an earlier one. Throws ZoneError where one RRset cannot hold them. */
-export function distinctRdatas(type: number, records: readonly ResourceRecord[]): Uint8Array[] {
+export function distinctRdatas(type: number, records: readonly { rdata: Uint8Array }[]): Uint8Array[] {
+  if (records.length === 1) return [records[0]!.rdata]
   const rdatas = new RdataSet(type)
-  for (const record of records) {
-    checkRdata(record)
-    if (!rdatas.has(record.rdata)) rdatas.put(record.rdata)
-  }
-  checkCount(rdatas, records[0])
+  for (const { rdata } of records) if (!rdatas.has(rdata)) rdatas.put(rdata)
+  checkCount(rdatas)
   return rdatas.toArray()
 }
 
-export function checkRdata(record: ResourceRecord): void {
-  if (record.rdata.length > MOST_RDATA) throw new ZoneError('RDATA of more than 65535 octets', record)
-}
-
-export function checkCount(rdatas: RdataSet, record: ResourceRecord | undefined): void {
+/** Throws ZoneError for more records than one RRset can hold. */
+export function checkCount(rdatas: RdataSet, record?: ResourceRecord): void {
   if (rdatas.size > MOST_RECORDS) throw new ZoneError('more than 65535 records in one RRset', record)
 }

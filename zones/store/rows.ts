@@ -48,9 +48,10 @@ export const deleteRecord = prepared<{ zone: number; id: Uint8Array }>(
   1,
 )
 
-/** Makes a record the file's own. */
-export const claimRecord = prepared<{ zone: number; id: Uint8Array }>(
-  ({ zone, id }) => sql.updateTable('zone_records').set({ holder: null }).where('zone', '=', zone).where('id', '=', id),
+/** Another holder of a record, null for the file or us. */
+export const holdRecord = prepared<{ zone: number; id: Uint8Array; holder: string | null }>(
+  ({ zone, id, holder }) =>
+    sql.updateTable('zone_records').set({ holder }).where('zone', '=', zone).where('id', '=', id),
   1,
 )
 

@@ -63,7 +63,7 @@ t.test('§2.2.2: a wildcard that is an empty non-terminal', async t => {
   tells(t, ask(zones, 'a.empty.example. TXT'), NODATA, 'is a source of synthesis without data, and hides the one above')
 })
 
-t.test('§2.1.3: the synthesized owner is QNAME', async t => {
+t.test('RFC 1034 §4.3.2 step 3c: the synthesized owner is QNAME', async t => {
   tells(
     t,
     ask(zones, 'A.cASE.example. TXT'),

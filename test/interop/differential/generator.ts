@@ -209,11 +209,8 @@ class Draft {
   private allowed(owner: string, type: string): boolean {
     const types = this.owners.get(owner) ?? new Set()
     if (types.has('CNAME') || (type === 'CNAME' && types.size > 0)) return false
-    if (
-      type === 'DNAME' &&
-      (types.has('DNAME') || (types.has('NS') && owner !== this.origin) || owner.startsWith('*.'))
-    )
-      return false
+    if (type === 'DNAME' && (types.has('DNAME') || (types.has('NS') && owner !== this.origin))) return false
+    // BIND does not load an NS at a wildcard, whose meaning RFC 4592 §4.2 leaves open.
     if (type === 'NS' && (types.has('DNAME') || owner.startsWith('*.'))) return false
     // BIND does not load a DS at the apex, nor at the name of a server of the apex.
     if (type === 'DS' && (!types.has('NS') || owner === this.origin || this.servers.has(owner))) return false

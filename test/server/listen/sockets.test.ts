@@ -120,6 +120,33 @@ t.test('descriptors', { skip: libc ? false : 'the C library can not be called he
     for (const { fd } of [...first!, ...second!]) libc!.close(fd!)
   })
 
+  t.test('an address that has just gone is left to the wildcard socket', async t => {
+    const interfaces = () => ({ eth0: [{ address: '192.0.2.99', family: 'IPv4' } as never] })
+    const dns = [{ address: '0.0.0.0', port: 0 }]
+    const sockets = await openSockets({ ...nothing, dns, libc, interfaces })
+    t.teardown(() => sockets.close())
+    const mine = sockets.forWorker(0)
+    t.same(
+      mine.map(({ kind }) => kind),
+      ['tcp', 'late'],
+    )
+    for (const { fd } of mine) libc!.close(fd!)
+  })
+
+  t.test('an address that a wildcard takes in is not opened twice', async t => {
+    const interfaces = () => ({ lo: [{ address: '127.0.0.1', family: 'IPv4' } as never] })
+    const free = await openSockets({ ...nothing, dns: [any], libc })
+    const { port } = free.dns[0]!
+    free.close()
+    const dns = [
+      { address: '127.0.0.1', port },
+      { address: '0.0.0.0', port },
+    ]
+    const sockets = await openSockets({ ...nothing, dns, libc, interfaces })
+    t.teardown(() => sockets.close())
+    t.same(sockets.dns, [{ address: '0.0.0.0', port }])
+  })
+
   t.test('what the system refuses is said in words', async t => {
     const refusing = (errno: number): Libc => ({ ...libc!, bind: () => -1, errno: () => errno })
     const at53 = { address: '127.0.0.1', port: 53 }

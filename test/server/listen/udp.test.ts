@@ -6,16 +6,12 @@ import { printAddress } from '../../../config/address.ts'
 import type { SocketAddress } from '../../../host/network.ts'
 import { MAX_REQUEST } from '../../../server/listen/batch.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
+import type { DatagramListener, DatagramOptions } from '../../../server/listen/datagrams.ts'
 import { LINUX, type Libc, loadLibc } from '../../../server/listen/libc.ts'
 import { openSockets } from '../../../server/listen/sockets.ts'
-import {
-  createBatches,
-  type DatagramListener,
-  type DatagramOptions,
-  listenBatched,
-  listenPlain,
-} from '../../../server/listen/udp.ts'
+import { createBatches, listenBatched } from '../../../server/listen/udp.ts'
 import { listenLate } from '../../../server/listen/udp-late.ts'
+import { listenPlain } from '../../../server/listen/udp-plain.ts'
 
 /** One way to serve a UDP socket; the battery below runs over each. */
 interface Kind {
