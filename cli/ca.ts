@@ -82,7 +82,7 @@ function addRoots(ca: Command, terminal: Terminal): void {
 function addIssue(ca: Command, terminal: Terminal): void {
   issuing(online(ca.command('issue').description('make a key and its certificate, for when no ACME client is at hand')))
     .addArgument(new Argument('<name...>', 'the names it is for'))
-    .option('--profile <profile>', 'how it is made')
+    .option('--profile <profile>', 'which profile of the config; left out: the first')
     .option('--out <dir>', 'where NAME.crt and NAME.key go; left out: both to stdout')
     .action(async (names: string[], options: CaOptions) => {
       const issued = await ask('ca.issue', { names, ...profileOf(options) }, options, terminal)
@@ -106,7 +106,7 @@ function summary({ serial, not_after }: IssuedCertificate): string {
 function addSign(ca: Command, terminal: Terminal): void {
   issuing(online(ca.command('sign').description('certify the key of a request (CSR) in PEM')))
     .addArgument(new Argument('<csr>', 'the file'))
-    .option('--profile <profile>', 'how it is made')
+    .option('--profile <profile>', 'which profile of the config; left out: the first')
     .option('--out <file>', 'where the chain goes; left out: stdout')
     .action(async (file: string, options: CaOptions) => {
       const csr = readText(resolve(terminal.cwd, file))
