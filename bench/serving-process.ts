@@ -29,7 +29,7 @@ await startWorkers({
   count: 1,
   sockets,
   state: { epoch: 0, config, zones: [{ view: 'all', origin, image }], certificate: null },
-  main: { update: async () => ({ rcode: 5 }), notify: async () => ({ rcode: 5 }) },
+  main: { update: async () => ({ rcode: 5 }), notify: async () => ({ rcode: 5 }), differences: async () => undefined },
   clock: systemClock,
   log: silentLog,
 })

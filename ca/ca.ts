@@ -13,7 +13,7 @@ import { type CaFiles, openCaFiles } from './files.ts'
 import { openHierarchy } from './hierarchy.ts'
 import { createIssuance } from './issue.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import { statusPublications, stepPublications, trustPublications } from './publications.ts'
+import { statusPublications, stepPublications, trustPublications, vaultPublications } from './publications.ts'
 import { createRevocation } from './revoke.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
@@ -90,7 +90,11 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
-      publicRoutes(app, [...trustPublications(issuers), ...stepPublications(issuers, requireEab)])
+      publicRoutes(app, [
+        ...trustPublications(issuers),
+        ...stepPublications(issuers, requireEab),
+        ...vaultPublications(clock.now),
+      ])
     },
     registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
     commands: createCommands({

@@ -85,16 +85,20 @@ export class AnswerCache {
     return 0
   }
 
-  /** Keeps the answer that `response` has finished, unless it is truncated or too long. Its OPT must carry no options. */
+  /** Keeps the answer that `response` has finished in place of an earlier one, unless it is truncated. Its OPT must carry no options. */
   keep(query: Query, facts: number, response: ResponseWriter, source: AnswerSource, now: number): void {
+    if (response.truncated || response.rcode > 15) return
+    const hash = this.hash(query, facts)
     const bodyAt = HEADER + query.nameLength + 4
     const length = response.pos - bodyAt
-    if (response.truncated || response.rcode > 15 || length > LONGEST || source.ttl === 0) return
     const ttls = source.ttl === undefined ? NO_TTLS : ttlOffsets(response, bodyAt)
     const words = Entry.HEADER + source.zones.length * 2
-    const entry = this.log.allocate(words, query.nameLength + length + ttls.length * 2)
-    if (entry === 0) return
-    const hash = this.hash(query, facts)
+    const fits = length <= LONGEST && source.ttl !== 0
+    const entry = fits ? this.log.allocate(words, query.nameLength + length + ttls.length * 2) : 0
+    if (entry === 0) {
+      this.forget(hash, query, facts)
+      return
+    }
     this.log.words[entry + Entry.HASH] = hash
     this.log.words[entry + Entry.FACTS] = facts
     this.describe(entry, response, source, now)
@@ -163,6 +167,17 @@ export class AnswerCache {
     }
     this.tags[free] = hash
     this.slots[free] = entry
+  }
+
+  /** What was kept for the key is not what would be answered now. */
+  private forget(hash: number, query: Query, facts: number): void {
+    const bucket = (hash & this.mask) * WAYS
+    for (let slot = bucket; slot < bucket + WAYS; slot++) {
+      const entry = this.slots[slot]!
+      if (entry === 0 || this.tags[slot] !== hash || !this.matches(entry, query, facts)) continue
+      this.slots[slot] = 0
+      this.log.kill(entry)
+    }
   }
 
   /** The log has moved an entry, or dropped it (`to` is 0). */

@@ -6,8 +6,12 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import { Notifier } from '../zones/notifier.ts'
+import { packRecords } from '../zones/packed.ts'
+import type { PrimaryZone } from '../zones/primary.ts'
 import type { ZoneStore } from '../zones/store.ts'
-import type { NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
+import { ixfrRecords } from '../zones/transfer.ts'
+import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import type { Decision, Decisions, Workers } from './workers.ts'
 import { createZones, type Zones } from './zones.ts'
@@ -34,6 +38,9 @@ export interface AuthorityDeps extends World {
 /** A resolver that a reload has replaced may still be asked for what was outstanding. */
 const RETIREMENT = 10_000
 
+/** Octets of differences that a serving thread is handed at once. */
+const DIFFERENCES_PART = 1 << 17
+
 /** The part of the configuration that serving threads are given. */
 export function servingConfig({ name, views, keys, log }: Config): ServingConfig {
   return { name, views, keys, log }
@@ -52,23 +59,30 @@ export function createAuthority({ config, own, store, clock, random, network, lo
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     },
   )
+  const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
+  const changed = (zone: PrimaryZone, starting = false) =>
+    notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
     workers?.replaceZone(zone)
   }
-  const zones = createZones({ store, clock, log, serverName: config.name, onReplaced })
+  const onPublished = (zone: PrimaryZone) => changed(zone)
+  const zones = createZones({ store, clock, log, serverName: config.name, onReplaced, onPublished })
 
   return {
     zones,
     state,
     attach(started) {
       workers = started
+      for (const zone of zones) changed(zone, true)
     },
     async configure(next) {
       await zones.configure(next.views)
       const serving = zones.serving()
       state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
       workers?.configure(servingConfig(next), serving)
+      // Nobody is told of what is not served yet.
+      if (workers) for (const zone of zones) changed(zone)
     },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
@@ -80,7 +94,12 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     async notify({ zone }: NotifyRequest): Promise<Decision> {
       return { rcode: Rcode.NOTIMP, reason: `${printName(zone)} is a secondary zone, which is not served yet` }
     },
+    async differences({ view, zone: origin, serial }: DifferencesRequest) {
+      const change = await zones.find(view, origin)?.differencesSince(serial)
+      return change && change.added.length > 0 ? packRecords(ixfrRecords(change), DIFFERENCES_PART) : undefined
+    },
     async close() {
+      notifier.close()
       await zones.close()
       for (const { resolver } of state.views) resolver.close()
     },

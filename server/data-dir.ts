@@ -1,5 +1,14 @@
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { CommandError } from './control.ts'
 
 /** What a data directory of ours holds in its marker file; raised when an older daemon could no longer read it. */
@@ -9,7 +18,7 @@ const MARKER = 'namestead.format'
 /** Makes the data directory (mode 0700) or checks that it is ours, ours to write, and not of a newer daemon. Throws CommandError. */
 export function openDataDir(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeDirectory(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new CommandError(`data_dir ${path} ${whyNot(error)}`)
@@ -21,6 +30,13 @@ export function openDataDir(path: string): void {
       `data_dir ${path} holds files that namestead did not make: give it an empty or new directory`,
     )
   else writeFileSync(marker, `${FORMAT}\n`, { mode: 0o600 })
+}
+
+/** Step by step: Node's own recursion never ends where a parent exists and yet nothing can be made in it, as below /proc. */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  makeDirectory(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 function checkFormat(path: string, text: string): void {
@@ -40,6 +56,8 @@ function whyNot(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return `can't be written by user ${process.getuid?.()}: chown it to the user that runs namestead, or point data_dir elsewhere`
+    case 'ENOENT':
+      return "can't be made there: point data_dir at a directory on a disk"
     case 'ENOTDIR':
     case 'EEXIST':
       return 'is not a directory: point data_dir elsewhere'

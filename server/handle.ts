@@ -16,7 +16,8 @@ import type { AnswerCache } from './answers.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
-import type { NotifyRequest, NotifyResult, RequestOrigin, UpdateRequest, UpdateResult } from './messages.ts'
+import type { MainThread } from './main-thread.ts'
+import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
@@ -34,12 +35,6 @@ import { Responder } from './respond.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
-
-/** What the main thread decides on for a serving thread. */
-export interface MainThread {
-  update(request: Omit<UpdateRequest, 'id'>): Promise<UpdateResult>
-  notify(request: Omit<NotifyRequest, 'id'>): Promise<NotifyResult>
-}
 
 export interface HandlerOptions {
   state: State

@@ -14,7 +14,7 @@ import type { ServerCertificate } from './listen/tls.ts'
  * it has caught up. So what main does after storing the epoch (answering an UPDATE, say) is seen by every later query on any
  * thread, without acknowledgements. Changes of a zone's content need no message: they are published in the zone's shared image.
  */
-export type ToServing = ServingChange | UpdateResult | NotifyResult | HandedRequest | StopServing
+export type ToServing = ServingChange | UpdateResult | NotifyResult | DifferencesPart | HandedRequest | StopServing
 
 /** Words of the shared control buffer, an Int32Array. */
 export const ControlWord = { EPOCH: 0 } as const
@@ -84,6 +84,14 @@ export interface NotifyResult {
   reason?: string
 }
 
+/** The answer to DifferencesRequest and to MoreDifferences. */
+export interface DifferencesPart {
+  kind: 'differences'
+  id: number
+  /** The next records of the IXFR, packed; absent where there are no more, or none at all. */
+  records?: Uint8Array
+}
+
 /** A request that main has received itself (DNS over HTTPS), to be answered by HandedResponse. */
 export interface HandedRequest {
   kind: 'request'
@@ -108,6 +116,9 @@ export type ToMain =
   | { kind: 'failed'; message: string }
   | UpdateRequest
   | NotifyRequest
+  | DifferencesRequest
+  | MoreDifferences
+  | EnoughDifferences
   | HandedResponse
   | LogLine
   | { kind: 'stopped' }
@@ -141,6 +152,28 @@ export interface NotifyRequest {
   /** Of the SOA that came along, if any. */
   serial?: number
   from: RequestOrigin
+}
+
+/** Asks for what has changed in a zone since it had this serial (RFC 1995), from the journal. */
+export interface DifferencesRequest {
+  kind: 'differences'
+  id: number
+  view: string
+  zone: Name
+  serial: number
+}
+
+/** Asks for the next part of the differences that were first asked for by `first`: no part is sent before the one before it has gone out. */
+export interface MoreDifferences {
+  kind: 'more-differences'
+  id: number
+  first: number
+}
+
+/** No more parts are wanted. */
+export interface EnoughDifferences {
+  kind: 'enough-differences'
+  first: number
 }
 
 export interface HandedResponse {

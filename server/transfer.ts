@@ -3,15 +3,18 @@ import { Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, writeMessage } from '../dns/message.ts'
 import { nameKey, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
 import { createStreamSigner, type TsigContext } from '../dns/tsig.ts'
 import { readRdata, Type, typeName } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import { unpackRecords } from '../zones/packed.ts'
 import { permitTransfer } from '../zones/policy.ts'
-import { axfrMessages, ixfrMessages } from '../zones/transfer.ts'
+import { type TransferRequest as Asked, axfrMessages, ixfrMessages, soaMessage } from '../zones/transfer.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Client, LATER } from './listen/client.ts'
+import type { MainThread } from './main-thread.ts'
 import { cellOf } from './metrics.ts'
 import type { ServingView } from './state.ts'
 
@@ -26,6 +29,8 @@ export interface TransferRequest {
 
 export interface TransfersOptions {
   counters: Float64Array
+  /** Has the journals. */
+  main: Pick<MainThread, 'differences'>
   clock: Clock
   log: Log
 }
@@ -37,7 +42,16 @@ const FAILED = cellOf('namestead_dns_transfers_total', 'failed')
 /** Transfers that a thread runs at once. */
 const MOST = 64
 
-/** Zone transfers out of one thread (RFC 5936): each over the version it began with, one message of at most 16 KiB a turn. */
+/** A transfer's messages as they come to be; the kind is known once the first is there. */
+interface Outgoing {
+  kind: 'AXFR' | 'IXFR' | 'SOA'
+  messages: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+}
+
+/**
+ * Zone transfers out of one thread (RFC 5936, RFC 1995): a whole zone from the version that it began with, differences from main's
+ * journal; one message of at most 16 KiB a turn.
+ */
 export class Transfers {
   private readonly options: TransfersOptions
   private running = 0
@@ -50,7 +64,7 @@ export class Transfers {
   start(request: TransferRequest): number {
     try {
       const version = this.permitted(request)
-      this.run(request, version, messagesOf(request, version))
+      void this.run(request, version, this.outgoing(request, version))
       return LATER
     } catch (error) {
       this.options.counters[REFUSED]!++
@@ -73,7 +87,7 @@ export class Transfers {
     return image.latest()
   }
 
-  private run(request: TransferRequest, version: ZoneVersion, messages: Iterator<Uint8Array>): void {
+  private async run(request: TransferRequest, version: ZoneVersion, outgoing: Outgoing): Promise<void> {
     const { client, signing, view } = request
     const { counters, log } = this.options
     // RFC 8945 §5.3.1 lets some messages be unsigned; clients exist that refuse those, so every one is signed.
@@ -82,34 +96,44 @@ export class Transfers {
       client: printAddress(client.address),
       view: view.name,
       zone: printName(version.origin),
-      serial: version.serial(),
       ...(signing && { key: printName(signing.key.name) }),
     }
-    const end = (cell: number): void => {
-      counters[cell]!++
+    this.running++
+    try {
+      // What is asked for now is sent in the turns to come.
+      await turn()
+      for await (const message of outgoing.messages) {
+        if (client.closed) throw new Error('the client has gone')
+        if (!client.send(sign(message, this.seconds()))) await new Promise<void>(resolve => client.drained(resolve))
+        await turn()
+      }
+      log.info({ ...fields, kind: outgoing.kind, serial: version.serial() }, 'zone transferred')
+      counters[DONE]!++
+    } catch (error) {
+      log.warn({ ...fields, kind: outgoing.kind, reason: String(error) }, 'zone transfer failed')
+      client.send(sign(servfail(request.message), this.seconds()))
+      counters[FAILED]!++
+    } finally {
       this.running--
       client.finish()
     }
-    const fail = (error: unknown): void => {
-      log.warn({ ...fields, reason: String(error) }, 'zone transfer failed')
-      client.send(sign(servfail(request.message), this.seconds()))
-      end(FAILED)
-    }
-    const step = (): void => {
-      try {
-        if (client.closed) throw new Error('the client has gone')
-        const next = messages.next()
-        if (next.done) {
-          log.info(fields, 'zone transferred')
-          end(DONE)
-        } else if (client.send(sign(next.value, this.seconds()))) setImmediate(step)
-        else client.drained(() => setImmediate(step))
-      } catch (error) {
-        fail(error)
-      }
-    }
-    this.running++
-    setImmediate(step)
+  }
+
+  private outgoing({ client, message, view }: TransferRequest, version: ZoneVersion): Outgoing {
+    const question = message.question[0]!
+    const asked = { id: message.id, flags: message.flags, question }
+    const whole: Outgoing = { kind: 'AXFR', messages: axfrMessages(version, asked) }
+    if (question.type !== Type.IXFR) return whole
+    const soa = message.authority.find(({ type }) => type === Type.SOA)
+    if (!soa) throw new RcodeError(Rcode.FORMERR, 'an IXFR without the SOA of the client')
+    const { serial } = readRdata('SOA', soa.rdata)
+    // RFC 1995 §2: over UDP the SOA alone, which tells the client to come by TCP; also where it is up to date (§4).
+    if (client.transport === 'udp' || !serialGreater(version.serial(), serial))
+      return { kind: 'SOA', messages: [soaMessage(version, asked)] }
+    const { dynamic, type } = view.configs.get(nameKey(question.name))!
+    if (!dynamic && type === 'primary') return whole
+    const parts = this.options.main.differences({ view: view.name, zone: version.origin, serial })
+    return incremental(parts, asked, whole)
   }
 
   private seconds(): number {
@@ -117,17 +141,29 @@ export class Transfers {
   }
 }
 
-function messagesOf({ client, message }: TransferRequest, version: ZoneVersion): Iterator<Uint8Array> {
-  const question = message.question[0]!
-  const asked = { id: message.id, flags: message.flags, question }
-  if (question.type !== Type.IXFR) return axfrMessages(version, asked)
-  // RFC 1995 §2: over UDP the SOA alone, which tells the client to come by TCP; also where it is up to date (§4).
-  const soa = message.authority.find(({ type }) => type === Type.SOA)
-  if (!soa) throw new RcodeError(Rcode.FORMERR, 'an IXFR without the SOA of the client')
-  const { serial } = readRdata('SOA', soa.rdata)
-  if (client.transport === 'udp' || !serialGreater(version.serial(), serial)) return ixfrMessages(version, [], asked)
-  // RFC 1995 §4: without the differences, the whole zone.
-  return axfrMessages(version, asked)
+/** RFC 1995 §4: the differences, or where there are none to be had, the whole zone. */
+function incremental(parts: AsyncGenerator<Uint8Array>, asked: Asked, whole: Outgoing): Outgoing {
+  const outgoing: Outgoing = { kind: 'IXFR', messages: messages() }
+  async function* messages(): AsyncGenerator<Uint8Array> {
+    try {
+      const first = await parts.next()
+      if (first.done) {
+        outgoing.kind = whole.kind
+        yield* whole.messages
+      } else yield* ixfrMessages(records(first.value), asked)
+    } finally {
+      await parts.return(undefined)
+    }
+  }
+  async function* records(first: Uint8Array): AsyncGenerator<ResourceRecord[]> {
+    yield unpackRecords(first)
+    for await (const part of parts) yield unpackRecords(part)
+  }
+  return outgoing
+}
+
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }
 
 /** RFC 5936 §2.2.1: a transfer that can't go on ends with an RCODE. */

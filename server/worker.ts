@@ -58,7 +58,7 @@ export async function createServing(
       certificateChanged: certificate => void listeners.renew(certificate),
     },
   )
-  const transfers = new Transfers({ counters, clock, log })
+  const transfers = new Transfers({ counters, main: calls, clock, log })
   const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, clock, log })
   /** Catches up with what main has changed; see messages.ts. */
   const beforeBatch = (): void => {
@@ -72,7 +72,8 @@ export async function createServing(
   const listeners = new Listeners({ handler: handler.handle, beforeBatch, counters, answers, clock, libc, log })
 
   const accept = (message: ToServing): void => {
-    if (message.kind === 'updated' || message.kind === 'notified') calls.settle(message)
+    if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
+      calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
     else if (message.kind !== 'request') state.apply(message)
     else {

@@ -9,6 +9,7 @@ import type { ServerCertificate } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
   ControlWord,
+  type DifferencesRequest,
   type HandedRequest,
   type NotifyRequest,
   type ServingChange,
@@ -34,6 +35,8 @@ export interface Decisions {
   /** What an UPDATE changes must be committed and published, or posted by `replaceZone`, before this resolves. */
   update(request: UpdateRequest): Promise<Decision>
   notify(request: NotifyRequest): Promise<Decision>
+  /** The records of an IXFR in packed parts; undefined where the journal does not lead from that serial to the zone as it is. */
+  differences(request: DifferencesRequest): Promise<Iterator<Uint8Array> | undefined>
 }
 
 /** A serving thread as main sees it: a Worker, or in tests the same code inline. */
@@ -101,6 +104,8 @@ interface Place {
   began: number
   crashes: number
   stopped: (() => void) | undefined
+  /** Differences that the thread is sending, by the id that they were first asked for with. */
+  differences: Map<number, Iterator<Uint8Array>>
 }
 
 class ServingWorkers implements Workers {
@@ -126,6 +131,7 @@ class ServingWorkers implements Workers {
       began: 0,
       crashes: 0,
       stopped: undefined,
+      differences: new Map(),
     }))
   }
 
@@ -159,6 +165,9 @@ class ServingWorkers implements Workers {
     const { log, main } = this.options
     if (message.kind === 'update') this.decide(place, message.id, 'updated', main.update(message))
     else if (message.kind === 'notify') this.decide(place, message.id, 'notified', main.notify(message))
+    else if (message.kind === 'differences') void this.openDifferences(place, message)
+    else if (message.kind === 'more-differences') this.sendDifferences(place, message.first, message.id)
+    else if (message.kind === 'enough-differences') place.differences.delete(message.first)
     else if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
     else if (message.kind === 'stopped') place.stopped?.()
     else if (message.kind === 'response') {
@@ -178,10 +187,28 @@ class ServingWorkers implements Workers {
     )
   }
 
+  private async openDifferences(place: Place, request: DifferencesRequest): Promise<void> {
+    const { thread } = place
+    const parts = await this.options.main.differences(request).catch((error: unknown) => {
+      this.options.log.error({ error: String(error) }, 'the journal could not be read')
+    })
+    if (place.thread !== thread) return
+    if (parts) place.differences.set(request.id, parts)
+    this.sendDifferences(place, request.id, request.id)
+  }
+
+  private sendDifferences(place: Place, first: number, id: number): void {
+    const next = place.differences.get(first)?.next()
+    const records = next?.done === false ? next.value : undefined
+    if (!records) place.differences.delete(first)
+    place.thread?.postMessage({ kind: 'differences', id, ...(records && { records }) })
+  }
+
   /** The sockets' queues hold what arrives until the replacement has started. */
   private ended(place: Place, reason: string, failed: (error: Error) => void): void {
     place.thread = undefined
     place.stopped?.()
+    place.differences.clear()
     this.abandon(place)
     if (this.stopping) return
     const { clock, log } = this.options

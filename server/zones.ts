@@ -51,6 +51,13 @@ export function createZones(deps: ZonesDeps): Zones {
       ...(onPublished && { onPublished }),
     })
 
+  /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
+  const prepare = async (view: string, config: ZoneConfig) => {
+    const known = zones.get(keyOf(view, config.name))
+    if (known) return { zone: known, takeOver: await known.prepare(config) }
+    return { zone: await open(view, config), takeOver: async () => {} }
+  }
+
   return {
     find: (view, origin) => zones.get(keyOf(view, origin)),
     named: origin => views.flatMap(({ name }) => zones.get(keyOf(name, origin)) ?? []),
@@ -65,21 +72,15 @@ export function createZones(deps: ZonesDeps): Zones {
       ),
     async configure(next) {
       const wanted = next.flatMap(view => view.zones.filter(isServed).map(config => ({ view: view.name, config })))
-      const opened = await Promise.allSettled(
-        wanted.map(async ({ view, config }) => {
-          const known = zones.get(keyOf(view, config.name))
-          await known?.reload(config)
-          return known ?? (await open(view, config))
-        }),
-      )
-      const now = new Map<string, PrimaryZone>()
-      for (const result of opened)
-        if (result.status === 'fulfilled') now.set(keyOf(result.value.view, result.value.origin), result.value)
-      const failed = opened.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+      const prepared = await Promise.allSettled(wanted.map(({ view, config }) => prepare(view, config)))
+      const ready = prepared.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+      const now = new Map(ready.map(({ zone }) => [keyOf(zone.view, zone.origin), zone]))
+      const failed = prepared.filter(result => result.status === 'rejected').map(({ reason }) => reason)
       if (failed.length > 0) {
         for (const [key, zone] of now) if (!zones.has(key)) await zone.close()
         throw joined(failed)
       }
+      await Promise.all(ready.map(({ takeOver }) => takeOver()))
       for (const [key, zone] of zones) {
         if (now.has(key)) continue
         await zone.close()

@@ -7,9 +7,9 @@ import { printRecord, Type } from '../dns/types.ts'
 import { recordKey } from './change.ts'
 import { Draft, recordsOf } from './draft.ts'
 import type { Holders } from './holders.ts'
+import type { Decision } from './pipeline.ts'
 import { soaSerial, withSerial } from './soa.ts'
 import { addToDraft, checkServable, raiseSerial } from './update.ts'
-import type { Decision } from './writer.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** The file of a dynamic zone, as it is now. */
@@ -57,7 +57,9 @@ export function applyFile(
   raiseSerial(draft, tip, origin)
   return {
     change: draft.changes(),
-    claims: taken.filter(record => holders.of(record) !== undefined && !skipped.has(keyOf(record))),
+    holdings: taken
+      .filter(record => holders.of(record) !== undefined && !skipped.has(keyOf(record)))
+      .map(record => ({ record, holder: undefined })),
     baseline: { digest: file.digest, records: file.records.filter(record => !skipped.has(keyOf(record))) },
     skipped: [...skipped.values()],
   }

@@ -57,14 +57,35 @@ export function invertChange(change: Changeset): Changeset {
 
 /** One changeset with the effect of `first` and then `second`; what the second takes back of the first is in neither list. */
 export function mergeChanges(first: Changeset, second: Changeset): Changeset {
-  const deleted = byKey(first.deleted)
-  const added = byKey(first.added)
-  for (const record of second.deleted) {
-    const key = keyOf(record)
-    if (!added.delete(key)) deleted.set(key, record)
+  const merged = new MergedChanges()
+  merged.add(first)
+  merged.add(second)
+  return merged.whole()
+}
+
+/** Changes that follow each other, as one. */
+export class MergedChanges {
+  private readonly deleted = new Map<string, ResourceRecord>()
+  private readonly added = new Map<string, ResourceRecord>()
+
+  add(change: Changeset): void {
+    const { deleted, added } = this
+    for (const record of change.deleted) {
+      const key = keyOf(record)
+      if (!added.delete(key)) deleted.set(key, record)
+    }
+    for (const record of change.added) added.set(keyOf(record), record)
   }
-  for (const record of second.added) added.set(keyOf(record), record)
-  return withoutUnchanged(deleted, added)
+
+  /** How many records go and come, at most. */
+  get size(): number {
+    return this.deleted.size + this.added.size
+  }
+
+  /** To be asked for once, when all have been added. */
+  whole(): Changeset {
+    return withoutUnchanged(this.deleted, this.added)
+  }
 }
 
 /** The changeset that leads from the records `before` to the records `after`, each in any order and without duplicates. */

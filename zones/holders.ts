@@ -4,27 +4,55 @@ import { type Changeset, recordKey } from './change.ts'
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
 
-/** Who holds which record of a zone, as of its newest version, committed or not. Owned by the zone's writer. */
+/** Who is to hold a record, where that is not whoever adds it; undefined is the file, or us. */
+export interface Holding {
+  record: ResourceRecord
+  holder: string | undefined
+}
+
+/** Who holds which record of a zone, as of its newest version, committed or not. Owned by the zone's pipeline. */
 export class Holders {
-  private readonly keys: Map<string, string>
+  /** Above others: what differs from them, undefined for what nobody holds any more. */
+  private readonly keys: Map<string, string | undefined>
+  private readonly beneath: Holders | undefined
 
   /** `keys` by `recordKey`: what the store has. */
-  constructor(keys: Map<string, string> = new Map()) {
+  constructor(keys: Map<string, string | undefined> = new Map(), beneath?: Holders) {
     this.keys = keys
+    this.beneath = beneath
   }
 
   /** The key that added the record; undefined where it came from the file or from us. */
   of(record: ResourceRecord): string | undefined {
-    return this.keys.get(keyOf(record))
+    return this.get(keyOf(record))
+  }
+
+  private get(key: string): string | undefined {
+    const own = this.keys.get(key)
+    return own !== undefined || !this.beneath || this.keys.has(key) ? own : this.beneath.get(key)
+  }
+
+  /** The same for now, to be changed without changing this one. */
+  draft(): Holders {
+    return new Holders(new Map(), this)
+  }
+
+  /** Takes over what differs in a draft of this one. */
+  accept(draft: Holders): void {
+    for (const [key, holder] of draft.keys) this.set(key, holder)
+  }
+
+  private set(key: string, holder: string | undefined): void {
+    if (holder === undefined && !this.beneath) this.keys.delete(key)
+    else this.keys.set(key, holder)
   }
 
   /** Follows a change made by `key`: what goes is nobody's, what comes is the key's, what comes back stays whose it was. */
-  follow(change: Changeset, key: string | undefined, claims: readonly ResourceRecord[] = []): void {
+  follow(change: Changeset, key: string | undefined, holdings: readonly Holding[] = []): void {
     const deleted = new Set(change.deleted.map(keyOf))
     for (const record of change.added)
-      if (!deleted.delete(keyOf(record)) && key !== undefined && record.type !== Type.SOA)
-        this.keys.set(keyOf(record), key)
-    for (const gone of deleted) this.keys.delete(gone)
-    for (const record of claims) this.keys.delete(keyOf(record))
+      if (!deleted.delete(keyOf(record))) this.set(keyOf(record), record.type === Type.SOA ? undefined : key)
+    for (const gone of deleted) this.set(gone, undefined)
+    for (const { record, holder } of holdings) this.set(keyOf(record), holder)
   }
 }

@@ -3,8 +3,8 @@ import { serialAfter, serialGreater } from '../dns/serial.ts'
 import { Type } from '../dns/types.ts'
 import { recordsOfVersion } from './baseline.ts'
 import { diffRecords, isEmptyChange } from './change.ts'
+import type { Decision } from './pipeline.ts'
 import { soaSerial, withSerial } from './soa.ts'
-import type { Decision } from './writer.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** What makes the zone these records, all others gone. The serial is theirs where it is ahead of ours, else the next of ours. */

@@ -1,5 +1,5 @@
 import { printAddress } from '../config/address.ts'
-import type { ZoneConfig } from '../config/schema.ts'
+import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
@@ -8,11 +8,14 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Changeset } from './change.ts'
+import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import { type LoadedZone, loadZone } from './load.ts'
 import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import { keyText, type ZoneStore } from './store.ts'
+import { soaOf } from './transfer.ts'
 import { applyUpdate } from './update.ts'
 import type { Actor, Decision, Written } from './writer.ts'
 import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
@@ -92,16 +95,29 @@ export class PrimaryZone {
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
+    const takeOver = await this.prepare(config)
+    await takeOver()
+  }
+
+  /** The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it was. */
+  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
     const before = this.image
-    if (config.dynamic && this.loaded!.writer) await this.loaded!.applyFile(config.file)
-    else if (config.dynamic || this.loaded!.differs(config.file!)) {
-      const writer = this.loaded!.writer
-      const loaded = await this.load(config, before)
-      await writer?.close()
+    const earlier = this.loaded!
+    if (config.dynamic && earlier.writer) {
+      earlier.checkFile(config.file)
+      return async () => {
+        await earlier.applyFile(config.file)
+        this.config = config
+      }
+    }
+    const changed = config.dynamic || earlier.differs(config.file!)
+    const loaded = changed ? await this.load(config, before) : earlier
+    return async () => {
+      if (loaded !== earlier) await earlier.writer?.close()
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+      this.config = config
     }
-    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
@@ -188,6 +204,23 @@ export class PrimaryZone {
     const writer = this.loaded!.writer
     if (!writer) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
     return writer.write(actor, decide)
+  }
+
+  /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */
+  async differencesSince(serial: number): Promise<Changeset | undefined> {
+    const { store } = this.deps
+    const stored = this.loaded!.writer && (await store.find(this.view, this.origin))
+    return stored && differencesSince(store, stored.id, serial, this.image.latest().size())
+  }
+
+  /** The SOA as it is served. */
+  soa(): ResourceRecord {
+    return soaOf(this.image.latest())
+  }
+
+  /** Who is told of changes. */
+  get notify(): readonly RemoteServer[] {
+    return this.config.notify
   }
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */

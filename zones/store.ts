@@ -3,10 +3,11 @@ import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, isEmptyChange, recordKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
+import type { Holding } from './holders.ts'
 import {
-  claimRecord,
   deleteRecord,
+  holdRecord,
   insertRecord,
   insertRecords,
   packRecords,
@@ -34,10 +35,12 @@ export interface ZoneStore {
   baseline(zone: number): Promise<ResourceRecord[]>
   /** Stores a change as the revision after `revision`. ConflictError where the zone is no longer at that one. */
   commit(zone: number, revision: number, entry: NewEntry): Promise<void>
+  /** Stores changes of several zones, all or none, if these `unchanged` ones are at their revisions as well. */
+  commitTogether(changed: readonly ZoneCommit[], unchanged?: readonly ZoneRevision[]): Promise<void>
   /** The journal after `revision`, oldest first, `limit` entries at most. */
   journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
-  /** The changes that lead from `serial` to the newest, oldest first (RFC 1995); undefined where they are not all kept, or are more than `limit`. */
-  changesSince(zone: number, serial: number, limit: number): Promise<Changeset[] | undefined>
+  /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
+  revisionOf(zone: number, serial: number): Promise<number | undefined>
   /** Forgets the zone with all that belongs to it. */
   remove(zone: number): Promise<void>
 }
@@ -55,6 +58,17 @@ export interface Baseline {
   records: Iterable<ResourceRecord>
 }
 
+/** A zone at one of its revisions. */
+export interface ZoneRevision {
+  zone: number
+  revision: number
+}
+
+/** A change of one zone, to be stored with changes of others. */
+export interface ZoneCommit extends ZoneRevision {
+  entry: NewEntry
+}
+
 /** A change to store. */
 export interface NewEntry {
   change: Changeset
@@ -65,13 +79,15 @@ export interface NewEntry {
   key: string | undefined
   /** Where it came from: an address, "file", a user. */
   source: string
-  /** Records that the file took over from their holders. */
-  claims?: readonly ResourceRecord[]
+  /** Records that somebody else than `key` holds from now on. */
+  holdings?: readonly Holding[]
+  /** Who held each of the deleted records. */
+  released?: readonly (string | undefined)[]
   baseline?: Baseline
 }
 
 /** A change as it was made. */
-export interface JournalEntry extends Omit<NewEntry, 'claims' | 'baseline'> {
+export interface JournalEntry extends Omit<NewEntry, 'holdings' | 'baseline'> {
   revision: number
 }
 
@@ -110,11 +126,18 @@ export function createZoneStore(database: Database): ZoneStore {
     async commit(zone, revision, entry) {
       await database.commit([...commitStatements(zone, revision, entry)])
     },
+    async commitTogether(changed, unchanged = []) {
+      const statements = changed.flatMap(({ zone, revision, entry }) => [...commitStatements(zone, revision, entry)])
+      await database.commit([...unchanged.map(requireRevision), ...statements])
+    },
     async journal(zone, revision, limit) {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
       return rows.map(journalEntry)
     },
-    changesSince: (zone, serial, limit) => changesSince(database, zone, serial, limit),
+    async revisionOf(zone, serial) {
+      const [row] = await database.read(selectRevision({ zone, serial }))
+      return row && (row['revision'] as number) - 1
+    },
     async remove(zone) {
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
     },
@@ -164,6 +187,9 @@ const nextRevision = prepared<{ zone: number; revision: number; next: number }>(
   1,
 )
 
+/** Changes nothing, and fails where the zone is at another revision. */
+const requireRevision = ({ zone, revision }: ZoneRevision) => nextRevision({ zone, revision, next: revision })
+
 const insertEntry = prepared<ZoneTables['zone_journal']>(entry =>
   sql.insertInto('zone_journal').values({
     zone: entry.zone,
@@ -174,6 +200,7 @@ const insertEntry = prepared<ZoneTables['zone_journal']>(entry =>
     key: entry.key,
     source: entry.source,
     changes: entry.changes,
+    released: entry.released,
   }),
 )
 
@@ -191,17 +218,16 @@ const selectJournal = prepared<{ zone: number; revision: number; limit: number }
     .limit(limit),
 )
 
-async function changesSince(database: Database, zone: number, serial: number, limit: number) {
-  const stored = await findZone(database, zone)
-  if (!stored) return undefined
-  const oldest = Math.max(0, stored.revision - limit)
-  const entries = (await database.read(selectJournal({ zone, revision: oldest, limit }))).map(journalEntry)
-  // A serial may come round again (RFC 1982): its last occurrence counts.
-  const from = entries.findLastIndex(({ serialBefore }) => serialBefore === serial)
-  if (from < 0) return undefined
-  // A revision that changed no record, only what we know of the file, is none for a secondary.
-  return entries.slice(from).flatMap(({ change }) => (isEmptyChange(change) ? [] : [change]))
-}
+/** A serial may come round again (RFC 1982): its last occurrence counts. Read backwards, for most secondaries are nearly up to date. */
+const selectRevision = prepared<{ zone: number; serial: number }>(({ zone, serial }) =>
+  sql
+    .selectFrom('zone_journal')
+    .select('revision')
+    .where('zone', '=', zone)
+    .where('serial_before', '=', serial)
+    .orderBy('revision', 'desc')
+    .limit(1),
+)
 
 function* commitStatements(zone: number, revision: number, entry: NewEntry): Generator<Statement> {
   const next = revision + 1
@@ -217,12 +243,13 @@ function* commitStatements(zone: number, revision: number, entry: NewEntry): Gen
     key: entry.key ?? null,
     source: entry.source,
     changes: encodeChange(entry.change),
+    released: entry.released?.some(Boolean) ? JSON.stringify(entry.released) : null,
   })
   if (next % JOURNAL_DROPPED_EVERY === 0) yield dropEntries({ zone, oldest: next - JOURNAL_KEPT })
 }
 
 /** A record that goes and comes back with another TTL or spelling stays its holder's. */
-function* recordStatements(zone: number, { change, key, claims }: NewEntry): Generator<Statement> {
+function* recordStatements(zone: number, { change, key, holdings }: NewEntry): Generator<Statement> {
   const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
   const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
   for (const record of change.added) {
@@ -233,7 +260,8 @@ function* recordStatements(zone: number, { change, key, claims }: NewEntry): Gen
     else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: type === Type.SOA ? null : (key ?? null) })
   }
   for (const record of deleted.values()) yield deleteRecord({ zone, id: recordId(record) })
-  for (const record of claims ?? []) yield claimRecord({ zone, id: recordId(record) })
+  for (const { record, holder } of holdings ?? [])
+    yield holdRecord({ zone, id: recordId(record), holder: holder ?? null })
 }
 
 function* baselineStatements(zone: number, baseline: Baseline | undefined): Generator<Statement> {
@@ -255,5 +283,10 @@ function journalEntry(row: Row): JournalEntry {
     key: entry.key ?? undefined,
     source: entry.source,
     change: decodeChange(entry.changes),
+    ...(entry.released !== null && { released: releasedOf(entry.released) }),
   }
+}
+
+function releasedOf(text: string): (string | undefined)[] {
+  return (JSON.parse(text) as (string | null)[]).map(holder => holder ?? undefined)
 }

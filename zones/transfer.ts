@@ -36,48 +36,73 @@ function* axfrRecords(version: ZoneVersion): Generator<ResourceRecord> {
   yield soa
 }
 
-/**
- * The differences as IXFR gives them (RFC 1995 §4), oldest first, the last of them leading to `version`. Without any, the zone's SOA
- * alone says that there is nothing newer.
- */
-export function* ixfrMessages(
-  version: ZoneVersion,
-  changes: readonly Changeset[],
-  request: TransferRequest,
-): Generator<Uint8Array> {
-  yield* pack(ixfrRecords(version, changes), request)
+/** RFC 1995 §2, §4: the zone's SOA alone says that there is nothing newer, or over UDP that the client is to come by TCP. */
+export function soaMessage(version: ZoneVersion, request: TransferRequest): Uint8Array {
+  const message = new TransferMessage(request)
+  message.add(soaOf(version))
+  return message.done()
 }
 
-function* ixfrRecords(version: ZoneVersion, changes: readonly Changeset[]): Generator<ResourceRecord> {
-  const soa = soaOf(version)
+/** The records of an IXFR (RFC 1995 §4) for one difference: the new SOA, what goes after the old SOA, what comes after the new, the new SOA. */
+export function* ixfrRecords({ deleted, added }: Changeset): Generator<ResourceRecord> {
+  const soa = added[0]!
   yield soa
-  for (const { deleted, added } of changes) {
-    yield* deleted
-    yield* added
-  }
-  if (changes.length > 0) yield soa
+  yield* deleted
+  yield* added
+  yield soa
 }
 
-function soaOf(version: ZoneVersion): ResourceRecord {
+/** An IXFR's messages in wire form, from its records as they come in parts. */
+export async function* ixfrMessages(
+  parts: AsyncIterable<Iterable<ResourceRecord>>,
+  request: TransferRequest,
+): AsyncGenerator<Uint8Array> {
+  const packer = new Packer(request)
+  for await (const part of parts) yield* packer.pack(part)
+  yield packer.end()
+}
+
+/** A version's SOA. */
+export function soaOf(version: ZoneVersion): ResourceRecord {
   return recordsOf(version.rrset(version.origin, Type.SOA)!)[0]!
 }
 
 function* pack(records: Iterable<ResourceRecord>, request: TransferRequest): Generator<Uint8Array> {
-  let message = new TransferMessage(request)
-  let last: ResourceRecord | undefined
-  for (const record of records) {
-    const size = message.size + sizeOf(record)
-    // A client takes a message that ends on an SOA for the last one: the first always goes on with the record after it.
-    const mayEnd = last !== undefined && last.type !== Type.SOA
-    if ((mayEnd && size > MESSAGE) || size > MOST) {
-      if (message.count === 0) throw new RcodeError(Rcode.SERVFAIL, 'the zone has a record that fits no message')
-      yield message.done()
-      message = new TransferMessage(request)
-    }
-    message.add(record)
-    last = record
+  const packer = new Packer(request)
+  yield* packer.pack(records)
+  yield packer.end()
+}
+
+/** Puts records into messages. */
+class Packer {
+  private readonly request: TransferRequest
+  private message: TransferMessage
+  private last: ResourceRecord | undefined
+
+  constructor(request: TransferRequest) {
+    this.request = request
+    this.message = new TransferMessage(request)
   }
-  yield message.done()
+
+  /** The messages that these records fill. */
+  *pack(records: Iterable<ResourceRecord>): Generator<Uint8Array> {
+    for (const record of records) {
+      const size = this.message.size + sizeOf(record)
+      // A client takes a message that ends on an SOA for the last one: the first always goes on with the record after it.
+      const mayEnd = this.last !== undefined && this.last.type !== Type.SOA
+      if ((mayEnd && size > MESSAGE) || size > MOST) {
+        if (this.message.count === 0) throw new RcodeError(Rcode.SERVFAIL, 'the zone has a record that fits no message')
+        yield this.message.done()
+        this.message = new TransferMessage(this.request)
+      }
+      this.message.add(record)
+      this.last = record
+    }
+  }
+
+  end(): Uint8Array {
+    return this.message.done()
+  }
 }
 
 /** Owner, type, class, TTL, length: what a record takes at most. */

@@ -73,30 +73,48 @@ function generate(alg: string) {
   return generateKeyPairSync('ec', { namedCurve: { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg]! })
 }
 
-export async function createClient(world: World, keys?: KeyPair): Promise<Client> {
+/** A CA as its clients reach it. */
+export interface AcmeServer {
+  /** The origin of its URLs. */
+  origin: string
+  request(method: 'GET' | 'HEAD' | 'POST', url: string, body?: string, type?: string): Promise<Reply>
+  /** Publishes a TXT record where the CA looks. */
+  publish(name: string, text: string): void | Promise<void>
+}
+
+/** A client of a CA in this process. */
+export function createClient(world: World, keys?: KeyPair): Promise<Client> {
+  return createClientOf(
+    {
+      origin: ORIGIN,
+      async request(method, url, body, type = 'application/jose+json') {
+        const content = body !== undefined && { body, headers: { 'content-type': type } }
+        const reply = await world.https.inject({ method, url: url.slice(ORIGIN.length), ...content })
+        return replyOf(reply.statusCode, reply.headers as Reply['headers'], reply.body)
+      },
+      publish: (name, text) => world.zone.set(name, 'TXT', `"${text}"`),
+    },
+    keys,
+  )
+}
+
+/** An answer whose body was read; JSON where it says that it is. */
+export function replyOf(status: number, headers: Reply['headers'], text: string): Reply {
+  return { status, headers, text, json: /json/.test(String(headers['content-type'])) ? JSON.parse(text) : undefined }
+}
+
+/** A client without an account. */
+export async function createClientOf(server: AcmeServer, keys?: KeyPair): Promise<Client> {
   const own = keys ?? (await createKeys())
-  const inject = async (method: 'GET' | 'HEAD' | 'POST', url: string, body?: string, type?: string): Promise<Reply> => {
-    const reply = await world.https.inject({
-      method,
-      url: url.slice(ORIGIN.length),
-      ...(body !== undefined && { body, headers: { 'content-type': type ?? 'application/jose+json' } }),
-    })
-    const isJson = /json/.test(String(reply.headers['content-type']))
-    return {
-      status: reply.statusCode,
-      headers: reply.headers as Reply['headers'],
-      text: reply.body,
-      json: isJson ? JSON.parse(reply.body) : undefined,
-    }
-  }
+  const at = (path: string) => `${server.origin}/acme/acme/${path}`
   const client: Client = {
     keys: own,
     kid: undefined,
     thumbprint: await calculateJwkThumbprint(own.jwk),
-    get: url => inject('GET', url),
-    send: (url, body, type) => inject('POST', url, body, type),
+    get: url => server.request('GET', url),
+    send: (url, body, type) => server.request('POST', url, body, type),
     async nonce() {
-      return String((await inject('HEAD', at('new-nonce'))).headers['replay-nonce'])
+      return String((await server.request('HEAD', at('new-nonce'))).headers['replay-nonce'])
     },
     async sign(url, payload, signing = {}) {
       const identity = client.kid === undefined ? { jwk: own.jwk } : { kid: client.kid }
@@ -126,7 +144,7 @@ export async function createClient(world: World, keys?: KeyPair): Promise<Client
       const { json } = await client.post(url, '')
       const challenge = json.challenges.find((each: { type: string }) => each.type === 'dns-01')
       const digest = createHash('sha256').update(`${challenge.token}.${client.thumbprint}`).digest('base64url')
-      world.zone.set(`_acme-challenge.${json.identifier.value}`, 'TXT', `"${digest}"`)
+      await server.publish(`_acme-challenge.${json.identifier.value}`, digest)
       return client.post(challenge.url, {})
     },
     async certificate(names, more) {

@@ -55,6 +55,12 @@ t.test('what the step CLI asks', async t => {
   t.match((await client.get(`${ORIGIN}/provisioners`)).json.provisioners, [{ type: 'ACME', name: 'acme' }])
 })
 
+t.test('what clients of Vault ask before they log in', async t => {
+  const client = await createClient(await createWorld(t))
+  const expected = { status: 200, json: { initialized: true, sealed: false, standby: false } }
+  t.match(await client.get(`${ORIGIN}/v1/sys/health`), expected)
+})
+
 t.test('CRL, OCSP and issuer certificates over plain HTTP', async t => {
   const world = await createWorld(t)
   const client = await createAccount(world)

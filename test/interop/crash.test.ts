@@ -1,19 +1,25 @@
 /** What was answered is there after `kill -9`; what was not is wholly there or wholly not. */
+import { X509Certificate } from 'node:crypto'
+import { Agent, request } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { Class, Opcode, Rcode } from '../../dns/codes.ts'
 import { parseMessage, writeMessage } from '../../dns/message.ts'
-import { parseName } from '../../dns/name.ts'
+import { type Name, parseName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
-import { signRequest, tsigKey } from '../../dns/tsig.ts'
+import { signRequest, type TsigKey, tsigKey } from '../../dns/tsig.ts'
 import { makeRdata, Type } from '../../dns/types.ts'
+import { type Client, createClientOf, createKeys, type Reply, replyOf } from '../ca/client.ts'
 import { Daemon, SECRETS } from './daemon.ts'
 
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 50)
 const STREAMS = 8
 /** Records of one UPDATE: all of them or none must survive. */
 const RECORDS = 3
-const KEY = tsigKey(parseName('externaldns.'), 'hmac-sha256', [Buffer.from(SECRETS.externaldns, 'base64')])
+const keyOf = (name: keyof typeof SECRETS) =>
+  tsigKey(parseName(`${name}.`), 'hmac-sha256', [Buffer.from(SECRETS[name], 'base64')])
+const KEY = keyOf('externaldns')
+const CHALLENGE_KEY = keyOf('certmanager')
 
 /** One TCP connection that exchanges one message at a time; `exchange` rejects once the daemon is gone. */
 class Stream {
@@ -54,27 +60,19 @@ class Stream {
 const owner = (update: number, record: number) => parseName(`u${update}-${record}.apps.internal.example.com.`)
 
 function updateMessage(update: number): Uint8Array {
-  const authority = Array.from(
-    { length: RECORDS },
-    (_, record): ResourceRecord => ({
-      owner: owner(update, record),
-      type: Type.A,
-      class: Class.IN,
-      ttl: 60,
-      rdata: makeRdata('A', { address: Uint8Array.of(192, 0, 2, 1) }),
-    }),
-  )
-  const message = {
-    id: update & 0xffff,
-    flags: 0,
-    opcode: Opcode.UPDATE,
-    rcode: 0,
-    answer: [],
-    authority,
-    additional: [],
-  }
+  const rdata = makeRdata('A', { address: Uint8Array.of(192, 0, 2, 1) })
+  const records = Array.from({ length: RECORDS }, (_, record) => added(owner(update, record), Type.A, rdata))
+  return signedUpdate(update, records, KEY)
+}
+
+function added(name: Name, type: number, rdata: Uint8Array): ResourceRecord {
+  return { owner: name, type, class: Class.IN, ttl: 60, rdata }
+}
+
+function signedUpdate(id: number, authority: ResourceRecord[], key: TsigKey): Uint8Array {
+  const message = { id: id & 0xffff, flags: 0, opcode: Opcode.UPDATE, rcode: 0, answer: [], authority, additional: [] }
   const zone = { name: parseName('internal.example.com.'), type: Type.SOA, class: Class.IN }
-  return signRequest(writeMessage({ ...message, question: [zone] }), KEY, Math.floor(Date.now() / 1000)).wire
+  return signRequest(writeMessage({ ...message, question: [zone] }), key, Math.floor(Date.now() / 1000)).wire
 }
 
 function query(update: number, record: number): Uint8Array {
@@ -137,4 +135,91 @@ t.test(`kill -9 during a stream of updates, ${ROUNDS} times`, async t => {
     await checkRound(t, daemon, result)
     first = Math.max(...result.sent) + 1
   }
+})
+
+/** The daemon's CA over HTTPS; challenges are published by UPDATE. Rejects once the daemon is gone. */
+async function acmeClient(daemon: Daemon): Promise<Client> {
+  const agent = new Agent({ keepAlive: true, rejectUnauthorized: false })
+  const dns = new Stream(daemon.ports.dns)
+  const client = await createClientOf(
+    {
+      origin: daemon.url(''),
+      request: (method, url, body, type = 'application/jose+json') => exchangeHttp(agent, method, url, body, type),
+      async publish(name, text) {
+        const record = added(parseName(`${name}.`), Type.TXT, makeRdata('TXT', { strings: [Buffer.from(text)] }))
+        const reply = parseMessage(await dns.exchange(signedUpdate(1, [record], CHALLENGE_KEY)))
+        if (reply.rcode !== Rcode.NOERROR) throw new Error(`RCODE ${reply.rcode}`)
+      },
+    },
+    await createKeys(),
+  )
+  await client.register()
+  return client
+}
+
+function exchangeHttp(
+  agent: Agent,
+  method: string,
+  url: string,
+  body: string | undefined,
+  type: string,
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': type }
+    const sent = request(url, { method, agent, headers }, response => {
+      let text = ''
+      response
+        .setEncoding('utf8')
+        .on('data', chunk => (text += chunk))
+        .on('error', reject)
+      response.on('end', () => resolve(replyOf(response.statusCode!, response.headers, text)))
+    })
+    sent.on('error', reject).end(body)
+  })
+}
+
+/** Orders certificates until the daemon is gone; the chains that were handed out. */
+async function issueUntilKilled(daemon: Daemon, round: number, after: number): Promise<string[]> {
+  const chains: string[] = []
+  const stream = async (number: number) => {
+    try {
+      const client = await acmeClient(daemon)
+      for (let i = 0; ; i++) {
+        chains.push((await client.certificate([`c${round}-${number}-${i}.internal.example.com`])).chain)
+        if (chains.length === after) await daemon.kill()
+      }
+    } catch {
+      // The daemon was killed.
+    }
+  }
+  // However far the orders have come, it ends.
+  const kill = setTimeout(() => daemon.kill(), 2000)
+  await Promise.all([0, 1, 2].map(stream))
+  clearTimeout(kill)
+  await daemon.kill()
+  return chains
+}
+
+const serialOf = (chain: string) => new X509Certificate(chain).serialNumber.toLowerCase().replace(/^0+/, '')
+
+t.test(`kill -9 during a stream of issuances, ${ROUNDS} times`, async t => {
+  const daemon = await Daemon.start(t)
+  const handedOut: string[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    handedOut.push(...(await issueUntilKilled(daemon, round, 1 + ((round * 5) % 12))).map(serialOf))
+    await daemon.restart()
+  }
+  const listed = await daemon.cli('ca', 'list', '--json')
+  const kept = (JSON.parse(listed.stdout) as { serial: string; names: string[] }[]).map(({ serial }) =>
+    serial.replace(/^0+/, ''),
+  )
+  t.ok(handedOut.length > 0, `${handedOut.length} certificates were handed out, ${kept.length} are on record`)
+  t.strictSame(
+    handedOut.filter(serial => !kept.includes(serial)),
+    [],
+    'every one that was handed out is on record',
+  )
+  t.equal(new Set(handedOut).size, handedOut.length, 'no serial twice')
+  const client = await acmeClient(daemon)
+  t.match((await client.certificate(['after.internal.example.com'])).chain, /BEGIN CERTIFICATE/, 'and it still issues')
 })

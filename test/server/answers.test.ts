@@ -162,6 +162,22 @@ t.test('a truncated response and an extended RCODE are not kept', async t => {
   t.equal(cache.entries, 0)
 })
 
+t.test('an answer that can not be kept ends the earlier one all the same', async t => {
+  const cases: [string, Uint8Array, AnswerSource][] = [
+    ['too long', new Uint8Array(5000), ALWAYS],
+    ['too long for so small a cache', new Uint8Array(1000), ALWAYS],
+    ['with a TTL of 0', address, { ...ALWAYS, ttl: 0 }],
+  ]
+  for (const [name, rdata, source] of cases) {
+    const cache = cacheOver([], 1 << 14)
+    const query = ask({ name: 'www.example.' })
+    cache.keep(query, 0, respond(query, address), ALWAYS, 0)
+    cache.keep(query, 0, respond(query, rdata), source, 0)
+    t.notOk(find(cache, query), name)
+    t.equal(cache.entries, 0)
+  }
+})
+
 t.test('an answer goes with the version of any of its zones', async t => {
   const zones = [new Zone(), new Zone()]
   const cache = cacheOver(zones)
@@ -256,7 +272,8 @@ t.test('against a Map as a model: never a wrong answer, never too much memory', 
               { zones: [zone], versions: [generation], ...(ttl !== undefined && { ttl }) },
               now,
             )
-            if (ttl !== 0) model.set(key, { octet, size, zone, generation, stored: now, ttl })
+            if (ttl === 0) model.delete(key)
+            else model.set(key, { octet, size, zone, generation, stored: now, ttl })
           } else {
             const found = find(cache, query, step.facts, now)
             if (!found) continue

@@ -44,3 +44,7 @@ t.test('a directory that we may not write is refused', { skip: process.getuid?.(
   chmodSync(path, 0o500)
   t.throws(() => openDataDir(path), /can't be written by user/)
 })
+
+t.test('where no directory can be made', { skip: process.platform !== 'linux' }, async t => {
+  t.throws(() => openDataDir('/proc/namestead/data'), /can't be made there: point data_dir at a directory on a disk/)
+})

@@ -106,7 +106,12 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
       zones,
       certificate: null,
     },
-    main: { update: async () => ({ rcode: 2 }), notify: async () => ({ rcode: 2 }), ...options.main },
+    main: {
+      update: async () => ({ rcode: 2 }),
+      notify: async () => ({ rcode: 2 }),
+      differences: async () => undefined,
+      ...options.main,
+    },
     clock,
     log: keepLog(logged),
     spawn,

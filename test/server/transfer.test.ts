@@ -2,8 +2,11 @@ import t from 'tap'
 import { Flag, Rcode } from '../../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
 import { parseName, ROOT } from '../../dns/name.ts'
+import type { ResourceRecord } from '../../dns/record.ts'
 import { createStreamVerifier, signRequest, type TsigKey, tsigKey } from '../../dns/tsig.ts'
 import { parseRdataText, printRecord, Type } from '../../dns/types.ts'
+import { packRecords } from '../../zones/packed.ts'
+import { ixfrRecords } from '../../zones/transfer.ts'
 import { exchangeUdp, FrameClient, queryMessage, type Served, serve } from './serving.ts'
 
 const SECRET = Buffer.from('0123456789abcdef0123456789abcdef')
@@ -15,12 +18,17 @@ views:
     zones:
       - { name: a.example, file: a.zone, transfer: [{ key: xfr }] }
       - { name: open.example, file: a.zone, transfer: [{ from: [127.0.0.1] }] }
+      - { name: dyn.example, dynamic: true, transfer: [{ key: xfr }], update: [{ key: xfr, names: ["**"] }] }
       - { name: late.example, file: a.zone, transfer: [{ key: xfr }] }
 `
 const COUNT = 3000
 const HOSTS = Array.from({ length: COUNT }, (_, i) => `h${i} TXT "heritage=external-dns,external-dns/owner=${i}"`)
 const ZONE = `$TTL 0\n@ SOA ns h 7 2 3 4 5\n@ NS ns\nns A 127.0.0.1\n${HOSTS.join('\n')}\n`
-const ZONES = { 'all a.example.': ZONE, 'all open.example.': '$TTL 9\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n' }
+const ZONES = {
+  'all a.example.': ZONE,
+  'all dyn.example.': ZONE,
+  'all open.example.': '$TTL 9\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n',
+}
 
 const xfr = tsigKey(parseName('xfr.'), 'hmac-sha256', [SECRET])
 const now = (): number => Math.floor(Date.now() / 1000)
@@ -118,6 +126,66 @@ t.test('queries are answered while a transfer runs (RFC 7766 §7)', async t => {
     t.ok(at < 3, 'before the transfer has ended')
     break
   }
+})
+
+/** The journal of dyn.example: a TXT of the zone goes, many addresses come. */
+function differences(count: number): Iterator<Uint8Array> {
+  const owner = parseName('dyn.example.')
+  const soa = (serial: number) => parseRdataText(Type.SOA, `ns h ${serial} 2 3 4 5`, owner)
+  const record = (name: string, type: number, rdata: Uint8Array) => ({
+    ...{ owner: name === '' ? owner : parseName(name, owner), type, class: 1, ttl: 0, rdata },
+  })
+  const hosts = Array.from({ length: count }, (_, i) => record(`n${i}`, Type.A, Uint8Array.of(10, 0, i >> 8, i & 255)))
+  const deleted = [record('', Type.SOA, soa(3)), record('gone', Type.A, Uint8Array.of(10, 0, 0, 1))]
+  return packRecords(ixfrRecords({ deleted, added: [record('', Type.SOA, soa(7)), ...hosts] }), 1 << 12)
+}
+
+t.test("IXFR from main's journal (RFC 1995 §4)", async t => {
+  const asked: object[] = []
+  const main = {
+    differences: async (request: { serial: number }) => {
+      asked.push(request)
+      return request.serial === 3 ? differences(2000) : undefined
+    },
+  }
+  const served = await serve({ config: CONFIG, zones: ZONES }, { main })
+  const client = new FrameClient(served.dns)
+  t.teardown(async () => {
+    await client.end()
+    await served.stop()
+  })
+  t.test('the differences come in signed messages, in the order of the RFC', async t => {
+    const { wire, context } = signRequest(writeMessage(request('dyn.example.', 'IXFR', 3)), xfr, now())
+    const verifier = createStreamVerifier(context)
+    client.send(wire)
+    const records: ResourceRecord[] = []
+    for (let count = 1; records.length < 2005; count++) {
+      const octets = (await client.messages(count))[count - 1]!
+      const answer = parseMessage(octets)
+      t.ok(answer.tsig)
+      verifier.check(octets, answer, now())
+      records.push(...answer.answer)
+    }
+    verifier.end()
+    const soas = records.map(({ type }, at) => (type === Type.SOA ? at : -1)).filter(at => at >= 0)
+    t.same(soas, [0, 1, 3, 2004], 'new SOA, old SOA and what goes, new SOA and what comes, new SOA')
+    while (!served.logged.some(({ message }) => message === 'zone transferred')) await new Promise(setImmediate)
+    t.match(served.logged.at(-1), { fields: { kind: 'IXFR', zone: 'dyn.example.' } })
+  })
+  t.test('where the journal does not go back so far, the whole zone', async t => {
+    const fresh = new FrameClient(served.dns)
+    const messages = await transfer(fresh, request('dyn.example.', 'IXFR', 2), xfr)
+    t.equal(messages.flatMap(({ answer }) => answer).length, COUNT + 4)
+    await fresh.end()
+  })
+  t.test('a client that leaves in the middle ends it', async t => {
+    const fresh = new FrameClient(served.dns)
+    fresh.socket.pause()
+    fresh.send(signRequest(writeMessage(request('dyn.example.', 'IXFR', 3)), xfr, now()).wire)
+    while (asked.length < 3) await new Promise(setImmediate)
+    await fresh.end()
+    t.ok(fresh.closed)
+  })
 })
 
 t.test('IXFR (RFC 1995)', async t => {

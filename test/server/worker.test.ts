@@ -184,7 +184,8 @@ t.test('real threads', async t => {
   const zones = [{ view: 'all', origin: a, image: imageOf(a, zone('192.0.2.1')).buffer }]
   const { name, views, keys, log } = config
   const state = { epoch: 0, config: { name, views, keys, log }, zones, certificate: null }
-  const main = { update: async () => ({ rcode: Rcode.SERVFAIL }), notify: async () => ({ rcode: Rcode.SERVFAIL }) }
+  const failed = async () => ({ rcode: Rcode.SERVFAIL })
+  const main = { update: failed, notify: failed, differences: async () => undefined }
   const workers = await startWorkers({ count: 2, sockets, state, main, clock: systemClock, log: silentLog })
   t.teardown(async () => {
     await workers.stop(1000)

@@ -33,7 +33,7 @@ t.test('what is added without a key, the SOA, and what the file claims, are nobo
   const holders = new Holders()
   holders.follow({ deleted: [], added: [one, ...records([SOA])] }, 'dns.')
   t.equal(holders.of(record(SOA)), undefined)
-  holders.follow({ deleted: [], added: [two] }, undefined, [one])
+  holders.follow({ deleted: [], added: [two] }, undefined, [{ record: one, holder: undefined }])
   t.equal(holders.of(one), undefined)
   t.equal(holders.of(two), undefined)
 })

@@ -2,6 +2,7 @@ import t from 'tap'
 import { ConflictError } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { applyToRecords, type Changeset, diffRecords } from '../../zones/change.ts'
+import { differencesSince } from '../../zones/differences.ts'
 import { createZoneStore, type NewEntry, ZONE_MIGRATIONS, type ZoneStore } from '../../zones/store.ts'
 import { lines, NS, ORIGIN, record, records, SOA } from './lines.ts'
 
@@ -91,11 +92,32 @@ t.test('the baseline is kept with what is made of it', async t => {
 
 t.test('RFC 1995: the changes since a serial lead from it to the newest', async t => {
   const { store, id, zone } = await withHistory(5)
-  const changes = await store.changesSince(id, 12, 10)
-  t.equal(changes?.length, 3)
-  let from = records([soa(12), NS, 'h0 60 IN A 192.0.2.1', 'h1 60 IN A 192.0.2.1'])
-  for (const change of changes!) from = applyToRecords(from, change)
-  t.same(lines(from), lines(zone))
-  t.equal(await store.changesSince(id, 9, 10), undefined, 'a serial that is not kept')
-  t.equal(await store.changesSince(id, 10, 4), undefined, 'more than are worth it')
+  t.equal(await store.revisionOf(id, 12), 2)
+  t.equal(await store.revisionOf(id, 9), undefined, 'a serial that is not kept')
+  const change = await differencesSince(store, id, 12, 100)
+  const from = records([soa(12), NS, 'h0 60 IN A 192.0.2.1', 'h1 60 IN A 192.0.2.1'])
+  t.same(lines(applyToRecords(from, change!)), lines(zone))
+  t.equal(await differencesSince(store, id, 9, 100), undefined)
+  t.equal(await differencesSince(store, id, 10, 4), undefined, 'more than are worth it')
+})
+
+t.test('RFC 1995 §5: what came and went again is not among the differences', async t => {
+  const { store, id } = await withHistory(1)
+  const [brief] = records(['brief 60 IN TXT "x"'])
+  const step = (serial: number, more: Partial<Changeset>) => ({
+    deleted: [record(soa(serial)), ...(more.deleted ?? [])],
+    added: [record(soa(serial + 1)), ...(more.added ?? [])],
+  })
+  await store.commit(id, 1, entry(step(11, { added: [brief!] }), 11))
+  await store.commit(id, 2, entry(step(12, { deleted: [brief!] }), 12))
+  const change = await differencesSince(store, id, 11, 100)
+  t.same([lines(change!.deleted), lines(change!.added)], [lines([record(soa(11))]), lines([record(soa(13))])])
+})
+
+t.test('RFC 1982: a serial that came round again counts where it was last', async t => {
+  const { store, id } = await withHistory(3)
+  const back: Changeset = { deleted: [record(soa(13))], added: [record(soa(10))] }
+  await store.commit(id, 3, entry(back, 13, { serialAfter: 10 }))
+  await store.commit(id, 4, entry({ deleted: [record(soa(10))], added: [record(soa(11))] }, 10))
+  t.equal(await store.revisionOf(id, 10), 4)
 })

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 import { sql as raw } from 'kysely'
-import { Class } from '../../dns/codes.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
-import { Writer } from '../../dns/wire.ts'
 import type { Row, Statement } from '../../host/database.ts'
-import { packRecord, recordKey } from '../change.ts'
+import { recordKey } from '../change.ts'
+import { packRecords, unpackRecords } from '../packed.ts'
 import { prepared, sql, statement } from './schema.ts'
+
+export { packRecords, unpackRecords }
 
 /** Octets of a record's identity: enough that no two of a zone ever share one. */
 const IDENTITY = 16
@@ -48,9 +49,10 @@ export const deleteRecord = prepared<{ zone: number; id: Uint8Array }>(
   1,
 )
 
-/** Makes a record the file's own. */
-export const claimRecord = prepared<{ zone: number; id: Uint8Array }>(
-  ({ zone, id }) => sql.updateTable('zone_records').set({ holder: null }).where('zone', '=', zone).where('id', '=', id),
+/** Another holder of a record, null for the file or us. */
+export const holdRecord = prepared<{ zone: number; id: Uint8Array; holder: string | null }>(
+  ({ zone, id, holder }) =>
+    sql.updateTable('zone_records').set({ holder }).where('zone', '=', zone).where('id', '=', id),
   1,
 )
 
@@ -93,36 +95,4 @@ export function selectRecords(zone: number, after: Uint8Array): Statement {
 /** The records of a row of `selectRecords`. */
 export function recordsOfRow(row: Row): ResourceRecord[] {
   return unpackRecords(Buffer.from(row['records'] as string, 'hex'))
-}
-
-/** Records in uncompressed wire form, one after another; owners and RDATAs are views of the octets. */
-export function unpackRecords(octets: Uint8Array): ResourceRecord[] {
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.length)
-  const records: ResourceRecord[] = []
-  for (let at = 0; at < octets.length; ) {
-    let head = at
-    while (octets[head] !== 0) head += octets[head]! + 1
-    head++
-    const data = head + 10
-    const end = data + view.getUint16(head + 8)
-    const owner = octets.subarray(at, head)
-    const [type, ttl] = [view.getUint16(head), view.getUint32(head + 4)]
-    records.push({ owner, type, class: Class.IN, ttl, rdata: octets.subarray(data, end) })
-    at = end
-  }
-  return records
-}
-
-const PART = 1 << 20
-
-/** Records packed into parts of about a MiB. */
-export function* packRecords(records: Iterable<ResourceRecord>): Generator<Uint8Array> {
-  let writer = new Writer({ size: 4096 })
-  for (const record of records) {
-    packRecord(writer, record)
-    if (writer.pos < PART) continue
-    yield writer.done().slice()
-    writer = new Writer({ size: 4096 })
-  }
-  if (writer.pos > 0) yield writer.done().slice()
 }

@@ -17,7 +17,7 @@ export interface ZoneTables {
   }
   /** The file's records as they were last applied, packed, in parts. */
   zone_baselines: { zone: number; part: number; records: Uint8Array }
-  /** What made each revision, and who asked for it. */
+  /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
   zone_journal: {
     zone: number
     revision: number
@@ -27,6 +27,7 @@ export interface ZoneTables {
     key: string | null
     source: string
     changes: Uint8Array
+    released: string | null
   }
 }
 
@@ -87,4 +88,5 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
         changes BLOB NOT NULL, PRIMARY KEY (zone, revision)) STRICT`,
     ],
   },
+  { id: 'zones-0002', statements: ['ALTER TABLE zone_journal ADD COLUMN released TEXT'] },
 ]

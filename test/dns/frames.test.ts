@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createFrameReader, frame } from '../../resolver/frames.ts'
+import { createFrameReader, frame } from '../../dns/frames.ts'
 
 t.test('however a stream is cut, the messages come out as they went in', t => {
   const messages = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 })

@@ -1,0 +1,256 @@
+import { Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
+import { printName } from '../dns/name.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import { applyToRecords, type Changeset } from './change.ts'
+import { recordsOf } from './draft.ts'
+import { Holders, type Holding } from './holders.ts'
+import type { Baseline, JournalEntry, ZoneStore } from './store.ts'
+import { ZoneImage, type ZoneVersion } from './zone.ts'
+
+/** What is to be done to the version it was decided on. */
+export interface Decision {
+  change: Changeset
+  holdings?: readonly Holding[]
+  baseline?: Baseline
+}
+
+/** What came of a change: the version in which it is, for all to see and on disk. */
+export interface Written {
+  version: ZoneVersion
+  change: Changeset
+}
+
+/** What a follower is told of the zone that it follows: one change of it, which is not committed yet. */
+export interface Followed {
+  before: ZoneVersion
+  after: ZoneVersion
+  change: Changeset
+  holdings: readonly Holding[]
+  holders: Holders
+}
+
+/** A zone as it stands within a commit that is being put together. */
+export interface Standing {
+  /** As the commit found it. */
+  base: ZoneVersion
+  /** With what the commit does to it so far. */
+  tip: ZoneVersion
+  holders: Holders
+}
+
+/** A zone that changes along with another, in the same commit and at the same moment. */
+export interface Follower {
+  readonly pipeline: Pipeline
+  /** What the change comes to here; undefined where nothing. It names the holder of every record that it adds. */
+  follow(followed: Followed, own: Standing, standing: (pipeline: Pipeline) => Standing): Decision | undefined
+}
+
+export interface PipelineOptions {
+  store: ZoneStore
+  /** The zone in the store, and the revision that `image` shows. */
+  zone: number
+  revision: number
+  image: ZoneImage
+  holders: Holders
+  clock: Clock
+  log: Log
+  /** Those that change along with this zone; may differ from one change to the next. */
+  followers?: () => readonly Follower[]
+  /** Hands a new image to all threads before anyone hears of what is in it. */
+  onReplaced?: (image: ZoneImage) => void
+  /** After a version was published and before its change is answered: NOTIFY, metrics. */
+  onPublished?: (written: Written) => void
+}
+
+/** A version that is being committed, on top of the one before it. */
+export interface Pending {
+  version: ZoneVersion
+  revision: number
+  change: Changeset
+  settled: Promise<void>
+}
+
+/** Changes that may wait for the disk at once; more are answered SERVFAIL. */
+const MOST_PENDING = 4096
+/** Journal entries read at once when memory catches up with the disk. */
+const CATCH_UP = 1000
+
+/**
+ * The versions of one dynamic zone on their way to disk: each is put on top of the one before, which need not be committed yet, and
+ * fails with it. `commit.ts` drives it; whatever the disk holds after a failure is read back here before anything else is decided.
+ */
+export class Pipeline {
+  readonly options: PipelineOptions
+  /** As of `tip`. */
+  holders: Holders
+  /** The image that shows what is committed. Replaced only by `publish`; readers keep the version they took. */
+  image: ZoneImage
+  /** The newest version, committed or not. */
+  tip: ZoneVersion
+  tipRevision: number
+  closed = false
+  /** The revision that `image` shows. */
+  private revision: number
+  private readonly pending: Pending[] = []
+  /** Whether memory may differ from the disk; every change waits until `recover` has brought them together. */
+  broken = false
+  /** One at a time for all that failed together. */
+  private recovery: Promise<void> | undefined
+  /** Those that failed in one commit with this zone: what the disk has of it is shown of all at the same moment. */
+  private readonly mates = new Set<Pipeline>()
+
+  constructor(options: PipelineOptions) {
+    this.options = options
+    this.holders = options.holders
+    this.image = options.image
+    this.tip = options.image.latest()
+    this.revision = this.tipRevision = options.revision
+  }
+
+  get followers(): readonly Follower[] {
+    return this.options.followers?.() ?? []
+  }
+
+  /** Throws where no change can be taken now. */
+  requireRoom(): void {
+    if (this.closed) throw failure('the zone is being closed')
+    if (this.pending.length >= MOST_PENDING) throw failure('too many changes wait for the disk')
+  }
+
+  /** The newest version that waits for the disk. */
+  get newest(): Pending | undefined {
+    return this.pending.at(-1)
+  }
+
+  /** The version that follows; in a new image where the old one is full. */
+  withChange(base: ZoneVersion, change: Changeset): ZoneVersion {
+    const next = base.image.apply(base, change)
+    if (next) return next
+    const rebuilt = base.image.rebuild(base)
+    const inRebuilt = rebuilt.apply(rebuilt.latest(), change)
+    if (inRebuilt) return inRebuilt
+    // Even fresh room does not hold a change larger than the zone.
+    const records = applyToRecords([...base.rrsets()].flatMap(recordsOf), change)
+    return ZoneImage.create(base.origin, records).latest()
+  }
+
+  /** Puts a version on top that is on its way to disk. */
+  push(version: ZoneVersion, change: Changeset, holders: Holders, settled: Promise<void>): Pending {
+    const pending = { version, revision: this.tipRevision + 1, change, settled }
+    this.holders.accept(holders)
+    this.tip = version
+    this.tipRevision = pending.revision
+    this.pending.push(pending)
+    return pending
+  }
+
+  /** The disk refused it, together with what `mates` put into the same commit. */
+  fail(pending: Pending, mates: readonly Pipeline[]): void {
+    this.remove(pending)
+    this.broken = true
+    for (const mate of mates) this.mates.add(mate)
+  }
+
+  /** Shows what the disk has. Commits end in the order in which they began, and one that holds proves those before it. */
+  publish(pending: Pending): Written {
+    this.remove(pending)
+    const { version, revision, change } = pending
+    if (revision > this.revision) {
+      this.revision = revision
+      const { image } = version
+      const replaced = image !== this.image
+      if (replaced) image.succeed(this.image)
+      image.publish(version)
+      this.image = image
+      if (replaced) this.options.onReplaced?.(image)
+    }
+    return { version, change }
+  }
+
+  private remove(pending: Pending): void {
+    const at = this.pending.indexOf(pending)
+    if (at >= 0) this.pending.splice(at, 1)
+  }
+
+  /** After a failed commit: waits for those that were built on it, forgets them, and reads what the disk holds after all. */
+  recover(): Promise<void> {
+    for (const { recovery } of this.group()) if (recovery) return recovery
+    return (this.recovery = this.recoverMates())
+  }
+
+  private async recoverMates(): Promise<void> {
+    try {
+      await recoverTogether(this)
+    } catch (error) {
+      throw failure(`the zone's stored state can't be read: ${error instanceof Error ? error.message : error}`)
+    } finally {
+      this.recovery = undefined
+    }
+  }
+
+  /** Resolves when nothing waits for the disk and all that was waiting has heard. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.pending.map(({ settled }) => settled))
+    // The outcome of the last one reaches `commit.ts` only after it reached us.
+    while (this.pending.length > 0) await Promise.resolve()
+  }
+
+  /** This one and those that failed with it, with those that failed with them, and so on. */
+  group(into: Set<Pipeline> = new Set()): Set<Pipeline> {
+    if (into.has(this)) return into
+    into.add(this)
+    for (const mate of this.mates) mate.group(into)
+    return into
+  }
+
+  /** What the disk has that is not shown, and who holds what. */
+  async readBack(): Promise<{ holders: Holders; missed: JournalEntry[] }> {
+    const { store, zone } = this.options
+    const holders = new Holders(await store.holders(zone))
+    const missed: JournalEntry[] = []
+    let some: JournalEntry[]
+    do {
+      some = await store.journal(zone, missed.at(-1)?.revision ?? this.revision, CATCH_UP)
+      missed.push(...some)
+    } while (some.length === CATCH_UP)
+    return { holders, missed }
+  }
+
+  /** Shows what was read back, and goes on from there. */
+  resume({ holders, missed }: { holders: Holders; missed: readonly JournalEntry[] }): Written[] {
+    const shown = missed.map(({ change, revision }) => {
+      const version = this.withChange(this.image.latest(), change)
+      return this.publish({ version, revision, change, settled: Promise.resolve() })
+    })
+    this.holders = holders
+    this.tip = this.image.latest()
+    this.tipRevision = this.revision
+    this.broken = false
+    this.mates.clear()
+    return shown
+  }
+}
+
+/** Brings back a zone whose commit failed and those that failed with it: all are shown at the same moment. */
+async function recoverTogether(first: Pipeline): Promise<void> {
+  let group = [...first.group()]
+  for (let before = 0; before < group.length; group = [...first.group()]) {
+    before = group.length
+    for (const pipeline of group) await pipeline.idle()
+  }
+  const read = await Promise.all(group.map(async pipeline => ({ pipeline, found: await pipeline.readBack() })))
+  const shown = read.map(({ pipeline, found }) => ({ pipeline, written: pipeline.resume(found) }))
+  for (const { pipeline, written } of shown) {
+    const { log, onPublished } = pipeline.options
+    const fields = { zone: printName(pipeline.image.origin), serial: pipeline.tip.serial() }
+    log.warn(fields, 'zone read back after a failed write')
+    for (const one of written) onPublished?.(one)
+  }
+}
+
+/** What is answered where the fault is ours: the requestor may try again. */
+export function failure(why: string): RcodeError {
+  return new RcodeError(Rcode.SERVFAIL, why)
+}
