@@ -76,14 +76,16 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     attach(started) {
       workers = started
       for (const zone of zones) changed(zone, true)
+      zones.start()
     },
     async configure(next) {
       await zones.configure(next.views)
       const serving = zones.serving()
       state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
       workers?.configure(servingConfig(next), serving)
-      // Nobody is told of what is not served yet.
-      if (workers) for (const zone of zones) changed(zone)
+      // Before there are threads that serve, nobody is told of anything, or asked.
+      if (!workers) return
+      for (const zone of zones) changed(zone)
       zones.start()
     },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {

@@ -44,6 +44,12 @@ export interface Zones {
   close(): Promise<void>
 }
 
+/** A zone as it will be, and what makes it so. */
+interface Prepared {
+  zone: ServedZone
+  takeOver: () => Promise<void>
+}
+
 /** Primaries that are asked at once. */
 const MOST_REFRESHES = 32
 
@@ -70,12 +76,12 @@ export function createZones(deps: ZonesDeps): Zones {
       ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
       : openPrimary(view, config, { ...deps, readFile, ...listeners })
   }
-  /** What becomes of a zone whose config is this from now on; a zone that was of the other kind is closed when all is well. */
-  const next = async (view: string, config: ZoneConfig): Promise<ServedZone> => {
+  /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
+  const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
     const known = zones.get(keyOf(view, config.name))
-    if (!known || isSecondary(known) !== (config.type === 'secondary')) return open(view, config)
-    await known.reload(config)
-    return known
+    if (known && isSecondary(known) === (config.type === 'secondary'))
+      return { zone: known, takeOver: await known.prepare(config) }
+    return { zone: await open(view, config), takeOver: async () => {} }
   }
 
   return {
@@ -94,19 +100,17 @@ export function createZones(deps: ZonesDeps): Zones {
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
-    async configure(configured) {
-      const wanted = configured.flatMap(view =>
-        view.zones.filter(isServed).map(config => ({ view: view.name, config })),
-      )
-      const opened = await Promise.allSettled(wanted.map(({ view, config }) => next(view, config)))
-      const now = new Map<string, ServedZone>()
-      for (const result of opened)
-        if (result.status === 'fulfilled') now.set(keyOf(result.value.view, result.value.origin), result.value)
-      const failed = opened.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+    async configure(next) {
+      const wanted = next.flatMap(view => view.zones.filter(isServed).map(config => ({ view: view.name, config })))
+      const prepared = await Promise.allSettled(wanted.map(({ view, config }) => prepare(view, config)))
+      const ready = prepared.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+      const now = new Map(ready.map(({ zone }) => [keyOf(zone.view, zone.origin), zone]))
+      const failed = prepared.filter(result => result.status === 'rejected').map(({ reason }) => reason)
       if (failed.length > 0) {
         for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
         throw joined(failed)
       }
+      await Promise.all(ready.map(({ takeOver }) => takeOver()))
       for (const [key, zone] of zones) {
         if (now.get(key) === zone) continue
         await zone.close()
@@ -114,7 +118,7 @@ export function createZones(deps: ZonesDeps): Zones {
         deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
       }
       zones = now
-      views = configured
+      views = next
     },
     async close() {
       await Promise.all([...zones.values()].map(zone => zone.close()))

@@ -1,4 +1,5 @@
 import { Class } from '../dns/codes.ts'
+import { Rrsig } from '../dns/dnssec.ts'
 import { type Name, nameKey } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
@@ -143,7 +144,8 @@ function isSame(set: DraftSet | undefined, rrset: RRset | undefined): boolean {
   })
 }
 
-/** The records of an RRset. */
+/** The records of an RRset. Signatures of one owner are kept together; each has the TTL of what it covers (RFC 4034 §3), its original one. */
 export function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[] {
-  return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl, rdata }))
+  const ttlOf = (rdata: Uint8Array) => (type === Type.RRSIG ? Rrsig.originalTtl(rdata) : ttl)
+  return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl: ttlOf(rdata), rdata }))
 }

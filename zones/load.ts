@@ -35,6 +35,8 @@ export interface LoadedZone {
   writer: ZoneWriter | undefined
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
+  /** Throws ZoneLoadError where `applyFile` would. */
+  checkFile(file: string | undefined): void
   /** Whether a file has another content than the one that this was loaded from. */
   differs(file: string): boolean
 }
@@ -59,6 +61,11 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     async applyFile(file: string | undefined) {
       if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
     },
+    checkFile(file: string | undefined) {
+      if (file === undefined || digestOrNone(file, deps) === digest) return
+      const { image, errors } = readZoneFile(file, config.name, deps.readFile)
+      if (!image) throw new ZoneLoadError(errors)
+    },
     // Its content is the database's, whatever the file.
     differs: () => true,
   }
@@ -80,7 +87,7 @@ function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZ
     continueFrom(image, deps.before)
   }
   const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
-  return { image, writer: undefined, applyFile: async () => {}, differs }
+  return { image, writer: undefined, applyFile: async () => {}, checkFile() {}, differs }
 }
 
 function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {

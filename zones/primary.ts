@@ -95,16 +95,29 @@ export class PrimaryZone {
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
+    const takeOver = await this.prepare(config)
+    await takeOver()
+  }
+
+  /** The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it was. */
+  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
     const before = this.image
-    if (config.dynamic && this.loaded!.writer) await this.loaded!.applyFile(config.file)
-    else if (config.dynamic || this.loaded!.differs(config.file!)) {
-      const writer = this.loaded!.writer
-      const loaded = await this.load(config, before)
-      await writer?.close()
+    const earlier = this.loaded!
+    if (config.dynamic && earlier.writer) {
+      earlier.checkFile(config.file)
+      return async () => {
+        await earlier.applyFile(config.file)
+        this.config = config
+      }
+    }
+    const changed = config.dynamic || earlier.differs(config.file!)
+    const loaded = changed ? await this.load(config, before) : earlier
+    return async () => {
+      if (loaded !== earlier) await earlier.writer?.close()
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+      this.config = config
     }
-    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {

@@ -164,9 +164,17 @@ export class SecondaryZone {
 
   /** Takes over a changed config. */
   async reload(config: ZoneConfig): Promise<void> {
-    this.config = config
-    // Whatever changed, the primaries are asked: that is what an operator reloads for.
-    if (this.timer) this.refreshSoon()
+    const takeOver = await this.prepare(config)
+    await takeOver()
+  }
+
+  /** As a primary has it; of a secondary there is nothing to be read first. */
+  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
+    return async () => {
+      this.config = config
+      // Whatever changed, the primaries are asked: that is what an operator reloads for.
+      if (this.timer) this.refreshSoon()
+    }
   }
 
   private get version(): ZoneVersion | undefined {
@@ -367,6 +375,7 @@ function describeFailure(error: unknown): string {
   return error instanceof RemoteError ? 'a primary could not be asked' : 'what a primary has could not be stored'
 }
 
-function printServer({ address: { address, port } }: RemoteServer): string {
+/** A primary's address and port. */
+export function printServer({ address: { address, port } }: RemoteServer): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`
 }

@@ -1,3 +1,4 @@
+import { Class } from '../dns/codes.ts'
 import { compareNames, type Name } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
@@ -5,6 +6,7 @@ import { type Changeset, diffRecords } from './change.ts'
 import { checkOwner, checkZone } from './check.ts'
 import { Draft, recordsOf } from './draft.ts'
 import { ZoneError } from './image/errors.ts'
+import { isHashed } from './image/staging.ts'
 import { ZoneImage, type ZoneVersion } from './zone.ts'
 
 /** The zone that these records are. ZoneError where it could not be served right: what a primary should have refused itself. */
@@ -48,7 +50,7 @@ export async function differenceOf(before: ZoneVersion, after: ZoneVersion): Pro
   let a = next(left)
   let b = next(right)
   for (let count = 1; a || b; count++) {
-    const order = !a ? 1 : !b ? -1 : compareRRsets(a, b)
+    const order = !a ? 1 : !b ? -1 : compareRRsets(before.origin, a, b)
     if (order < 0) deleted.push(...recordsOf(a!))
     else if (order > 0) added.push(...recordsOf(b!))
     else if (!sameRRset(a!, b!)) {
@@ -68,10 +70,14 @@ function next(rrsets: Iterator<RRset>): RRset | undefined {
   return done ? undefined : value
 }
 
-/** The apex comes first in canonical order, and its SOA before its other types in a version. */
-function compareRRsets(a: RRset, b: RRset): number {
+/** As a version gives them: the SOA, all others in canonical order, then those of the chain of hashed names. */
+function compareRRsets(origin: Name, a: RRset, b: RRset): number {
   if (a.type === Type.SOA || b.type === Type.SOA) return Number(b.type === Type.SOA) - Number(a.type === Type.SOA)
-  return compareNames(a.owner, b.owner) || a.type - b.type
+  return rank(origin, a) - rank(origin, b) || compareNames(a.owner, b.owner) || a.type - b.type
+}
+
+function rank(origin: Name, { owner, type, rdatas }: RRset): number {
+  return Number(isHashed(origin, { owner, type, rdata: rdatas[0]!, class: Class.IN, ttl: 0 }))
 }
 
 function sameRRset(a: RRset, b: RRset): boolean {
