@@ -139,9 +139,9 @@ function nameOf(text: string): Name {
   }
 }
 
-function named(command: Command, ...more: string[]): Command {
+function named(command: Command, file?: string): Command {
   command.argument('<zone>', 'the apex')
-  for (const argument of more) command.argument(argument)
+  if (file) command.argument(file, 'the master file')
   return online(command).option('--view <view>', 'the view, where several have a zone of this name')
 }
 

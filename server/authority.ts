@@ -48,6 +48,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 /** No zones yet: `configure` opens them. */
 export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
   let workers: Workers | undefined
+  /** Images replaced while the threads are starting: the first may take updates before the last is ready. */
+  const early: ServingZone[] = []
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
   const state = new State(
     empty,
@@ -63,7 +65,8 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
-    workers?.replaceZone(zone)
+    if (workers) workers.replaceZone(zone)
+    else early.push(zone)
   }
   const { findKey } = state
   const onPublished = (zone: ServedZone) => changed(zone)
@@ -75,6 +78,7 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     state,
     attach(started) {
       workers = started
+      for (const zone of early.splice(0)) started.replaceZone(zone)
       for (const zone of zones) changed(zone, true)
       zones.start()
     },
