@@ -6,6 +6,7 @@ import { systemWorld } from '../../host/world.ts'
 import { createAuthority } from '../../server/authority.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import type { Workers } from '../../server/workers.ts'
+import type { PrimaryZone } from '../../zones/primary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { put, scratch } from '../cli/session.ts'
 
@@ -17,7 +18,7 @@ t.test('an image that is replaced while the threads start reaches them once they
   const authority = createAuthority({ ...systemWorld, config, own: [], store, log: silentLog })
   t.teardown(() => authority.close())
   await authority.configure(config)
-  const zone = authority.zones.find('v', parseName('a.example.'))!
+  const zone = authority.zones.find('v', parseName('a.example.')) as PrimaryZone
   const given = authority.zones.serving()[0]!.image
 
   const rdata = Uint8Array.from({ length: 200 }, (_, i) => (i === 0 ? 199 : 97))
