@@ -80,6 +80,7 @@ const remoteServer: Kind<RemoteServer> = byShape({
 const showRule = record({
   names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
   types: optional(list(typeKind, { nonEmpty: true }), 'the types that are shown; left out: all'),
+  wildcards: defaulted(flag, false, 'whether it covers wildcard owners (`*.x`); the pattern `**` does anyway'),
 })
 /** What an overlay shows of its base. */
 export type ShowRule = Decoded<typeof showRule>

@@ -4,6 +4,7 @@ import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { ZoneLoadError } from '../zones/file.ts'
+import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { Written } from '../zones/writer.ts'
@@ -41,6 +42,9 @@ export function createZones(deps: ZonesDeps): Zones {
   const { onPublished } = deps
   let zones = new Map<string, PrimaryZone>()
   let views: readonly ViewConfig[] = []
+  let links = new Links()
+  /** The zones of the configuration that is being taken over. */
+  let opening: Map<string, PrimaryZone> | undefined
   const keyOf = (view: string, origin: Name) => `${view}/${nameKey(origin)}`
 
   const open = (view: string, config: ZoneConfig) =>
@@ -48,6 +52,8 @@ export function createZones(deps: ZonesDeps): Zones {
       ...deps,
       readFile,
       onReplaced: (zone, image) => deps.onReplaced({ view, origin: zone.origin, image: image.buffer }),
+      followers: zone => links.of(zone),
+      sibling: (view, origin) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin)),
       ...(onPublished && { onPublished }),
     })
 
@@ -64,21 +70,33 @@ export function createZones(deps: ZonesDeps): Zones {
         })),
       ),
     async configure(next) {
-      const wanted = next.flatMap(view => view.zones.filter(isServed).map(config => ({ view: view.name, config })))
-      const opened = await Promise.allSettled(
-        wanted.map(async ({ view, config }) => {
-          const known = zones.get(keyOf(view, config.name))
-          await known?.reload(config)
-          return known ?? (await open(view, config))
-        }),
-      )
       const now = new Map<string, PrimaryZone>()
-      for (const result of opened)
-        if (result.status === 'fulfilled') now.set(keyOf(result.value.view, result.value.origin), result.value)
-      const failed = opened.filter(result => result.status === 'rejected').map(({ reason }) => reason)
-      if (failed.length > 0) {
-        for (const [key, zone] of now) if (!zones.has(key)) await zone.close()
-        throw joined(failed)
+      const openAll = async (wanted: (config: ZoneConfig) => boolean) => {
+        const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
+        const results = await Promise.allSettled(
+          chosen.map(async ({ view, config }) => {
+            const known = zones.get(keyOf(view, config.name))
+            await known?.reload(config)
+            return known ?? (await open(view, config))
+          }),
+        )
+        for (const result of results)
+          if (result.status === 'fulfilled') now.set(keyOf(result.value.view, result.value.origin), result.value)
+        return results.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+      }
+      opening = now
+      try {
+        const failed = await openAll(isPrimary)
+        // An overlay is made from its base.
+        if (failed.length === 0) failed.push(...(await openAll(isOverlay)))
+        if (failed.length > 0) {
+          for (const [key, zone] of now) if (!zones.has(key)) await zone.close()
+          throw joined(failed)
+        }
+        links = new Links(next, (view, origin) => now.get(keyOf(view, origin)))
+        await links.synchronize()
+      } finally {
+        opening = undefined
       }
       for (const [key, zone] of zones) {
         if (now.has(key)) continue
@@ -94,9 +112,13 @@ export function createZones(deps: ZonesDeps): Zones {
   }
 }
 
-/** Zones of the other kinds are accepted in the configuration and not served yet; `check` says so. */
-function isServed({ type, overlay_of: base }: ZoneConfig): boolean {
+/** Secondary zones are accepted in the configuration and not served yet; `check` says so. */
+function isPrimary({ type, overlay_of: base }: ZoneConfig): boolean {
   return type === 'primary' && base === undefined
+}
+
+function isOverlay({ overlay_of: base }: ZoneConfig): boolean {
+  return base !== undefined
 }
 
 /** One error that says all that is wrong with any of the files. */

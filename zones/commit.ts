@@ -25,7 +25,8 @@ export interface Actor {
 /** One of the zones to be changed, and how. */
 export interface Part {
   pipeline: Pipeline
-  decide: (tip: ZoneVersion, holders: Holders) => Decision
+  /** `standing` gives other zones as they are within this commit. */
+  decide: (tip: ZoneVersion, holders: Holders, standing: (pipeline: Pipeline) => Standing) => Decision
 }
 
 /**
@@ -110,7 +111,7 @@ class CommitDraft {
 
   change(pipeline: Pipeline, decide: Part['decide']): void {
     const draft = this.standing(pipeline)
-    this.apply(pipeline, draft, decide(draft.tip, draft.holders))
+    this.apply(pipeline, draft, decide(draft.tip, draft.holders, this.standing))
   }
 
   private apply(pipeline: Pipeline, draft: Draft, { change, holdings, baseline }: Decision): void {
@@ -167,8 +168,7 @@ class CommitDraft {
     const serials = { serialBefore: base.serial(), serialAfter: tip.serial() }
     const entry = {
       change,
-      // A record that is gone again by the end of the commit is nobody's.
-      holdings: [...holdings.values()].filter(({ record }) => holds(tip, record)),
+      holdings: [...holdings.values()].filter(holding => this.isTold(holding, tip, change)),
       released: change.deleted.map(record => pipeline.holders.of(record)),
       at: pipeline.options.clock.now(),
       ...serials,
@@ -176,6 +176,14 @@ class CommitDraft {
       ...(baseline && { baseline }),
     }
     return { ...at(pipeline), entry }
+  }
+
+  /** A record that is gone again by the end of the commit is nobody's; one that is new is the actor's anyway. */
+  private isTold({ record, holder }: Holding, tip: ZoneVersion, change: Changeset): boolean {
+    if (!holds(tip, record)) return false
+    const key = keyOf(record)
+    const isNew = change.added.some(one => keyOf(one) === key) && !change.deleted.some(one => keyOf(one) === key)
+    return !isNew || holder !== this.actor.key
   }
 
   /** What came of the zone's part. */
