@@ -82,10 +82,12 @@ class ComposedView {
     this.origin = origin
   }
 
-  /** Whether the name that a record of this type points to is shown: itself, by a wildcard, or by a delegation that it is below. */
+  /**
+   * Whether the name that a record of this type points to is shown: itself, by a wildcard above it, or by a delegation that it is below.
+   * More that is shown never makes less so, which is why the order in which records are looked at does not matter.
+   */
   leadsSomewhere(type: number, target: Name): boolean {
-    const types = this.typesAt(target)
-    if (types.length > 0) return serves(type, types)
+    if (serves(type, this.typesAt(target))) return true
     for (let at = target; at.length > this.origin.length; ) {
       at = at.subarray(at[0]! + 1)
       if (serves(type, this.typesAt(concatNames(ASTERISK, at)))) return true

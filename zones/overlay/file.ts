@@ -18,10 +18,11 @@ export interface OverlayFile {
   owners: Map<string, OwnerSets>
   digest: string
   errors: ZonefileError[]
+  warnings: ZonefileError[]
 }
 
 /** An overlay without a file of its own. */
-export const NO_FILE: OverlayFile = { owners: new Map(), digest: '', errors: [] }
+export const NO_FILE: OverlayFile = { owners: new Map(), digest: '', errors: [], warnings: [] }
 
 /** Reads and checks an overlay's file; all that is wrong is in `errors`, with its place. */
 export function readOverlayFile(file: string, origin: Name, read: ReadFile): OverlayFile {
@@ -62,5 +63,5 @@ export function readOverlayFile(file: string, origin: Name, read: ReadFile): Ove
     if (sets.rrsets.has(Type.CNAME) && sets.rrsets.size > 1)
       reader.report(`${printName(owner)} has a CNAME, beside which nothing else can be`)
   }
-  return { owners, digest: digest.digest('hex'), errors: [...reader.errors] }
+  return { owners, digest: digest.digest('hex'), errors: [...reader.errors], warnings: [] }
 }
