@@ -6,5 +6,8 @@ import { installMissing, ROOT } from './environment.mjs'
 
 installMissing()
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
-const { status } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' })
+const { status } = spawnSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], {
+  cwd: ROOT,
+  stdio: 'inherit',
+})
 process.exit(status ?? 1)

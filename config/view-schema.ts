@@ -151,9 +151,18 @@ const destination: Kind<DestinationMatch> = parsed('address, with or without a p
   return local && { bytes: addressBytes(local.address)!, port: local.port }
 })
 
+/** Where DNS over HTTPS is served, and below it (RFC 8484 §3 leaves the path to the server; this one is what clients try). */
+export const DOH_PATH = '/dns-query'
+
+const path: Kind<string> = parsed(
+  `path: ${DOH_PATH}, or one below it`,
+  value => (value === DOH_PATH || /^\/dns-query(\/[\w.~-]+)+$/.test(value) ? value : undefined),
+  `^${DOH_PATH}(/|$)`,
+)
+
 const dohPath: Kind<string[]> = byShape({
-  scalar: mapped(text, path => [path]),
-  list: list(text, { nonEmpty: true }),
+  scalar: mapped(path, one => [one]),
+  list: list(path, { nonEmpty: true }),
   label: 'path, or list of paths',
 })
 

@@ -124,6 +124,43 @@ export class ResponseWriter {
     return true
   }
 
+  /** The client takes DNSSEC records (RFC 4035 §3.1). */
+  get dnssecOk(): boolean {
+    return this.query.dnssecOk
+  }
+
+  /**
+   * Writes those records of an RRSIG RRset that cover one type, or all with `covered` 0; stored form as in `rrset`. They have the TTL
+   * of what they cover (RFC 4034 §3): `ttl`, or where that is negative their original one.
+   */
+  signatures(
+    names: Uint8Array,
+    ownerAt: number,
+    covered: number,
+    ttl: number,
+    count: number,
+    source: Uint8Array,
+    at: number,
+  ): boolean {
+    const began = this.pos
+    const known = this.names.size
+    const limit = this.limit - this.reserved()
+    let written = 0
+    for (let i = 0, from = at; i < count; i++) {
+      const length = (source[from]! << 8) | source[from + 1]!
+      const type = (source[from + 2]! << 8) | source[from + 3]!
+      if (covered === 0 || covered === type) {
+        const own = ttl < 0 ? originalTtl(source, from + 2) : ttl
+        this.record(names, ownerAt, began, RRSIG, Class.IN, own, source, from + 2, length)
+        if (this.pos > limit) return this.leaveOut(began, known, false)
+        written++
+      }
+      from += length + 2
+    }
+    this.added(written)
+    return true
+  }
+
   /** Writes an RRset given as objects, for answers that come from elsewhere; otherwise as `rrset`. */
   records(owner: Name, type: number, ttl: number, rdatas: readonly Uint8Array[], rrclass: number = Class.IN): boolean {
     const began = this.pos
@@ -290,6 +327,12 @@ export class ResponseWriter {
 const LAST_TARGET = 0x3fff
 const SOA = 6
 const MINFO = 14
+const RRSIG = 46
+
+/** RRSIG's Original TTL (RFC 4034 §3.1.4), of the RDATA at `source[at]`. */
+function originalTtl(source: Uint8Array, at: number): number {
+  return ((source[at + 4]! << 24) | (source[at + 5]! << 16) | (source[at + 6]! << 8) | source[at + 7]!) >>> 0
+}
 
 /** By type, how many octets of RDATA come before a name that is compressed; -1 where there is none: NS MD MF CNAME SOA MB MG MR PTR MINFO MX. */
 const COMPRESSED_AFTER = Int8Array.from({ length: 16 }, (_, type) =>

@@ -1,38 +1,61 @@
 import { readFileSync } from 'node:fs'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { type Name, nameKey, printName } from '../dns/name.ts'
-import type { Clock } from '../host/clock.ts'
+import type { TsigKey } from '../dns/tsig.ts'
 import type { Log } from '../host/log.ts'
+import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
+import { Gate } from '../zones/gate.ts'
 import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
+import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
-import type { Written } from '../zones/writer.ts'
+import type { ZoneImage } from '../zones/zone.ts'
 import type { ServingZone } from './messages.ts'
 
 /** What the zones need of the daemon. */
-export interface ZonesDeps {
+export interface ZonesDeps extends World {
   store: ZoneStore
-  clock: Clock
   log: Log
+  findKey: (name: Name) => TsigKey | undefined
   serverName: Name
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
-  onPublished?: (zone: PrimaryZone, written: Written) => void
+  onPublished?: (zone: ServedZone) => void
 }
+
+/** A zone of either kind; a secondary may have nothing to serve. */
+export type ServedZone = PrimaryZone | SecondaryZone
 
 /** Every zone of every view that is served from here. */
 export interface Zones {
-  find(view: string, origin: Name): PrimaryZone | undefined
+  find(view: string, origin: Name): ServedZone | undefined
   /** The zones of this name, in the order of the views. */
-  named(origin: Name): PrimaryZone[]
-  [Symbol.iterator](): Iterator<PrimaryZone>
+  named(origin: Name): ServedZone[]
+  [Symbol.iterator](): Iterator<ServedZone>
+  /** How transfers from primaries ended. */
+  readonly transfersIn: Readonly<TransfersIn>
   /** What serving threads are to know of; a zone that is configured and not served has no image. */
   serving(): ServingZone[]
   /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
   configure(views: readonly ViewConfig[]): Promise<void>
+  /** Lets secondaries ask their primaries. */
+  start(): void
   /** Takes no more changes; resolves when those taken are on disk. */
   close(): Promise<void>
+}
+
+/** A zone as it will be, and what makes it so. */
+interface Prepared {
+  zone: ServedZone
+  takeOver: () => Promise<void>
+}
+
+/** Primaries that are asked at once. */
+const MOST_REFRESHES = 32
+
+export function isSecondary(zone: ServedZone): zone is SecondaryZone {
+  return zone instanceof SecondaryZone
 }
 
 const readFile = (path: string): string => readFileSync(path, 'utf8')
@@ -40,22 +63,45 @@ const readFile = (path: string): string => readFileSync(path, 'utf8')
 /** No zones yet: `configure` opens them. */
 export function createZones(deps: ZonesDeps): Zones {
   const { onPublished } = deps
-  let zones = new Map<string, PrimaryZone>()
+  let zones = new Map<string, ServedZone>()
+  const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
+  const gate = new Gate(MOST_REFRESHES)
   let views: readonly ViewConfig[] = []
   let links = new Links()
   /** The zones of the configuration that is being taken over. */
-  let opening: Map<string, PrimaryZone> | undefined
+  let opening: Map<string, ServedZone> | undefined
   const keyOf = (view: string, origin: Name) => `${view}/${nameKey(origin)}`
 
-  const open = (view: string, config: ZoneConfig) =>
-    openPrimary(view, config, {
-      ...deps,
-      readFile,
-      onReplaced: (zone, image) => deps.onReplaced({ view, origin: zone.origin, image: image.buffer }),
-      followers: zone => links.of(zone),
-      sibling: (view, origin) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin)),
+  const known = (view: string, origin: Name) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin))
+
+  const open = (view: string, config: ZoneConfig): Promise<ServedZone> => {
+    const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
+      deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
+      // What a secondary has for the first time did not come as a change that others could follow.
+      if (isSecondary(zone) && image) void links.synchronize(zone).catch(report(zone))
+    }
+    const listeners = {
+      onReplaced,
+      followers: (zone: ServedZone) => links.of(zone),
       ...(onPublished && { onPublished }),
-    })
+    }
+    return config.type === 'secondary'
+      ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
+      : openPrimary(view, config, { ...deps, readFile, sibling: known, ...listeners })
+  }
+  const report = (zone: ServedZone) => (error: Error) =>
+    deps.log.error(
+      { zone: printName(zone.origin), view: zone.view, reason: error.message },
+      'others could not follow the zone',
+    )
+
+  /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
+  const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
+    const before = zones.get(keyOf(view, config.name))
+    if (before && isSecondary(before) === (config.type === 'secondary'))
+      return { zone: before, takeOver: await before.prepare(config) }
+    return { zone: await open(view, config), takeOver: async () => {} }
+  }
 
   return {
     find: (view, origin) => zones.get(keyOf(view, origin)),
@@ -66,55 +112,51 @@ export function createZones(deps: ZonesDeps): Zones {
         view.zones.map(({ name }) => ({
           view: view.name,
           origin: name,
-          image: zones.get(keyOf(view.name, name))?.image.buffer ?? null,
+          image: zones.get(keyOf(view.name, name))?.image?.buffer ?? null,
         })),
       ),
+    transfersIn,
+    start() {
+      for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
+    },
     async configure(next) {
-      const now = new Map<string, PrimaryZone>()
-      const openAll = async (wanted: (config: ZoneConfig) => boolean) => {
+      const ready: Prepared[] = []
+      const failed: unknown[] = []
+      const now = new Map<string, ServedZone>()
+      const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
         const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
-        const results = await Promise.allSettled(
-          chosen.map(async ({ view, config }) => {
-            const known = zones.get(keyOf(view, config.name))
-            await known?.reload(config)
-            return known ?? (await open(view, config))
-          }),
-        )
+        const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
         for (const result of results)
-          if (result.status === 'fulfilled') now.set(keyOf(result.value.view, result.value.origin), result.value)
-        return results.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+          if (result.status === 'fulfilled') ready.push(result.value)
+          else failed.push(result.reason)
+        for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
       }
       opening = now
-      try {
-        const failed = await openAll(isPrimary)
-        // An overlay is made from its base.
-        if (failed.length === 0) failed.push(...(await openAll(isOverlay)))
-        if (failed.length > 0) {
-          for (const [key, zone] of now) if (!zones.has(key)) await zone.close()
-          throw joined(failed)
-        }
-        links = new Links(next, (view, origin) => now.get(keyOf(view, origin)))
-        await links.synchronize()
-      } finally {
-        opening = undefined
+      await prepareAll(config => !isOverlay(config))
+      // An overlay is made from its base.
+      if (failed.length === 0) await prepareAll(isOverlay)
+      opening = undefined
+      if (failed.length > 0) {
+        for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
+        throw joined(failed)
       }
-      for (const [key, zone] of zones) {
-        if (now.has(key)) continue
-        await zone.close()
-        deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
-      }
+      await Promise.all(ready.map(({ takeOver }) => takeOver()))
+      const before = zones
       zones = now
       views = next
+      links = new Links(next, (view, origin) => zones.get(keyOf(view, origin)))
+      await links.synchronize()
+      for (const [key, zone] of before) {
+        if (now.get(key) === zone) continue
+        await zone.close()
+        if (now.has(key)) continue
+        deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
+      }
     },
     async close() {
       await Promise.all([...zones.values()].map(zone => zone.close()))
     },
   }
-}
-
-/** Secondary zones are accepted in the configuration and not served yet; `check` says so. */
-function isPrimary({ type, overlay_of: base }: ZoneConfig): boolean {
-  return type === 'primary' && base === undefined
 }
 
 function isOverlay({ overlay_of: base }: ZoneConfig): boolean {

@@ -124,26 +124,42 @@ function addRRset(
 ): void {
   const { reader } = version.image
   const rrset = reader.find(entry, type)
-  if (rrset !== 0) writeStored(version, rrset, owner, response, required)
+  if (rrset !== 0) writeStored(version, entry, rrset, owner, response, required)
 }
 
-/** Writes an RRset of a zone under this owner. */
+/** Writes an RRset of the entry under this owner, with its signatures for a client that takes them; false where not all of it fits. */
 export function writeStored(
   version: ZoneVersion,
+  entry: number,
   rrset: number,
   owner: NameRef,
   response: ResponseWriter,
   required = false,
 ): boolean {
   const { reader } = version.image
-  return response.rrset(
-    owner.buf,
-    owner.at,
-    reader.type(rrset),
-    reader.ttl(rrset),
-    reader.count(rrset),
-    reader.octets,
-    reader.data(rrset),
-    required,
-  )
+  const { octets } = reader
+  const type = reader.type(rrset)
+  const ttl = reader.ttl(rrset)
+  const count = reader.count(rrset)
+  const at = reader.data(rrset)
+  // Each signature has the TTL of what it covers.
+  if (type === Type.RRSIG) return response.signatures(owner.buf, owner.at, 0, -1, count, octets, at)
+  if (!response.rrset(owner.buf, owner.at, type, ttl, count, octets, at, required)) return false
+  return !response.dnssecOk || writeSignatures(version, entry, type, ttl, owner, response)
+}
+
+/** RFC 4035 §3.1.1: with an RRset go the signatures that cover it. */
+export function writeSignatures(
+  version: ZoneVersion,
+  entry: number,
+  type: number,
+  ttl: number,
+  owner: NameRef,
+  response: ResponseWriter,
+): boolean {
+  const { reader } = version.image
+  const signatures = reader.find(entry, Type.RRSIG)
+  if (signatures === 0) return true
+  const count = reader.count(signatures)
+  return response.signatures(owner.buf, owner.at, type, ttl, count, reader.octets, reader.data(signatures))
 }

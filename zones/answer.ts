@@ -5,7 +5,8 @@ import type { Query } from '../dns/query.ts'
 import type { RRset } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
 import { Type, targetOf } from '../dns/types.ts'
-import { AdditionalWriter, writeStored } from './additional.ts'
+import { AdditionalWriter, writeSignatures, writeStored } from './additional.ts'
+import { Denial } from './denial.ts'
 import { lookup, Outcome } from './lookup.ts'
 import { endOfName, NameRef } from './nameref.ts'
 import { Pins } from './pins.ts'
@@ -50,6 +51,9 @@ export class Answerer {
   private readonly redirections = Array.from({ length: MOST_ALIASES }, () => new NameRef())
   private redirects = 0
   private readonly synthesized = new Uint8Array(MOST_ALIASES * ALIAS_SLOT)
+  /** What proves the absences that the answer rests on, for clients that take DNSSEC records. */
+  private readonly denial = new Denial()
+  private readonly apex = new NameRef()
   private version: ZoneVersion | undefined
   private zones: ZoneTable | undefined
 
@@ -64,28 +68,32 @@ export class Answerer {
     this.aliases = 0
     this.redirects = 0
     pins.clear()
+    this.denial.clear()
     for (;;) {
       const image = zoneOf(zones, target, query.qtype)
-      if (!image) return this.aliases === 0 ? 'notOurs' : 'elsewhere'
+      if (!image) return this.leave(response)
       const version = pins.pin(image)
       this.version = version
       lookup(version, target.buf, target.at, target.length, query.qtype, outcome)
       switch (outcome.kind) {
         case 'answer':
           this.authoritative(response)
-          if (writeStored(version, outcome.rrset, target, response))
+          if (response.dnssecOk) this.denial.prove(version, outcome, target)
+          if (writeStored(version, outcome.entry, outcome.rrset, target, response) && this.denial.write(response))
             this.additional.addresses(zones, pins, version, outcome.rrset, response)
           return 'done'
         case 'cname':
           this.authoritative(response)
-          if (!this.followCname(version, response)) return 'done'
+          if (response.dnssecOk) this.denial.prove(version, outcome, target)
+          if (!this.followCname(version, response)) return this.end(response)
           break
         case 'dname':
           this.authoritative(response)
-          if (!this.followDname(version, query.qtype, response)) return 'done'
+          if (!this.followDname(version, query.qtype, response)) return this.end(response)
           break
         case 'referral':
           if (!resolving) this.refer(version, response)
+          else this.denial.write(response)
           return 'delegated'
         case 'nodata':
           this.authoritative(response)
@@ -101,6 +109,19 @@ export class Answerer {
           unreachable(outcome.kind)
       }
     }
+  }
+
+  /** The answer has come to a name that is not ours. */
+  private leave(response: ResponseWriter): AnswerResult {
+    if (this.aliases === 0) return 'notOurs'
+    this.denial.write(response)
+    return 'elsewhere'
+  }
+
+  /** The answer ends at an alias. */
+  private end(response: ResponseWriter): AnswerResult {
+    this.denial.write(response)
+    return 'done'
   }
 
   /** Of a `delegated` answer: the cut, its servers and their addresses as far as our zones know them. */
@@ -132,7 +153,7 @@ export class Answerer {
   private followCname(version: ZoneVersion, response: ResponseWriter): boolean {
     const { reader } = version.image
     const { target, outcome } = this
-    if (!writeStored(version, outcome.rrset, target, response)) return false
+    if (!writeStored(version, outcome.entry, outcome.rrset, target, response)) return false
     const at = reader.data(outcome.rrset) + 2
     return this.goTo(reader.octets, at, endOfName(reader.octets, at) - at)
   }
@@ -142,7 +163,8 @@ export class Answerer {
     const { reader } = version.image
     const { target, owner, outcome } = this
     owner.setAncestor(target, outcome.labels - outcome.closest)
-    if (!this.redirectedBefore(owner) && !writeStored(version, outcome.rrset, owner, response)) return false
+    if (!this.redirectedBefore(owner) && !writeStored(version, outcome.entry, outcome.rrset, owner, response))
+      return false
     const suffix = reader.data(outcome.rrset) + 2
     const suffixLength = endOfName(reader.octets, suffix) - suffix
     const prefixLength = target.length - owner.length
@@ -189,8 +211,18 @@ export class Answerer {
     const { target, owner, outcome } = this
     owner.setAncestor(target, outcome.labels - outcome.closest)
     response.open(Section.AUTHORITY)
-    if (!writeStored(version, outcome.rrset, owner, response)) return
+    if (!writeStored(version, outcome.entry, outcome.rrset, owner, response)) return
+    if (response.dnssecOk && !this.referSecurely(version, owner, response)) return
     this.additional.glue(this.zones!, this.pins, version, outcome.rrset, owner, response)
+  }
+
+  /** RFC 4035 §3.1.4: the DS of the cut, or the proof that it has none. */
+  private referSecurely(version: ZoneVersion, owner: NameRef, response: ResponseWriter): boolean {
+    const { outcome, denial } = this
+    const ds = version.image.reader.find(outcome.entry, Type.DS)
+    if (ds === 0) denial.prove(version, outcome, this.target)
+    else if (!writeStored(version, outcome.entry, ds, owner, response)) return false
+    return denial.write(response)
   }
 
   /** RFC 2308 §3: the zone's SOA, with the lesser of its TTL and its MINIMUM. */
@@ -201,7 +233,11 @@ export class Answerer {
     const end = at + 2 + ((reader.octets[at]! << 8) | reader.octets[at + 1]!)
     const ttl = Math.min(reader.ttl(soa), u32(reader.octets, end - 4))
     response.open(Section.AUTHORITY)
-    response.rrset(version.origin, 0, Type.SOA, ttl, 1, reader.octets, at)
+    if (!response.rrset(version.origin, 0, Type.SOA, ttl, 1, reader.octets, at) || !response.dnssecOk) return
+    this.apex.set(version.origin, 0, version.origin.length)
+    if (!writeSignatures(version, reader.apex(version.at), Type.SOA, ttl, this.apex, response)) return
+    this.denial.prove(version, this.outcome, this.target)
+    this.denial.write(response)
   }
 }
 

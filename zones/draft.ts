@@ -1,4 +1,5 @@
 import { Class } from '../dns/codes.ts'
+import { Rrsig } from '../dns/dnssec.ts'
 import { type Name, nameKey } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
@@ -65,6 +66,11 @@ export class Draft implements ZoneContents {
 
   has(owner: Name, type: number): boolean {
     return this.node(owner).now.has(type)
+  }
+
+  /** Whether this record, TTL aside, is there. */
+  holds({ owner, type, rdata }: ResourceRecord): boolean {
+    return this.node(owner).now.get(type)?.records.has(rdataKey(type, rdata)) ?? false
   }
 
   /** Whether this record, TTL aside, is all there is of its owner and type. */
@@ -138,7 +144,8 @@ function isSame(set: DraftSet | undefined, rrset: RRset | undefined): boolean {
   })
 }
 
-/** The records of an RRset. */
+/** The records of an RRset. Signatures of one owner are kept together; each has the TTL of what it covers (RFC 4034 §3), its original one. */
 export function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[] {
-  return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl, rdata }))
+  const ttlOf = (rdata: Uint8Array) => (type === Type.RRSIG ? Rrsig.originalTtl(rdata) : ttl)
+  return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl: ttlOf(rdata), rdata }))
 }

@@ -99,7 +99,7 @@ function readRecords(reader: ZonefileReader, origin: Name) {
       reader.report(`an SOA at ${printName(owner)}; the apex is ${printName(origin)}`)
     else if (type === Type.SOA && soas++ > 0) reader.report('a second SOA; a zone has one')
     // RFC 2181 §5.2.
-    else if (last && last.type === type && last.owner === owner && last.ttl !== record.ttl)
+    else if (last && last.type === type && type !== Type.RRSIG && last.owner === owner && last.ttl !== record.ttl)
       warnings.push(
         new ZonefileError(
           reader.place,

@@ -7,7 +7,7 @@ import type { SourceZone } from './source.ts'
 
 /** A zone that others may follow, or that follows others. */
 export interface LinkedZone extends SourceZone {
-  readonly overlay: Overlay | undefined
+  readonly overlay?: Overlay | undefined
 }
 
 /** Which zones change along with which. */

@@ -40,6 +40,8 @@ export interface LoadedZone {
   overlay?: Overlay
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
+  /** Throws ZoneLoadError where `applyFile` would. */
+  checkFile(file: string | undefined): void
   /** Whether a file has another content than the one that this was loaded from. */
   differs(file: string): boolean
 }
@@ -57,6 +59,11 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     writer,
     async applyFile(file: string | undefined) {
       if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
+    },
+    checkFile(file: string | undefined) {
+      if (file === undefined || digestOrNone(file, deps) === digest) return
+      const { image, errors } = readZoneFile(file, config.name, deps.readFile)
+      if (!image) throw new ZoneLoadError(errors)
     },
     // Its content is the database's, whatever the file.
     differs: () => true,
@@ -91,7 +98,7 @@ function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZ
     continueFrom(image, deps.before)
   }
   const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
-  return { image, writer: undefined, applyFile: async () => {}, differs }
+  return { image, writer: undefined, applyFile: async () => {}, checkFile() {}, differs }
 }
 
 function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {

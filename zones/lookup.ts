@@ -106,7 +106,9 @@ function ofEntry(version: ZoneVersion, entry: number, qtype: number, into: Outco
   const { reader } = version.image
   const rrset = qtype === Type.ANY ? reader.anyOf(entry) : reader.find(entry, qtype)
   if (rrset !== NONE) settle(into, 'answer', entry, rrset)
-  else if (reader.hasCNAME(entry)) settle(into, 'cname', entry, reader.find(entry, Type.CNAME))
+  // RFC 4035 §2.5: what may stand beside a CNAME is never looked for at its target.
+  else if (reader.hasCNAME(entry) && qtype !== Type.RRSIG && qtype !== Type.NSEC)
+    settle(into, 'cname', entry, reader.find(entry, Type.CNAME))
   else settle(into, 'nodata', entry, NONE)
 }
 

@@ -19,6 +19,8 @@ import type { ZoneVersion } from './zone.ts'
 
 /** What an overlay shows, and what it puts over that. */
 export interface OverlayRules {
+  /** The zone of this name in the other view; asked for each time. */
+  base: () => SourceZone
   show: readonly ShowRule[]
   hidePrivate: boolean
   file: OverlayFile
@@ -36,15 +38,13 @@ interface Base {
  */
 export class Overlay implements Follower {
   private readonly zone: SourceZone
-  private readonly base: () => SourceZone
   private rules!: OverlayRules
   private selection!: Selection
   private pointers!: PointerIndex
 
   /** `zone`, the overlay's own, has a pipeline by the time it is used. */
-  constructor(zone: SourceZone, base: () => SourceZone, rules: OverlayRules) {
+  constructor(zone: SourceZone, rules: OverlayRules) {
     this.zone = zone
-    this.base = base
     this.configure(rules)
   }
 
@@ -59,9 +59,10 @@ export class Overlay implements Follower {
     return this.zone.pipeline!
   }
 
-  /** The records that the overlay begins with. */
-  first(): ResourceRecord[] {
-    const tip = this.base().image.latest()
+  /** The records that the overlay begins with; undefined where its base has nothing yet. */
+  first(): ResourceRecord[] | undefined {
+    const tip = this.rules.base().image?.latest()
+    if (!tip) return undefined
     const composed = compose(this.everyOwner(tip), tip, this.selection, this.rules.file, EMPTY)
     const records = [...composed.values()].flatMap(sets => [...sets.values()].flatMap(recordsOf))
     return [this.soa(tip), ...records]
@@ -77,10 +78,11 @@ export class Overlay implements Follower {
   async synchronize(actor: Actor = { key: undefined, source: 'overlay' }): Promise<void> {
     const decide = (_tip: ZoneVersion, _holders: Holders, standing: (pipeline: Pipeline) => Standing) => {
       const own = standing(this.pipeline)
-      const base = contentsOf(this.base(), standing)
+      const base = contentsOf(this.rules.base(), standing)
+      if (!base) return NOTHING
       const owners = this.everyOwner(base.tip)
       for (const { owner } of own.tip.rrsets()) owners.set(nameKey(owner), owner)
-      return this.decide(owners, base, own, false) ?? { change: { deleted: [], added: [] } }
+      return this.decide(owners, base, own, false) ?? NOTHING
     }
     await commitTogether(actor, [{ pipeline: this.pipeline, decide }])
   }
@@ -174,6 +176,7 @@ function hasRecord(version: ZoneVersion, { owner, type, rdata }: ResourceRecord)
   return version.rrset(owner, type)!.rdatas.some(one => rdataKey(type, one) === key)
 }
 
+const NOTHING: Decision = { change: { deleted: [], added: [] } }
 const EMPTY = { typesAt: () => [], rrset: () => undefined }
 
 function replace(draft: Draft, rrset: RRset): void {

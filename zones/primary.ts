@@ -13,11 +13,12 @@ import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import type { Holders } from './holders.ts'
 import { type LoadDependencies, type LoadedZone, loadZone } from './load.ts'
-import { loadOverlay, overlayRules } from './overlay/load.ts'
-import type { Overlay } from './overlay.ts'
+import { loadOverlay, readOverlayRules } from './overlay/load.ts'
+import type { Overlay, OverlayRules } from './overlay.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
+import type { SourceZone } from './source.ts'
 import { keyText, type ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
 import { applyUpdate } from './update.ts'
@@ -35,7 +36,7 @@ export interface PrimaryDependencies {
   /** Those that change along with the zone. */
   followers?: (zone: PrimaryZone) => readonly Follower[]
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
-  sibling?: (view: string, origin: Name) => PrimaryZone | undefined
+  sibling?: (view: string, origin: Name) => SourceZone | undefined
   /** Hands a new image to all threads, before anyone hears of what is in it. */
   onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
@@ -113,18 +114,37 @@ export class PrimaryZone {
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
+    const takeOver = await this.prepare(config)
+    await takeOver()
+  }
+
+  /** The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it was. */
+  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
     const before = this.image
-    const { overlay } = this.loaded!
-    if (overlay && config.overlay_of === this.config.overlay_of) overlay.configure(overlayRules(config, this.deps))
-    else if (config.dynamic && this.loaded!.writer && !overlay) await this.loaded!.applyFile(config.file)
-    else if (config.dynamic || config.overlay_of !== undefined || this.loaded!.differs(config.file!)) {
-      const writer = this.loaded!.writer
-      const loaded = await this.load(config, before)
-      await writer?.close()
+    const earlier = this.loaded!
+    const { overlay } = earlier
+    if (overlay && config.overlay_of !== undefined) {
+      const rules = this.overlayRules(config)
+      return async () => {
+        overlay.configure(rules)
+        this.config = config
+      }
+    }
+    if (config.dynamic && earlier.writer && !overlay) {
+      earlier.checkFile(config.file)
+      return async () => {
+        await earlier.applyFile(config.file)
+        this.config = config
+      }
+    }
+    const changed = config.dynamic || config.overlay_of !== undefined || earlier.differs(config.file!)
+    const loaded = changed ? await this.load(config, before) : earlier
+    return async () => {
+      if (loaded !== earlier) await earlier.writer?.close()
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+      this.config = config
     }
-    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
@@ -141,9 +161,13 @@ export class PrimaryZone {
     }
     const loaded = await (config.overlay_of === undefined
       ? loadZone(this.view, config, needs)
-      : loadOverlay(this.view, config, this, () => this.sibling(config.overlay_of!), needs))
+      : loadOverlay(this.view, config, this, this.overlayRules(config), needs))
     served = true
     return loaded
+  }
+
+  private overlayRules(config: ZoneConfig): OverlayRules {
+    return { ...readOverlayRules(config, this.deps), base: () => this.sibling(config.overlay_of!) }
   }
 
   /**
@@ -176,7 +200,7 @@ export class PrimaryZone {
 
   private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
     const { update: rules } = this.config
-    const zones = [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))]
+    const zones = [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))].filter(isPrimary)
     const writers = zones.map(zone => zone.requireWriter())
     permitRequestor(rules, requestor)
     const actor = { key: requestor.key && keyText(requestor.key), source: describeAddress(requestor) }
@@ -203,7 +227,7 @@ export class PrimaryZone {
   }
 
   /** The zone of this name in another view: base of an overlay, or one that takes each update too, and without which none does. */
-  private sibling(view: string): PrimaryZone {
+  private sibling(view: string): SourceZone {
     const zone = this.deps.sibling?.(view, this.origin)
     if (!zone)
       throw new RcodeError(Rcode.SERVFAIL, `the zone of view ${view}, with which this one goes together, is not loaded`)
@@ -255,6 +279,11 @@ export class PrimaryZone {
   async close(): Promise<void> {
     await this.loaded?.writer?.close()
   }
+}
+
+/** Config sees to it that updates go to primaries alone. */
+function isPrimary(zone: SourceZone): zone is PrimaryZone {
+  return zone instanceof PrimaryZone
 }
 
 function unforeseen(error: unknown): RcodeError {

@@ -113,7 +113,7 @@ export class PtrFollower {
     into: Map<string, Candidates> = wanted as Map<string, Candidates>,
   ): void {
     for (const source of this.sources)
-      for (const rrset of contentsOf(source, standing).tip.rrsets()) {
+      for (const rrset of contentsOf(source, standing)?.tip.rrsets() ?? []) {
         if (rrset.type !== this.reverse?.type) continue
         for (const record of recordsOf(rrset)) {
           const owner = this.ownerFor(record)
@@ -171,9 +171,10 @@ export class PtrFollower {
 
   /** Those of the names that have the address, in canonical order. */
   private wanted(owner: Name, names: readonly Name[], standing: Standings): { name: Name; ttl: number }[] {
+    const tips = this.sources.flatMap(source => contentsOf(source, standing)?.tip ?? [])
     return names
       .flatMap(name => {
-        const ttls = this.sources.flatMap(source => this.ttlOf(contentsOf(source, standing).tip, name, owner) ?? [])
+        const ttls = tips.flatMap(tip => this.ttlOf(tip, name, owner) ?? [])
         return ttls.length > 0 ? [{ name, ttl: Math.min(...ttls) }] : []
       })
       .sort((a, b) => compareNames(a.name, b.name))

@@ -1,4 +1,5 @@
 import { Class, className, Rcode } from '../dns/codes.ts'
+import { isMadeBySigning } from '../dns/dnssec.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
 import { equalNames, isSubdomain, isWildcard, type Name, printName } from '../dns/name.ts'
@@ -122,11 +123,6 @@ function deleteFromDraft(draft: Draft, atApex: boolean, record: ResourceRecord):
   if (atApex && record.type === Type.NS && draft.isLast(record)) return "the zone's last NS can't be deleted"
   draft.deleteRecord(record)
   return undefined
-}
-
-/** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys: signing brings them up to date after an update (RFC 3007 §4.3). */
-function isMadeBySigning(type: number): boolean {
-  return type === Type.RRSIG || type === Type.NSEC || type === Type.NSEC3
 }
 
 /** Octets that the records of one RRset may take: with a header, a question, OPT and TSIG they must fit into a message of 65,535. */

@@ -7,8 +7,8 @@ import { buildZone } from './image/build.ts'
 import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
-import { allRRsets, ownerOf, rrsetObject, ZoneReader } from './image/reader.ts'
-import { apexOf, readVersion } from './image/version.ts'
+import { allRRsets, hashedRRset, ownerOf, rrsetObject, ZoneReader } from './image/reader.ts'
+import { apexOf, hashedOf, readVersion } from './image/version.ts'
 
 export { ZoneError } from './image/errors.ts'
 export { SearchKey } from './image/key.ts'
@@ -140,15 +140,29 @@ export class ZoneVersion {
     const { arena, origin } = this.image
     const entry = this.entry(owner)
     const rrset = entry === 0 ? 0 : findRRset(arena, entry, type)
-    return rrset === 0 ? undefined : rrsetObject(arena, ownerOf(arena, origin, entry), rrset)
+    const found = rrset === 0 ? undefined : rrsetObject(arena, ownerOf(arena, origin, entry), rrset)
+    const hashed = this.hashed(owner, type)
+    return found && hashed ? { ...found, rdatas: [...found.rdatas, ...hashed.rdatas] } : (found ?? hashed)
   }
 
   /** The types of all RRsets of this owner, in ascending order. */
   typesAt(owner: Name): number[] {
     const { arena } = this.image
     const entry = this.entry(owner)
-    if (entry === 0) return []
-    return Array.from({ length: rrsetsAt(arena, entry) }, (_, i) => rrsetType(arena, nthRRset(arena, entry, i)))
+    const types = new Set<number>()
+    for (let i = 0; entry !== 0 && i < rrsetsAt(arena, entry); i++)
+      types.add(rrsetType(arena, nthRRset(arena, entry, i)))
+    for (const type of [Type.RRSIG, Type.NSEC3]) if (this.hashed(owner, type)) types.add(type)
+    return [...types].sort((a, b) => a - b)
+  }
+
+  /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
+  private hashed(owner: Name, type: number): RRset | undefined {
+    const { arena, key, origin } = this.image
+    if (hashedOf(arena, this.at) === 0 || owner.length === origin.length || !isSubdomain(owner, origin))
+      return undefined
+    key.read(owner, 0, owner.length - origin.length)
+    return hashedRRset(arena, origin, this.at, key, type)
   }
 
   /** Whether the name exists: it owns records, or a name below it does (RFC 4592 §2.2.3). */

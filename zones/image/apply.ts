@@ -21,13 +21,15 @@ import {
 import { ZoneError } from './errors.ts'
 import { SearchKey } from './key.ts'
 import { checkCount, RdataSet } from './rrset.ts'
-import { checkRecord, spellingOf } from './staging.ts'
+import { checkRecord, isHashed, spellingOf } from './staging.ts'
 import { Cursor } from './tree.ts'
 import { readVersion, type VersionRecord, writeVersion } from './version.ts'
 
 /** The records of one owner that go and that come. */
 interface OwnerChange {
   owner: Name
+  /** They are of the chain of hashed names. */
+  hashed: boolean
   deleted: ResourceRecord[]
   added: ResourceRecord[]
 }
@@ -44,12 +46,14 @@ export function applyRecords(
   added: readonly ResourceRecord[],
 ): number {
   const version = readVersion(arena, base)
-  const editor = new TreeEditor(arena, version.root)
+  const names = new TreeEditor(arena, version.root)
+  const hashes = new TreeEditor(arena, version.hashed)
   const cursor = new Cursor(arena)
   const key = new SearchKey()
   for (const change of byOwner(origin, deleted, added)) {
     key.read(change.owner, 0, change.owner.length - origin.length)
     const octets = key.octets.subarray(0, key.length)
+    const editor = change.hashed ? hashes : names
     if (key.length === 0) version.apex = changeEntry(arena, origin, version.apex, octets, change, version)
     else {
       const before = cursor.seek(editor.root, octets, octets.length) ? cursor.entry : 0
@@ -60,7 +64,7 @@ export function applyRecords(
   }
   const soa = version.apex && findRRset(arena, version.apex, Type.SOA)
   if (!soa || rrsetCount(arena, soa) !== 1) throw new ZoneError('the change does not leave exactly one SOA')
-  return writeVersion(arena, { ...version, root: editor.root })
+  return writeVersion(arena, { ...version, root: names.root, hashed: hashes.root })
 }
 
 function byOwner(
@@ -71,9 +75,10 @@ function byOwner(
   const changes = new Map<string, OwnerChange>()
   const of = (record: ResourceRecord): OwnerChange => {
     checkRecord(origin, record)
-    const key = nameKey(record.owner)
+    const hashed = isHashed(origin, record)
+    const key = hashed ? `${nameKey(record.owner)} hashed` : nameKey(record.owner)
     let change = changes.get(key)
-    if (!change) changes.set(key, (change = { owner: record.owner, deleted: [], added: [] }))
+    if (!change) changes.set(key, (change = { owner: record.owner, hashed, deleted: [], added: [] }))
     return change
   }
   for (const record of deleted) of(record).deleted.push(record)
@@ -103,7 +108,7 @@ function changeEntry(
     const rrset = changeRRset(arena, before, type, change, version)
     if (rrset !== 0) kept.push({ type, rrset })
   }
-  if (before !== 0) countEntry(arena, before, key, version, -1)
+  if (before !== 0) countEntry(arena, before, key, version, -1, change.hashed)
   version.rrsets += kept.length - (before === 0 ? 0 : rrsetsAt(arena, before))
   if (kept.length === 0) return 0
   kept.sort((a, b) => a.type - b.type)
@@ -111,7 +116,7 @@ function changeEntry(
   const types = kept.map(({ type }) => type)
   const rrsets = kept.map(({ rrset }) => rrset)
   const after = writeEntry(arena, key, spelling, types, rrsets)
-  countEntry(arena, after, key, version, 1)
+  countEntry(arena, after, key, version, 1, change.hashed)
   return after
 }
 

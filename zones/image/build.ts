@@ -7,7 +7,7 @@ import { entryFlags, Has, writeEntry, writeRRset } from './entry.ts'
 import { ZoneError } from './errors.ts'
 import { hasAsterisk } from './key.ts'
 import { distinctRdatas } from './rrset.ts'
-import { type StagedOwner, type StagedRecord, Staging } from './staging.ts'
+import { isHashed, type StagedOwner, type StagedRecord, Staging } from './staging.ts'
 import { type VersionRecord, writeVersion } from './version.ts'
 
 /** An arena with these records in any order, its one version unpublished; `slack` is room for changes as a share of the live data. */
@@ -17,10 +17,11 @@ export function buildZone(
   slack: number,
 ): { arena: Arena; version: number } {
   const staging = new Staging(origin)
-  for (const record of records) staging.add(record)
-  const arena = Arena.create(origin, roomFor(staging.room(), slack))
+  const hashed = new Staging(origin)
+  for (const record of records) (isHashed(origin, record) ? hashed : staging).add(record)
+  const arena = Arena.create(origin, roomFor(staging.room() + hashed.room(), slack))
   const entries: number[] = []
-  const version: VersionRecord = { root: 0, apex: 0, names: 0, rrsets: 0, records: 0, cuts: 0, wildcards: 0 }
+  const version = emptyVersion()
   for (const owner of staging.owners()) {
     const entry = writeOwner(arena, owner, version)
     if (owner.key.length === 0) version.apex = entry
@@ -28,10 +29,21 @@ export function buildZone(
   }
   if (version.apex === 0) throw new ZoneError('the zone has no SOA at its apex')
   version.root = buildTree(arena, entries)
+  const hashes = Array.from(hashed.owners(), owner => writeOwner(arena, owner, version, true))
+  version.hashed = buildTree(arena, hashes)
   return { arena, version: writeVersion(arena, version) }
 }
 
-function writeOwner(arena: Arena, { key, spelling, records }: StagedOwner, version: VersionRecord): number {
+function emptyVersion(): VersionRecord {
+  return { root: 0, apex: 0, names: 0, rrsets: 0, records: 0, cuts: 0, wildcards: 0, hashed: 0, hashes: 0 }
+}
+
+function writeOwner(
+  arena: Arena,
+  { key, spelling, records }: StagedOwner,
+  version: VersionRecord,
+  hashed = false,
+): number {
   const byType = groupByType(records)
   const types = [...byType.keys()].sort((a, b) => a - b)
   const rrsets: number[] = []
@@ -45,7 +57,7 @@ function writeOwner(arena: Arena, { key, spelling, records }: StagedOwner, versi
   if (key.length === 0 && !byType.has(Type.SOA)) throw new ZoneError('the zone has no SOA at its apex')
   version.rrsets += types.length
   const entry = writeEntry(arena, key, spelling, types, rrsets)
-  countEntry(arena, entry, key, version, 1)
+  countEntry(arena, entry, key, version, 1, hashed)
   return entry
 }
 
@@ -65,7 +77,18 @@ function lowestTtl(records: readonly StagedRecord[]): number {
 }
 
 /** Adds the entry to the version's counts of names, cuts and wildcards, or takes it off (`by` -1). */
-export function countEntry(arena: Arena, entry: number, key: Uint8Array, version: VersionRecord, by: 1 | -1): void {
+export function countEntry(
+  arena: Arena,
+  entry: number,
+  key: Uint8Array,
+  version: VersionRecord,
+  by: 1 | -1,
+  hashed: boolean,
+): void {
+  if (hashed) {
+    version.hashes += by
+    return
+  }
   version.names += by
   if (key.length === 0) return
   if (entryFlags(arena, entry) & (Has.NS | Has.DNAME)) version.cuts += by

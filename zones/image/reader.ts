@@ -19,11 +19,17 @@ import {
 } from './entry.ts'
 import { labelsLength, type SearchKey, writeLabels } from './key.ts'
 import { Cursor } from './tree.ts'
-import { apexOf, cutsOf, rootOf, wildcardsOf } from './version.ts'
+import { apexOf, cutsOf, hashedOf, rootOf, wildcardsOf } from './version.ts'
 
 const SOA = 6
 const RRSIG = 46
 const NSEC = 47
+const NSEC3 = 50
+
+/** Names in a row without NSEC that are gone back past: addresses of servers below one cut. A zone that has more is not signed whole. */
+const MOST_WITHOUT_NSEC = 4096
+/** Sorts after every hash in base32hex. */
+const AFTER_ALL = Uint8Array.of(0xff)
 
 /**
  * Finds owners in versions of one zone. One object serves a thread for all its lookups and allocates nothing.
@@ -69,6 +75,48 @@ export class ZoneReader {
   ancestor(version: number, key: SearchKey, labels: number): number {
     if (labels === 0) return apexOf(this.arena, version)
     return this.cursor.seek(rootOf(this.arena, version), key.octets, key.ends[labels]!) ? this.cursor.entry : 0
+  }
+
+  /**
+   * The owner of the NSEC that covers or matches the key: the last one not after it (RFC 4034 §4). Names below a cut have none, so the
+   * search goes back past them. 0 where the zone has no such chain.
+   */
+  covering(version: number, key: SearchKey): number {
+    const { arena, cursor } = this
+    cursor.seek(rootOf(arena, version), key.octets, key.length)
+    for (let left = MOST_WITHOUT_NSEC; cursor.entry !== 0; cursor.previous()) {
+      if (findRRset(arena, cursor.entry, NSEC) !== 0) return cursor.entry
+      if (left-- === 0) return 0
+    }
+    const apex = apexOf(arena, version)
+    return findRRset(arena, apex, NSEC) === 0 ? 0 : apex
+  }
+
+  /** The entry of the NSEC3 whose owner has exactly this key (RFC 5155 §1.3: it matches), or 0. */
+  matchingHash(version: number, key: Uint8Array, length: number): number {
+    return this.cursor.seek(hashedOf(this.arena, version), key, length) ? this.cursor.entry : 0
+  }
+
+  /** The entry of the NSEC3 that covers the key, which none matches: the last before it, or of all (RFC 5155 §1.3); 0 where there is none. */
+  coveringHash(version: number, key: Uint8Array, length: number): number {
+    const { arena, cursor } = this
+    const root = hashedOf(arena, version)
+    cursor.seek(root, key, length)
+    if (cursor.entry === 0) cursor.seek(root, AFTER_ALL, AFTER_ALL.length)
+    return cursor.entry
+  }
+
+  /** The entry's owner below the origin, in wire form but lower case, written to the end of `into`; returns how many octets. */
+  labels(entry: number, into: Uint8Array): number {
+    const { octets } = this.arena
+    const at = keyOf(entry)
+    const length = keyLength(this.arena, entry)
+    writeLabels(octets, at, length, into, into.length)
+    return labelsLength(octets, at, length)
+  }
+
+  apex(version: number): number {
+    return apexOf(this.arena, version)
   }
 
   hasCuts(version: number): boolean {
@@ -148,17 +196,34 @@ export function rrsetObject(arena: Arena, owner: Name, rrset: number): RRset {
   return { owner, type: rrsetType(arena, rrset), ttl: rrsetTtl(arena, rrset), rdatas: rrsetRdatas(arena, rrset) }
 }
 
-/** The RRsets of a version: SOA, the rest of the apex, then all owners in canonical order. */
+/** The RRset of an owner from the chain of hashed names: NSEC3, or its signatures. */
+export function hashedRRset(
+  arena: Arena,
+  origin: Name,
+  version: number,
+  key: SearchKey,
+  type: number,
+): RRset | undefined {
+  const root = hashedOf(arena, version)
+  if (root === 0 || (type !== NSEC3 && type !== RRSIG)) return undefined
+  const cursor = new Cursor(arena)
+  const rrset = cursor.seek(root, key.octets, key.length) ? findRRset(arena, cursor.entry, type) : 0
+  return rrset === 0 ? undefined : rrsetObject(arena, ownerOf(arena, origin, cursor.entry), rrset)
+}
+
+/** The RRsets of a version: SOA, the rest of the apex, all owners in canonical order, then NSEC3 and their signatures. */
 export function* allRRsets(arena: Arena, origin: Name, version: number): Generator<RRset> {
   const apex = apexOf(arena, version)
   const soa = findRRset(arena, apex, SOA)
   yield rrsetObject(arena, origin, soa)
   for (const rrset of rrsetsOf(arena, apex)) if (rrset !== soa) yield rrsetObject(arena, origin, rrset)
-  const cursor = new Cursor(arena)
-  cursor.seek(rootOf(arena, version), ROOT, 0)
-  for (let entry = cursor.next(); entry !== 0; entry = cursor.next()) {
-    const owner = ownerOf(arena, origin, entry)
-    for (const rrset of rrsetsOf(arena, entry)) yield rrsetObject(arena, owner, rrset)
+  for (const root of [rootOf(arena, version), hashedOf(arena, version)]) {
+    const cursor = new Cursor(arena)
+    cursor.seek(root, ROOT, 0)
+    for (let entry = cursor.next(); entry !== 0; entry = cursor.next()) {
+      const owner = ownerOf(arena, origin, entry)
+      for (const rrset of rrsetsOf(arena, entry)) yield rrsetObject(arena, owner, rrset)
+    }
   }
 }
 

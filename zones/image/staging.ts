@@ -1,3 +1,4 @@
+import { Rrsig } from '../../dns/dnssec.ts'
 import { equalNames, isSubdomain, LOWER, type Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { isMetaType, Type } from '../../dns/types.ts'
@@ -104,6 +105,12 @@ export class Staging {
     const length = this.runs.values[run * RUN.WORDS + RUN.SPELLED]!
     return length === 0 ? undefined : this.octets.view().subarray(at, at + length)
   }
+}
+
+/** Whether the record belongs to the chain of hashed names: NSEC3, or a signature of one. */
+export function isHashed(origin: Name, { owner, type, rdata }: ResourceRecord): boolean {
+  if (owner.length === origin.length) return false
+  return type === Type.NSEC3 || (type === Type.RRSIG && Rrsig.typeCovered(rdata) === Type.NSEC3)
 }
 
 /** Throws ZoneError where no zone with this origin can hold the record. */

@@ -193,6 +193,17 @@ export class Cursor {
     return (this.entry = entryAt(arena, nodes[depth]!, slots[depth]!))
   }
 
+  /** Goes to the entry before in canonical order and returns it; 0 where there is none. */
+  previous(): number {
+    const { arena, nodes, slots, depth } = this
+    if (this.entry === 0) return 0
+    this.entry = 0
+    slots[depth]!--
+    if (slots[depth]! >= 0) this.entry = entryAt(arena, nodes[depth]!, slots[depth]!)
+    else this.toPreviousLeaf()
+    return this.entry
+  }
+
   /** The entry after the one it stands on, without going there; 0 where there is none. */
   peek(): number {
     const { arena, nodes, slots, depth } = this

@@ -13,9 +13,15 @@ export interface VersionRecord {
   cuts: number
   /** Owners with a label "*": where there are none, lookups need not look for sources of synthesis. */
   wildcards: number
+  /**
+   * Root of the tree of the owners of NSEC3 and of its signatures, and how many these are. They stand apart because none of them exists
+   * in the zone's name space (RFC 5155 §7.2.8).
+   */
+  hashed: number
+  hashes: number
 }
 
-const FIELDS = ['root', 'apex', 'names', 'rrsets', 'records', 'cuts', 'wildcards'] as const
+const FIELDS = ['root', 'apex', 'names', 'rrsets', 'records', 'cuts', 'wildcards', 'hashed', 'hashes'] as const
 const WORDS = FIELDS.length
 
 /** Writes the record; its address is what names the version. */
@@ -37,6 +43,10 @@ export function readVersion(arena: Arena, at: number): VersionRecord {
 
 export function rootOf(arena: Arena, version: number): number {
   return arena.words[version]!
+}
+
+export function hashedOf(arena: Arena, version: number): number {
+  return arena.words[version + 7]!
 }
 
 export function apexOf(arena: Arena, version: number): number {

@@ -1,7 +1,7 @@
 import type { ZoneConfig } from '../../config/schema.ts'
 import { ZoneLoadError } from '../file.ts'
 import { Holders } from '../holders.ts'
-import { type LoadDependencies, type LoadedZone, type OpenedZone, openStored, writerOf } from '../load.ts'
+import { firstRecords, type LoadDependencies, type LoadedZone, type OpenedZone, openStored, writerOf } from '../load.ts'
 import { Overlay, type OverlayRules } from '../overlay.ts'
 import type { SourceZone } from '../source.ts'
 import { ZoneImage } from '../zone.ts'
@@ -15,14 +15,14 @@ export async function loadOverlay(
   view: string,
   config: ZoneConfig,
   zone: SourceZone,
-  base: () => SourceZone,
+  rules: OverlayRules,
   deps: LoadDependencies,
 ): Promise<LoadedOverlay> {
-  const overlay = new Overlay(zone, base, overlayRules(config, deps))
+  const overlay = new Overlay(zone, rules)
   const stored = await deps.store.find(view, config.name)
   const opened = stored ? await openStored(stored, config.name, deps) : await create(view, config, overlay, deps)
   const writer = writerOf(opened, deps)
-  return { image: opened.image, writer, overlay, applyFile: async () => {}, differs: () => true }
+  return { image: opened.image, writer, overlay, applyFile: async () => {}, checkFile() {}, differs: () => true }
 }
 
 async function create(
@@ -31,16 +31,17 @@ async function create(
   overlay: Overlay,
   deps: LoadDependencies,
 ): Promise<OpenedZone> {
-  const records = overlay.first()
+  // Where the base has nothing yet there is but what every zone needs.
+  const records = overlay.first() ?? firstRecords(name, deps.serverName)
   const image = ZoneImage.create(name, records)
   return { stored: await deps.store.create(view, name, records), image, holders: new Holders() }
 }
 
 /** What the config says of an overlay, its file read. Throws ZoneLoadError. */
-export function overlayRules(
+export function readOverlayRules(
   { name, show, hide_private: hidePrivate, file }: ZoneConfig,
   { readFile }: Pick<LoadDependencies, 'readFile'>,
-): OverlayRules {
+): Omit<OverlayRules, 'base'> {
   const own = file === undefined ? NO_FILE : readOverlayFile(file, name, readFile)
   if (own.errors.length > 0) throw new ZoneLoadError(own.errors)
   return { show: show ?? [], hidePrivate, file: own }
