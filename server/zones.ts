@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
 import type { Log } from '../host/log.ts'
@@ -7,6 +9,7 @@ import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
+import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
@@ -38,6 +41,10 @@ export interface Zones {
   serving(): ServingZone[]
   /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
   configure(views: readonly ViewConfig[]): Promise<void>
+  /** The views with the configs by which their zones are served. */
+  configured(views: readonly ViewConfig[]): ViewConfig[]
+  /** Makes a secondary zone its own primary, from what it has. Rejects, and nothing was changed, where that is nothing. */
+  promote(zone: SecondaryZone): Promise<void>
   /** Lets secondaries ask their primaries. */
   start(): void
   /** Takes no more changes; resolves when those taken are on disk. */
@@ -77,7 +84,13 @@ export function createZones(deps: ZonesDeps): Zones {
       : openPrimary(view, config, { ...deps, readFile, ...listeners })
   }
   /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
-  const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
+  const prepare = async (view: string, written: ZoneConfig): Promise<Prepared> => {
+    const config = await settledConfig(deps.store, view, written)
+    if (config !== written)
+      deps.log.warn(
+        { zone: printName(config.name), view },
+        'the zone was promoted and is served as a primary: make it type: primary, dynamic: true in the configuration',
+      )
     const known = zones.get(keyOf(view, config.name))
     if (known && isSecondary(known) === (config.type === 'secondary'))
       return { zone: known, takeOver: await known.prepare(config) }
@@ -97,6 +110,24 @@ export function createZones(deps: ZonesDeps): Zones {
         })),
       ),
     transfersIn,
+    configured: all =>
+      all.map(view => ({
+        ...view,
+        zones: view.zones.map(config => zones.get(keyOf(view.name, config.name))?.config ?? config),
+      })),
+    async promote(zone) {
+      const { view, origin, config } = zone
+      if (!zone.image)
+        throw new RcodeError(Rcode.SERVFAIL, `${printName(origin)} has nothing to serve, so it can't be promoted`)
+      await zone.close()
+      await markPromoted(deps.store, view, origin, deps.clock.now())
+      const primary = await open(view, promotedConfig(config))
+      zones.set(keyOf(view, origin), primary)
+      deps.log.warn(
+        { zone: printName(origin), view },
+        'the secondary zone was promoted: it is its own primary from now on',
+      )
+    },
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
