@@ -63,6 +63,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 /** No zones yet: `configure` opens them. */
 export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
   let workers: Workers | undefined
+  /** Numbers the updates for the log. */
+  let updates = 0
   /** Images replaced while the threads are starting: the first may take updates before the last is ready. */
   const early: ServingZone[] = []
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
@@ -121,7 +123,9 @@ export function createAuthority({ config, own, store, clock, random, network, lo
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
       const { key, mac, address } = from
       if (isSecondary(zone)) return forwarded(zone.forward(wire, { address, ...(key && { key }) }))
-      const reply = await zone.update(parseMessage(wire), { address, ...(key && { key }), ...(mac && { mac }) })
+      const requestId = `update-${++updates}`
+      const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
+      const reply = await zone.update(parseMessage(wire), who)
       return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
     },
     async notify({ zone: origin, serial, from: { view, address, key } }: NotifyRequest): Promise<Decision> {

@@ -22,8 +22,14 @@ export async function settledConfig(store: ZoneStore, view: string, config: Zone
   return config
 }
 
-/** Keeps that the zone is its own primary. The zone was stored when it was transferred. */
-export async function markPromoted(store: ZoneStore, view: string, origin: Name, at: number): Promise<void> {
+/** Keeps that the zone is its own primary, or after all is not. The zone was stored when it was transferred. */
+export async function markPromoted(
+  store: ZoneStore,
+  view: string,
+  origin: Name,
+  at: number,
+  promoted = true,
+): Promise<void> {
   const stored = await store.find(view, origin)
-  await store.setSecondary(stored!.id, { checked: at, promoted: true })
+  await store.setSecondary(stored!.id, { checked: at, promoted })
 }
