@@ -100,7 +100,7 @@ const zoneFields = {
   update: defaulted(
     list(updateRule),
     [],
-    'who may change what; nothing is allowed unless a rule says so, the first that fits decides',
+    'who may change what; nothing is allowed unless a rule says so, the first that fits decides; of a secondary: whose updates are forwarded to its primaries, left out: those signed with any key that verifies',
   ),
   transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),

@@ -79,7 +79,7 @@ export class PrimaryZone {
   private readonly log: Log
   private readonly replays: ReplayCache<UpdateReply>
   /** Both replaced only by `open` and `reload`, by assignment. */
-  private config: ZoneConfig
+  config: ZoneConfig
   private loaded: LoadedZone | undefined
 
   /** Use `openPrimary`. */
