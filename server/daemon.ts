@@ -79,7 +79,8 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
     const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
     const workers = await startWorkers(options)
-    opened.push(() => workers.stop(GRACE))
+    // What is in flight over HTTP still needs the CA, the database and the serving threads.
+    opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
@@ -93,14 +94,22 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
+    const takeOver = async (next: Config) => {
+      const compared = compareConfigs(config, next)
+      await authority.configure(next)
+      if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
+      config = next
+      return compared
+    }
+    let turn: Promise<unknown> = Promise.resolve()
+
     return {
       status,
-      async reload(next) {
-        const compared = compareConfigs(config, next)
-        await authority.configure(next)
-        if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
-        config = next
-        return compared
+      reload(next) {
+        // One after the other: two at once would open the same new zone twice.
+        const done = turn.then(() => takeOver(next))
+        turn = done.catch(() => {})
+        return done
       },
       async stop() {
         ready = false

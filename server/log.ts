@@ -1,13 +1,37 @@
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { Log } from '../host/log.ts'
 
-/** JSON lines on stdout, ISO times, `level` as a word. The only file that knows pino. */
-export function createLog(level: string, destination?: { write(line: string): void }): Log {
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type Level = (typeof LEVELS)[number]
+
+/** JSON lines on stdout, ISO times, `level` as a word. `setLevel` holds for the logs that were made from it too. The only file that knows pino. */
+export function createLog(
+  level: Level,
+  destination?: { write(line: string): void },
+): { log: Log; setLevel: (level: Level) => void } {
   const options = {
-    level,
+    level: 'debug',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  return destination ? pino(options, destination) : pino(options)
+  const threshold = { at: LEVELS.indexOf(level) }
+  const setLevel = (to: Level) => {
+    threshold.at = LEVELS.indexOf(to)
+  }
+  return { log: logAbove(threshold, destination ? pino(options, destination) : pino(options)), setLevel }
+}
+
+/** pino's own level stays behind in children. */
+function logAbove(threshold: { at: number }, logger: Logger): Log {
+  const write = (level: Level) => (fields: object, message: string) => {
+    if (LEVELS.indexOf(level) >= threshold.at) logger[level](fields, message)
+  }
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: fields => logAbove(threshold, logger.child(fields)),
+  }
 }

@@ -24,7 +24,7 @@ export interface ServeOptions {
  */
 export async function serve({ configFile, onReady }: ServeOptions): Promise<number> {
   const { config, warnings } = readConfig(configFile)
-  const log = createLog(config.log.level)
+  const { log, setLevel } = createLog(config.log.level)
   warn(log, warnings)
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   let daemon: Daemon | undefined
@@ -33,6 +33,7 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
     if (!daemon) throw new CommandError('the daemon is still starting')
     const next = readConfig(configFile)
     const done = await daemon.reload(next.config).catch(error => Promise.reject(operatorError(error)))
+    setLevel(next.config.log.level)
     warn(log, next.warnings)
     log.info(done, 'configuration reloaded')
     return { ...done, warnings: next.warnings.map(printConfigError) }
