@@ -62,13 +62,9 @@ export class ZoneSigner {
     return new SignatureMaker(keys(), times, clock, random)
   }
 
-  /** Whether the zone has proofs of absence of the kind that it is to have, with the TTL that they are to have. */
+  /** Whether the zone has the proofs of absence that it is to have. */
   hasChain(version: ZoneVersion): boolean {
-    const { origin } = version
-    const apex = this.options.nsec3 ? hashedOwner(origin, origin) : origin
-    const chain = version.rrset(apex, this.options.nsec3 ? Type.NSEC3 : Type.NSEC)
-    const other = this.options.nsec3 ? version.rrset(origin, Type.NSEC) : version.rrset(origin, Type.NSEC3PARAM)
-    return chain?.ttl === proofTtl(version) && !other
+    return hasChain(version, this.options.nsec3)
   }
 
   /** The NSEC3PARAM of a zone with NSEC3 (RFC 5155 §4). */
@@ -81,6 +77,15 @@ function refuseSignerTypes({ deleted, added }: Changeset): void {
   for (const { type } of [...deleted, ...added])
     if (SIGNER_TYPES.has(type))
       throw new RcodeError(Rcode.REFUSED, `${typeName(type)} records of a signed zone are made by its signer`)
+}
+
+/** Whether there are proofs of this kind and no others, with the TTL that they are to have. */
+function hasChain(version: ZoneVersion, nsec3: boolean): boolean {
+  const { origin } = version
+  const nsec = version.rrset(origin, Type.NSEC)
+  const hashed = version.rrset(hashedOwner(origin, origin), Type.NSEC3)
+  const [chain, other] = nsec3 ? [hashed, nsec] : [nsec, hashed]
+  return chain?.ttl === proofTtl(version) && !other
 }
 
 /** RFC 9077 §3: the lesser of the SOA's TTL and its MINIMUM, like that of a negative answer. */
@@ -97,6 +102,8 @@ class SigningPass {
   private readonly maker: SignatureMaker
   /** Names at which something changes, and the types whose signatures can't stay. */
   private readonly changed = new Map<string, { owner: Name; types: Set<number> }>()
+  /** Owners of NSEC3 whose signatures can't stay. */
+  private readonly staleHashed = new Map<string, Name>()
   private readonly gone: ResourceRecord[] = []
   private readonly come: ResourceRecord[] = []
 
@@ -106,8 +113,10 @@ class SigningPass {
     this.base = base
     this.tip = tip
     this.maker = new SignatureMaker(keys(), times, clock, random)
-    for (const { owner, type } of [...change.deleted, ...change.added, ...stale]) this.touch(owner).add(type)
-    if (new ZoneSigner(options).hasChain(tip) && proofTtl(base) === proofTtl(tip)) this.touchHidden()
+    for (const { owner, type } of [...change.deleted, ...change.added, ...stale])
+      if (type === Type.NSEC3) this.staleHashed.set(nameKey(owner), owner)
+      else this.touch(owner).add(type)
+    if (hasChain(tip, nsec3)) this.touchHidden()
     else this.touchAll(nsec3)
   }
 
@@ -118,6 +127,8 @@ class SigningPass {
     const proofs = (this.options.nsec3 ? nsec3Changes : nsecChanges)(tip, names, ttl)
     if (this.options.nsec3) {
       for (const { owner, rrset } of proofs.values()) this.renewHashed(owner, rrset)
+      for (const [key, owner] of this.staleHashed)
+        if (!proofs.has(key)) this.renewHashed(owner, tip.rrset(owner, Type.NSEC3))
       for (const name of names) this.renew(name, undefined)
     } else {
       for (const name of names) this.renew(name, proofs.get(nameKey(name.owner))?.rrset)
@@ -150,10 +161,9 @@ class SigningPass {
     const { tip } = this
     this.touch(tip.origin)
     for (const owner of tip.ownersAfter(tip.origin)) this.touch(owner)
-    if (nsec3 && tip.rrset(tip.origin, Type.NSEC) === undefined) return
-    for (const rrset of tip.rrsets()) {
+    if (nsec3) return
+    for (const rrset of tip.rrsets())
       if (rrset.type === Type.NSEC3) this.gone.push(...recordsOf(rrset), ...this.signatures(rrset.owner, true))
-    }
   }
 
   /** Renews all that signing has made at a name; `nsec` is its NSEC, undefined where it has none. */
@@ -179,8 +189,7 @@ class SigningPass {
     if (before) this.gone.push(...recordsOf(before))
     if (!rrset) return
     this.come.push(...recordsOf(rrset))
-    const touched = this.changed.get(nameKey(owner))?.types.has(Type.NSEC3) ?? false
-    this.signed(rrset, existing, touched || !sameRRset(before, rrset))
+    this.signed(rrset, existing, this.staleHashed.has(nameKey(owner)) || !sameRRset(before, rrset))
   }
 
   private signed(rrset: RRset, existing: readonly ResourceRecord[], changed: boolean): void {
