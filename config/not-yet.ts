@@ -18,7 +18,6 @@ export const NOT_YET: readonly NotYet[] = [
     lacking: 'zones are not transferred in; the zone is not served',
   },
   { path: 'views[].zones[].notify', lacking: 'secondaries are not told of changes; they see them when they refresh' },
-  { path: 'views[].zones[].dnssec.sign', lacking: 'zones are not signed' },
   { path: 'views[].zones[].ptr_from', lacking: 'PTR records are not kept in step' },
   { path: 'views[].zones[].overlay_of', lacking: 'overlays are not served; the zone is not served' },
   { path: 'views[].zones[].also_update', lacking: 'an update reaches its own view alone' },

@@ -6,6 +6,7 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
 import type { PrimaryZone } from '../zones/primary.ts'
@@ -32,6 +33,8 @@ export interface AuthorityDeps extends World {
   /** Where we listen ourselves: never forwarded to. */
   own: readonly SocketAddress[]
   store: ZoneStore
+  /** The keys of signed zones. */
+  keyRings: KeyRings
   log: Log
 }
 
@@ -47,7 +50,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 }
 
 /** No zones yet: `configure` opens them. */
-export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
+export function createAuthority(deps: AuthorityDeps): Authority {
+  const { config, own, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
   const state = new State(
@@ -67,7 +71,7 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     workers?.replaceZone(zone)
   }
   const onPublished = (zone: PrimaryZone) => changed(zone)
-  const zones = createZones({ store, clock, log, serverName: config.name, onReplaced, onPublished })
+  const zones = createZones({ store, keyRings, clock, random, log, serverName: config.name, onReplaced, onPublished })
 
   return {
     zones,

@@ -3,7 +3,9 @@ import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
 import { ZoneLoadError } from '../zones/file.ts'
+import type { KeyRings } from '../zones/keys.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { Written } from '../zones/writer.ts'
@@ -15,6 +17,9 @@ export interface ZonesDeps {
   clock: Clock
   log: Log
   serverName: Name
+  /** The keys of signed zones. */
+  keyRings: KeyRings
+  random: Random
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: PrimaryZone, written: Written) => void

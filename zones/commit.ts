@@ -11,6 +11,7 @@ import {
   type Standing,
   type Written,
 } from './pipeline.ts'
+import type { Stale } from './sign.ts'
 import type { Baseline, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
@@ -45,6 +46,7 @@ export async function commitTogether(actor: Actor, parts: readonly Part[]): Prom
   const draft = new CommitDraft(actor)
   try {
     for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
+    draft.sign()
   } catch (error) {
     await untilSettled(seen)
     throw error
@@ -82,6 +84,7 @@ interface Draft extends Standing {
   /** Holders that differ from what the change says by itself, by `recordKey`. */
   holdings: Map<string, Holding>
   baseline: Baseline | undefined
+  stale: Stale | undefined
 }
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
@@ -102,7 +105,15 @@ class CommitDraft {
     if (!draft) {
       const { tip, holders } = pipeline
       const change = { deleted: [], added: [] }
-      draft = { base: tip, tip, holders: holders.draft(), change, holdings: new Map(), baseline: undefined }
+      draft = {
+        base: tip,
+        tip,
+        holders: holders.draft(),
+        change,
+        holdings: new Map(),
+        baseline: undefined,
+        stale: undefined,
+      }
       this.zones.set(pipeline, draft)
     }
     return draft
@@ -113,9 +124,10 @@ class CommitDraft {
     this.apply(pipeline, draft, decide(draft.tip, draft.holders))
   }
 
-  private apply(pipeline: Pipeline, draft: Draft, { change, holdings, baseline }: Decision): void {
+  private apply(pipeline: Pipeline, draft: Draft, { change, holdings, baseline, stale }: Decision): void {
     for (const holding of holdings ?? []) draft.holdings.set(keyOf(holding.record), holding)
     draft.baseline = baseline ?? draft.baseline
+    draft.stale = stale ?? draft.stale
     const before = draft.tip
     if (!isEmptyChange(change)) {
       draft.tip = pipeline.withChange(before, change)
@@ -131,6 +143,18 @@ class CommitDraft {
     const own = this.standing(follower.pipeline)
     const decision = follower.follow(followed, own, this.standing)
     if (decision) this.apply(follower.pipeline, own, decision)
+  }
+
+  /** Puts on top of every change what it means for the zone's signatures. */
+  sign(): void {
+    for (const [pipeline, draft] of this.zones) {
+      const { signer } = pipeline.options
+      if (!signer || isEmptyChange(draft.change)) continue
+      const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale)
+      draft.tip = pipeline.withChange(draft.tip, signing)
+      draft.change = mergeChanges(draft.change, signing)
+      draft.holders.follow(signing, undefined)
+    }
   }
 
   get isEmpty(): boolean {

@@ -1,4 +1,5 @@
 import type { ZoneConfig } from '../config/schema.ts'
+import { ALGORITHM_CODES } from '../config/view-schema.ts'
 import { Class, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { concatNames, type Name, parseName } from '../dns/name.ts'
@@ -7,9 +8,15 @@ import { serialGreater } from '../dns/serial.ts'
 import { makeRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { applyFile, recordsIn, recordsOfVersion } from './baseline.ts'
+import type { Random } from '../host/random.ts'
+import { applyFile, recordsIn } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
+import { importZone } from './import.ts'
+import type { KeyRings } from './keys.ts'
+import { SigningMaintenance, withoutSigning } from './maintain.ts'
+import { SIGNATURE_TIMES } from './sign/signatures.ts'
+import { SIGNER_TYPES, ZoneSigner } from './sign.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
@@ -22,13 +29,16 @@ export interface LoadDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Of zones that are signed here. */
+  keyRings?: KeyRings
+  random?: Random
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
   onReplaced?: (image: ZoneImage) => void
   onPublished?: (written: Written) => void
 }
 
-/** A zone in memory; a dynamic one with its writer. */
+/** A zone in memory; a dynamic or signed one with its writer. */
 export interface LoadedZone {
   /** As loaded; a writer has a newer one. */
   image: ZoneImage
@@ -39,11 +49,23 @@ export interface LoadedZone {
   checkFile(file: string | undefined): void
   /** Whether a file has another content than the one that this was loaded from. */
   differs(file: string): boolean
+  /** What of the config this was loaded for: with another, the zone is to be loaded again. */
+  kind: string
+  /** From now on it is served: signatures are made anew in time. */
+  start(): void
+  /** Takes no more changes, and resolves when those that were taken are on disk. */
+  close(): Promise<void>
+}
+
+/** Loaded zones of the same kind differ by their files and rules alone. */
+export function kindOf({ dynamic, dnssec }: ZoneConfig): string {
+  return dynamic || dnssec?.sign ? JSON.stringify({ dynamic, dnssec }) : 'file'
 }
 
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
-  if (!config.dynamic) return loadStatic(config, deps)
+  const signed = config.dnssec?.sign ? await openSigning(config, deps) : undefined
+  if (!config.dynamic && !signed) return loadStatic(config, deps)
   const stored = await deps.store.find(view, config.name)
   const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
   if (deps.before) continueFrom(opened.image, deps.before)
@@ -53,13 +75,18 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     ...{ store, clock, log, zone, revision, image: opened.image, holders: opened.holders },
     ...(onReplaced ? { onReplaced } : {}),
     ...(onPublished ? { onPublished } : {}),
+    ...(signed && { signer: signed.signer }),
   })
+  const maintenance = signed && new SigningMaintenance({ writer, clock, log, ...signed })
+  if (maintenance) await maintenance.catchUp()
+  else await endSigning(config.name, writer, deps)
+  const applyTo = { zone, writer, config, deps }
   let digest = opened.stored.baseline
   const loaded = {
     image: opened.image,
     writer,
     async applyFile(file: string | undefined) {
-      if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
+      if (file !== undefined) digest = await applyChanged(file, digest, applyTo)
     },
     checkFile(file: string | undefined) {
       if (file === undefined || digestOrNone(file, deps) === digest) return
@@ -68,9 +95,36 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     },
     // Its content is the database's, whatever the file.
     differs: () => true,
+    kind: kindOf(config),
+    start: () => maintenance?.start(),
+    async close() {
+      maintenance?.stop()
+      await writer.close()
+    },
   }
   await loaded.applyFile(config.file)
   return loaded
+}
+
+/** The keys of a signed zone, and what signs with them. */
+async function openSigning({ name, dnssec }: ZoneConfig, { keyRings, random, clock, log }: LoadDependencies) {
+  if (!keyRings || !random) throw new Error('there is no place for the keys of signed zones')
+  const { algorithm, nsec3, keys } = dnssec!
+  const policy = { algorithm: ALGORITHM_CODES[algorithm], split: keys === 'ksk-zsk' }
+  const ring = await keyRings.open(name, policy)
+  if (!ring.keys.some(key => key.algorithm === policy.algorithm))
+    log.warn({ algorithm }, 'the zone has keys of another algorithm and goes on with them')
+  const signer = new ZoneSigner({ keys: () => ring.active(), nsec3, times: SIGNATURE_TIMES, clock, random })
+  return { ring, signer }
+}
+
+/** A zone that was signed here and is no more to be: what signing made is deleted. Signatures of others are data like any other. */
+async function endSigning(origin: Name, writer: ZoneWriter, { keyRings, log }: LoadDependencies): Promise<void> {
+  const ring = await keyRings?.find(origin)
+  const keys = writer.image.latest().rrset(origin, Type.DNSKEY)
+  if (!ring || !keys?.rdatas.some(rdata => ring.has(rdata))) return
+  await writer.write({ key: undefined, source: 'dnssec' }, withoutSigning)
+  log.warn({}, 'the zone is not signed any more: its DS must be gone from the parent zone')
 }
 
 /** A zone that is not dynamic is its file. */
@@ -87,7 +141,8 @@ function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZ
     continueFrom(image, deps.before)
   }
   const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
-  return { image, writer: undefined, applyFile: async () => {}, checkFile() {}, differs }
+  const nothing = { applyFile: async () => {}, checkFile() {}, start() {}, close: async () => {} }
+  return { image, writer: undefined, differs, kind: 'file', ...nothing }
 }
 
 function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {
@@ -120,11 +175,17 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
   const file = config.file === undefined ? undefined : readOrThrow(config.file, config.name, deps)
   const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
-  const records = { [Symbol.iterator]: () => recordsIn(image.latest()) }
+  const records = { [Symbol.iterator]: () => dataIn(image, config) }
   // What a zone without a file begins with gives way to the file that it may get later.
   const baseline = { digest: file?.digest ?? NO_FILE, records }
   const stored = await deps.store.create(view, config.name, records, baseline)
-  return { stored, image, holders: new Holders() }
+  const own = config.dnssec?.sign ? ZoneImage.create(config.name, records) : image
+  return { stored, image: own, holders: new Holders() }
+}
+
+/** The records of a file's image; what another signer has made is left out where the zone is signed here. */
+function* dataIn(image: ZoneImage, { dnssec }: ZoneConfig): Generator<ResourceRecord> {
+  for (const record of recordsIn(image.latest())) if (!dnssec?.sign || !SIGNER_TYPES.has(record.type)) yield record
 }
 
 /** The digest of no file. */
@@ -145,24 +206,31 @@ export function firstRecords(origin: Name, serverName: Name): ResourceRecord[] {
   ]
 }
 
+/** The zone that changes of its file are applied to. */
+interface FileTarget {
+  zone: number
+  writer: ZoneWriter
+  config: ZoneConfig
+  deps: LoadDependencies
+}
+
 /** Returns the digest of what is applied now. */
 async function applyChanged(
   file: string,
   applied: string | undefined,
-  zone: number,
-  writer: ZoneWriter,
-  origin: Name,
-  deps: LoadDependencies,
+  { zone, writer, config, deps }: FileTarget,
 ): Promise<string> {
   if (applied !== undefined && digestOrNone(file, deps) === applied) return applied
-  const { image, digest } = readOrThrow(file, origin, deps)
+  const { image, digest } = readOrThrow(file, config.name, deps)
   if (digest === applied) return digest
   const before = await deps.store.baseline(zone)
-  const records = recordsOfVersion(image.latest())
+  const records = [...dataIn(image, config)]
   let skipped: string[] = []
   let written: Written
   try {
     written = await writer.write({ key: undefined, source: 'file' }, (tip, holders) => {
+      // A zone that is not dynamic is its file, here too.
+      if (!config.dynamic) return { ...importZone(tip, records, true), baseline: { digest, records } }
       const decision = applyFile(tip, holders, before, { digest, records })
       skipped = decision.skipped
       return decision

@@ -8,10 +8,12 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
 import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
-import { type LoadedZone, loadZone } from './load.ts'
+import type { KeyRings } from './keys.ts'
+import { kindOf, type LoadedZone, loadZone } from './load.ts'
 import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import { keyText, type ZoneStore } from './store.ts'
@@ -28,6 +30,9 @@ export interface PrimaryDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Of zones that are signed here. */
+  keyRings?: KeyRings
+  random?: Random
   /** Hands a new image to all threads, before anyone hears of what is in it. */
   onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
@@ -89,8 +94,14 @@ export class PrimaryZone {
     return this.loaded!.writer?.image ?? this.loaded!.image
   }
 
+  /** Whether its signatures are made here. */
+  get signed(): boolean {
+    return this.config.dnssec?.sign ?? false
+  }
+
   async open(): Promise<void> {
     this.loaded = await this.load(this.config)
+    this.loaded.start()
   }
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
@@ -103,17 +114,20 @@ export class PrimaryZone {
   async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
     const before = this.image
     const earlier = this.loaded!
-    if (config.dynamic && earlier.writer) {
+    if (earlier.writer && earlier.kind === kindOf(config)) {
       earlier.checkFile(config.file)
       return async () => {
         await earlier.applyFile(config.file)
         this.config = config
       }
     }
-    const changed = config.dynamic || earlier.differs(config.file!)
+    const changed = earlier.kind !== kindOf(config) || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
-      if (loaded !== earlier) await earlier.writer?.close()
+      if (loaded !== earlier) {
+        await earlier.close()
+        loaded.start()
+      }
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
@@ -225,7 +239,7 @@ export class PrimaryZone {
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   async close(): Promise<void> {
-    await this.loaded?.writer?.close()
+    await this.loaded?.close()
   }
 }
 

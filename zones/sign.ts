@@ -8,8 +8,8 @@ import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
 import { type Changeset, diffRecords } from './change.ts'
 import { recordsOf } from './draft.ts'
-import { hashedOwner, NSEC3PARAM, nsec3Changes } from './sign/nsec3.ts'
 import { nsecChanges } from './sign/nsec.ts'
+import { hashedOwner, NSEC3PARAM, nsec3Changes } from './sign/nsec3.ts'
 import { type ActiveKeys, SignatureMaker, type SignatureTimes } from './sign/signatures.ts'
 import { hidesOtherwise, isStanding, type StandingName, signedTypes, standingOf } from './sign/standing.ts'
 import { minimumOf } from './soa.ts'
@@ -132,7 +132,8 @@ class SigningPass {
       for (const name of names) this.renew(name, undefined)
     } else {
       for (const name of names) this.renew(name, proofs.get(nameKey(name.owner))?.rrset)
-      for (const [key, { owner, rrset }] of proofs) if (!this.changed.has(key)) this.renew(standingOf(tip, owner), rrset)
+      for (const [key, { owner, rrset }] of proofs)
+        if (!this.changed.has(key)) this.renew(standingOf(tip, owner), rrset)
     }
     return diffRecords(this.gone, this.come)
   }
@@ -162,8 +163,8 @@ class SigningPass {
     this.touch(tip.origin)
     for (const owner of tip.ownersAfter(tip.origin)) this.touch(owner)
     if (nsec3) return
-    for (const rrset of tip.rrsets())
-      if (rrset.type === Type.NSEC3) this.gone.push(...recordsOf(rrset), ...this.signatures(rrset.owner, true))
+    for (const rrset of tip.rrsets(Type.NSEC3))
+      this.gone.push(...recordsOf(rrset), ...this.signatures(rrset.owner, true))
   }
 
   /** Renews all that signing has made at a name; `nsec` is its NSEC, undefined where it has none. */

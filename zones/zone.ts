@@ -7,7 +7,7 @@ import { buildZone } from './image/build.ts'
 import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
-import { allRRsets, hashedRRset, ownerOf, rrsetObject, ZoneReader } from './image/reader.ts'
+import { allRRsets, hashedRRset, ownerOf, rrsetObject, rrsetsOfType, ZoneReader } from './image/reader.ts'
 import { apexOf, hashedOf, readVersion } from './image/version.ts'
 import { hashNeighbours, isHidden, ownersAfter, ownersBefore } from './image/walk.ts'
 
@@ -201,9 +201,10 @@ export class ZoneVersion {
     return key
   }
 
-  /** All RRsets: the SOA first, then in canonical order of owners (RFC 4034 §6.1). Other versions may come and go meanwhile. */
-  rrsets(): Iterable<RRset> {
-    return allRRsets(this.image.arena, this.origin, this.at)
+  /** All RRsets, or those of one type: the SOA first, then in canonical order of owners (RFC 4034 §6.1), then NSEC3. Other versions may come and go meanwhile. */
+  rrsets(type?: number): Iterable<RRset> {
+    const { arena } = this.image
+    return type === undefined ? allRRsets(arena, this.origin, this.at) : rrsetsOfType(arena, this.origin, this.at, type)
   }
 
   /** How many records it has. */

@@ -5,9 +5,11 @@ import type { ViewConfig, ZoneConfig } from '../../config/schema.ts'
 import { parseName } from '../../dns/name.ts'
 import { Type } from '../../dns/types.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
+import { systemRandom } from '../../host/random.ts'
 import { createZones } from '../../server/zones.ts'
 import { ZoneLoadError } from '../../zones/file.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
+import { createKeyRings } from '../../zones/keys.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 
 const text = (serial: number, address: string) =>
@@ -27,6 +29,8 @@ function machine(folder: string) {
   const zones = createZones({
     store: createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS)),
     clock: createSimulatedClock(),
+    random: systemRandom,
+    keyRings: createKeyRings({ read: async () => undefined, replace: async () => {} }, createSimulatedClock()),
     log,
     serverName: parseName('ns.server.example.'),
     onReplaced: ({ origin }) => replaced.push(Buffer.from(origin).toString('latin1', 1, 2)),

@@ -52,10 +52,7 @@ export class SignatureMaker {
     const keySet = KEY_SET.has(rrset.type)
     // RFC 4035 §2.2: one of every algorithm; of the key set's own keys, all, so that each DS of the parent leads on.
     const wanted = (keySet ? this.keys.keySet : this.keys.zone).filter(
-      key =>
-        !kept.some(rrsig =>
-          keySet ? isBy(rrsig, key) : Rrsig.algorithm(rrsig) === key.algorithm,
-        ),
+      key => !kept.some(rrsig => (keySet ? isBy(rrsig, key) : Rrsig.algorithm(rrsig) === key.algorithm)),
     )
     return [...kept, ...wanted.map(key => signRRset(rrset, key, this.period()))]
   }
