@@ -148,9 +148,11 @@ function shortPath(cwd: string, path: string): string {
 
 function printNext(files: readonly string[], terminal: Terminal): void {
   const config = files.at(-1)
+  // As we were called ourselves, so that the lines work when pasted.
+  const command = terminal.env['npm_command'] === 'exec' ? 'npx namestead' : 'namestead'
   terminal.out(`${files.map(file => `wrote ${file}\n`).join('')}
 Next:
-  namestead check --config ${config}
-  namestead serve --config ${config}
+  ${command} check --config ${config}
+  ${command} serve --config ${config}
 `)
 }

@@ -143,6 +143,8 @@ const zoneFields = {
 
 const zone = record(zoneFields, zone => {
   const name = shownName(zone.name)
+  if (zone.type === 'secondary' && zone.dnssec?.sign)
+    return `the secondary zone ${name} can not be signed here: its primary signs it`
   if (zone.type === 'secondary')
     return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
   if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`
@@ -174,9 +176,18 @@ const destination: Kind<DestinationMatch> = parsed('address, with or without a p
   return local && { bytes: addressBytes(local.address)!, port: local.port }
 })
 
+/** Where DNS over HTTPS is served, and below it (RFC 8484 §3 leaves the path to the server; this one is what clients try). */
+export const DOH_PATH = '/dns-query'
+
+const path: Kind<string> = parsed(
+  `path: ${DOH_PATH}, or one below it`,
+  value => (value === DOH_PATH || /^\/dns-query(\/[\w.~-]+)+$/.test(value) ? value : undefined),
+  `^${DOH_PATH}(/|$)`,
+)
+
 const dohPath: Kind<string[]> = byShape({
-  scalar: mapped(text, path => [path]),
-  list: list(text, { nonEmpty: true }),
+  scalar: mapped(path, one => [one]),
+  list: list(path, { nonEmpty: true }),
   label: 'path, or list of paths',
 })
 

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -25,11 +26,24 @@ export function openDataDir(path: string): void {
   }
   const marker = join(path, MARKER)
   if (existsSync(marker)) checkFormat(path, readFileSync(marker, 'utf8'))
-  else if (readdirSync(path).length > 0)
+  else if (readdirSync(path).some(entry => entry !== LOST_AND_FOUND))
     throw new CommandError(
       `data_dir ${path} holds files that namestead did not make: give it an empty or new directory`,
     )
-  else writeFileSync(marker, `${FORMAT}\n`, { mode: 0o600 })
+  else writeMarker(path, marker)
+}
+
+/** What a freshly made file system may hold at its root. */
+const LOST_AND_FOUND = 'lost+found'
+
+function writeMarker(path: string, marker: string): void {
+  try {
+    writeFileSync(marker, `${FORMAT}\n`, { mode: 0o600 })
+  } catch (error) {
+    // Half a marker would look like a damaged directory at the next start.
+    rmSync(marker, { force: true })
+    throw new CommandError(`data_dir ${path} ${whyNot(error)}`)
+  }
 }
 
 /** Step by step: Node's own recursion never ends where a parent exists and yet nothing can be made in it, as below /proc. */
@@ -62,7 +76,7 @@ function whyNot(error: unknown): string {
     case 'EEXIST':
       return 'is not a directory: point data_dir elsewhere'
     case 'ENOSPC':
-      return "can't be made, for the disk is full: make room and start again"
+      return "can't be used, for the disk is full: make room and start again"
     default:
       return `can't be used: ${(error as Error).message}`
   }

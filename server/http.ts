@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { constants, createSecureServer, type Http2SecureServer } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
@@ -25,22 +25,23 @@ export interface HttpListener {
 
 /** Limits of one HTTP server: slow or idle clients may not hold sockets for ever. */
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, maxConnections: 10_000 }
+/** RFC 9113 §6.5.2 recommends no fewer than 100 streams; a session has them share its few MiB of memory. */
+const HTTP2 = { settings: { maxConcurrentStreams: 100 }, maxSessionMemory: 4, handshakeTimeout: 10_000 }
 
-/** Binds `addresses`; rejects with the system's error of the first that can't be bound. */
+/** Binds `addresses`; rejects with the system's error of the first that can't be bound. With TLS both HTTP/2 and HTTP/1.1 are spoken. */
 export async function openHttp(addresses: readonly SocketAddress[], tls: boolean): Promise<HttpListener> {
   let current: RequestListener = (_request, response) => {
     response.writeHead(503, { 'retry-after': '1' }).end()
   }
-  const servers: (Server | HttpsServer)[] = []
   const listener: RequestListener = (request, response) => current(request, response)
+  const servers: HttpServer[] = []
   for (const address of addresses) {
-    const server = tls ? createHttpsServer({ ALPNProtocols: ['http/1.1'] }, listener) : createHttpServer(listener)
-    Object.assign(server, LIMITS)
-    await bind(server, address)
+    const server = new HttpServer(tls ? createTls(listener) : createHttpServer(listener))
+    await bind(server.server, address)
     servers.push(server)
   }
   return {
-    bound: servers.map(server => {
+    bound: servers.map(({ server }) => {
       const { address, port } = server.address() as AddressInfo
       return { address, port }
     }),
@@ -48,19 +49,56 @@ export async function openHttp(addresses: readonly SocketAddress[], tls: boolean
       await app.ready()
       current = (request, response) => app.routing(request, response)
     },
-    useCertificate(material) {
-      for (const server of servers)
-        (server as HttpsServer).setSecureContext({
-          cert: material.certificate,
-          key: material.key,
-          minVersion: 'TLSv1.2',
-        })
+    useCertificate({ certificate, key }) {
+      for (const { server } of servers)
+        (server as Http2SecureServer).setSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2' })
     },
-    close: patience => closeAll(servers, patience),
+    async close(patience) {
+      await Promise.all(servers.map(server => server.close(patience)))
+    },
   }
 }
 
-function bind(server: Server, { address, port }: SocketAddress): Promise<void> {
+/** RFC 8484 §5.2: HTTP/2 is the least that DoH should use; ALPN (RFC 7301) leaves HTTP/1.1 to clients that know no other. */
+function createTls(listener: RequestListener): Http2SecureServer {
+  // Node's HTTP/2 requests and responses are made to be handled as those of HTTP/1.1.
+  const server = createSecureServer({ allowHTTP1: true, ...HTTP2 }, listener as unknown as Http2Listener)
+  server.on('session', session => {
+    session.setTimeout(LIMITS.keepAliveTimeout, () => session.destroy())
+    session.on('error', () => session.destroy())
+  })
+  server.on('stream', stream => stream.setTimeout(LIMITS.requestTimeout, () => stream.close(constants.NGHTTP2_CANCEL)))
+  return server
+}
+
+type Http2Listener = Parameters<typeof createSecureServer>[1]
+
+/** One listening socket, and the connections it has accepted. */
+class HttpServer {
+  readonly server: Server | Http2SecureServer
+  private readonly sockets = new Set<Socket>()
+
+  constructor(server: Server | Http2SecureServer) {
+    this.server = server
+    Object.assign(server, LIMITS)
+    server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket)
+      socket.once('close', () => this.sockets.delete(socket))
+    })
+  }
+
+  /** Stops accepting, lets requests in flight finish for `patience` milliseconds, then cuts what is left. */
+  async close(patience: number): Promise<void> {
+    const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
+    const cut = setTimeout(() => {
+      for (const socket of this.sockets) socket.destroy()
+    }, patience)
+    await closed
+    clearTimeout(cut)
+  }
+}
+
+function bind(server: Server | Http2SecureServer, { address, port }: SocketAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: address, port, ipv6Only: address.includes(':') }, () => {
@@ -70,22 +108,16 @@ function bind(server: Server, { address, port }: SocketAddress): Promise<void> {
   })
 }
 
-async function closeAll(servers: readonly Server[], patience: number): Promise<void> {
-  const closed = servers.map(server => new Promise<void>(resolve => server.close(() => resolve())))
-  for (const server of servers) server.closeIdleConnections()
-  const cut = setTimeout(() => {
-    for (const server of servers) server.closeAllConnections()
-  }, patience)
-  await Promise.all(closed)
-  clearTimeout(cut)
-}
-
 /** Requests are small but for JWS and CSR; 64 KiB holds a finalize with a large RSA CSR several times over. */
 const BODY_LIMIT = 64 * 1024
 
 /** An empty fastify application with our limits; errors that no route mapped are an RFC 9457 problem without detail. */
 export function createApp(log: Log): FastifyInstance {
   const app = fastify({ bodyLimit: BODY_LIMIT, logger: false, routerOptions: { maxParamLength: 512 } })
+  // RFC 9113 §8.2.2: HTTP/2 has no such field; fastify sets it where a body is refused.
+  app.addHook('onSend', async (request, reply) => {
+    if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
+  })
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500
     if (status >= 500) log.error({ requestId: request.id, err: error }, 'request failed')

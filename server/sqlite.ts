@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import {
   ConflictError,
@@ -37,6 +38,7 @@ export class SqliteStorage {
   constructor(file: string, migrations: readonly Migration[]) {
     const failed = (error: unknown) => new StorageError(describeOpenFailure(file, error), { cause: error })
     try {
+      if (file !== ':memory:') createPrivately(file)
       this.db = new Sqlite(file, { timeout: LOCK_WAIT })
     } catch (error) {
       throw failed(error)
@@ -152,6 +154,15 @@ export class SqliteStorage {
   /** Moves the write-ahead log into the file and closes it. */
   close(): void {
     this.db.close()
+  }
+}
+
+/** Keys of external accounts are in it: for its owner alone, wherever it lies. SQLite gives the files beside it the same mode. */
+function createPrivately(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600))
+  } catch {
+    // SQLite fails in the same way, and its error is the one that is described.
   }
 }
 

@@ -30,6 +30,8 @@ Next:
   namestead serve --config ns/namestead.yaml
 `,
   )
+  const byNpx = await type(cwd, ['init', 'other', '--domain', 'b.example', '--high-ports'], [], { npm_command: 'exec' })
+  t.match(byNpx.out, /^ {2}npx namestead check --config other\/namestead\.yaml$/m, 'and as it was called itself')
   const checked = await type(cwd, ['check', '--config', 'ns/namestead.yaml'])
   t.strictSame(checked, { exit: 0, out: `${cwd}/ns/namestead.yaml: ok\n`, err: '' })
   const { config } = loadConfig(join(cwd, 'ns/namestead.yaml'))

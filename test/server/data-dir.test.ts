@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -25,6 +25,13 @@ t.test('a directory with files of others is refused and left as it was', async t
   writeFileSync(join(path, 'thesis.odt'), '')
   t.throws(() => openDataDir(path), /holds files that namestead did not make: give it an empty or new directory/)
   t.strictSame(readdirSync(path), ['thesis.odt'])
+})
+
+t.test('a file system of its own is an empty directory', async t => {
+  const path = folder(t)
+  mkdirSync(join(path, 'lost+found'))
+  t.doesNotThrow(() => openDataDir(path))
+  t.strictSame(readdirSync(path).sort(), ['lost+found', 'namestead.format'])
 })
 
 t.test('a directory of a newer version is refused', async t => {

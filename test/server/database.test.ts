@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -134,4 +134,12 @@ t.test('a disk that is full fails the commit and keeps what was there', async t 
   await t.rejects(database.commit([big]), StorageError)
   t.same(await names(database), ['before'])
   await database.close()
+})
+
+t.test('the files are for their owner alone', async t => {
+  const file = join(dir, 'private.db')
+  const database = await openDatabase(file, [FIRST])
+  t.teardown(() => database.close())
+  await database.commit([insert('one')])
+  for (const path of [file, `${file}-wal`]) t.equal(statSync(path).mode & 0o777, 0o600, path)
 })
