@@ -52,6 +52,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 export function createAuthority(deps: AuthorityDeps): Authority {
   const { config, own, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
+  /** Numbers the updates for the log. */
+  let updates = 0
   /** Images replaced while the threads are starting: the first may take updates before the last is ready. */
   const early: ServingZone[] = []
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
@@ -110,7 +112,9 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
       if (isSecondary(zone)) return { rcode: Rcode.REFUSED, reason: `${printName(origin)} is a secondary zone` }
       const { key, mac, address } = from
-      const reply = await zone.update(parseMessage(wire), { address, ...(key && { key }), ...(mac && { mac }) })
+      const requestId = `update-${++updates}`
+      const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
+      const reply = await zone.update(parseMessage(wire), who)
       return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
     },
     async notify({ zone: origin, serial, from: { view, address, key } }: NotifyRequest): Promise<Decision> {

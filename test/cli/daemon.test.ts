@@ -45,7 +45,7 @@ t.test('reload', async t => {
   const { cwd } = await playDaemon(t, { reload: () => reply })
   t.strictSame(await type(cwd, ['reload']), {
     exit: 0,
-    out: 'zone a.example. in inside\nreloaded\n',
+    out: 'reloaded; changed: zone a.example. in inside\n',
     err: 'warning: x.yaml:1:1: hm\nrestart the daemon for listen, workers to take effect\n',
   })
 })
