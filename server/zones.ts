@@ -7,6 +7,7 @@ import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
+import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
 import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
@@ -69,21 +70,39 @@ export function createZones(deps: ZonesDeps): Zones {
   const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
   const gate = new Gate(MOST_REFRESHES)
   let views: readonly ViewConfig[] = []
+  let links = new Links()
+  /** The zones of the configuration that is being taken over. */
+  let opening: Map<string, ServedZone> | undefined
   const keyOf = (view: string, origin: Name) => `${view}/${nameKey(origin)}`
 
+  const known = (view: string, origin: Name) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin))
+
   const open = (view: string, config: ZoneConfig): Promise<ServedZone> => {
-    const onReplaced = ({ origin }: ServedZone, image: ZoneImage | undefined) =>
-      deps.onReplaced({ view, origin, image: image?.buffer ?? null })
-    const listeners = { onReplaced, ...(onPublished && { onPublished }) }
+    const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
+      deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
+      // What a secondary has for the first time did not come as a change that others could follow.
+      if (isSecondary(zone) && image) void links.synchronize(zone).catch(report(zone))
+    }
+    const listeners = {
+      onReplaced,
+      followers: (zone: ServedZone) => links.of(zone),
+      ...(onPublished && { onPublished }),
+    }
     return config.type === 'secondary'
       ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
-      : openPrimary(view, config, { ...deps, readFile, ...listeners })
+      : openPrimary(view, config, { ...deps, readFile, sibling: known, ...listeners })
   }
+  const report = (zone: ServedZone) => (error: Error) =>
+    deps.log.error(
+      { zone: printName(zone.origin), view: zone.view, reason: error.message },
+      'others could not follow the zone',
+    )
+
   /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
   const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
-    const known = zones.get(keyOf(view, config.name))
-    if (known && isSecondary(known) === (config.type === 'secondary'))
-      return { zone: known, takeOver: await known.prepare(config) }
+    const before = zones.get(keyOf(view, config.name))
+    if (before && isSecondary(before) === (config.type === 'secondary'))
+      return { zone: before, takeOver: await before.prepare(config) }
     return { zone: await open(view, config), takeOver: async () => {} }
   }
 
@@ -104,24 +123,38 @@ export function createZones(deps: ZonesDeps): Zones {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
     async configure(next) {
-      const wanted = next.flatMap(view => view.zones.filter(isServed).map(config => ({ view: view.name, config })))
-      const prepared = await Promise.allSettled(wanted.map(({ view, config }) => prepare(view, config)))
-      const ready = prepared.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-      const now = new Map(ready.map(({ zone }) => [keyOf(zone.view, zone.origin), zone]))
-      const failed = prepared.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+      const ready: Prepared[] = []
+      const failed: unknown[] = []
+      const now = new Map<string, ServedZone>()
+      const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
+        const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
+        const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
+        for (const result of results)
+          if (result.status === 'fulfilled') ready.push(result.value)
+          else failed.push(result.reason)
+        for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
+      }
+      opening = now
+      await prepareAll(config => !isOverlay(config))
+      // An overlay is made from its base.
+      if (failed.length === 0) await prepareAll(isOverlay)
+      opening = undefined
       if (failed.length > 0) {
         for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
         throw joined(failed)
       }
       await Promise.all(ready.map(({ takeOver }) => takeOver()))
-      for (const [key, zone] of zones) {
+      const before = zones
+      zones = now
+      views = next
+      links = new Links(next, (view, origin) => zones.get(keyOf(view, origin)))
+      await links.synchronize()
+      for (const [key, zone] of before) {
         if (now.get(key) === zone) continue
         await zone.close()
         if (now.has(key)) continue
         deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
       }
-      zones = now
-      views = next
     },
     async close() {
       await Promise.all([...zones.values()].map(zone => zone.close()))
@@ -129,9 +162,8 @@ export function createZones(deps: ZonesDeps): Zones {
   }
 }
 
-/** Zones of other kinds are accepted in the configuration and not served yet; `check` says so. */
-function isServed({ overlay_of: base }: ZoneConfig): boolean {
-  return base === undefined
+function isOverlay({ overlay_of: base }: ZoneConfig): boolean {
+  return base !== undefined
 }
 
 /** One error that says all that is wrong with any of the files. */

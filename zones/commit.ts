@@ -26,7 +26,8 @@ export interface Actor {
 /** One of the zones to be changed, and how. */
 export interface Part {
   pipeline: Pipeline
-  decide: (tip: ZoneVersion, holders: Holders) => Decision
+  /** `standing` gives other zones as they are within this commit. */
+  decide: (tip: ZoneVersion, holders: Holders, standing: (pipeline: Pipeline) => Standing) => Decision
 }
 
 /**
@@ -35,42 +36,34 @@ export interface Part {
  * disk fails it is SERVFAIL, and every zone is as it was.
  */
 export async function commitTogether(actor: Actor, parts: readonly Part[]): Promise<Written[]> {
-  let reached = reachedBy(parts)
-  for (let broken = brokenOf(reached); broken; broken = brokenOf(reached)) {
-    await broken.recover()
-    reached = reachedBy(parts)
+  for (;;) {
+    const draft = new CommitDraft(actor)
+    // No await from here until the commit is on its way: what is decided is what is put on top.
+    try {
+      for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
+      draft.sign()
+    } catch (error) {
+      if (!(error instanceof BrokenZone)) {
+        await untilSettled(draft.seen)
+        throw error
+      }
+      await error.pipeline.recover()
+      continue
+    }
+    if (draft.isEmpty) await untilSettled(draft.seen)
+    else await draft.commit()
+    return parts.map(({ pipeline }) => draft.written(pipeline))
   }
-  for (const pipeline of reached) pipeline.requireRoom()
-  // No await from here until the commit is on its way: what is decided is what is put on top.
-  const seen = reached.map(({ newest }) => newest)
-  const draft = new CommitDraft(actor)
-  try {
-    for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
-    draft.sign()
-  } catch (error) {
-    await untilSettled(seen)
-    throw error
+}
+
+/** A zone that must be read back first has a say in what is being decided: all is to be decided again then. */
+class BrokenZone extends Error {
+  override name = 'BrokenZone'
+  readonly pipeline: Pipeline
+  constructor(pipeline: Pipeline) {
+    super('a zone is to be read back')
+    this.pipeline = pipeline
   }
-  if (draft.isEmpty) await untilSettled(seen)
-  else await draft.commit()
-  return parts.map(({ pipeline }) => draft.written(pipeline))
-}
-
-/** Every zone that the parts may change. */
-function reachedBy(parts: readonly Part[]): Pipeline[] {
-  const reached = new Set<Pipeline>()
-  for (const { pipeline } of parts) reach(pipeline, reached)
-  return [...reached]
-}
-
-function reach(pipeline: Pipeline, into: Set<Pipeline>): void {
-  if (into.has(pipeline)) return
-  into.add(pipeline)
-  for (const follower of pipeline.followers) reach(follower.pipeline, into)
-}
-
-function brokenOf(pipelines: readonly Pipeline[]): Pipeline | undefined {
-  return pipelines.find(({ broken }) => broken)
 }
 
 /** An answer that rests on versions must not go out before they are on disk. */
@@ -103,17 +96,12 @@ class CommitDraft {
   readonly standing = (pipeline: Pipeline): Draft => {
     let draft = this.zones.get(pipeline)
     if (!draft) {
+      if (pipeline.broken) throw new BrokenZone(pipeline)
+      pipeline.requireRoom()
       const { tip, holders } = pipeline
       const change = { deleted: [], added: [] }
-      draft = {
-        base: tip,
-        tip,
-        holders: holders.draft(),
-        change,
-        holdings: new Map(),
-        baseline: undefined,
-        stale: undefined,
-      }
+      const nothing = { holdings: new Map(), baseline: undefined, stale: undefined }
+      draft = { base: tip, tip, holders: holders.draft(), change, ...nothing }
       this.zones.set(pipeline, draft)
     }
     return draft
@@ -121,7 +109,7 @@ class CommitDraft {
 
   change(pipeline: Pipeline, decide: Part['decide']): void {
     const draft = this.standing(pipeline)
-    this.apply(pipeline, draft, decide(draft.tip, draft.holders))
+    this.apply(pipeline, draft, decide(draft.tip, draft.holders, this.standing))
   }
 
   private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline, stale }: Decision): void {
@@ -155,6 +143,11 @@ class CommitDraft {
       draft.change = mergeChanges(draft.change, signing)
       draft.holders.follow(signing, undefined)
     }
+  }
+
+  /** What the zones that were looked at wait for. */
+  get seen(): (Pending | undefined)[] {
+    return [...this.zones.keys()].map(({ newest }) => newest)
   }
 
   get isEmpty(): boolean {
@@ -191,8 +184,7 @@ class CommitDraft {
     const serials = { serialBefore: base.serial(), serialAfter: tip.serial() }
     const entry = {
       change,
-      // A record that is gone again by the end of the commit is nobody's.
-      holdings: [...holdings.values()].filter(({ record }) => holds(tip, record)),
+      holdings: [...holdings.values()].filter(holding => this.isTold(holding, tip, change)),
       released: change.deleted.map(record => pipeline.holders.of(record)),
       at: pipeline.options.clock.now(),
       ...serials,
@@ -200,6 +192,14 @@ class CommitDraft {
       ...(baseline && { baseline }),
     }
     return { ...at(pipeline), entry }
+  }
+
+  /** A record that is gone again by the end of the commit is nobody's; one that is new is the actor's anyway. */
+  private isTold({ record, holder }: Holding, tip: ZoneVersion, change: Changeset): boolean {
+    if (!holds(tip, record)) return false
+    const key = keyOf(record)
+    const isNew = change.added.some(one => keyOf(one) === key) && !change.deleted.some(one => keyOf(one) === key)
+    return !isNew || holder !== this.actor.key
   }
 
   /** What came of the zone's part. */

@@ -76,6 +76,11 @@ export class KeyRing {
     return this.cdnskeys().map(dnskey => dsRdata(this.origin, dnskey)!)
   }
 
+  /** Whether these are the keys that the policy asks for. */
+  fits({ algorithm, split }: KeyPolicy): boolean {
+    return this.keys.every(key => key.algorithm === algorithm && (key.role !== 'csk') === split)
+  }
+
   /** Whether the DNSKEY is one of these. */
   has(dnskey: Uint8Array): boolean {
     return this.keys.some(key => Buffer.compare(key.dnskey, dnskey) === 0)

@@ -1,5 +1,4 @@
 import type { ZoneConfig } from '../config/schema.ts'
-import { ALGORITHM_CODES } from '../config/view-schema.ts'
 import { Class, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { concatNames, type Name, parseName } from '../dns/name.ts'
@@ -9,14 +8,14 @@ import { makeRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
-import { applyFile, recordsIn } from './baseline.ts'
+import { applyFile } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
 import type { KeyRings } from './keys.ts'
-import { SigningMaintenance, withoutSigning } from './maintain.ts'
-import { SIGNATURE_TIMES } from './sign/signatures.ts'
-import { SIGNER_TYPES, ZoneSigner } from './sign.ts'
+import type { Overlay } from './overlay.ts'
+import type { Follower } from './pipeline.ts'
+import { catchUpSigning, dataIn, openSigning, type Signing } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
@@ -34,6 +33,7 @@ export interface LoadDependencies {
   random?: Random
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
+  followers?: (() => readonly Follower[]) | undefined
   onReplaced?: (image: ZoneImage) => void
   onPublished?: (written: Written) => void
 }
@@ -43,13 +43,15 @@ export interface LoadedZone {
   /** As loaded; a writer has a newer one. */
   image: ZoneImage
   writer: ZoneWriter | undefined
+  /** Of an overlay: what makes it follow its base. */
+  overlay?: Overlay
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
   /** Throws ZoneLoadError where `applyFile` would. */
   checkFile(file: string | undefined): void
   /** Whether a file has another content than the one that this was loaded from. */
   differs(file: string): boolean
-  /** What of the config this was loaded for: with another, the zone is to be loaded again. */
+  /** What of the config it was loaded for: for another kind it is loaded again. */
   kind: string
   /** From now on it is served: signatures are made anew in time. */
   start(): void
@@ -57,36 +59,27 @@ export interface LoadedZone {
   close(): Promise<void>
 }
 
-/** Loaded zones of the same kind differ by their files and rules alone. */
-export function kindOf({ dynamic, dnssec }: ZoneConfig): string {
-  return dynamic || dnssec?.sign ? JSON.stringify({ dynamic, dnssec }) : 'file'
+/** What of the config a loaded zone can't change. */
+export function kindOf({ dynamic, dnssec, overlay_of: base }: ZoneConfig): string {
+  const overlay = base !== undefined
+  return overlay || dynamic || dnssec?.sign ? JSON.stringify({ overlay, dynamic, dnssec }) : 'file'
 }
 
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
-  const signed = config.dnssec?.sign ? await openSigning(config, deps) : undefined
-  if (!config.dynamic && !signed) return loadStatic(config, deps)
+  const signing = await openSigning(config, deps)
+  if (!config.dynamic && !signing) return loadStatic(config, deps)
   const stored = await deps.store.find(view, config.name)
-  const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
-  if (deps.before) continueFrom(opened.image, deps.before)
-  const { store, clock, log, onReplaced, onPublished } = deps
-  const { id: zone, revision } = opened.stored
-  const writer = new ZoneWriter({
-    ...{ store, clock, log, zone, revision, image: opened.image, holders: opened.holders },
-    ...(onReplaced ? { onReplaced } : {}),
-    ...(onPublished ? { onPublished } : {}),
-    ...(signed && { signer: signed.signer }),
-  })
-  const maintenance = signed && new SigningMaintenance({ writer, clock, log, ...signed })
-  if (maintenance) await maintenance.catchUp()
-  else await endSigning(config.name, writer, deps)
-  const applyTo = { zone, writer, config, deps }
+  const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
+  const writer = writerOf(opened, deps, signing)
+  const maintenance = await catchUpSigning(signing, config.name, writer, deps)
+  const zone = opened.stored.id
   let digest = opened.stored.baseline
   const loaded = {
     image: opened.image,
     writer,
     async applyFile(file: string | undefined) {
-      if (file !== undefined) digest = await applyChanged(file, digest, applyTo)
+      if (file !== undefined) digest = await applyChanged(file, digest, { zone, writer, config, deps })
     },
     checkFile(file: string | undefined) {
       if (file === undefined || digestOrNone(file, deps) === digest) return
@@ -96,9 +89,9 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     // Its content is the database's, whatever the file.
     differs: () => true,
     kind: kindOf(config),
-    start: () => maintenance?.start(),
+    start: () => maintenance.start(),
     async close() {
-      maintenance?.stop()
+      maintenance.stop()
       await writer.close()
     },
   }
@@ -106,25 +99,21 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
   return loaded
 }
 
-/** The keys of a signed zone, and what signs with them. */
-async function openSigning({ name, dnssec }: ZoneConfig, { keyRings, random, clock, log }: LoadDependencies) {
-  if (!keyRings || !random) throw new Error('there is no place for the keys of signed zones')
-  const { algorithm, nsec3, keys } = dnssec!
-  const policy = { algorithm: ALGORITHM_CODES[algorithm], split: keys === 'ksk-zsk' }
-  const ring = await keyRings.open(name, policy)
-  if (!ring.keys.some(key => key.algorithm === policy.algorithm))
-    log.warn({ algorithm }, 'the zone has keys of another algorithm and goes on with them')
-  const signer = new ZoneSigner({ keys: () => ring.active(), nsec3, times: SIGNATURE_TIMES, clock, random })
-  return { ring, signer }
-}
-
-/** A zone that was signed here and is no more to be: what signing made is deleted. Signatures of others are data like any other. */
-async function endSigning(origin: Name, writer: ZoneWriter, { keyRings, log }: LoadDependencies): Promise<void> {
-  const ring = await keyRings?.find(origin)
-  const keys = writer.image.latest().rrset(origin, Type.DNSKEY)
-  if (!ring || !keys?.rdatas.some(rdata => ring.has(rdata))) return
-  await writer.write({ key: undefined, source: 'dnssec' }, withoutSigning)
-  log.warn({}, 'the zone is not signed any more: its DS must be gone from the parent zone')
+/** The writer of a zone that was opened; its image goes on from the generations of the one before. */
+export function writerOf(
+  { stored, image, holders }: OpenedZone,
+  deps: LoadDependencies,
+  signing: Signing | undefined,
+): ZoneWriter {
+  if (deps.before) continueFrom(image, deps.before)
+  const { store, clock, log, followers, onReplaced, onPublished } = deps
+  return new ZoneWriter({
+    ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders },
+    ...(signing ? { signer: signing.signer } : {}),
+    ...(followers ? { followers } : {}),
+    ...(onReplaced ? { onReplaced } : {}),
+    ...(onPublished ? { onPublished } : {}),
+  })
 }
 
 /** A zone that is not dynamic is its file. */
@@ -158,16 +147,22 @@ function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependen
   return { image, errors, warnings, digest }
 }
 
-interface OpenedZone {
+/** A zone of the database in memory. */
+export interface OpenedZone {
   stored: StoredZone
   image: ZoneImage
   holders: Holders
 }
 
-async function openStored(stored: StoredZone, config: ZoneConfig, { store }: LoadDependencies): Promise<OpenedZone> {
+/** A stored zone, read back. */
+export async function openStored(
+  stored: StoredZone,
+  origin: Name,
+  { store }: Pick<LoadDependencies, 'store'>,
+): Promise<OpenedZone> {
   const records: ResourceRecord[] = []
   for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
-  const image = ZoneImage.create(config.name, records)
+  const image = ZoneImage.create(origin, records)
   return { stored, image, holders: new Holders(await store.holders(stored.id)) }
 }
 
@@ -181,11 +176,6 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
   const stored = await deps.store.create(view, config.name, records, baseline)
   const own = config.dnssec?.sign ? ZoneImage.create(config.name, records) : image
   return { stored, image: own, holders: new Holders() }
-}
-
-/** The records of a file's image; what another signer has made is left out where the zone is signed here. */
-function* dataIn(image: ZoneImage, { dnssec }: ZoneConfig): Generator<ResourceRecord> {
-  for (const record of recordsIn(image.latest())) if (!dnssec?.sign || !SIGNER_TYPES.has(record.type)) yield record
 }
 
 /** The digest of no file. */

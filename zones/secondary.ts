@@ -15,6 +15,7 @@ import { differencesSince } from './differences.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
+import type { Follower, Pipeline } from './pipeline.ts'
 import { type Refreshed, refreshFrom } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
@@ -31,6 +32,8 @@ export interface SecondaryDependencies extends World {
   /** Shared by all zones: how many primaries are asked at once. */
   gate: Gate
   counts: TransfersIn
+  /** Those that change along with the zone. */
+  followers?: (zone: SecondaryZone) => readonly Follower[]
   /** There is another image, or with undefined nothing to be served any more; all threads know when it returns. */
   onReplaced?: (zone: SecondaryZone, image: ZoneImage | undefined) => void
   /** Something new is served: NOTIFY. */
@@ -124,6 +127,11 @@ export class SecondaryZone {
     return this.served ? this.writer!.image : undefined
   }
 
+  /** Where its changes come from. */
+  get pipeline(): Pipeline | undefined {
+    return this.writer?.pipeline
+  }
+
   /** Who is told of changes. */
   get notify(): readonly RemoteServer[] {
     return this.config.notify
@@ -182,10 +190,11 @@ export class SecondaryZone {
   }
 
   private hold(zone: number, revision: number, image: ZoneImage): void {
-    const { store, clock } = this.deps
+    const { store, clock, followers } = this.deps
     this.stored = zone
     this.writer = new ZoneWriter({
       ...{ store, clock, log: this.log, zone, revision, image, holders: new Holders() },
+      ...(followers && { followers: () => followers(this) }),
       onReplaced: replaced => this.served && this.deps.onReplaced?.(this, replaced),
     })
   }
