@@ -105,7 +105,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
         )
       const records = recordsOfVersion(image.latest())
       const { change, version } = await zone.write({ key: undefined, source: 'import' }, tip =>
-        importZone(tip, records),
+        importZone(tip, records, zone.signed),
       )
       const counts = { added: change.added.length, deleted: change.deleted.length }
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
