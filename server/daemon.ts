@@ -42,6 +42,7 @@ export interface DaemonOwner {
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
 const GRACE = 5000
+const MIB = 1 << 20
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
 export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
@@ -67,7 +68,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), log })
+    const kept = () => ({ ...config.history, size: config.history.size * MIB })
+    const store = createZoneStore(database, kept)
+    const authority = createAuthority({ ...world, config, own, store, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 
