@@ -7,6 +7,7 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
 import type { SecondaryZone } from '../zones/secondary.ts'
@@ -35,6 +36,8 @@ export interface AuthorityDeps extends World {
   /** Where we listen ourselves: never forwarded to. */
   own: readonly SocketAddress[]
   store: ZoneStore
+  /** The keys of signed zones. */
+  keyRings: KeyRings
   log: Log
 }
 
@@ -61,7 +64,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 }
 
 /** No zones yet: `configure` opens them. */
-export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
+export function createAuthority(deps: AuthorityDeps): Authority {
+  const { config, own, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
   /** Numbers the updates for the log. */
   let updates = 0
@@ -88,7 +92,16 @@ export function createAuthority({ config, own, store, clock, random, network, lo
   const { findKey } = state
   const onPublished = (zone: ServedZone) => changed(zone)
   const world = { clock, random, network }
-  const zones = createZones({ ...world, store, log, findKey, serverName: config.name, onReplaced, onPublished })
+  const zones = createZones({
+    ...world,
+    store,
+    keyRings,
+    log,
+    findKey,
+    serverName: config.name,
+    onReplaced,
+    onPublished,
+  })
 
   const serve = (serving: ServingConfig): void => {
     // A zone may be something else by now than what the configuration says: promoted.

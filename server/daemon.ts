@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { type Ca, createCa } from '../ca/ca.ts'
+import { openCaFiles } from '../ca/files.ts'
 import { CA_MIGRATIONS } from '../ca/store.ts'
 import type { Config } from '../config/schema.ts'
 import { printName } from '../dns/name.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
+import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
@@ -42,6 +45,7 @@ export interface DaemonOwner {
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
 const GRACE = 5000
+const MIB = 1 << 20
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
 export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
@@ -67,7 +71,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), log })
+    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
+    const kept = () => ({ ...config.history, size: config.history.size * MIB })
+    const store = createZoneStore(database, kept)
+    const authority = createAuthority({ ...world, config, own, store, keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 

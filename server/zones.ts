@@ -8,6 +8,7 @@ import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
+import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
@@ -22,6 +23,8 @@ export interface ZonesDeps extends World {
   log: Log
   findKey: (name: Name) => TsigKey | undefined
   serverName: Name
+  /** The keys of signed zones. */
+  keyRings: KeyRings
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
