@@ -1,7 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
-import { pem, secret, tsigSecrets } from './secret.ts'
+import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import {
   accessList,
   choice,
@@ -129,7 +129,10 @@ export const schema = record({
     'the log, JSON lines on stdout',
   ),
   rate_limit: optional(reserved, 'response rate limiting'),
-  cookie_secret: optional(reserved, 'the secret of DNS cookies that several servers share'),
+  cookie_secret: optional(
+    cookieSecrets,
+    'the secret of DNS cookies (RFC 9018) that several servers share, 32 hexadecimal digits; of a list the first makes cookies, any is accepted; left out: a new one with each start',
+  ),
   cache: optional(reserved, 'limits of the resolver cache'),
   stub: optional(reserved, 'stub zones'),
   rpz: optional(reserved, 'response policy zones'),

@@ -41,21 +41,29 @@ const RETIREMENT = 10_000
 /** Octets of differences that a serving thread is handed at once. */
 const DIFFERENCES_PART = 1 << 17
 
-/** The part of the configuration that serving threads are given. */
-export function servingConfig({ name, views, keys, log }: Config): ServingConfig {
-  return { name, views, keys, log }
+/** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
+function servingConfig({ name, views, keys, cookie_secret, log }: Config, cookieSecret: Uint8Array): ServingConfig {
+  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], log }
 }
 
 /** No zones yet: `configure` opens them. */
 export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
   let workers: Workers | undefined
-  const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
+  // RFC 7873 §4.2: unpredictable, and new with each start unless several servers share one.
+  const cookieSecret = random.bytes(16)
+  const empty = {
+    epoch: 0,
+    config: { ...servingConfig(config, cookieSecret), views: [] },
+    zones: [],
+    certificate: null,
+  }
   const state = new State(
     empty,
     (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
     {
       zonesChanged() {},
       certificateChanged() {},
+      configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     },
   )
@@ -79,8 +87,9 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     async configure(next) {
       await zones.configure(next.views)
       const serving = zones.serving()
-      state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
-      workers?.configure(servingConfig(next), serving)
+      const serve = servingConfig(next, cookieSecret)
+      state.apply({ kind: 'configure', epoch: 0, config: serve, zones: serving })
+      workers?.configure(serve, serving)
       // Nobody is told of what is not served yet.
       if (workers) for (const zone of zones) changed(zone)
     },

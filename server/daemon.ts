@@ -7,7 +7,7 @@ import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
-import { type Authority, createAuthority, servingConfig } from './authority.ts'
+import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -76,7 +76,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
     if (certificate) listeners.https.useCertificate(certificate)
 
-    const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
+    const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
     const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.

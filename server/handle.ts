@@ -1,5 +1,5 @@
 import { containsAddress, printAddress } from '../config/address.ts'
-import { Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
+import { Ede, Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, parseMessage } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
@@ -13,6 +13,7 @@ import type { Log } from '../host/log.ts'
 import { Answerer } from '../zones/answer.ts'
 import { chooseView, type RequestFacts } from '../zones/views.ts'
 import type { AnswerCache } from './answers.ts'
+import { CLIENT_COOKIE, type Cookies } from './cookies.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
@@ -25,6 +26,7 @@ import {
   answerFacts,
   answerFromZones,
   checkQuestion,
+  checkVersion,
   isCacheable,
   nameOf,
   type Recursion,
@@ -32,6 +34,7 @@ import {
 } from './query.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import { Responder } from './respond.ts'
+import { ResponseOptions } from './response-options.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
@@ -43,6 +46,7 @@ export interface HandlerOptions {
   transfers: Transfers
   main: MainThread
   outstanding: Outstanding
+  cookies: Cookies
   clock: Clock
   log: Log
 }
@@ -85,6 +89,7 @@ export class Handler {
   private now = 0
   private readonly options: HandlerOptions
   private readonly query = new Query()
+  private readonly responseOptions: ResponseOptions
   private readonly responder: Responder
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
@@ -93,13 +98,16 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.options = options
-    this.responder = new Responder(options.counters, options.clock, () => options.state.identity)
+    this.responseOptions = new ResponseOptions(options.cookies, () => options.state.identity)
+    this.responder = new Responder(options.counters, options.clock, this.responseOptions)
     this.beforeBatch()
   }
 
   /** To be called before requests are handled: the time they are answered at. */
   beforeBatch(): void {
-    this.now = Math.floor(this.options.clock.monotonic() / 1000)
+    const { clock } = this.options
+    this.now = Math.floor(clock.monotonic() / 1000)
+    this.responseOptions.now = Math.floor(clock.now() / 1000)
   }
 
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
@@ -114,6 +122,7 @@ export class Handler {
     const most = client.transport === 'udp' ? Math.min(limit, udpLimit(query)) : limit
     let request: Request | undefined
     try {
+      this.responseOptions.prepare(query, client)
       if (verdict !== 0) throw new RcodeError(Rcode.FORMERR, 'the message breaks the format')
       if (query.simple && !query.hasTsig && !isTransfer(query)) return this.answerPlain(client, out, outAt, most)
       request = this.parse(octets, at, end, client, most)
@@ -124,20 +133,21 @@ export class Handler {
   }
 
   private answerPlain(client: Client, out: Uint8Array, outAt: number, limit: number): number {
-    const { query, responder } = this
+    const { query, responder, responseOptions } = this
     const { answers, counters, state } = this.options
+    if (query.nameLength === 0) return this.answerCookieRequest(out, outAt, limit)
     const view = this.chooseView(client, undefined)
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
     const recursion = this.standing(view, client)
     if (state.config.log.queries) this.logQuery(client, view)
     const cacheable = isCacheable(query)
     const facts = answerFacts(query, view, recursion)
     if (cacheable) {
-      const length = answers.find(query, facts, this.now, out, outAt, limit)
+      const length = answers.find(query, facts, this.now, out, outAt, limit - responseOptions.length)
       if (length > 0) {
         counters[HIT]!++
         responder.count(out[outAt + 3]! & 15)
-        return length
+        return query.hasEdns ? responseOptions.append(out, outAt, length, limit) : length
       }
       counters[MISS]!++
     } else checkQuestion(query)
@@ -147,6 +157,15 @@ export class Handler {
     const length = responder.write(out, outAt)
     if (cacheable && responder.tellsContent) this.keep(query, facts)
     return length
+  }
+
+  /** RFC 7873 §5.4: without a question, what is asked for is the cookie. */
+  private answerCookieRequest(out: Uint8Array, outAt: number, limit: number): number {
+    const { query, responder, responseOptions } = this
+    checkVersion(query)
+    responder.begin(query, limit, undefined, false)
+    if (query.cookieLength > CLIENT_COOKIE && !responseOptions.verified) responder.writer.rcode = Rcode.BADCOOKIE
+    return responder.write(out, outAt)
   }
 
   /** The view for a client; with a key, for a request whose signature was verified. */
@@ -201,6 +220,7 @@ export class Handler {
     resolveForwarded(query, view, open, printAddress(client.address), { answerer, response: writer })
       .then(forwarded => {
         this.beforeBatch()
+        this.responseOptions.prepare(query, client)
         responder.begin(query, limit, signing, true)
         answerer.pins.clear()
         writeForwarded(forwarded, answerer, writer)
@@ -221,10 +241,11 @@ export class Handler {
     const { opcode } = this.query
     // RFC 1035 §4.1.1: kinds of query that we don't support.
     if (opcode !== Opcode.QUERY && opcode !== Opcode.UPDATE && opcode !== Opcode.NOTIFY)
-      throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`)
+      throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`, Ede.NOT_SUPPORTED)
     const wire = copyOctets(octets, at, end)
     const message = parseMessage(wire)
     const query = completeQuery(wire, message, this.query)
+    this.responseOptions.prepare(query, client)
     const request: Request = { client, query, wire, message, limit, view: undefined, signing: undefined }
     if (message.tsig) this.verify(request)
     request.view = this.chooseView(client, request.signing?.key.name)
@@ -241,7 +262,8 @@ export class Handler {
 
   private dispatch(request: Request, out: Uint8Array, outAt: number): number {
     const { view, message, query, client } = request
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
+    checkVersion(query)
     switch (query.opcode) {
       case Opcode.UPDATE:
         return this.update(request, prepareUpdate(message, request.wire, view, originOf(request, view)))
@@ -290,6 +312,7 @@ export class Handler {
     decision
       .then(result => {
         decided(result)
+        this.responseOptions.prepare(request.query, client)
         responder.begin(request.query, request.limit, request.signing, false)
         responder.writer.rcode = result.rcode
         if (result.ede !== undefined) responder.writer.extendedError(result.ede)

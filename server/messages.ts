@@ -26,6 +26,8 @@ export interface ServingConfig {
   name: Name
   views: readonly ViewConfig[]
   keys: readonly KeyConfig[]
+  /** Secrets of DNS cookies, the same for all threads: the first makes them. */
+  cookie_secret: readonly Uint8Array[]
   log: Config['log']
 }
 

@@ -5,6 +5,7 @@ import { type Random, systemRandom } from '../host/random.ts'
 import { createSystemNetwork } from '../host/system-network.ts'
 import { createResolver } from '../resolver/resolver.ts'
 import { AnswerCache } from './answers.ts'
+import { Cookies } from './cookies.ts'
 import { Handler } from './handle.ts'
 import { type Client, LATER, type RequestHandler } from './listen/client.ts'
 import { type Libc, loadLibc } from './listen/libc.ts'
@@ -47,6 +48,7 @@ export async function createServing(
   const control = new Int32Array(initial.control)
   const log = createThreadLog(post, () => state.config.log.level, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
+  const cookies = new Cookies(random.below(2 ** 32))
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
   const state: State = new State(
@@ -56,10 +58,11 @@ export async function createServing(
       zonesChanged: images => answers.reset(images),
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
       certificateChanged: certificate => void listeners.renew(certificate),
+      configured: config => cookies.useSecrets(config.cookie_secret),
     },
   )
   const transfers = new Transfers({ counters, main: calls, clock, log })
-  const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, clock, log })
+  const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, cookies, clock, log })
   /** Catches up with what main has changed; see messages.ts. */
   const beforeBatch = (): void => {
     while (Atomics.load(control, ControlWord.EPOCH) !== state.epoch) {
