@@ -1,4 +1,4 @@
-import { equalNames, type Name } from '../dns/name.ts'
+import { equalNames, isSubdomain, type Name, parseName } from '../dns/name.ts'
 import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
 import type { Config, TransferRule, ViewConfig, ZoneConfig } from './schema.ts'
@@ -15,9 +15,7 @@ export function checkZone(
   const about: Say = (rest, message) => doubt([...path, ...rest], `${shownName(zone.name)} ${message}`)
   checkOverlay(config, view, zone, path, refuse)
   checkAlsoUpdate(config, zone, path, refuse)
-  for (const [i, source] of (zone.ptr_from ?? []).entries())
-    if (!view.zones.some(one => equalNames(one.name, source)))
-      refuse([...path, 'ptr_from', i], `the view ${view.name} has no zone ${shownName(source)}`)
+  checkReverse(view, zone, path, refuse)
   checkUpdateRules(zone, about)
   for (const [i, rule] of zone.transfer.entries())
     if (isOpen(rule)) about(['transfer', i], 'may be transferred by everybody')
@@ -36,6 +34,19 @@ function checkOverlay(
   if (zone.overlay_of === view.name) refuse(at, 'a zone can not be an overlay of its own view')
   else if (!base) refuse(at, `the view ${zone.overlay_of} has no zone ${shownName(zone.name)}`)
   else if (base.overlay_of) refuse(at, `the zone in ${zone.overlay_of} is itself an overlay`)
+}
+
+const REVERSE = ['in-addr.arpa.', 'ip6.arpa.'].map(text => parseName(text))
+
+function checkReverse(view: ViewConfig, zone: ZoneConfig, path: readonly (string | number)[], refuse: Say): void {
+  if (!zone.ptr_from) return
+  const at = [...path, 'ptr_from']
+  if (!zone.dynamic) refuse(at, `PTR records are kept in dynamic zones: ${shownName(zone.name)} needs dynamic: true`)
+  else if (!REVERSE.some(arpa => isSubdomain(zone.name, arpa)))
+    refuse(at, `${shownName(zone.name)} is neither below in-addr.arpa nor below ip6.arpa`)
+  for (const [i, source] of zone.ptr_from.entries())
+    if (!view.zones.some(one => equalNames(one.name, source)))
+      refuse([...at, i], `the view ${view.name} has no zone ${shownName(source)}`)
 }
 
 function checkAlsoUpdate(config: Config, zone: ZoneConfig, path: readonly (string | number)[], refuse: Say): void {

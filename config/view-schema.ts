@@ -80,6 +80,7 @@ const remoteServer: Kind<RemoteServer> = byShape({
 const showRule = record({
   names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
   types: optional(list(typeKind, { nonEmpty: true }), 'the types that are shown; left out: all'),
+  wildcards: defaulted(flag, false, 'whether it covers wildcard owners (`*.x`); the pattern `**` does anyway'),
 })
 /** What an overlay shows of its base. */
 export type ShowRule = Decoded<typeof showRule>
@@ -121,6 +122,8 @@ const zone = record(zoneFields, zone => {
     return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
   if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`
   if (zone.show && !zone.overlay_of) return `the zone ${name} has show but not overlay_of`
+  if (zone.dynamic && zone.overlay_of)
+    return `the zone ${name} is an overlay and takes no updates: dynamic goes to its base`
   if (!zone.file && !zone.dynamic && !zone.overlay_of) return `the zone ${name} needs a file, or dynamic: true`
   return undefined
 })

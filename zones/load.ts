@@ -10,6 +10,8 @@ import type { Log } from '../host/log.ts'
 import { applyFile, recordsIn, recordsOfVersion } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
+import type { Overlay } from './overlay.ts'
+import type { Follower } from './pipeline.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
@@ -24,6 +26,7 @@ export interface LoadDependencies {
   readFile: ReadFile
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
+  followers?: (() => readonly Follower[]) | undefined
   onReplaced?: (image: ZoneImage) => void
   onPublished?: (written: Written) => void
 }
@@ -33,6 +36,8 @@ export interface LoadedZone {
   /** As loaded; a writer has a newer one. */
   image: ZoneImage
   writer: ZoneWriter | undefined
+  /** Of an overlay: what makes it follow its base. */
+  overlay?: Overlay
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
   /** Throws ZoneLoadError where `applyFile` would. */
@@ -45,15 +50,9 @@ export interface LoadedZone {
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   if (!config.dynamic) return loadStatic(config, deps)
   const stored = await deps.store.find(view, config.name)
-  const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
-  if (deps.before) continueFrom(opened.image, deps.before)
-  const { store, clock, log, onReplaced, onPublished } = deps
-  const { id: zone, revision } = opened.stored
-  const writer = new ZoneWriter({
-    ...{ store, clock, log, zone, revision, image: opened.image, holders: opened.holders },
-    ...(onReplaced ? { onReplaced } : {}),
-    ...(onPublished ? { onPublished } : {}),
-  })
+  const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
+  const writer = writerOf(opened, deps)
+  const zone = opened.stored.id
   let digest = opened.stored.baseline
   const loaded = {
     image: opened.image,
@@ -71,6 +70,18 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
   }
   await loaded.applyFile(config.file)
   return loaded
+}
+
+/** The writer of a zone that was opened; its image goes on from the generations of the one before. */
+export function writerOf({ stored, image, holders }: OpenedZone, deps: LoadDependencies): ZoneWriter {
+  if (deps.before) continueFrom(image, deps.before)
+  const { store, clock, log, followers, onReplaced, onPublished } = deps
+  return new ZoneWriter({
+    ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders },
+    ...(followers ? { followers } : {}),
+    ...(onReplaced ? { onReplaced } : {}),
+    ...(onPublished ? { onPublished } : {}),
+  })
 }
 
 /** A zone that is not dynamic is its file. */
@@ -103,16 +114,22 @@ function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependen
   return { image, errors, warnings, digest }
 }
 
-interface OpenedZone {
+/** A zone of the database in memory. */
+export interface OpenedZone {
   stored: StoredZone
   image: ZoneImage
   holders: Holders
 }
 
-async function openStored(stored: StoredZone, config: ZoneConfig, { store }: LoadDependencies): Promise<OpenedZone> {
+/** A stored zone, read back. */
+export async function openStored(
+  stored: StoredZone,
+  origin: Name,
+  { store }: Pick<LoadDependencies, 'store'>,
+): Promise<OpenedZone> {
   const records: ResourceRecord[] = []
   for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
-  const image = ZoneImage.create(config.name, records)
+  const image = ZoneImage.create(origin, records)
   return { stored, image, holders: new Holders(await store.holders(stored.id)) }
 }
 
