@@ -95,20 +95,13 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     async configure(next) {
       await zones.configure(next.views)
       const serving = zones.serving()
-<<<<<<< HEAD
       const serve = servingConfig(next, cookieSecret)
       state.apply({ kind: 'configure', epoch: 0, config: serve, zones: serving })
       workers?.configure(serve, serving)
-      // Nobody is told of what is not served yet.
-      if (workers) for (const zone of zones) changed(zone)
-=======
-      state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
-      workers?.configure(servingConfig(next), serving)
       // Before there are threads that serve, nobody is told of anything, or asked.
       if (!workers) return
       for (const zone of zones) changed(zone)
       zones.start()
->>>>>>> main
     },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
