@@ -41,8 +41,10 @@ const RETIREMENT = 10_000
 const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
-function servingConfig({ name, views, keys, cookie_secret, log }: Config, cookieSecret: Uint8Array): ServingConfig {
-  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], log }
+function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
+  const { name, views, keys, cookie_secret, rate_limit, log } = config
+  const limited = rate_limit && { rate_limit }
+  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, log }
 }
 
 /** No zones yet: `configure` opens them. */

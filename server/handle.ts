@@ -32,6 +32,8 @@ import {
   type Recursion,
   type Unresolved,
 } from './query.ts'
+import { RateGate } from './rate-gate.ts'
+import type { RateLimiter } from './rate-limit.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import { Responder } from './respond.ts'
 import { ResponseOptions } from './response-options.ts'
@@ -47,6 +49,7 @@ export interface HandlerOptions {
   main: MainThread
   outstanding: Outstanding
   cookies: Cookies
+  rates: RateLimiter
   clock: Clock
   log: Log
 }
@@ -91,6 +94,9 @@ export class Handler {
   private readonly query = new Query()
   private readonly responseOptions: ResponseOptions
   private readonly responder: Responder
+  private readonly gate: RateGate
+  /** The request that is being answered was signed, and the signature holds. */
+  private signed = false
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -100,17 +106,27 @@ export class Handler {
     this.options = options
     this.responseOptions = new ResponseOptions(options.cookies, () => options.state.identity)
     this.responder = new Responder(options.counters, options.clock, this.responseOptions)
+    this.gate = new RateGate(options.rates, this.responder, this.responseOptions, options.counters)
     this.beforeBatch()
   }
 
   /** To be called before requests are handled: the time they are answered at. */
   beforeBatch(): void {
-    const { clock } = this.options
-    this.now = Math.floor(clock.monotonic() / 1000)
+    const { clock, rates } = this.options
+    const milliseconds = clock.monotonic()
+    rates.setTime(milliseconds)
+    this.now = Math.floor(milliseconds / 1000)
     this.responseOptions.now = Math.floor(clock.now() / 1000)
   }
 
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
+    this.signed = false
+    const length = this.answer(octets, at, end, client, out, outAt, limit)
+    if (length <= 0 || this.signed || client.transport !== 'udp') return length
+    return this.gate.pass(this.query, client, out, outAt, length, Math.min(limit, udpLimit(this.query)))
+  }
+
+  private answer(...[octets, at, end, client, out, outAt, limit]: Parameters<RequestHandler>): number {
     const { query } = this
     const { counters } = this.options
     const verdict = readQuery(octets, at, end - at, query)
@@ -225,7 +241,7 @@ export class Handler {
         answerer.pins.clear()
         writeForwarded(forwarded, answerer, writer)
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        responder.send(client, signing)
+        this.sendLimited(query, client, limit, signing)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
         const ttl = keepable ? keepFor(forwarded) : 0
@@ -234,6 +250,14 @@ export class Handler {
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
       .finally(() => outstanding.end(client))
     return LATER
+  }
+
+  /** Completes the response that has waited, and sends what the rate limits leave of it. */
+  private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): void {
+    if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
+    const out = new Uint8Array(limit)
+    const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
+    if (length > 0) client.send(out.subarray(0, length))
   }
 
   /** Copies and parses a request, and verifies its signature. Throws what `fail` answers. */
@@ -256,6 +280,7 @@ export class Handler {
     const verdict = verifyRequest(request.wire, request.message, this.options.state.findKey, this.responder.seconds())
     if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
     request.signing = verdict.context
+    this.signed = true
     const key = printName(verdict.context.key.name)
     if (verdict.secretIndex > 0) this.options.log.info({ key }, 'signed with a secret that is being rotated out')
   }

@@ -1,4 +1,4 @@
-import { Rcode } from '../dns/codes.ts'
+import { Flag, Rcode } from '../dns/codes.ts'
 import type { Query } from '../dns/query.ts'
 import { ResponseWriter } from '../dns/response.ts'
 import { respondInvalid, signResponse, type TsigContext, tsigOverhead } from '../dns/tsig.ts'
@@ -49,6 +49,19 @@ export class Responder {
     this.complete()
     const message = this.writer.message()
     client.send(signing ? signResponse(message, signing, this.seconds()) : message.slice())
+  }
+
+  /** Writes a response without records in place of one that was counted already; `flags` are TC, AA and RA. */
+  brief(query: Query, limit: number, rcode: Rcode, flags: number, out: Uint8Array, outAt: number): number {
+    const { writer } = this
+    this.begin(query, limit, undefined, (flags & Flag.RA) !== 0)
+    writer.rcode = rcode
+    writer.authoritative = (flags & Flag.AA) !== 0
+    writer.truncated = (flags & Flag.TC) !== 0
+    writer.finish()
+    const message = writer.message()
+    out.set(message, outAt)
+    return message.length
   }
 
   /** Completes the response to a failure, which has begun, at `out[outAt]`; returns its length. */

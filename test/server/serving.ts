@@ -58,8 +58,9 @@ export function readConfig(text: string): Config {
 }
 
 /** What serving threads get of a config. */
-export function servingConfig({ name, views, keys, cookie_secret, log }: Config): ServingConfig {
-  return { name, views, keys, cookie_secret: cookie_secret ?? [new Uint8Array(16)], log }
+export function servingConfig({ name, views, keys, cookie_secret, rate_limit, log }: Config): ServingConfig {
+  const limited = rate_limit && { rate_limit }
+  return { name, views, keys, cookie_secret: cookie_secret ?? [new Uint8Array(16)], ...limited, log }
 }
 
 /** The image of a zone from the text of its file. */
