@@ -12,6 +12,10 @@ export interface Replies {
   'zone.show': ZoneDetails
   /** `{ zone, view? }` */
   'zone.export': { zone: string; view: string; serial: number; text: string }
+  /** `{ zone, view? }`: its primaries are asked at once. */
+  'zone.refresh': { zone: string; view: string; primaries: string[] }
+  /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
+  'zone.promote': { zone: string; view: string; serial: number }
   /** `{ zone, view?, text, file }`: the zone becomes what the master file says; `file` is for messages. */
   'zone.import': { zone: string; view: string; serial: number; added: number; deleted: number }
   /** `{}` */

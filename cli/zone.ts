@@ -20,6 +20,8 @@ export function addZone(program: Command, terminal: Terminal): void {
   addShow(zone, terminal)
   addExport(zone, terminal)
   addImport(zone, terminal)
+  addRefresh(zone, terminal)
+  addPromote(zone, terminal)
   addFileCheck(zone, terminal)
 }
 
@@ -93,6 +95,29 @@ function addImport(zone: Command, terminal: Terminal): void {
     const { zone, view, added, deleted, serial } = done
     terminal.out(`${zone} in ${view}: ${added} records added, ${deleted} deleted, serial ${serial}\n`)
   })
+}
+
+function addRefresh(zone: Command, terminal: Terminal): void {
+  named(zone.command('refresh').description('ask the primaries of a secondary zone now')).action(
+    async (name: string, options: ZoneOptions) => {
+      const done = await ask('zone.refresh', target(name, options), options, terminal)
+      if (options.json) return printJson(done, terminal)
+      terminal.out(`${done.zone} in ${done.view}: asking ${done.primaries.join(', ')}\n`)
+    },
+  )
+}
+
+function addPromote(zone: Command, terminal: Terminal): void {
+  named(zone.command('promote').description('make a secondary zone the primary, with what it has')).action(
+    async (name: string, options: ZoneOptions) => {
+      const done = await ask('zone.promote', target(name, options), options, terminal)
+      if (options.json) return printJson(done, terminal)
+      terminal.out(`${done.zone} in ${done.view} is a primary from now on, serial ${done.serial}\n`)
+      terminal.out(
+        'in the configuration, give it type: primary and dynamic: true instead of primaries, and update rules\n',
+      )
+    },
+  )
 }
 
 function addFileCheck(zone: Command, terminal: Terminal): void {

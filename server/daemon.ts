@@ -1,11 +1,14 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { type Ca, createCa } from '../ca/ca.ts'
+import { openCaFiles } from '../ca/files.ts'
 import { CA_MIGRATIONS } from '../ca/store.ts'
 import type { Config } from '../config/schema.ts'
 import { printName } from '../dns/name.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
+import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
@@ -67,7 +70,8 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), log })
+    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
+    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 
@@ -86,7 +90,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
     const explain = createExplain(authority.state, (view, origin) => authority.zones.find(view, origin))
-    const commands = createCommands({ ...owner, zones: authority.zones, ca, explain, config: () => config, status })
+    const commands = createCommands({
+      ...owner,
+      zones: authority.zones,
+      promote: authority.promote,
+      ca,
+      explain,
+      status,
+    })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
     await ca?.start()

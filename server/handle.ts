@@ -254,7 +254,10 @@ export class Handler {
 
   /** Completes the response that has waited, and sends what the rate limits leave of it. */
   private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): void {
-    if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
+    if (signing || client.transport !== 'udp') {
+      this.responder.send(client, signing)
+      return
+    }
     const out = new Uint8Array(limit)
     const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
     if (length > 0) client.send(out.subarray(0, length))
@@ -325,7 +328,7 @@ export class Handler {
   }
 
   /** Answers with the RCODE that main decides on; silence where it does not decide. */
-  private decideLater<R extends { rcode: Rcode; ede?: number }>(
+  private decideLater<R extends { rcode: Rcode; ede?: number; wire?: Uint8Array }>(
     request: Request,
     decision: Promise<R>,
     decided: (result: R) => void,
@@ -337,6 +340,11 @@ export class Handler {
     decision
       .then(result => {
         decided(result)
+        if (result.wire) {
+          responder.count(result.rcode)
+          client.send(result.wire)
+          return
+        }
         this.responseOptions.prepare(request.query, client)
         responder.begin(request.query, request.limit, request.signing, false)
         responder.writer.rcode = result.rcode

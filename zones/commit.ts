@@ -11,6 +11,7 @@ import {
   type Standing,
   type Written,
 } from './pipeline.ts'
+import type { Stale } from './sign.ts'
 import type { Baseline, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
@@ -40,6 +41,7 @@ export async function commitTogether(actor: Actor, parts: readonly Part[]): Prom
     // No await from here until the commit is on its way: what is decided is what is put on top.
     try {
       for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
+      draft.sign()
     } catch (error) {
       if (!(error instanceof BrokenZone)) {
         await untilSettled(draft.seen)
@@ -75,6 +77,7 @@ interface Draft extends Standing {
   /** Holders that differ from what the change says by itself, by `recordKey`. */
   holdings: Map<string, Holding>
   baseline: Baseline | undefined
+  stale: Stale | undefined
 }
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
@@ -97,7 +100,8 @@ class CommitDraft {
       pipeline.requireRoom()
       const { tip, holders } = pipeline
       const change = { deleted: [], added: [] }
-      draft = { base: tip, tip, holders: holders.draft(), change, holdings: new Map(), baseline: undefined }
+      const nothing = { holdings: new Map(), baseline: undefined, stale: undefined }
+      draft = { base: tip, tip, holders: holders.draft(), change, ...nothing }
       this.zones.set(pipeline, draft)
     }
     return draft
@@ -108,9 +112,10 @@ class CommitDraft {
     this.apply(pipeline, draft, decide(draft.tip, draft.holders, this.standing))
   }
 
-  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline }: Decision): void {
+  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline, stale }: Decision): void {
     for (const holding of holdings ?? []) draft.holdings.set(keyOf(holding.record), holding)
     draft.baseline = baseline ?? draft.baseline
+    draft.stale = stale ?? draft.stale
     const before = draft.tip
     if (!isEmptyChange(change)) {
       draft.tip = version ?? pipeline.withChange(before, change)
@@ -126,6 +131,18 @@ class CommitDraft {
     const own = this.standing(follower.pipeline)
     const decision = follower.follow(followed, own, this.standing)
     if (decision) this.apply(follower.pipeline, own, decision)
+  }
+
+  /** Puts on top of every change what it means for the zone's signatures. */
+  sign(): void {
+    for (const [pipeline, draft] of this.zones) {
+      const { signer } = pipeline.options
+      if (!signer || isEmptyChange(draft.change)) continue
+      const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale)
+      draft.tip = pipeline.withChange(draft.tip, signing)
+      draft.change = mergeChanges(draft.change, signing)
+      draft.holders.follow(signing, undefined)
+    }
   }
 
   /** What the zones that were looked at wait for. */

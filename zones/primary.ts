@@ -8,11 +8,13 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
 import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import type { Holders } from './holders.ts'
-import { type LoadDependencies, type LoadedZone, loadZone } from './load.ts'
+import type { KeyRings } from './keys.ts'
+import { kindOf, type LoadDependencies, type LoadedZone, loadZone } from './load.ts'
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
 import type { Overlay, OverlayRules } from './overlay.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
@@ -33,6 +35,9 @@ export interface PrimaryDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Of zones that are signed here. */
+  keyRings?: KeyRings
+  random?: Random
   /** Those that change along with the zone. */
   followers?: (zone: PrimaryZone) => readonly Follower[]
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
@@ -79,7 +84,7 @@ export class PrimaryZone {
   private readonly log: Log
   private readonly replays: ReplayCache<UpdateReply>
   /** Both replaced only by `open` and `reload`, by assignment. */
-  private config: ZoneConfig
+  config: ZoneConfig
   private loaded: LoadedZone | undefined
 
   /** Use `openPrimary`. */
@@ -100,6 +105,11 @@ export class PrimaryZone {
     return this.loaded!.writer?.image ?? this.loaded!.image
   }
 
+  /** Whether its signatures are made here. */
+  get signed(): boolean {
+    return this.config.dnssec?.sign ?? false
+  }
+
   /** Of an overlay: what makes it follow its base. */
   get overlay(): Overlay | undefined {
     return this.loaded?.overlay
@@ -112,6 +122,7 @@ export class PrimaryZone {
 
   async open(): Promise<void> {
     this.loaded = await this.load(this.config)
+    this.loaded.start()
   }
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
@@ -125,24 +136,28 @@ export class PrimaryZone {
     const before = this.image
     const earlier = this.loaded!
     const { overlay } = earlier
-    if (overlay && config.overlay_of !== undefined) {
+    const same = earlier.kind === kindOf(config)
+    if (overlay && same) {
       const rules = this.overlayRules(config)
       return async () => {
         overlay.configure(rules)
         this.config = config
       }
     }
-    if (config.dynamic && earlier.writer && !overlay) {
+    if (earlier.writer && same) {
       earlier.checkFile(config.file)
       return async () => {
         await earlier.applyFile(config.file)
         this.config = config
       }
     }
-    const changed = config.dynamic || config.overlay_of !== undefined || earlier.differs(config.file!)
+    const changed = !same || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
-      if (loaded !== earlier) await earlier.writer?.close()
+      if (loaded !== earlier) {
+        await earlier.close()
+        loaded.start()
+      }
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
@@ -277,7 +292,7 @@ export class PrimaryZone {
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   async close(): Promise<void> {
-    await this.loaded?.writer?.close()
+    await this.loaded?.close()
   }
 }
 

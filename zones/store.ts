@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { isMadeBySigning } from '../dns/dnssec.ts'
 import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
@@ -277,12 +278,16 @@ function* recordStatements(zone: number, { change, key, holdings }: NewEntry): G
     const { owner, type, ttl, rdata } = record
     const id = recordId(record)
     if (deleted.delete(keyOf(record))) yield respellRecord({ zone, id, owner, ttl, rdata })
-    // The SOA is the zone's, whoever raised its serial.
-    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: type === Type.SOA ? null : (key ?? null) })
+    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: isOurs(type) ? null : (key ?? null) })
   }
   for (const record of deleted.values()) yield deleteRecord({ zone, id: recordId(record) })
   for (const { record, holder } of holdings ?? [])
     yield holdRecord({ zone, id: recordId(record), holder: holder ?? null })
+}
+
+/** The SOA is the zone's, whoever raised its serial; so is what signing makes. */
+function isOurs(type: number): boolean {
+  return type === Type.SOA || isMadeBySigning(type)
 }
 
 function* baselineStatements(zone: number, baseline: Baseline | undefined): Generator<Statement> {

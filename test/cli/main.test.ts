@@ -21,6 +21,8 @@ t.test('the commands that there are', async t => {
     'zone show',
     'zone export',
     'zone import',
+    'zone refresh',
+    'zone promote',
     'zone check',
     'ca show',
     'ca roots',

@@ -1,8 +1,17 @@
 import type { ZoneConfig } from '../../config/schema.ts'
 import { ZoneLoadError } from '../file.ts'
 import { Holders } from '../holders.ts'
-import { firstRecords, type LoadDependencies, type LoadedZone, type OpenedZone, openStored, writerOf } from '../load.ts'
+import {
+  firstRecords,
+  kindOf,
+  type LoadDependencies,
+  type LoadedZone,
+  type OpenedZone,
+  openStored,
+  writerOf,
+} from '../load.ts'
 import { Overlay, type OverlayRules } from '../overlay.ts'
+import { catchUpSigning, openSigning } from '../signing.ts'
 import type { SourceZone } from '../source.ts'
 import { ZoneImage } from '../zone.ts'
 import { NO_FILE, readOverlayFile } from './file.ts'
@@ -21,8 +30,18 @@ export async function loadOverlay(
   const overlay = new Overlay(zone, rules)
   const stored = await deps.store.find(view, config.name)
   const opened = stored ? await openStored(stored, config.name, deps) : await create(view, config, overlay, deps)
-  const writer = writerOf(opened, deps)
-  return { image: opened.image, writer, overlay, applyFile: async () => {}, checkFile() {}, differs: () => true }
+  const signing = await openSigning(config, deps)
+  const writer = writerOf(opened, deps, signing)
+  const maintenance = await catchUpSigning(signing, config.name, writer, deps)
+  return {
+    ...{ image: opened.image, writer, overlay, applyFile: async () => {}, checkFile() {}, differs: () => true },
+    kind: kindOf(config),
+    start: () => maintenance.start(),
+    async close() {
+      maintenance.stop()
+      await writer.close()
+    },
+  }
 }
 
 async function create(
