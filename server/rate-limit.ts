@@ -14,7 +14,7 @@ const WAYS = 4
 const SEED = 0
 const LIMITED = 1
 const HEAD = 2
-/** Time is counted in 32nds of a millisecond, in 32 bits; differences are right over 9 hours. */
+/** Time is counted in 32nds of a millisecond, in 32 bits: after 37 hours it has come round. */
 const TICKS = 32
 const SECOND = 1000 * TICKS
 
@@ -123,7 +123,7 @@ export class RateLimiter {
 
 /** Ticks that a response costs at so many in a second. */
 function costOf(rate: number): number {
-  return rate === 0 ? 0 : Math.max(1, Math.round(SECOND / rate))
+  return rate === 0 ? 0 : Math.max(1, Math.floor(SECOND / rate))
 }
 
 /** Ticks until an account is even; what can't be owed is from so long ago that the time has wrapped. */
