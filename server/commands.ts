@@ -3,11 +3,14 @@ import { type Name, parseName, printName } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
+import { historyOf } from '../zones/history.ts'
 import { importZone } from '../zones/import.ts'
 import { printServer, type SecondaryZone } from '../zones/secondary.ts'
+import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
 import type { Explain } from './explain.ts'
+import { historyCommands } from './history.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
@@ -70,8 +73,9 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       return null
     },
     'zone.list': () => [...zones].map(summary),
-    'zone.show': args => {
+    'zone.show': async args => {
       const zone = zoneOf(args)
+      const [last] = zone.pipeline ? await historyOf(zone.pipeline, 1) : []
       const { file, update, transfer } = zone.config
       const keys = (rules: readonly { key?: Name | undefined }[]) => [
         ...new Set(rules.flatMap(({ key }) => (key ? [printName(key)] : []))),
@@ -81,6 +85,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
         ...(file !== undefined && { file }),
         update_keys: keys(update),
         transfer_keys: keys(transfer),
+        ...(last && { last_change: describeChange(last) }),
         ...(isSecondary(zone) && { secondary: describeSecondary(zone) }),
       }
     },
@@ -121,9 +126,15 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       await deps.promote(zone)
       return { zone: printName(zone.origin), view: zone.view, serial }
     },
+    ...historyCommands(zones, zoneOf),
     explain: args => deps.explain(args),
     ...(ca?.commands ?? {}),
   }
+}
+
+function describeChange({ at, key, source, serialAfter }: JournalEntry) {
+  const by = key === undefined ? source : `key ${key} from ${source}`
+  return { at: new Date(at).toISOString(), by, serial: serialAfter }
 }
 
 function describeSecondary({ status, image }: SecondaryZone) {

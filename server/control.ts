@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { CaCommandError } from '../ca/commands.ts'
 import type { Log } from '../host/log.ts'
 
 /** One command of the control socket. Throws CommandError for what the user did wrong. */
@@ -86,7 +87,8 @@ async function serveLine(
     log.debug({ command }, 'control command')
     send({ ok: true, result: (await run(args, progress => send({ progress }))) ?? null })
   } catch (error) {
-    if (error instanceof CommandError) return send({ ok: false, exit: error.exit, errors: error.errors })
+    if (error instanceof CommandError || error instanceof CaCommandError)
+      return send({ ok: false, exit: error.exit, errors: error.errors })
     log.error({ err: error }, 'control command failed')
     send({ ok: false, exit: 1, errors: [error instanceof Error ? error.message : String(error)] })
   }

@@ -45,6 +45,7 @@ export interface DaemonOwner {
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
 const GRACE = 5000
+const MIB = 1 << 20
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
 export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
@@ -71,7 +72,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), keyRings, log })
+    const kept = () => ({ ...config.history, size: config.history.size * MIB })
+    const store = createZoneStore(database, kept)
+    const authority = createAuthority({ ...world, config, own, store, keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 

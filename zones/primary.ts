@@ -269,7 +269,7 @@ export class PrimaryZone {
   }
 
   /** A change that is not an UPDATE, by the same door: see `ZoneWriter.write`. Only of a dynamic zone. */
-  async write(actor: Actor, decide: (tip: ZoneVersion) => Decision): Promise<Written> {
+  async write(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
     return this.requireWriter().write(actor, decide)
   }
 
