@@ -7,9 +7,10 @@ COPY . .
 
 FROM node:24-bookworm-slim
 COPY --from=install /opt/namestead /opt/namestead
-RUN useradd --system --home-dir /var/lib/namestead --create-home namestead \
+RUN useradd --system namestead \
  && ln -s /opt/namestead/bin/namestead.mjs /usr/local/bin/namestead
-VOLUME /var/lib/namestead
+# The configuration, and beside it what the daemon keeps.
+VOLUME /etc/namestead
 # DNS, DNS over TLS, ACME/API, CRL/OCSP, metrics
 EXPOSE 53/udp 53/tcp 853/tcp 443/tcp 80/tcp 9153/tcp
 # Starts as root to bind ports below 1024; the config's `user: namestead` gives root up after binding.

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { reasonOf } from '../config/secret.ts'
 import { addBindings } from './ca-bindings.ts'
@@ -85,18 +85,33 @@ function addIssue(ca: Command, terminal: Terminal): void {
     .option('--profile <profile>', 'which profile of the config; left out: the first')
     .option('--out <dir>', 'where NAME.crt and NAME.key go; left out: both to stdout')
     .action(async (names: string[], options: CaOptions) => {
+      const base = options.out === undefined ? undefined : basePath(names[0]!, resolve(terminal.cwd, options.out))
+      if (base !== undefined) for (const end of ['key', 'crt']) makeRoom(`${base}.${end}`)
       const issued = await ask('ca.issue', { names, ...profileOf(options) }, options, terminal)
+      if (base !== undefined) saveIssued(base, issued)
       if (options.json) printJson(issued, terminal)
-      else if (options.out === undefined) terminal.out(`${issued.certificate}${issued.key}`)
-      else saveIssued(names[0]!, issued, resolve(terminal.cwd, options.out), terminal)
+      else if (base === undefined) terminal.out(`${issued.certificate}${issued.key}`)
+      else terminal.out(`${base}.crt and ${base}.key: ${summary(issued)}\n`)
     })
 }
 
-function saveIssued(name: string, issued: Replies['ca.issue'], folder: string, terminal: Terminal): void {
-  const base = resolve(folder, name.replace(/^\*/, '_').replace(/[^\w.-]/g, '_'))
+function basePath(name: string, folder: string): string {
+  return resolve(folder, name.replace(/^\*/, '_').replace(/[^\w.-]/g, '_'))
+}
+
+/** Before anything is issued: the folder is there, and the file is not. */
+function makeRoom(file: string): void {
+  if (existsSync(file)) throw new CliError(`${file}: it exists already and is not overwritten`, 1)
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+  } catch (error) {
+    throw new CliError(`${dirname(file)} can't be made: ${reasonOf(error)}`, 1)
+  }
+}
+
+function saveIssued(base: string, issued: Replies['ca.issue']): void {
   writeNew(`${base}.key`, issued.key, 0o600)
   writeNew(`${base}.crt`, issued.certificate, 0o644)
-  terminal.out(`${base}.crt and ${base}.key: ${summary(issued)}\n`)
 }
 
 function summary({ serial, not_after }: IssuedCertificate): string {
@@ -110,6 +125,7 @@ function addSign(ca: Command, terminal: Terminal): void {
     .option('--out <file>', 'where the chain goes; left out: stdout')
     .action(async (file: string, options: CaOptions) => {
       const csr = readText(resolve(terminal.cwd, file))
+      if (options.out !== undefined) makeRoom(resolve(terminal.cwd, options.out))
       const issued = await ask('ca.sign', { csr, ...profileOf(options) }, options, terminal)
       if (options.json) return printJson(issued, terminal)
       if (options.out === undefined) return terminal.out(issued.certificate)

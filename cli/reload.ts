@@ -12,8 +12,7 @@ export function addReload(program: Command, terminal: Terminal): void {
     const reload = await ask('reload', {}, options, terminal)
     if (options.json) return printJson(reload, terminal)
     for (const warning of reload.warnings) terminal.err(`warning: ${warning}\n`)
-    for (const change of reload.changed) terminal.out(`${change}\n`)
     if (reload.restart.length > 0) terminal.err(`restart the daemon for ${reload.restart.join(', ')} to take effect\n`)
-    terminal.out('reloaded\n')
+    terminal.out(`reloaded${reload.changed.length > 0 ? `; changed: ${reload.changed.join(', ')}` : ''}\n`)
   })
 }

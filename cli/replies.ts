@@ -69,7 +69,8 @@ export interface ZoneSummary {
   zone: string
   type: 'primary' | 'secondary'
   dynamic: boolean
-  serial: number
+  /** Null where nothing is served: a secondary that was never transferred, or has expired. */
+  serial: number | null
   records: number
 }
 
@@ -78,8 +79,21 @@ export interface ZoneDetails extends ZoneSummary {
   file?: string
   update_keys: string[]
   transfer_keys: string[]
+  secondary?: SecondaryDetails
   /** Who changed it last, where that is known. */
   last_change?: { at: string; by: string; serial: number }
+}
+
+/** How a secondary zone stands; times in ISO 8601. */
+export interface SecondaryDetails {
+  /** "address:port", in the order in which they are asked. */
+  primaries: string[]
+  state: 'current' | 'refreshing' | 'never transferred' | 'expired'
+  /** When it was last known to be what the primaries have. */
+  checked?: string
+  next_refresh?: string
+  /** When it is not served any more, unless a primary is reached until then. */
+  expires?: string
 }
 
 /** The CA at a glance; certificates as `sha256` in upper-case hex with colons. */

@@ -6,7 +6,7 @@ import { type Name, parseName } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { ZoneDetails } from './replies.ts'
+import type { SecondaryDetails, ZoneDetails } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
@@ -27,7 +27,7 @@ function addList(zone: Command, terminal: Terminal): void {
   online(zone.command('list').description('every zone of every view')).action(async (options: ZoneOptions) => {
     const zones = await ask('zone.list', {}, options, terminal)
     if (options.json) return printJson(zones, terminal)
-    const rows = zones.map(one => [one.zone, one.view, describeType(one), one.serial, one.records])
+    const rows = zones.map(one => [one.zone, one.view, describeType(one), one.serial ?? '-', one.records])
     terminal.out(table(['ZONE', 'VIEW', 'TYPE', 'SERIAL', 'RECORDS'], rows))
   })
 }
@@ -46,13 +46,24 @@ function printDetails(zone: ZoneDetails): string {
     ['zone', zone.zone],
     ['view', zone.view],
     ['type', describeType(zone)],
-    ['serial', zone.serial],
+    ['serial', zone.serial ?? '-'],
     ['records', zone.records],
     ...(zone.file ? [['file', zone.file] as const] : []),
+    ...(zone.secondary ? describeSecondary(zone.secondary) : []),
     ['updates', zone.update_keys.join(', ') || 'nobody'],
     ['transfers', zone.transfer_keys.join(', ') || 'nobody'],
     ...(change ? [['last change', `${change.at} by ${change.by}, serial ${change.serial}`] as const] : []),
   ])
+}
+
+function describeSecondary({ primaries, state, checked, next_refresh, expires }: SecondaryDetails) {
+  return [
+    ['primaries', primaries.join(', ')],
+    ['state', state],
+    ['last checked', checked ?? 'never'],
+    ['next refresh', next_refresh ?? '-'],
+    ['expires', expires ?? '-'],
+  ] as const
 }
 
 function describeType({ type, dynamic }: { type: string; dynamic: boolean }): string {
@@ -128,9 +139,9 @@ function nameOf(text: string): Name {
   }
 }
 
-function named(command: Command, ...more: string[]): Command {
+function named(command: Command, file?: string): Command {
   command.argument('<zone>', 'the apex')
-  for (const argument of more) command.argument(argument)
+  if (file) command.argument(file, 'the master file')
   return online(command).option('--view <view>', 'the view, where several have a zone of this name')
 }
 

@@ -12,12 +12,6 @@ export interface NotYet {
 
 /** Every key that is accepted but not served. `check` prints a warning for each, `serve` logs one: nothing is ignored silently. */
 export const NOT_YET: readonly NotYet[] = [
-  {
-    path: 'views[].zones[].type',
-    values: ['secondary'],
-    lacking: 'zones are not transferred in; the zone is not served',
-  },
-  { path: 'views[].zones[].notify', lacking: 'secondaries are not told of changes; they see them when they refresh' },
   { path: 'views[].zones[].dnssec.sign', lacking: 'zones are not signed' },
   { path: 'views[].zones[].ptr_from', lacking: 'PTR records are not kept in step' },
   { path: 'views[].zones[].overlay_of', lacking: 'overlays are not served; the zone is not served' },

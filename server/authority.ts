@@ -8,13 +8,12 @@ import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
-import type { PrimaryZone } from '../zones/primary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import type { Decision, Decisions, Workers } from './workers.ts'
-import { createZones, type Zones } from './zones.ts'
+import { createZones, isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What main has of the DNS: the zones with their writers, and the views as a serving thread has them, for questions of our own. */
 export interface Authority extends Decisions {
@@ -49,6 +48,10 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 /** No zones yet: `configure` opens them. */
 export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
   let workers: Workers | undefined
+  /** Numbers the updates for the log. */
+  let updates = 0
+  /** Images replaced while the threads are starting: the first may take updates before the last is ready. */
+  const early: ServingZone[] = []
   const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
   const state = new State(
     empty,
@@ -60,39 +63,52 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     },
   )
   const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
-  const changed = (zone: PrimaryZone, starting = false) =>
+  const changed = (zone: ServedZone, starting = false) =>
     notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
-    workers?.replaceZone(zone)
+    if (workers) workers.replaceZone(zone)
+    else early.push(zone)
   }
-  const onPublished = (zone: PrimaryZone) => changed(zone)
-  const zones = createZones({ store, clock, log, serverName: config.name, onReplaced, onPublished })
+  const { findKey } = state
+  const onPublished = (zone: ServedZone) => changed(zone)
+  const world = { clock, random, network }
+  const zones = createZones({ ...world, store, log, findKey, serverName: config.name, onReplaced, onPublished })
 
   return {
     zones,
     state,
     attach(started) {
       workers = started
+      for (const zone of early.splice(0)) started.replaceZone(zone)
       for (const zone of zones) changed(zone, true)
+      zones.start()
     },
     async configure(next) {
       await zones.configure(next.views)
       const serving = zones.serving()
       state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
       workers?.configure(servingConfig(next), serving)
-      // Nobody is told of what is not served yet.
-      if (workers) for (const zone of zones) changed(zone)
+      // Before there are threads that serve, nobody is told of anything, or asked.
+      if (!workers) return
+      for (const zone of zones) changed(zone)
+      zones.start()
     },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
+      if (isSecondary(zone)) return { rcode: Rcode.REFUSED, reason: `${printName(origin)} is a secondary zone` }
       const { key, mac, address } = from
-      const reply = await zone.update(parseMessage(wire), { address, ...(key && { key }), ...(mac && { mac }) })
+      const requestId = `update-${++updates}`
+      const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
+      const reply = await zone.update(parseMessage(wire), who)
       return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
     },
-    async notify({ zone }: NotifyRequest): Promise<Decision> {
-      return { rcode: Rcode.NOTIMP, reason: `${printName(zone)} is a secondary zone, which is not served yet` }
+    async notify({ zone: origin, serial, from: { view, address, key } }: NotifyRequest): Promise<Decision> {
+      const zone = zones.find(view, origin)
+      if (!zone || !isSecondary(zone))
+        return { rcode: Rcode.NOTAUTH, reason: `${printName(origin)} is no secondary here` }
+      return zone.notified({ address, ...(key && { key }), ...(serial !== undefined && { serial }) })
     },
     async differences({ view, zone: origin, serial }: DifferencesRequest) {
       const change = await zones.find(view, origin)?.differencesSince(serial)

@@ -5,10 +5,11 @@ import { printZonefile } from '../dns/zonefile.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
 import { importZone } from '../zones/import.ts'
-import type { PrimaryZone } from '../zones/primary.ts'
+import { printServer, type SecondaryZone } from '../zones/secondary.ts'
+import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
 import type { Explain } from './explain.ts'
-import type { Zones } from './zones.ts'
+import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
 export interface CommandDeps {
@@ -26,7 +27,7 @@ export interface CommandDeps {
 export function createCommands(deps: CommandDeps): Record<string, Command> {
   const { zones, ca, config } = deps
 
-  const zoneOf = (args: Record<string, unknown>): PrimaryZone => {
+  const zoneOf = (args: Record<string, unknown>): ServedZone => {
     const origin = nameOf(args['zone'])
     const found = zones.named(origin)
     const wanted = args['view'] === undefined ? found : found.filter(({ view }) => view === args['view'])
@@ -40,21 +41,25 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       )
     return zone
   }
-  const configOf = (zone: PrimaryZone): ZoneConfig => {
+  const configOf = (zone: ServedZone): ZoneConfig => {
     const view = config().views.find(({ name }) => name === zone.view)!
     return view.zones.find(({ name }) => printName(name) === printName(zone.origin))!
   }
-  const summary = (zone: PrimaryZone) => {
-    const version = zone.image.latest()
+  const summary = (zone: ServedZone) => {
+    const version = zone.image?.latest()
     const { type, dynamic } = configOf(zone)
     return {
       view: zone.view,
       zone: printName(zone.origin),
       type,
       dynamic,
-      serial: version.serial(),
-      records: version.size(),
+      serial: version?.serial() ?? null,
+      records: version?.size() ?? 0,
     }
+  }
+  const versionOf = (zone: ServedZone): ZoneVersion => {
+    if (!zone.image) throw new CommandError(`${printName(zone.origin)} has nothing to serve: ${whyNot(zone)}`)
+    return zone.image.latest()
   }
 
   return {
@@ -76,16 +81,19 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
         ...(file !== undefined && { file }),
         update_keys: keys(update),
         transfer_keys: keys(transfer),
+        ...(isSecondary(zone) && { secondary: describeSecondary(zone) }),
       }
     },
     'zone.export': args => {
       const zone = zoneOf(args)
-      const version = zone.image.latest()
+      const version = versionOf(zone)
       const text = printZonefile(recordsOfVersion(version), zone.origin)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
     },
     'zone.import': async args => {
       const zone = zoneOf(args)
+      if (isSecondary(zone))
+        throw new CommandError(`${printName(zone.origin)} is a secondary zone: change it at its primary`, 2)
       if (!configOf(zone).dynamic)
         throw new CommandError(`${printName(zone.origin)} is not dynamic: change its file and reload`, 2)
       const file = String(args['file'] ?? 'the file')
@@ -105,6 +113,25 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     explain: args => deps.explain(args),
     ...(ca?.commands ?? {}),
   }
+}
+
+function describeSecondary({ status, image }: SecondaryZone) {
+  const { primaries, checked, next, expires, refreshing } = status
+  return {
+    primaries: primaries.map(printServer),
+    state: image ? (refreshing ? 'refreshing' : 'current') : checked === undefined ? 'never transferred' : 'expired',
+    ...(checked !== undefined && { checked: printTime(checked) }),
+    ...(next !== undefined && { next_refresh: printTime(next) }),
+    ...(expires !== undefined && { expires: printTime(expires) }),
+  }
+}
+
+function whyNot(zone: ServedZone): string {
+  return isSecondary(zone) && zone.status.checked !== undefined ? 'it has expired' : 'it was never transferred'
+}
+
+function printTime(time: number): string {
+  return new Date(time).toISOString()
 }
 
 function nameOf(value: unknown): Name {

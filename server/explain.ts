@@ -4,17 +4,17 @@ import type { Message } from '../dns/message.ts'
 import { equalNames, isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type, typeCode, typeName } from '../dns/types.ts'
-import type { PrimaryZone } from '../zones/primary.ts'
 import { chooseView, type RequestFacts } from '../zones/views.ts'
 import { CommandError } from './control.ts'
 import { type Inquiry, inquire } from './inquire.ts'
 import type { ServingView, State } from './state.ts'
+import type { ServedZone } from './zones.ts'
 
 /** `{ name, type?, from?, key? }` → what that client gets for that name, and from where. */
 export type Explain = (args: Record<string, unknown>) => Promise<object>
 
 /** By the very code that serves: the choice of the view, the look-up, the resolver. */
-export function createExplain(state: State, zoneOf: (view: string, origin: Name) => PrimaryZone | undefined): Explain {
+export function createExplain(state: State, zoneOf: (view: string, origin: Name) => ServedZone | undefined): Explain {
   return async args => {
     const name = nameOf(args['name'])
     const type = typeCode(String(args['type'] ?? 'A'))
@@ -85,7 +85,7 @@ function describeRule(view: ServingView, name: Name): string {
 }
 
 /** The key that added the answer's records, where they are a key's. */
-function holderOf(answer: readonly ResourceRecord[], zone: PrimaryZone | undefined): string | undefined {
+function holderOf(answer: readonly ResourceRecord[], zone: ServedZone | undefined): string | undefined {
   const holders = new Set(answer.flatMap(record => zone?.holderOf(record) ?? []))
   return holders.size > 0 ? [...holders].join(', ') : undefined
 }

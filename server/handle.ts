@@ -326,7 +326,9 @@ export class Handler {
     log[failure.level ?? (isPlain(query) ? 'debug' : 'warn')](fields, 'request refused')
     if (query.opcode === Opcode.UPDATE) counters[UPDATES[failure.rcode & 15]!]!++
     if (failure.tsig) counters[TSIG_ERRORS[failure.tsig.name]]!++
-    const recursionAvailable = view !== undefined && containsAddress(view.recursion, client.address)
+    // RFC 2136 §2.2: where an answer to a query has RA, that to an UPDATE has a reserved bit.
+    const mayAsk = query.opcode === Opcode.QUERY && view !== undefined
+    const recursionAvailable = mayAsk && containsAddress(view.recursion, client.address)
     this.responder.begin(query, limit, request?.signing, recursionAvailable)
     return this.responder.fail(failure, out, outAt, request?.signing)
   }

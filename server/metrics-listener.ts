@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { printName } from '../dns/name.ts'
 import type { Zones } from './zones.ts'
 
@@ -29,10 +29,22 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: Me
     registers: [registry],
   })
 
+  new Counter({
+    name: 'namestead_zone_transfers_in_total',
+    help: 'Transfers from primaries: taken over, not to be had, refused for what they brought',
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const [result, count] of Object.entries(zones.transfersIn)) this.inc({ result }, count)
+    },
+  })
+
   app.get('/metrics', async (_request, reply) => {
     serial.reset()
     records.reset()
     for (const { view, origin, image } of zones) {
+      if (!image) continue
       const version = image.latest()
       serial.set({ view, zone: printName(origin) }, version.serial())
       records.set({ view, zone: printName(origin) }, version.size())

@@ -218,13 +218,20 @@ class ServingWorkers implements Workers {
     log.error({ thread: place.index, reason, wait }, 'a serving thread has ended and is being replaced')
     failed(new Error(`a serving thread has ended: ${reason}`))
     clock.after(wait, () => {
-      if (!this.stopping)
-        this.fill(
-          place,
-          () => {},
-          () => {},
-        )
+      if (this.stopping) return
+      this.fill(
+        place,
+        () => {},
+        error => this.giveUp(place, error),
+      )
     })
+  }
+
+  /** A replacement that can't serve ends as well, and is replaced in its turn. */
+  private giveUp(place: Place, error: Error): void {
+    if (!place.thread) return
+    this.options.log.error({ thread: place.index, error: error.message }, 'a serving thread could not begin to serve')
+    void place.thread.terminate()
   }
 
   private abandon(place: Place): void {

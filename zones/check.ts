@@ -30,6 +30,17 @@ export function checkZone(version: ZoneVersion): Finding[] {
   return findings
 }
 
+/** What is wrong with the RRsets of one owner by themselves. */
+export function checkOwner(owner: Name, rrsets: RRset[], origin: Name): Finding | undefined {
+  const findings: Finding[] = []
+  const report: Report = (severity, name, type, message) =>
+    findings.push({ severity, owner: name, type, message: `${printName(name)} ${message}` })
+  checkNode({ owner, rrsets }, origin, report)
+  if (equalNames(owner, origin) && !rrsets.some(({ type }) => type === Type.NS))
+    report('error', origin, Type.NS, 'has no NS record at the apex')
+  return findings.find(({ severity }) => severity === 'error')
+}
+
 type Report = (severity: Finding['severity'], owner: Name, type: number, message: string) => void
 
 /** All RRsets of one owner. */

@@ -113,12 +113,12 @@ class CommitDraft {
     this.apply(pipeline, draft, decide(draft.tip, draft.holders))
   }
 
-  private apply(pipeline: Pipeline, draft: Draft, { change, holdings, baseline }: Decision): void {
+  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline }: Decision): void {
     for (const holding of holdings ?? []) draft.holdings.set(keyOf(holding.record), holding)
     draft.baseline = baseline ?? draft.baseline
     const before = draft.tip
     if (!isEmptyChange(change)) {
-      draft.tip = pipeline.withChange(before, change)
+      draft.tip = version ?? pipeline.withChange(before, change)
       draft.change = isEmptyChange(draft.change) ? change : mergeChanges(draft.change, change)
     }
     draft.holders.follow(change, this.actor.key, holdings)

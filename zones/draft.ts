@@ -68,6 +68,11 @@ export class Draft implements ZoneContents {
     return this.node(owner).now.has(type)
   }
 
+  /** Whether this record, TTL aside, is there. */
+  holds({ owner, type, rdata }: ResourceRecord): boolean {
+    return this.node(owner).now.get(type)?.records.has(rdataKey(type, rdata)) ?? false
+  }
+
   /** Whether this record, TTL aside, is all there is of its owner and type. */
   isLast({ owner, type, rdata }: ResourceRecord): boolean {
     const records = this.node(owner).now.get(type)?.records

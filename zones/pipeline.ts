@@ -12,6 +12,8 @@ import { ZoneImage, type ZoneVersion } from './zone.ts'
 /** What is to be done to the version it was decided on. */
 export interface Decision {
   change: Changeset
+  /** The version that the change leads to, where it is there already. */
+  version?: ZoneVersion
   holdings?: readonly Holding[]
   baseline?: Baseline
 }

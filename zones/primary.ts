@@ -37,6 +37,8 @@ export interface PrimaryDependencies {
 /** The requestor of an update, and the MAC of its signature. */
 export interface UpdateRequestor extends Requestor {
   mac?: Uint8Array
+  /** On every line of the log that is about this request. */
+  requestId?: string
 }
 
 /** How an update is answered. */
@@ -178,17 +180,15 @@ export class PrimaryZone {
     })
     const { added, deleted } = written.change
     const counts = { added: added.length, deleted: deleted.length, serial: written.version.serial() }
-    this.log.info({ key: actor.key, from: actor.source, ...counts }, 'zone updated')
+    const who = whoIs(requestor)
+    this.log.info({ ...who, ...counts }, 'zone updated')
     for (const what of ignored.slice(0, IGNORED_LOGGED))
-      this.log.warn(
-        { key: actor.key, from: actor.source, what, of: ignored.length },
-        'update ignored, as RFC 2136 §3.4.2 has it',
-      )
+      this.log.warn({ ...who, what, of: ignored.length }, 'update ignored, as RFC 2136 §3.4.2 has it')
   }
 
   private refuse(error: unknown, requestor: UpdateRequestor): UpdateReply {
     const known = error instanceof RcodeError ? error : unforeseen(error)
-    const who = { key: requestor.key && keyText(requestor.key), from: describeAddress(requestor) }
+    const who = whoIs(requestor)
     const level = known.rcode === Rcode.SERVFAIL ? 'error' : 'warn'
     this.log[level]({ ...who, rcode: known.rcode, reason: known.message }, 'update refused')
     return { rcode: known.rcode, reason: known.message, ede: known.ede }
@@ -232,6 +232,12 @@ export class PrimaryZone {
 function unforeseen(error: unknown): RcodeError {
   if (error instanceof ZoneError) return new RcodeError(Rcode.REFUSED, error.message)
   return new RcodeError(Rcode.SERVFAIL, error instanceof Error ? error.message : String(error))
+}
+
+/** The requestor and the request, as the log names them. */
+function whoIs(requestor: UpdateRequestor): object {
+  const { key, requestId } = requestor
+  return { ...(requestId !== undefined && { requestId }), key: key && keyText(key), from: describeAddress(requestor) }
 }
 
 function describeAddress({ address }: Requestor): string {

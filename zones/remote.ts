@@ -79,6 +79,8 @@ export interface StreamLimits {
   idle: number
   whole: number
   octets: number
+  /** Gives up. */
+  signal?: AbortSignal
 }
 
 /**
@@ -101,6 +103,8 @@ export async function askByStream(
     failure ??= new RemoteError(why)
     end()
   }
+  const giveUp = fail('given up')
+  limits.signal?.addEventListener('abort', giveUp, { once: true })
   let idle = clock.after(limits.connect, fail('no connection in time'))
   const whole = clock.after(limits.whole, fail('the answer took too long'))
   let octets = 0
@@ -110,8 +114,8 @@ export async function askByStream(
       ...(remote.tls && { tls: remote.tls }),
     })
     end = () => connection.close()
-    if (failure) throw failure
     try {
+      if (failure || limits.signal?.aborted) throw failure ?? new RemoteError('given up')
       connection.write(frame(sent.wire))
       const frames = createFrameReader()
       const rest = (): void => {
@@ -138,6 +142,7 @@ export async function askByStream(
   } finally {
     idle.cancel()
     whole.cancel()
+    limits.signal?.removeEventListener('abort', giveUp)
   }
 }
 

@@ -41,6 +41,9 @@ export interface ZoneStore {
   journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
   revisionOf(zone: number, serial: number): Promise<number | undefined>
+  /** What is known of the zone as a secondary. */
+  secondary(zone: number): Promise<StoredSecondary | undefined>
+  setSecondary(zone: number, state: StoredSecondary): Promise<void>
   /** Forgets the zone with all that belongs to it. */
   remove(zone: number): Promise<void>
 }
@@ -50,6 +53,14 @@ export interface StoredZone {
   revision: number
   /** The digest of the file that was last applied. */
   baseline: string | undefined
+}
+
+/** A zone that is transferred from its primaries. */
+export interface StoredSecondary {
+  /** When it was last known to be what they have. */
+  checked: number
+  /** Whether it has been made its own primary since. */
+  promoted: boolean
 }
 
 /** A zone's file as the zone has it. */
@@ -137,6 +148,16 @@ export function createZoneStore(database: Database): ZoneStore {
     async revisionOf(zone, serial) {
       const [row] = await database.read(selectRevision({ zone, serial }))
       return row && (row['revision'] as number) - 1
+    },
+    async secondary(zone) {
+      const query = sql.selectFrom('zone_secondaries').select(['checked', 'promoted']).where('zone', '=', zone)
+      const [row] = await database.read(statement(query))
+      return row && { checked: row['checked'] as number, promoted: row['promoted'] === 1 }
+    },
+    async setSecondary(zone, { checked, promoted }) {
+      const values = { checked, promoted: promoted ? 1 : 0 }
+      const query = sql.insertInto('zone_secondaries').values({ zone, ...values })
+      await database.commit([statement(query.onConflict(conflict => conflict.column('zone').doUpdateSet(values)))])
     },
     async remove(zone) {
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])

@@ -45,7 +45,7 @@ t.test('reload', async t => {
   const { cwd } = await playDaemon(t, { reload: () => reply })
   t.strictSame(await type(cwd, ['reload']), {
     exit: 0,
-    out: 'zone a.example. in inside\nreloaded\n',
+    out: 'reloaded; changed: zone a.example. in inside\n',
     err: 'warning: x.yaml:1:1: hm\nrestart the daemon for listen, workers to take effect\n',
   })
 })
@@ -183,6 +183,9 @@ t.test('ca issue keeps the key for its owner alone, and overwrites nothing', asy
   t.equal(statSync(join(cwd, '_.a.example.key')).mode & 0o777, 0o600)
   const again = await type(cwd, ['ca', 'issue', '*.a.example', '--out', '.'])
   t.strictSame([again.exit, again.err], [1, `${cwd}/_.a.example.key: it exists already and is not overwritten\n`])
+  t.equal(asked.length, 2, 'nothing is issued that could not be kept')
+  t.equal((await type(cwd, ['ca', 'issue', 'a.example', '--out', 'new/folder'])).exit, 0)
+  t.equal(readFileSync(join(cwd, 'new/folder/a.example.crt'), 'utf8'), 'CHAIN\n')
 })
 
 t.test('ca sign and revoke', async t => {

@@ -116,6 +116,28 @@ t.test('RFC 8945 §5.2.3: outside the fudge it is BADTIME, signed, with our time
   t.throws(check, new TsigError('the peer refused our signature', Rcode.BADTIME))
 })
 
+t.test('RFC 8945 §5.2.3: a signer may ask for a fudge of an hour at most', async t => {
+  const { wire } = signRequest(writeMessage(query()), key, NOW)
+  const message = parseMessage(wire)
+  const { record } = message.tsig!
+  // The fudge follows the algorithm and the time; the variables are those of §4.3.3.
+  const algorithm = TSIG_ALGORITHMS['hmac-sha256'].name
+  const rdata = record.rdata.slice()
+  rdata.set([0xff, 0xff], algorithm.length + 6)
+  const variables = [
+    ...[parseName('key.example.'), Uint8Array.of(0, 255, 0, 0, 0, 0), algorithm],
+    ...[rdata.subarray(algorithm.length, algorithm.length + 8), Uint8Array.of(0, 0, 0, 0)],
+  ]
+  const mac = createHmac('sha256', SECRET)
+    .update(Buffer.concat([writeMessage(query()), ...variables]))
+    .digest()
+  rdata.set(mac, algorithm.length + 10)
+  const longer = Uint8Array.from(wire)
+  longer.set(rdata, wire.length - rdata.length)
+  t.equal(verify(longer, NOW + 3600).kind, 'valid')
+  t.equal(refused(verify(longer, NOW + 3601)), Rcode.BADTIME)
+})
+
 t.test('RFC 8945 §5.2.2.1: a truncated MAC is BADTRUNC, one below ten octets is malformed', async t => {
   const { wire } = signRequest(writeMessage(query()), key, NOW)
   t.equal(refused(verify(truncateMac(wire, 16))), Rcode.BADTRUNC)

@@ -1,4 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -72,19 +75,28 @@ export async function stopPeer(child: ChildProcess): Promise<void> {
   clearTimeout(cut)
 }
 
-/** Loopback TCP ports that were free a moment ago. */
+/** Below the range from which systems take clients' ports, so that no client of a test running beside holds one of ours. */
+const PORTS = { first: 12_000, count: 20_000 }
+
+/** Loopback ports that were free a moment ago, in TCP and in UDP. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((resolve, reject) =>
-        server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)),
-      )
-    }),
-  )
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = PORTS.first + randomInt(PORTS.count)
+    if (!ports.has(port) && (await isFree(port))) ports.add(port)
+  }
+  return [...ports]
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const listening = createServer().listen(port, '127.0.0.1')
+  const bound = createSocket('udp4').bind(port, '127.0.0.1')
+  const states = await Promise.allSettled([once(listening, 'listening'), once(bound, 'listening')])
+  await Promise.all([
+    states[0].status === 'fulfilled' && new Promise(resolve => listening.close(resolve)),
+    states[1].status === 'fulfilled' && new Promise<void>(resolve => bound.close(resolve)),
+  ])
+  return states.every(({ status }) => status === 'fulfilled')
 }
 
 /** Asks `probe` again and again until it says true; false once `seconds` have passed. For other programs' states only. */

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { Class, Flag, Rcode } from '../../dns/codes.ts'
+import { frame } from '../../dns/frames.ts'
 import { type Message, parseMessage } from '../../dns/message.ts'
 import { parseName, printName } from '../../dns/name.ts'
-import { frame } from '../../dns/frames.ts'
 import { createSeededRandom } from '../simulation/random.ts'
 import { createWorld, type Reply, respond, serve, type World } from './world.ts'
 

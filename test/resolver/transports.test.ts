@@ -1,8 +1,8 @@
 import t from 'tap'
 import { OptionCode, Rcode } from '../../dns/codes.ts'
+import { frame } from '../../dns/frames.ts'
 import { parseMessage } from '../../dns/message.ts'
 import { printName } from '../../dns/name.ts'
-import { frame } from '../../dns/frames.ts'
 import type { ServerStream } from '../simulation/network.ts'
 import { createWorld, respond, serve, type World } from './world.ts'
 

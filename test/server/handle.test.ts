@@ -210,7 +210,9 @@ t.test('UPDATE (RFC 2136)', async t => {
   for (const [name, wire, rcode] of refused)
     t.test(name, async t => {
       const before = asked.length
-      t.equal((await send(served, wire))!.rcode, rcode)
+      const answer = (await send(served, wire))!
+      t.equal(answer.rcode, rcode)
+      t.equal(answer.flags & ~Flag.QR, 0, 'RFC 2136 §2.2: reserved bits are zero')
       t.equal(asked.length, before, 'main is not troubled')
       t.match(served.logged.at(-1)!.fields, { opcode: 'UPDATE' })
     })

@@ -9,6 +9,8 @@ import { createZones } from '../../server/zones.ts'
 import { ZoneLoadError } from '../../zones/file.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
+import { createSimulatedNetwork } from '../simulation/network.ts'
+import { createSeededRandom } from '../simulation/random.ts'
 
 const text = (serial: number, address: string) =>
   `$TTL 60\n@ SOA ns1 h ${serial} 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\nwww A ${address}\n`
@@ -24,9 +26,14 @@ const view = (...zones: Partial<ZoneConfig>[]) =>
 function machine(folder: string) {
   const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
   const replaced: string[] = []
+  const clock = createSimulatedClock()
+  const random = createSeededRandom(1)
   const zones = createZones({
     store: createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS)),
-    clock: createSimulatedClock(),
+    clock,
+    random,
+    network: createSimulatedNetwork(clock, random),
+    findKey: () => undefined,
     log,
     serverName: parseName('ns.server.example.'),
     onReplaced: ({ origin }) => replaced.push(Buffer.from(origin).toString('latin1', 1, 2)),
@@ -34,7 +41,7 @@ function machine(folder: string) {
   const put = (name: string, content: string) => writeFileSync(join(folder, name), content)
   const addressOf = (origin: string) => {
     const owner = parseName(`www.${origin}`)
-    const rdata = zones.find('v', parseName(origin))!.image.latest().rrset(owner, Type.A)!.rdatas[0]!
+    const rdata = zones.find('v', parseName(origin))!.image!.latest().rrset(owner, Type.A)!.rdatas[0]!
     return [...rdata].join('.')
   }
   return { zones, replaced, put, addressOf }

@@ -313,6 +313,20 @@ t.test('what was skipped is tried again when there is room for it', async t => {
   t.same(shown(zone), zoneLines(13, [cname]))
 })
 
+t.test('all lines of the log about one update carry its request id', async t => {
+  const { open, logged } = machine()
+  const zone = await open()
+  const about = async (requestId: string, key: string, updates: string[]) => {
+    await zone.update(updateMessage({ updates }), { key: parseName(key), requestId })
+    return logged.filter(({ fields }) => fields['requestId'] === requestId).map(({ message }) => message)
+  }
+  t.match(await about('one', 'admin.', ['www 60 IN CNAME a.example.', 'www 60 IN A 192.0.2.1']), [
+    'zone updated',
+    /^update ignored/,
+  ])
+  t.strictSame(await about('two', 'stranger.', ['www 60 IN A 192.0.2.1']), ['update refused'])
+})
+
 t.test('a file that is wrong stops the zone, with all that is wrong', async t => {
   const { open, files } = machine()
   files.set('/z', file(10, 'www 60 IN A 192.0.2.256', 'mail 60 IN MX'))

@@ -17,6 +17,8 @@ export interface ZoneTables {
   }
   /** The file's records as they were last applied, packed, in parts. */
   zone_baselines: { zone: number; part: number; records: Uint8Array }
+  /** When a secondary was last known to be what its primaries have, milliseconds since 1970; `promoted` once it is its own primary. */
+  zone_secondaries: { zone: number; checked: number; promoted: number }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
   zone_journal: {
     zone: number
@@ -89,4 +91,11 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     ],
   },
   { id: 'zones-0002', statements: ['ALTER TABLE zone_journal ADD COLUMN released TEXT'] },
+  {
+    id: 'zones-0003-secondaries',
+    statements: [
+      `CREATE TABLE zone_secondaries (zone INTEGER PRIMARY KEY REFERENCES zones (id) ON DELETE CASCADE, checked INTEGER NOT NULL,
+        promoted INTEGER NOT NULL DEFAULT 0) STRICT`,
+    ],
+  },
 ]

@@ -1,0 +1,133 @@
+import { Class, Flag, Opcode, rcodeName } from '../dns/codes.ts'
+import type { Message } from '../dns/message.ts'
+import { equalNames, type Name } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { serialGreater } from '../dns/serial.ts'
+import { Type } from '../dns/types.ts'
+import type { World } from '../host/world.ts'
+import type { Changeset } from './change.ts'
+import { ZoneError } from './image/errors.ts'
+import { IncomingTransfer, type Transferred } from './incoming.ts'
+import { askByDatagram, askByStream, type Remote, RemoteError, type StreamLimits } from './remote.ts'
+import { soaSerial } from './soa.ts'
+import { applySteps, wholeZone } from './takeover.ts'
+import { soaOf } from './transfer.ts'
+import type { ZoneVersion } from './zone.ts'
+
+/** What a secondary has when it asks a primary. */
+export interface Held {
+  origin: Name
+  /** Undefined where it has nothing yet. */
+  version: ZoneVersion | undefined
+  /** Whether that counts: once it has expired, whatever the primary has is right. */
+  expired: boolean
+}
+
+/** What a primary has that the secondary has not. */
+export type Refreshed =
+  | { kind: 'current' }
+  | { kind: 'whole'; version: ZoneVersion }
+  | { kind: 'differences'; change: Changeset }
+
+/** RFC 1034 §4.3.5: the SOA is asked for over UDP; a primary that is silent there is asked over TCP. */
+const WAITS = [1500, 2500, 3500]
+const SOA_LIMITS: StreamLimits = { connect: 5000, idle: 10_000, whole: 15_000, octets: 65_537 }
+const LIMITS: StreamLimits = { connect: 5000, idle: 30_000, whole: 7_200_000, octets: 2 ** 28 }
+
+/**
+ * Asks one primary for its serial and, where that is newer than ours, for the differences (RFC 1995), or where these are not to be had
+ * or do not fit, the whole zone (RFC 5936). Everything that came has been checked when it resolves. Rejects with RemoteError or ZoneError.
+ */
+export async function refreshFrom(world: World, remote: Remote, held: Held, signal: AbortSignal): Promise<Refreshed> {
+  const { version, expired } = held
+  const serial = await askSerial(world, remote, held.origin, signal)
+  if (version && serial === version.serial()) return { kind: 'current' }
+  if (!version || (expired && !serialGreater(serial, version.serial())))
+    return transferWhole(world, remote, held, signal)
+  requireNewer(serial, version)
+  try {
+    const transferred = await transfer(world, remote, held.origin, version, signal)
+    return transferred.kind === 'differences'
+      ? { kind: 'differences', change: applySteps(version, transferred.steps) }
+      : asWhole(transferred, held)
+  } catch (error) {
+    if (signal.aborted) throw error
+    return transferWhole(world, remote, held, signal).catch(second => Promise.reject(bothOf(error, second)))
+  }
+}
+
+function bothOf(first: unknown, second: unknown): unknown {
+  const [one, two] = [first, second].map(error => (error as Error).message)
+  if (one === two) return second
+  const message = `by IXFR: ${one}; by AXFR: ${two}`
+  return second instanceof ZoneError ? new ZoneError(message) : new RemoteError(message)
+}
+
+async function transferWhole(world: World, remote: Remote, held: Held, signal: AbortSignal): Promise<Refreshed> {
+  return asWhole(await transfer(world, remote, held.origin, undefined, signal), held)
+}
+
+function asWhole(transferred: Transferred, { origin, version, expired }: Held): Refreshed {
+  if (transferred.kind !== 'whole') return { kind: 'current' }
+  const whole = wholeZone(origin, transferred.records)
+  if (version && whole.serial() === version.serial()) return { kind: 'current' }
+  if (version && !expired) requireNewer(whole.serial(), version)
+  return { kind: 'whole', version: whole }
+}
+
+/** RFC 1982: an older serial is a primary that was set back, or somebody who replays; until ours expires, ours counts. */
+function requireNewer(serial: number, version: ZoneVersion): void {
+  if (!serialGreater(serial, version.serial()))
+    throw new ZoneError(`the primary has serial ${serial}, which is older than our ${version.serial()}`)
+}
+
+async function askSerial(world: World, remote: Remote, origin: Name, signal: AbortSignal): Promise<number> {
+  const request = { ...EMPTY, question: [{ name: origin, type: Type.SOA, class: Class.IN }] }
+  // RFC 9103 §6: nothing of a zone that is transferred over TLS is asked for in the clear.
+  if (!remote.tls)
+    try {
+      const message = await askByDatagram(world, remote, request, WAITS)
+      if (!(message.flags & Flag.TC)) return serialIn(message, origin)
+    } catch (error) {
+      if (!(error instanceof RemoteError)) throw error
+    }
+  let serial: number | undefined
+  await askByStream(world, remote, request, { ...SOA_LIMITS, signal }, message => {
+    serial = serialIn(message, origin)
+    return true
+  })
+  return serial!
+}
+
+function serialIn({ rcode, flags, answer }: Message, origin: Name): number {
+  if (rcode !== 0) throw new ZoneError(`the primary answered ${rcodeName(rcode)} to a query for the SOA`)
+  const soa = answer.find(({ type, owner }) => type === Type.SOA && equalNames(owner, origin))
+  if (!soa || !(flags & Flag.AA)) throw new ZoneError('the primary is not authoritative for the zone')
+  return soaSerial(soa.rdata)
+}
+
+const EMPTY = {
+  flags: 0,
+  opcode: Opcode.QUERY,
+  rcode: 0,
+  answer: [],
+  authority: [] as ResourceRecord[],
+  additional: [],
+}
+
+/** An IXFR from `base`, or without one an AXFR. */
+async function transfer(
+  world: World,
+  remote: Remote,
+  origin: Name,
+  base: ZoneVersion | undefined,
+  signal: AbortSignal,
+): Promise<Transferred> {
+  const type = base ? Type.IXFR : Type.AXFR
+  // RFC 1995 §3: the authority section has the SOA that we have.
+  const authority = base ? [soaOf(base)] : []
+  const request = { ...EMPTY, authority, question: [{ name: origin, type, class: Class.IN }] }
+  const incoming = new IncomingTransfer(origin, base?.serial())
+  await askByStream(world, remote, request, { ...LIMITS, signal }, message => incoming.accept(message))
+  return incoming.result
+}

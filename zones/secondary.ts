@@ -1,0 +1,381 @@
+import { addressBytes, printAddress } from '../config/address.ts'
+import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
+import { equalOctets, type ResourceRecord } from '../dns/record.ts'
+import { serialGreater } from '../dns/serial.ts'
+import type { TsigKey } from '../dns/tsig.ts'
+import { readRdata } from '../dns/types.ts'
+import type { Timer } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { World } from '../host/world.ts'
+import { recordsIn } from './baseline.ts'
+import { type Changeset, isEmptyChange } from './change.ts'
+import { differencesSince } from './differences.ts'
+import type { Gate } from './gate.ts'
+import { Holders } from './holders.ts'
+import { ZoneError } from './image/errors.ts'
+import { type Refreshed, refreshFrom } from './refresh.ts'
+import { type Remote, RemoteError } from './remote.ts'
+import type { ZoneStore } from './store.ts'
+import { differenceOf } from './takeover.ts'
+import { soaOf } from './transfer.ts'
+import { ZoneWriter } from './writer.ts'
+import { ZoneImage, type ZoneVersion } from './zone.ts'
+
+/** What secondary zones need of the world. */
+export interface SecondaryDependencies extends World {
+  store: ZoneStore
+  log: Log
+  findKey: (name: Name) => TsigKey | undefined
+  /** Shared by all zones: how many primaries are asked at once. */
+  gate: Gate
+  counts: TransfersIn
+  /** There is another image, or with undefined nothing to be served any more; all threads know when it returns. */
+  onReplaced?: (zone: SecondaryZone, image: ZoneImage | undefined) => void
+  /** Something new is served: NOTIFY. */
+  onPublished?: (zone: SecondaryZone) => void
+}
+
+/** How transfers from primaries ended: taken over; not to be had; had, and refused for what they brought. */
+export interface TransfersIn {
+  done: number
+  failed: number
+  refused: number
+}
+
+/** Who sent a NOTIFY, and the serial that it hints at. */
+export interface Notified {
+  address: Uint8Array
+  key?: Name
+  serial?: number
+}
+
+/** How a secondary stands, for operators. Times are milliseconds since 1970. */
+export interface SecondaryStatus {
+  primaries: readonly RemoteServer[]
+  /** When it was last known to be what its primaries have. */
+  checked: number | undefined
+  /** When it is asked for next. */
+  next: number | undefined
+  /** When it is not served any more, if no primary is reached until then. */
+  expires: number | undefined
+  refreshing: boolean
+}
+
+/** Refresh and retry are at least this, whatever a primary says, and at most that: milliseconds. */
+const LEAST = 5000
+const MOST = 28 * 86_400_000
+/** While there is no SOA that would say how often: from this, doubled with each failure, to that. */
+const FIRST_RETRY = { least: 2000, most: 600_000 }
+/** After a start the first question comes within this time. */
+const START_SPREAD = 500
+/** However often a primary says that there is something new, it is asked no more often. */
+const INTERVAL = 250
+/** A change of more than this share of the zone is published as a new image. */
+const LARGE = 0.25
+
+/** Opens a zone of type secondary, with what was kept of it on disk. It asks its primaries once it is started. */
+export async function openSecondary(
+  view: string,
+  config: ZoneConfig,
+  deps: SecondaryDependencies,
+): Promise<SecondaryZone> {
+  const zone = new SecondaryZone(view, config, deps)
+  await zone.open()
+  return zone
+}
+
+/** A zone whose content is its primaries': refreshed as its SOA says (RFC 1034 §4.3.5) and when they say so (RFC 1996). */
+export class SecondaryZone {
+  readonly view: string
+  private readonly deps: SecondaryDependencies
+  private readonly log: Log
+  private config: ZoneConfig
+  /** What we have, in memory and on disk; served or expired. */
+  private writer: ZoneWriter | undefined
+  private stored: number | undefined
+  private checked: number | undefined
+  private served = false
+  private failures = 0
+  private timer: Timer | undefined
+  private expiry: Timer | undefined
+  private next: number | undefined
+  private running = false
+  private began = -INTERVAL
+  /** A primary that has said meanwhile that there is something new. */
+  private again: RemoteServer | undefined
+  private readonly closing = new AbortController()
+
+  /** Use `openSecondary`. */
+  constructor(view: string, config: ZoneConfig, deps: SecondaryDependencies) {
+    this.view = view
+    this.config = config
+    this.deps = deps
+    this.log = deps.log.child({ zone: printName(config.name), view })
+  }
+
+  get origin(): Name {
+    return this.config.name
+  }
+
+  /** What is served; undefined where there is nothing yet, or it has expired. */
+  get image(): ZoneImage | undefined {
+    return this.served ? this.writer!.image : undefined
+  }
+
+  /** Who is told of changes. */
+  get notify(): readonly RemoteServer[] {
+    return this.config.notify
+  }
+
+  /** The SOA as it is served. */
+  soa(): ResourceRecord | undefined {
+    return this.image && soaOf(this.image.latest())
+  }
+
+  /** No key holds what was transferred. */
+  holderOf(): undefined {}
+
+  get status(): SecondaryStatus {
+    const { checked, next, running } = this
+    const expires = checked === undefined ? undefined : checked + this.times().expire
+    return { primaries: this.config.primaries!, checked, next, expires, refreshing: running }
+  }
+
+  async open(): Promise<void> {
+    const { store, clock } = this.deps
+    const stored = await store.find(this.view, this.origin)
+    if (!stored) return
+    const records: ResourceRecord[] = []
+    for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
+    this.hold(stored.id, stored.revision, ZoneImage.create(this.origin, records))
+    this.checked = (await store.secondary(stored.id))?.checked
+    this.served = this.checked !== undefined && clock.now() < this.checked + this.times().expire
+    if (!this.served) this.log.warn({ serial: this.version!.serial() }, 'the zone has expired and is not served')
+  }
+
+  /** Begins to ask the primaries. */
+  start(): void {
+    if (this.timer || this.running || this.closing.signal.aborted) return
+    if (this.served) this.watchExpiry()
+    this.schedule(this.deps.random.below(START_SPREAD))
+  }
+
+  /** Takes over a changed config. */
+  async reload(config: ZoneConfig): Promise<void> {
+    const takeOver = await this.prepare(config)
+    await takeOver()
+  }
+
+  /** As a primary has it; of a secondary there is nothing to be read first. */
+  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
+    return async () => {
+      this.config = config
+      // Whatever changed, the primaries are asked: that is what an operator reloads for.
+      if (this.timer) this.refreshSoon()
+    }
+  }
+
+  private get version(): ZoneVersion | undefined {
+    return this.writer?.image.latest()
+  }
+
+  private hold(zone: number, revision: number, image: ZoneImage): void {
+    const { store, clock } = this.deps
+    this.stored = zone
+    this.writer = new ZoneWriter({
+      ...{ store, clock, log: this.log, zone, revision, image, holders: new Holders() },
+      onReplaced: replaced => this.served && this.deps.onReplaced?.(this, replaced),
+    })
+  }
+
+  /** Of the SOA that we have, in milliseconds, within limits. */
+  private times(): { refresh: number; retry: number; expire: number } {
+    const { refresh, retry, expire } = readRdata('SOA', soaOf(this.version!).rdata)
+    const within = (seconds: number) => Math.min(Math.max(seconds * 1000, LEAST), MOST)
+    // RFC 1912 §2.2: a zone is not to expire before it was asked for and asked for again.
+    return {
+      refresh: within(refresh),
+      retry: within(retry),
+      expire: Math.max(expire * 1000, within(refresh) + within(retry)),
+    }
+  }
+
+  /** A NOTIFY (RFC 1996 §3.11): heard from a primary's address, or signed with a primary's key. Returns the RCODE. */
+  notified({ address, key, serial }: Notified): { rcode: Rcode; reason: string } {
+    const primary = this.config.primaries!.find(
+      one =>
+        equalOctets(addressBytes(one.address.address)!, address) ||
+        (key !== undefined && one.key !== undefined && equalNames(one.key, key)),
+    )
+    const from = printAddress(address)
+    if (!primary) {
+      this.log.warn({ from }, 'a NOTIFY from somebody who is not a primary was refused')
+      return { rcode: Rcode.REFUSED, reason: 'not from a primary of the zone' }
+    }
+    const news = serial === undefined || !this.served || serialGreater(serial, this.version!.serial())
+    this.log.debug({ from, serial }, news ? 'notified by a primary' : 'notified by a primary of nothing new')
+    if (news) this.refreshSoon(primary)
+    return { rcode: Rcode.NOERROR, reason: '' }
+  }
+
+  /** Asks the primaries now, this one first. */
+  refreshSoon(primary: RemoteServer = this.config.primaries![0]!): void {
+    if (this.running) this.again = primary
+    else this.schedule(Math.max(0, this.began + INTERVAL - this.deps.clock.monotonic()), primary)
+  }
+
+  private schedule(wait: number, first?: RemoteServer): void {
+    const { clock } = this.deps
+    this.timer?.cancel()
+    if (this.closing.signal.aborted) return
+    this.next = clock.now() + wait
+    this.timer = clock.after(wait, () => void this.refresh(first))
+  }
+
+  private async refresh(first: RemoteServer | undefined): Promise<void> {
+    this.running = true
+    this.began = this.deps.clock.monotonic()
+    const fresh = await this.askPrimaries(first)
+    this.running = false
+    this.failures = fresh ? 0 : this.failures + 1
+    const { again } = this
+    this.again = undefined
+    if (again) this.refreshSoon(again)
+    else this.schedule(this.untilNext(fresh))
+  }
+
+  /** Not everybody asks at the same moment: up to a tenth sooner than the SOA says. */
+  private untilNext(fresh: boolean): number {
+    const { random } = this.deps
+    const wait = this.writer
+      ? this.times()[fresh ? 'refresh' : 'retry']
+      : Math.min(FIRST_RETRY.least * 2 ** (this.failures - 1), FIRST_RETRY.most)
+    return wait - random.below(Math.floor(wait / 10) + 1)
+  }
+
+  /** In their order, until one has answered; whether one has. */
+  private async askPrimaries(first: RemoteServer | undefined): Promise<boolean> {
+    const { gate, counts } = this.deps
+    const others = this.config.primaries!.filter(one => one !== first)
+    for (const server of first ? [first, ...others] : others) {
+      try {
+        await gate.run(() => this.ask(server))
+        return true
+      } catch (error) {
+        if (this.closing.signal.aborted) return false
+        const refused = error instanceof ZoneError
+        counts[refused ? 'refused' : 'failed']++
+        this.log.warn({ primary: printServer(server), reason: (error as Error).message }, describeFailure(error))
+      }
+    }
+    return false
+  }
+
+  private async ask(server: RemoteServer): Promise<void> {
+    const { signal } = this.closing
+    signal.throwIfAborted()
+    const { origin, version } = this
+    const held = { origin, version, expired: !this.served }
+    const refreshed = await refreshFrom(this.deps, this.remote(server), held, signal)
+    signal.throwIfAborted()
+    if (refreshed.kind !== 'current') await this.take(refreshed, version, server)
+    await this.confirm()
+  }
+
+  private remote({ address, key: name }: RemoteServer): Remote {
+    const key = name && this.deps.findKey(name)
+    return { address, ...(key && { key }) }
+  }
+
+  /** Stores and publishes what has come; until it is on disk, the zone is as it was. */
+  private async take(
+    refreshed: Exclude<Refreshed, { kind: 'current' }>,
+    base: ZoneVersion | undefined,
+    server: RemoteServer,
+  ): Promise<void> {
+    const change = base ? await this.write(refreshed, base, server) : await this.create(refreshed)
+    this.deps.counts.done++
+    const counts = change && { added: change.added.length, deleted: change.deleted.length }
+    const kind = refreshed.kind === 'whole' ? 'AXFR' : 'IXFR'
+    const fields = { primary: printServer(server), kind, serial: this.version!.serial(), records: this.version!.size() }
+    this.log.info({ ...fields, ...counts }, 'zone transferred from its primary')
+  }
+
+  private async create(refreshed: Exclude<Refreshed, { kind: 'current' }>): Promise<undefined> {
+    if (refreshed.kind !== 'whole') throw new ZoneError('differences to nothing')
+    const { image } = refreshed.version
+    // Read out one by one, twice, rather than held in memory beside the image.
+    const records = { [Symbol.iterator]: () => recordsIn(refreshed.version) }
+    const stored = await this.deps.store.create(this.view, this.origin, records)
+    this.hold(stored.id, stored.revision, image)
+  }
+
+  private async write(
+    refreshed: Exclude<Refreshed, { kind: 'current' }>,
+    base: ZoneVersion,
+    server: RemoteServer,
+  ): Promise<Changeset> {
+    const whole = refreshed.kind === 'whole' ? refreshed.version : undefined
+    const change = refreshed.kind === 'whole' ? await differenceOf(base, refreshed.version) : refreshed.change
+    if (isEmptyChange(change)) return change
+    const large = change.added.length + change.deleted.length > base.size() * LARGE
+    const actor = { key: undefined, source: printServer(server) }
+    await this.writer!.write(actor, tip => {
+      if (tip.serial() !== base.serial()) throw new ZoneError('the zone has changed meanwhile')
+      return { change, ...(whole && large && { version: whole }) }
+    })
+    return change
+  }
+
+  /** It is what a primary has: served from now on, if it was not, and for as long as the SOA says. */
+  private async confirm(): Promise<void> {
+    const { store, clock, onReplaced, onPublished } = this.deps
+    this.checked = clock.now()
+    await store.setSecondary(this.stored!, { checked: this.checked, promoted: false })
+    if (this.closing.signal.aborted) return
+    if (!this.served) {
+      this.served = true
+      onReplaced?.(this, this.writer!.image)
+    }
+    this.watchExpiry()
+    onPublished?.(this)
+  }
+
+  private watchExpiry(): void {
+    const { clock } = this.deps
+    this.expiry?.cancel()
+    this.expiry = clock.after(this.checked! + this.times().expire - clock.now(), () => {
+      this.served = false
+      this.log.error(
+        { serial: this.version!.serial() },
+        'the zone has expired: no primary was reached for too long; it is not served',
+      )
+      this.deps.onReplaced?.(this, undefined)
+    })
+  }
+
+  /** What has changed since the zone had this serial, for IXFR to our own secondaries. */
+  async differencesSince(serial: number): Promise<Changeset | undefined> {
+    return this.image && differencesSince(this.deps.store, this.stored!, serial, this.image.latest().size())
+  }
+
+  /** Asks nobody any more, and resolves when what was taken is on disk. */
+  async close(): Promise<void> {
+    this.closing.abort()
+    this.timer?.cancel()
+    this.expiry?.cancel()
+    await this.writer?.close()
+  }
+}
+
+function describeFailure(error: unknown): string {
+  if (error instanceof ZoneError) return 'what a primary has was refused; the zone stays as it is'
+  return error instanceof RemoteError ? 'a primary could not be asked' : 'what a primary has could not be stored'
+}
+
+/** A primary's address and port. */
+export function printServer({ address: { address, port } }: RemoteServer): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
