@@ -2,7 +2,7 @@
  * Claim: one core of ours takes twice as many durable signed updates a second as one of BIND, alone and with many at once.
  * Both keep the same dynamic zone on the same disk and serve it on the same core; every reply stands for a change that is synced. The same
  * messages, signed beforehand, go to both in turns within one run, each replacing the address of a name; medians are printed.
- *   node bench/update.ts [--smoke] [--rounds N] [--messages N] [--names N]
+ *   node bench/update.ts [--smoke] [--rounds N] [--messages N] [--names N] [--mode UDP]
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,6 +34,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     messages: { type: 'string' },
     names: { type: 'string', default: '1000' },
+    /** Only the ways of asking whose name has this in it. */
+    mode: { type: 'string', default: '' },
     /** Only ours, under Node's profiler, which writes to this folder. */
     profile: { type: 'string' },
   },
@@ -52,12 +54,13 @@ interface Mode {
   concurrent: number
 }
 
-const MODES: readonly Mode[] = [
+const ALL_MODES: readonly Mode[] = [
   { name: 'UDP, alone', transport: 'udp', concurrent: 1 },
   { name: 'UDP, 100 at once', transport: 'udp', concurrent: 100 },
   { name: 'TCP, alone', transport: 'tcp', concurrent: 1 },
   { name: 'TCP, 100 at once', transport: 'tcp', concurrent: 100 },
 ]
+const MODES = ALL_MODES.filter(({ name }) => name.includes(values.mode))
 
 interface Measurement {
   rate: number
@@ -143,7 +146,7 @@ async function measureAll(): Promise<Map<string, Map<string, Measurement[]>>> {
   const results = new Map(
     MODES.map(({ name }) => [name, new Map<string, Measurement[]>(contenders.map(one => [one.name, []]))]),
   )
-  if (!values.smoke) for (const contender of contenders) await measure(contender, MODES[1]!, -1)
+  if (!values.smoke) for (const contender of contenders) await measure(contender, ALL_MODES[1]!, -1)
   for (let round = 0; round < rounds; round++)
     for (const mode of MODES)
       for (const contender of contenders) {

@@ -9,7 +9,8 @@ import {
   StorageError,
 } from '../host/database.ts'
 import { type Operation, type Outcome, SqliteStorage } from './sqlite.ts'
-import type { StorageReply, StorageRequest, StorageThreadData } from './storage-thread.ts'
+import { type NumberedOperation, OperationEncoder, requireEncodable, unpackResults } from './statement-codec.ts'
+import type { PackedOutcome, StorageReply, StorageRequest, StorageThreadData } from './storage-thread.ts'
 
 /**
  * Opens the SQLite file in a thread of its own, creating it where it is missing and running the migrations it lacks.
@@ -29,10 +30,19 @@ interface Pending {
   reject(error: Error): void
 }
 
+/** Operations executed under one sync, so that one reply never waits for thousands of others. */
+const BATCH = 256
+/** One batch is being synced, the other is there when that is done; what comes meanwhile makes the next, under one sync. */
+const BATCHES_UNDER_WAY = 2
+
 class ThreadDatabase implements Database {
   readonly opened: Promise<void>
   private readonly worker: Worker
   private readonly pending = new Map<number, Pending>()
+  /** Not sent yet, in the order of their calls. */
+  private waiting: NumberedOperation[] = []
+  private underWay = 0
+  private readonly encoder = new OperationEncoder()
   private nextId = 0
   /** Why no further operation is accepted. */
   private ended: StorageError | undefined
@@ -43,7 +53,7 @@ class ThreadDatabase implements Database {
     const opened = Promise.withResolvers<void>()
     this.opened = opened.promise
     worker.on('message', (reply: StorageReply) => {
-      if ('outcomes' in reply) for (const { id, outcome } of reply.outcomes) this.settle(id, outcome)
+      if ('outcomes' in reply) this.settleAll(reply.outcomes)
       else if ('opened' in reply) opened.resolve()
       else if ('refused' in reply) opened.reject(new StorageError(reply.refused))
     })
@@ -60,10 +70,16 @@ class ThreadDatabase implements Database {
     )
   }
 
-  private settle(id: number, outcome: Outcome): void {
+  private settleAll(outcomes: readonly { id: number; outcome: PackedOutcome }[]): void {
+    this.underWay--
+    this.send()
+    for (const { id, outcome } of outcomes) this.settle(id, outcome)
+  }
+
+  private settle(id: number, outcome: PackedOutcome): void {
     const call = this.pending.get(id)
     this.pending.delete(id)
-    if (outcome.ok) call?.resolve(outcome.results)
+    if (outcome.ok) call?.resolve(unpackResults(outcome.results))
     else call?.reject(errorOf(outcome))
   }
 
@@ -77,9 +93,20 @@ class ThreadDatabase implements Database {
     if (this.ended) return Promise.reject(this.ended)
     const id = this.nextId++
     return new Promise((resolve, reject) => {
+      // Here it fails this call alone, later it would fail the batch.
+      for (const { parameters } of operation.statements) parameters.forEach(requireEncodable)
       this.pending.set(id, { resolve, reject })
-      this.worker.postMessage({ id, operation } satisfies StorageRequest)
+      this.waiting.push({ id, operation })
+      this.send()
     })
+  }
+
+  private send(most: number = BATCHES_UNDER_WAY): void {
+    while (this.waiting.length > 0 && this.underWay < most) {
+      const batch = this.encoder.encode(this.waiting.splice(0, BATCH))
+      this.underWay++
+      this.worker.postMessage({ batch } satisfies StorageRequest, [batch.octets.buffer])
+    }
   }
 
   async read(statement: Statement) {
@@ -92,6 +119,7 @@ class ThreadDatabase implements Database {
 
   async close() {
     this.ended ??= new StorageError('the database is closed')
+    this.send(Number.POSITIVE_INFINITY)
     this.worker.postMessage({ close: true } satisfies StorageRequest)
     await this.exited
   }
