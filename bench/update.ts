@@ -36,7 +36,8 @@ const { values } = parseArgs({
     names: { type: 'string', default: '1000' },
     /** Only the ways of asking whose name has this in it. */
     mode: { type: 'string', default: '' },
-    /** Only ours, under Node's profiler, which writes to this folder. */
+    /** Only ours; with a folder, under Node's profiler, which writes there. */
+    ours: { type: 'boolean', default: false },
     profile: { type: 'string' },
   },
 })
@@ -74,9 +75,9 @@ const contenders: Contender[] = []
 try {
   execFileSync('taskset', ['-apc', CLIENT_CORE, String(process.pid)], { stdio: 'ignore' })
   contenders.push(await startOurs(await freePort()))
-  if (!values.profile) contenders.push(await startBind(await freePort()))
+  if (!values.ours && !values.profile) contenders.push(await startBind(await freePort()))
   const results = await measureAll()
-  if (contenders.length > 1) report(results)
+  report(results)
 } finally {
   await Promise.all(contenders.map(({ process }) => end(process)))
   rmSync(directory, { recursive: true })
@@ -195,16 +196,16 @@ function replacing(id: number, owner: Name, address: Uint8Array): Message {
 }
 
 function report(results: Map<string, Map<string, Measurement[]>>): void {
-  const rows = [...results].map(([mode, of]) => {
-    const rate = (name: string) => median(of.get(name)!.map(one => one.rate))
-    const cpu = (name: string) => median(of.get(name)!.map(one => one.cpu))
+  const rows = [...results].map(([mode, measured]) => {
+    const of = (name: string, value: (one: Measurement) => number) => median((measured.get(name) ?? []).map(value))
+    const [ours, bind] = ['namestead', 'BIND'].map(name => of(name, one => one.rate)) as [number, number]
     return {
       mode,
-      'namestead/s': Math.round(rate('namestead')),
-      'BIND/s': Math.round(rate('BIND')),
-      ratio: Number((rate('namestead') / rate('BIND')).toFixed(2)),
-      'namestead CPU µs': Math.round(cpu('namestead')),
-      'BIND CPU µs': Math.round(cpu('BIND')),
+      'namestead/s': Math.round(ours),
+      'BIND/s': Math.round(bind),
+      ratio: Number((ours / bind).toFixed(2)),
+      'namestead CPU µs': Math.round(of('namestead', one => one.cpu)),
+      'BIND CPU µs': Math.round(of('BIND', one => one.cpu)),
     }
   })
   console.table(rows)

@@ -18,8 +18,9 @@ import type { PackedOutcome, StorageReply, StorageRequest, StorageThreadData } f
  */
 export async function openDatabase(file: string, migrations: readonly Migration[]): Promise<Database> {
   const script = new URL(`./storage-thread${extname(import.meta.url)}`, import.meta.url)
-  const worker = new Worker(script, { workerData: { file, migrations } satisfies StorageThreadData })
-  const database = new ThreadDatabase(worker)
+  const posted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  const worker = new Worker(script, { workerData: { file, migrations, posted } satisfies StorageThreadData })
+  const database = new ThreadDatabase(worker, posted)
   await database.opened
   return database
 }
@@ -38,6 +39,8 @@ const BATCHES_UNDER_WAY = 2
 class ThreadDatabase implements Database {
   readonly opened: Promise<void>
   private readonly worker: Worker
+  /** Counts what was posted, for the thread to wait on. */
+  private readonly posted: Int32Array
   private readonly pending = new Map<number, Pending>()
   /** Not sent yet, in the order of their calls. */
   private waiting: NumberedOperation[] = []
@@ -48,8 +51,9 @@ class ThreadDatabase implements Database {
   private ended: StorageError | undefined
   private readonly exited: Promise<void>
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, posted: SharedArrayBuffer) {
     this.worker = worker
+    this.posted = new Int32Array(posted)
     const opened = Promise.withResolvers<void>()
     this.opened = opened.promise
     worker.on('message', (reply: StorageReply) => {
@@ -105,8 +109,14 @@ class ThreadDatabase implements Database {
     while (this.waiting.length > 0 && this.underWay < most) {
       const batch = this.encoder.encode(this.waiting.splice(0, BATCH))
       this.underWay++
-      this.worker.postMessage({ batch } satisfies StorageRequest, [batch.octets.buffer])
+      this.post({ batch }, [batch.octets.buffer])
     }
+  }
+
+  private post(request: StorageRequest, transferred: readonly ArrayBuffer[] = []): void {
+    this.worker.postMessage(request, transferred)
+    Atomics.add(this.posted, 0, 1)
+    Atomics.notify(this.posted, 0)
   }
 
   async read(statement: Statement) {
@@ -120,7 +130,7 @@ class ThreadDatabase implements Database {
   async close() {
     this.ended ??= new StorageError('the database is closed')
     this.send(Number.POSITIVE_INFINITY)
-    this.worker.postMessage({ close: true } satisfies StorageRequest)
+    this.post({ close: true })
     await this.exited
   }
 }
