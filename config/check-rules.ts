@@ -1,4 +1,4 @@
-import { equalNames, type Name } from '../dns/name.ts'
+import { equalNames, isSubdomain, type Name, parseName } from '../dns/name.ts'
 import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
 import type { Config, TransferRule, ViewConfig, ZoneConfig } from './schema.ts'
@@ -15,9 +15,7 @@ export function checkZone(
   const about: Say = (rest, message) => doubt([...path, ...rest], `${shownName(zone.name)} ${message}`)
   checkOverlay(config, view, zone, path, refuse)
   checkAlsoUpdate(config, zone, path, refuse)
-  for (const [i, source] of (zone.ptr_from ?? []).entries())
-    if (!view.zones.some(one => equalNames(one.name, source)))
-      refuse([...path, 'ptr_from', i], `the view ${view.name} has no zone ${shownName(source)}`)
+  checkReverse(view, zone, path, refuse)
   checkUpdateRules(zone, about)
   for (const [i, rule] of zone.transfer.entries())
     if (isOpen(rule)) about(['transfer', i], 'may be transferred by everybody')
@@ -38,6 +36,19 @@ function checkOverlay(
   else if (base.overlay_of) refuse(at, `the zone in ${zone.overlay_of} is itself an overlay`)
 }
 
+const REVERSE = ['in-addr.arpa.', 'ip6.arpa.'].map(text => parseName(text))
+
+function checkReverse(view: ViewConfig, zone: ZoneConfig, path: readonly (string | number)[], refuse: Say): void {
+  if (!zone.ptr_from) return
+  const at = [...path, 'ptr_from']
+  if (!zone.dynamic) refuse(at, `PTR records are kept in dynamic zones: ${shownName(zone.name)} needs dynamic: true`)
+  else if (!REVERSE.some(arpa => isSubdomain(zone.name, arpa)))
+    refuse(at, `${shownName(zone.name)} is neither below in-addr.arpa nor below ip6.arpa`)
+  for (const [i, source] of zone.ptr_from.entries())
+    if (!view.zones.some(one => equalNames(one.name, source)))
+      refuse([...at, i], `the view ${view.name} has no zone ${shownName(source)}`)
+}
+
 function checkAlsoUpdate(config: Config, zone: ZoneConfig, path: readonly (string | number)[], refuse: Say): void {
   for (const [i, name] of (zone.also_update ?? []).entries()) {
     const other = zoneIn(config, name, zone.name)
@@ -53,7 +64,7 @@ function zoneIn(config: Config, view: string, name: Name): ZoneConfig | undefine
 }
 
 function checkUpdateRules(zone: ZoneConfig, about: Say): void {
-  if (zone.update.length > 0 && !zone.dynamic)
+  if (zone.update.length > 0 && !zone.dynamic && zone.type === 'primary')
     about(['update'], 'has update rules but is not dynamic: it takes no updates')
   if (zone.dynamic && !zone.update.length && zone.file === undefined && !zone.ptr_from)
     about([], 'is dynamic but has neither a file nor update rules: it stays empty')

@@ -80,9 +80,36 @@ const remoteServer: Kind<RemoteServer> = byShape({
 const showRule = record({
   names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
   types: optional(list(typeKind, { nonEmpty: true }), 'the types that are shown; left out: all'),
+  wildcards: defaulted(flag, false, 'whether it covers wildcard owners (`*.x`); the pattern `**` does anyway'),
 })
 /** What an overlay shows of its base. */
 export type ShowRule = Decoded<typeof showRule>
+
+/** DNSSEC algorithms by the names of the configuration (RFC 8624 §3.1). */
+export const ALGORITHM_CODES = {
+  'ecdsa-p256': 13,
+  'ecdsa-p384': 14,
+  ed25519: 15,
+  'rsa-sha256': 8,
+  'rsa-sha512': 10,
+} as const
+
+const dnssec = record({
+  sign: defaulted(flag, false, 'whether the zone is signed'),
+  algorithm: defaulted(
+    choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-sha256', 'rsa-sha512'),
+    'ecdsa-p256',
+    'the algorithm of its keys',
+  ),
+  keys: defaulted(
+    choice('csk', 'ksk-zsk'),
+    'csk',
+    'one key that signs all, or a key-signing key and a zone-signing key',
+  ),
+  nsec3: defaulted(flag, false, 'whether absence is proved by NSEC3 (RFC 5155), which hides names, instead of NSEC'),
+})
+/** How a zone is signed. */
+export type DnssecConfig = Decoded<typeof dnssec>
 
 const zoneFields = {
   name: required(domainName, 'the zone apex'),
@@ -99,11 +126,11 @@ const zoneFields = {
   update: defaulted(
     list(updateRule),
     [],
-    'who may change what; nothing is allowed unless a rule says so, the first that fits decides',
+    'who may change what; nothing is allowed unless a rule says so, the first that fits decides; of a secondary: whose updates are forwarded to its primaries, left out: those signed with any key that verifies',
   ),
   transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
-  dnssec: optional(record({ sign: defaulted(flag, false, 'whether the zone is signed') }), 'DNSSEC'),
+  dnssec: optional(dnssec, 'DNSSEC'),
   ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
   primaries: optional(list(remoteServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
   overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
@@ -117,10 +144,14 @@ const zoneFields = {
 
 const zone = record(zoneFields, zone => {
   const name = shownName(zone.name)
+  if (zone.type === 'secondary' && zone.dnssec?.sign)
+    return `the secondary zone ${name} can not be signed here: its primary signs it`
   if (zone.type === 'secondary')
     return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
   if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`
   if (zone.show && !zone.overlay_of) return `the zone ${name} has show but not overlay_of`
+  if (zone.dynamic && zone.overlay_of)
+    return `the zone ${name} is an overlay and takes no updates: dynamic goes to its base`
   if (!zone.file && !zone.dynamic && !zone.overlay_of) return `the zone ${name} needs a file, or dynamic: true`
   return undefined
 })

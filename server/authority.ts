@@ -1,13 +1,16 @@
 import type { Config } from '../config/schema.ts'
 import { Ede, Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { parseMessage } from '../dns/message.ts'
 import { printName } from '../dns/name.ts'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
@@ -21,6 +24,8 @@ export interface Authority extends Decisions {
   readonly state: State
   /** Takes over views, keys and zones, and hands them to the serving threads. Rejects, and nothing changed, where a zone can't be loaded. */
   configure(config: Config): Promise<void>
+  /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
+  promote(zone: SecondaryZone): Promise<void>
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -31,11 +36,24 @@ export interface AuthorityDeps extends World {
   /** Where we listen ourselves: never forwarded to. */
   own: readonly SocketAddress[]
   store: ZoneStore
+  /** The keys of signed zones. */
+  keyRings: KeyRings
   log: Log
 }
 
 /** A resolver that a reload has replaced may still be asked for what was outstanding. */
 const RETIREMENT = 10_000
+
+/** A primary's answer to an UPDATE, or why there is none. */
+function forwarded(answer: Promise<Uint8Array>): Promise<Decision> {
+  return answer.then(
+    wire => ({ rcode: (wire[3]! & 15) as Rcode, wire }),
+    (error: unknown) => {
+      if (!(error instanceof RcodeError)) throw error
+      return { rcode: error.rcode, reason: error.message, ...(error.ede !== undefined && { ede: error.ede }) }
+    },
+  )
+}
 
 /** Octets of differences that a serving thread is handed at once. */
 const DIFFERENCES_PART = 1 << 17
@@ -46,7 +64,8 @@ export function servingConfig({ name, views, keys, log }: Config): ServingConfig
 }
 
 /** No zones yet: `configure` opens them. */
-export function createAuthority({ config, own, store, clock, random, network, log }: AuthorityDeps): Authority {
+export function createAuthority(deps: AuthorityDeps): Authority {
+  const { config, own, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
   /** Numbers the updates for the log. */
   let updates = 0
@@ -73,7 +92,23 @@ export function createAuthority({ config, own, store, clock, random, network, lo
   const { findKey } = state
   const onPublished = (zone: ServedZone) => changed(zone)
   const world = { clock, random, network }
-  const zones = createZones({ ...world, store, log, findKey, serverName: config.name, onReplaced, onPublished })
+  const zones = createZones({
+    ...world,
+    store,
+    keyRings,
+    log,
+    findKey,
+    serverName: config.name,
+    onReplaced,
+    onPublished,
+  })
+
+  const serve = (serving: ServingConfig): void => {
+    // A zone may be something else by now than what the configuration says: promoted.
+    const now = { ...serving, views: zones.configured(serving.views) }
+    state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
+    workers?.configure(now, zones.serving())
+  }
 
   return {
     zones,
@@ -86,19 +121,21 @@ export function createAuthority({ config, own, store, clock, random, network, lo
     },
     async configure(next) {
       await zones.configure(next.views)
-      const serving = zones.serving()
-      state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
-      workers?.configure(servingConfig(next), serving)
+      serve(servingConfig(next))
       // Before there are threads that serve, nobody is told of anything, or asked.
       if (!workers) return
       for (const zone of zones) changed(zone)
       zones.start()
     },
+    async promote(zone) {
+      await zones.promote(zone)
+      serve(state.config)
+    },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
-      if (isSecondary(zone)) return { rcode: Rcode.REFUSED, reason: `${printName(origin)} is a secondary zone` }
       const { key, mac, address } = from
+      if (isSecondary(zone)) return forwarded(zone.forward(wire, { address, ...(key && { key }) }))
       const requestId = `update-${++updates}`
       const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
       const reply = await zone.update(parseMessage(wire), who)

@@ -7,9 +7,10 @@ import { reasonOf } from '../config/secret.ts'
 import type { ConfigError } from '../config/source.ts'
 import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
-import { type ZonefileError, ZonefileReader } from '../dns/zonefile.ts'
+import type { ZonefileError } from '../dns/zonefile.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
+import { readOverlayFile } from '../zones/overlay/file.ts'
 
 /** What is wrong in the files that a config names. */
 export interface FileFindings {
@@ -59,21 +60,14 @@ function checkZone(
 ): void {
   if (file === undefined || type === 'secondary') return
   try {
-    const text = readFile(file)
-    const { errors, warnings } =
-      base === undefined ? readZoneFile(file, name, readFile) : readOverlayFile(text, file, name)
+    readFile(file)
+    const read = base === undefined ? readZoneFile : readOverlayFile
+    const { errors, warnings } = read(file, name, readFile)
     findings.errors.push(...errors.map(plain))
     findings.warnings.push(...warnings.map(plain))
   } catch (error) {
     refuse(`${file} can't be read: ${reasonOf(error)}`)
   }
-}
-
-/** An overlay's file holds only what differs from its base: it needs neither SOA nor NS. */
-function readOverlayFile(text: string, file: string, origin: Name) {
-  const reader = new ZonefileReader(text, { origin, file })
-  for (const _ of reader);
-  return { errors: reader.errors, warnings: [] }
 }
 
 function checkPair(certificate: string, key: string, what: string, refuse: (message: string) => void): void {

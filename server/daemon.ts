@@ -1,13 +1,16 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { type Ca, createCa } from '../ca/ca.ts'
+import { openCaFiles } from '../ca/files.ts'
 import { CA_MIGRATIONS } from '../ca/store.ts'
 import type { Config } from '../config/schema.ts'
 import { printName } from '../dns/name.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
+import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
-import { type Authority, createAuthority, servingConfig } from './authority.ts'
+import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -42,6 +45,7 @@ export interface DaemonOwner {
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
 const GRACE = 5000
+const MIB = 1 << 20
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
 export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
@@ -67,7 +71,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), log })
+    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
+    const kept = () => ({ ...config.history, size: config.history.size * MIB })
+    const store = createZoneStore(database, kept)
+    const authority = createAuthority({ ...world, config, own, store, keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 
@@ -76,7 +83,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
     if (certificate) listeners.https.useCertificate(certificate)
 
-    const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
+    const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
     const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
@@ -86,7 +93,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
     const explain = createExplain(authority.state, (view, origin) => authority.zones.find(view, origin))
-    const commands = createCommands({ ...owner, zones: authority.zones, ca, explain, config: () => config, status })
+    const commands = createCommands({
+      ...owner,
+      zones: authority.zones,
+      promote: authority.promote,
+      ca,
+      explain,
+      status,
+    })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
     await ca?.start()

@@ -11,7 +11,7 @@ export interface TlsMaterial {
   key: string
 }
 
-/** Listening sockets of one HTTP role, opened before anything is ready to answer: until `serve` is called it is 503. */
+/** Listening sockets of one HTTP role, opened before anything is ready to answer. */
 export interface HttpListener {
   /** What was bound, with the ports that the system chose where 0 was asked. */
   readonly bound: readonly SocketAddress[]
@@ -28,10 +28,22 @@ const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeou
 /** RFC 9113 §6.5.2 recommends no fewer than 100 streams; a session has them share its few MiB of memory. */
 const HTTP2 = { settings: { maxConcurrentStreams: 100 }, maxSessionMemory: 4, handshakeTimeout: 10_000 }
 
+/** Requests that wait for the end of the start; more are told to come again. */
+const MOST_EARLY = 1000
+
+/** What becomes of a request that comes before `serve`: it waits, or gets 503 at once. */
+export type Early = 'waits' | 'is refused'
+
 /** Binds `addresses`; rejects with the system's error of the first that can't be bound. With TLS both HTTP/2 and HTTP/1.1 are spoken. */
-export async function openHttp(addresses: readonly SocketAddress[], tls: boolean): Promise<HttpListener> {
-  let current: RequestListener = (_request, response) => {
-    response.writeHead(503, { 'retry-after': '1' }).end()
+export async function openHttp(
+  addresses: readonly SocketAddress[],
+  tls: boolean,
+  early: Early = 'is refused',
+): Promise<HttpListener> {
+  const waiting: Parameters<RequestListener>[] = []
+  let current: RequestListener = (...exchange) => {
+    if (early === 'waits' && waiting.length < MOST_EARLY) waiting.push(exchange)
+    else exchange[1].writeHead(503, { 'retry-after': '1' }).end()
   }
   const listener: RequestListener = (request, response) => current(request, response)
   const servers: HttpServer[] = []
@@ -48,6 +60,7 @@ export async function openHttp(addresses: readonly SocketAddress[], tls: boolean
     async serve(app) {
       await app.ready()
       current = (request, response) => app.routing(request, response)
+      for (const exchange of waiting.splice(0)) current(...exchange)
     },
     useCertificate({ certificate, key }) {
       for (const { server } of servers)

@@ -1,7 +1,7 @@
 import { printSocketAddress } from '../config/address.ts'
 import type { ListenConfig } from '../config/schema.ts'
 import type { SocketAddress } from '../host/network.ts'
-import { type HttpListener, openHttp } from './http.ts'
+import { type Early, type HttpListener, openHttp } from './http.ts'
 import type { Libc } from './listen/libc.ts'
 import { describeListenError, ListenError, type OpenSockets, openSockets } from './listen/sockets.ts'
 
@@ -25,9 +25,10 @@ export async function openListeners(listen: ListenConfig, workers: number, libc:
     await Promise.all(opened.map(listener => listener.close(patience)))
   }
   try {
-    const https = await open(listen.https, true, opened)
-    const http = await open(listen.http, false, opened)
-    const metrics = await open(listen.metrics, false, opened)
+    const https = await open(listen.https, true, 'waits', opened)
+    const http = await open(listen.http, false, 'waits', opened)
+    // /ready says 503 from the first moment.
+    const metrics = await open(listen.metrics, false, 'is refused', opened)
     const bound = {
       dns: dns.dns.map(printSocketAddress),
       dot: dns.dot.map(printSocketAddress),
@@ -43,10 +44,15 @@ export async function openListeners(listen: ListenConfig, workers: number, libc:
   }
 }
 
-async function open(addresses: readonly SocketAddress[], tls: boolean, opened: HttpListener[]): Promise<HttpListener> {
+async function open(
+  addresses: readonly SocketAddress[],
+  tls: boolean,
+  early: Early,
+  opened: HttpListener[],
+): Promise<HttpListener> {
   let listener: HttpListener
   try {
-    listener = await openHttp(addresses, tls)
+    listener = await openHttp(addresses, tls, early)
   } catch (error) {
     const { code, message, address, port } = error as NodeJS.ErrnoException & Partial<SocketAddress>
     if (address === undefined || port === undefined) throw error

@@ -3,11 +3,11 @@ import { RcodeError } from '../dns/errors.ts'
 import type { Name } from '../dns/name.ts'
 import { copyOctets } from '../dns/octets.ts'
 import type { Query } from '../dns/query.ts'
-import type { ResourceRecord, RRset } from '../dns/record.ts'
 import type { ResponseWriter } from '../dns/response.ts'
 import { isMetaType, Type } from '../dns/types.ts'
 import type { Delegation } from '../resolver/delegation.ts'
 import type { Answerer } from '../zones/answer.ts'
+import { recordsOf } from '../zones/draft.ts'
 import { isMissing, isRuled, type ServingView } from './state.ts'
 
 /** What a query still needs from elsewhere: the name to go on with, and the servers to ask where a zone of ours delegates it. */
@@ -139,8 +139,4 @@ function delegated(query: Query, view: ServingView, answerer: Answerer): Unresol
 /** QNAME, a copy. */
 export function nameOf(query: Query): Name {
   return copyOctets(query.buf, query.nameAt, query.nameAt + query.nameLength)
-}
-
-function recordsOf({ owner, type, ttl, rdatas }: RRset): ResourceRecord[] {
-  return rdatas.map(rdata => ({ owner, type, class: Class.IN, ttl, rdata }))
 }

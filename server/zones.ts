@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
+import type { KeyRings } from '../zones/keys.ts'
+import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
+import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
@@ -18,6 +23,8 @@ export interface ZonesDeps extends World {
   log: Log
   findKey: (name: Name) => TsigKey | undefined
   serverName: Name
+  /** The keys of signed zones. */
+  keyRings: KeyRings
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
@@ -38,6 +45,10 @@ export interface Zones {
   serving(): ServingZone[]
   /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
   configure(views: readonly ViewConfig[]): Promise<void>
+  /** The views with the configs by which their zones are served. */
+  configured(views: readonly ViewConfig[]): ViewConfig[]
+  /** Makes a secondary zone its own primary, from what it has. Rejects, and nothing was changed, where that is nothing. */
+  promote(zone: SecondaryZone): Promise<void>
   /** Lets secondaries ask their primaries. */
   start(): void
   /** Takes no more changes; resolves when those taken are on disk. */
@@ -66,22 +77,58 @@ export function createZones(deps: ZonesDeps): Zones {
   const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
   const gate = new Gate(MOST_REFRESHES)
   let views: readonly ViewConfig[] = []
+  let links = new Links()
+  /** The zones of the configuration that is being taken over. */
+  let opening: Map<string, ServedZone> | undefined
   const keyOf = (view: string, origin: Name) => `${view}/${nameKey(origin)}`
 
+  const known = (view: string, origin: Name) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin))
+
   const open = (view: string, config: ZoneConfig): Promise<ServedZone> => {
-    const onReplaced = ({ origin }: ServedZone, image: ZoneImage | undefined) =>
-      deps.onReplaced({ view, origin, image: image?.buffer ?? null })
-    const listeners = { onReplaced, ...(onPublished && { onPublished }) }
+    const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
+      deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
+      // What a secondary has for the first time did not come as a change that others could follow.
+      if (isSecondary(zone) && image) void links.synchronize(zone).catch(report(zone))
+    }
+    const listeners = {
+      onReplaced,
+      followers: (zone: ServedZone) => links.of(zone),
+      ...(onPublished && { onPublished }),
+    }
     return config.type === 'secondary'
       ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
-      : openPrimary(view, config, { ...deps, readFile, ...listeners })
+      : openPrimary(view, config, { ...deps, readFile, sibling: known, ...listeners })
   }
+  const report = (zone: ServedZone) => (error: Error) =>
+    deps.log.error(
+      { zone: printName(zone.origin), view: zone.view, reason: error.message },
+      'others could not follow the zone',
+    )
+
   /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
-  const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
-    const known = zones.get(keyOf(view, config.name))
-    if (known && isSecondary(known) === (config.type === 'secondary'))
-      return { zone: known, takeOver: await known.prepare(config) }
+  const prepare = async (view: string, written: ZoneConfig): Promise<Prepared> => {
+    const config = await settledConfig(deps.store, view, written)
+    if (config !== written)
+      deps.log.warn(
+        { zone: printName(config.name), view },
+        'the zone was promoted and is served as a primary: make it type: primary, dynamic: true in the configuration',
+      )
+    const before = zones.get(keyOf(view, config.name))
+    if (before && isSecondary(before) === (config.type === 'secondary'))
+      return { zone: before, takeOver: await before.prepare(config) }
     return { zone: await open(view, config), takeOver: async () => {} }
+  }
+
+  /** The configs by which the zones are served. */
+  const configured = (all: readonly ViewConfig[]): ViewConfig[] =>
+    all.map(view => ({
+      ...view,
+      zones: view.zones.map(config => zones.get(keyOf(view.name, config.name))?.config ?? config),
+    }))
+
+  const link = async (all: readonly ViewConfig[]): Promise<void> => {
+    links = new Links(configured(all), (view, origin) => zones.get(keyOf(view, origin)))
+    await links.synchronize()
   }
 
   return {
@@ -97,28 +144,60 @@ export function createZones(deps: ZonesDeps): Zones {
         })),
       ),
     transfersIn,
+    configured,
+    async promote(zone) {
+      const { view, origin, config } = zone
+      if (!zone.image)
+        throw new RcodeError(Rcode.SERVFAIL, `${printName(origin)} has nothing to serve, so it can't be promoted`)
+      await zone.close()
+      await markPromoted(deps.store, view, origin, deps.clock.now())
+      const promoted = await open(view, promotedConfig(config)).catch(async error => {
+        await markPromoted(deps.store, view, origin, deps.clock.now(), false)
+        zones.set(keyOf(view, origin), await open(view, config))
+        throw error
+      })
+      zones.set(keyOf(view, origin), promoted)
+      await link(views)
+      deps.log.warn(
+        { zone: printName(origin), view },
+        'the secondary zone was promoted: it is its own primary from now on',
+      )
+    },
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
     async configure(next) {
-      const wanted = next.flatMap(view => view.zones.filter(isServed).map(config => ({ view: view.name, config })))
-      const prepared = await Promise.allSettled(wanted.map(({ view, config }) => prepare(view, config)))
-      const ready = prepared.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-      const now = new Map(ready.map(({ zone }) => [keyOf(zone.view, zone.origin), zone]))
-      const failed = prepared.filter(result => result.status === 'rejected').map(({ reason }) => reason)
+      const ready: Prepared[] = []
+      const failed: unknown[] = []
+      const now = new Map<string, ServedZone>()
+      const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
+        const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
+        const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
+        for (const result of results)
+          if (result.status === 'fulfilled') ready.push(result.value)
+          else failed.push(result.reason)
+        for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
+      }
+      opening = now
+      await prepareAll(config => !isOverlay(config))
+      // An overlay is made from its base.
+      if (failed.length === 0) await prepareAll(isOverlay)
+      opening = undefined
       if (failed.length > 0) {
         for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
         throw joined(failed)
       }
       await Promise.all(ready.map(({ takeOver }) => takeOver()))
-      for (const [key, zone] of zones) {
+      const before = zones
+      zones = now
+      views = next
+      await link(next)
+      for (const [key, zone] of before) {
         if (now.get(key) === zone) continue
         await zone.close()
         if (now.has(key)) continue
         deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
       }
-      zones = now
-      views = next
     },
     async close() {
       await Promise.all([...zones.values()].map(zone => zone.close()))
@@ -126,9 +205,8 @@ export function createZones(deps: ZonesDeps): Zones {
   }
 }
 
-/** Zones of other kinds are accepted in the configuration and not served yet; `check` says so. */
-function isServed({ overlay_of: base }: ZoneConfig): boolean {
-  return base === undefined
+function isOverlay({ overlay_of: base }: ZoneConfig): boolean {
+  return base !== undefined
 }
 
 /** One error that says all that is wrong with any of the files. */

@@ -11,6 +11,7 @@ import {
   type Standing,
   type Written,
 } from './pipeline.ts'
+import type { Stale } from './sign.ts'
 import type { Baseline, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
@@ -25,7 +26,8 @@ export interface Actor {
 /** One of the zones to be changed, and how. */
 export interface Part {
   pipeline: Pipeline
-  decide: (tip: ZoneVersion, holders: Holders) => Decision
+  /** `standing` gives other zones as they are within this commit. */
+  decide: (tip: ZoneVersion, holders: Holders, standing: (pipeline: Pipeline) => Standing) => Decision
 }
 
 /**
@@ -34,41 +36,34 @@ export interface Part {
  * disk fails it is SERVFAIL, and every zone is as it was.
  */
 export async function commitTogether(actor: Actor, parts: readonly Part[]): Promise<Written[]> {
-  let reached = reachedBy(parts)
-  for (let broken = brokenOf(reached); broken; broken = brokenOf(reached)) {
-    await broken.recover()
-    reached = reachedBy(parts)
+  for (;;) {
+    const draft = new CommitDraft(actor)
+    // No await from here until the commit is on its way: what is decided is what is put on top.
+    try {
+      for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
+      draft.sign()
+    } catch (error) {
+      if (!(error instanceof BrokenZone)) {
+        await untilSettled(draft.seen)
+        throw error
+      }
+      await error.pipeline.recover()
+      continue
+    }
+    if (draft.isEmpty) await untilSettled(draft.seen)
+    else await draft.commit()
+    return parts.map(({ pipeline }) => draft.written(pipeline))
   }
-  for (const pipeline of reached) pipeline.requireRoom()
-  // No await from here until the commit is on its way: what is decided is what is put on top.
-  const seen = reached.map(({ newest }) => newest)
-  const draft = new CommitDraft(actor)
-  try {
-    for (const { pipeline, decide } of parts) draft.change(pipeline, decide)
-  } catch (error) {
-    await untilSettled(seen)
-    throw error
+}
+
+/** A zone that must be read back first has a say in what is being decided: all is to be decided again then. */
+class BrokenZone extends Error {
+  override name = 'BrokenZone'
+  readonly pipeline: Pipeline
+  constructor(pipeline: Pipeline) {
+    super('a zone is to be read back')
+    this.pipeline = pipeline
   }
-  if (draft.isEmpty) await untilSettled(seen)
-  else await draft.commit()
-  return parts.map(({ pipeline }) => draft.written(pipeline))
-}
-
-/** Every zone that the parts may change. */
-function reachedBy(parts: readonly Part[]): Pipeline[] {
-  const reached = new Set<Pipeline>()
-  for (const { pipeline } of parts) reach(pipeline, reached)
-  return [...reached]
-}
-
-function reach(pipeline: Pipeline, into: Set<Pipeline>): void {
-  if (into.has(pipeline)) return
-  into.add(pipeline)
-  for (const follower of pipeline.followers) reach(follower.pipeline, into)
-}
-
-function brokenOf(pipelines: readonly Pipeline[]): Pipeline | undefined {
-  return pipelines.find(({ broken }) => broken)
 }
 
 /** An answer that rests on versions must not go out before they are on disk. */
@@ -82,6 +77,7 @@ interface Draft extends Standing {
   /** Holders that differ from what the change says by itself, by `recordKey`. */
   holdings: Map<string, Holding>
   baseline: Baseline | undefined
+  stale: Stale | undefined
 }
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
@@ -100,9 +96,12 @@ class CommitDraft {
   readonly standing = (pipeline: Pipeline): Draft => {
     let draft = this.zones.get(pipeline)
     if (!draft) {
+      if (pipeline.broken) throw new BrokenZone(pipeline)
+      pipeline.requireRoom()
       const { tip, holders } = pipeline
       const change = { deleted: [], added: [] }
-      draft = { base: tip, tip, holders: holders.draft(), change, holdings: new Map(), baseline: undefined }
+      const nothing = { holdings: new Map(), baseline: undefined, stale: undefined }
+      draft = { base: tip, tip, holders: holders.draft(), change, ...nothing }
       this.zones.set(pipeline, draft)
     }
     return draft
@@ -110,12 +109,13 @@ class CommitDraft {
 
   change(pipeline: Pipeline, decide: Part['decide']): void {
     const draft = this.standing(pipeline)
-    this.apply(pipeline, draft, decide(draft.tip, draft.holders))
+    this.apply(pipeline, draft, decide(draft.tip, draft.holders, this.standing))
   }
 
-  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline }: Decision): void {
+  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline, stale }: Decision): void {
     for (const holding of holdings ?? []) draft.holdings.set(keyOf(holding.record), holding)
     draft.baseline = baseline ?? draft.baseline
+    draft.stale = stale ?? draft.stale
     const before = draft.tip
     if (!isEmptyChange(change)) {
       draft.tip = version ?? pipeline.withChange(before, change)
@@ -131,6 +131,23 @@ class CommitDraft {
     const own = this.standing(follower.pipeline)
     const decision = follower.follow(followed, own, this.standing)
     if (decision) this.apply(follower.pipeline, own, decision)
+  }
+
+  /** Puts on top of every change what it means for the zone's signatures. */
+  sign(): void {
+    for (const [pipeline, draft] of this.zones) {
+      const { signer } = pipeline.options
+      if (!signer || isEmptyChange(draft.change)) continue
+      const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale)
+      draft.tip = pipeline.withChange(draft.tip, signing)
+      draft.change = mergeChanges(draft.change, signing)
+      draft.holders.follow(signing, undefined)
+    }
+  }
+
+  /** What the zones that were looked at wait for. */
+  get seen(): (Pending | undefined)[] {
+    return [...this.zones.keys()].map(({ newest }) => newest)
   }
 
   get isEmpty(): boolean {
@@ -167,8 +184,7 @@ class CommitDraft {
     const serials = { serialBefore: base.serial(), serialAfter: tip.serial() }
     const entry = {
       change,
-      // A record that is gone again by the end of the commit is nobody's.
-      holdings: [...holdings.values()].filter(({ record }) => holds(tip, record)),
+      holdings: [...holdings.values()].filter(holding => this.isTold(holding, tip, change)),
       released: change.deleted.map(record => pipeline.holders.of(record)),
       at: pipeline.options.clock.now(),
       ...serials,
@@ -176,6 +192,14 @@ class CommitDraft {
       ...(baseline && { baseline }),
     }
     return { ...at(pipeline), entry }
+  }
+
+  /** A record that is gone again by the end of the commit is nobody's; one that is new is the actor's anyway. */
+  private isTold({ record, holder }: Holding, tip: ZoneVersion, change: Changeset): boolean {
+    if (!holds(tip, record)) return false
+    const key = keyOf(record)
+    const isNew = change.added.some(one => keyOf(one) === key) && !change.deleted.some(one => keyOf(one) === key)
+    return !isNew || holder !== this.actor.key
   }
 
   /** What came of the zone's part. */

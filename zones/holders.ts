@@ -32,6 +32,12 @@ export class Holders {
     return own !== undefined || !this.beneath || this.keys.has(key) ? own : this.beneath.get(key)
   }
 
+  /** Whether anything is held by it. */
+  hasHolder(holder: string): boolean {
+    for (const one of this.keys.values()) if (one === holder) return true
+    return this.beneath?.hasHolder(holder) ?? false
+  }
+
   /** The same for now, to be changed without changing this one. */
   draft(): Holders {
     return new Holders(new Map(), this)

@@ -4,16 +4,22 @@ import { Type } from '../dns/types.ts'
 import { recordsOfVersion } from './baseline.ts'
 import { diffRecords, isEmptyChange } from './change.ts'
 import type { Decision } from './pipeline.ts'
+import { SIGNER_TYPES } from './sign.ts'
 import { soaSerial, withSerial } from './soa.ts'
 import type { ZoneVersion } from './zone.ts'
 
-/** What makes the zone these records, all others gone. The serial is theirs where it is ahead of ours, else the next of ours. */
-export function importZone(tip: ZoneVersion, records: readonly ResourceRecord[]): Decision {
-  const before = recordsOfVersion(tip)
+/**
+ * What makes the zone these records, all others gone. The serial is theirs where it is ahead of ours, else the next of ours.
+ * What the signer of a `signed` zone makes stays its own, and what another's has made is not taken over.
+ */
+export function importZone(tip: ZoneVersion, records: readonly ResourceRecord[], signed = false): Decision {
+  const isData = ({ type }: ResourceRecord) => !signed || !SIGNER_TYPES.has(type)
+  const before = recordsOfVersion(tip).filter(isData)
+  const after = records.filter(isData)
   const serial = tip.serial()
   const renumbered = (to: number) =>
-    records.map(record => (record.type === Type.SOA ? { ...record, rdata: withSerial(record.rdata, to) } : record))
+    after.map(record => (record.type === Type.SOA ? { ...record, rdata: withSerial(record.rdata, to) } : record))
   if (isEmptyChange(diffRecords(before, renumbered(serial)))) return { change: { deleted: [], added: [] } }
-  const theirs = soaSerial(records.find(({ type }) => type === Type.SOA)!.rdata)
+  const theirs = soaSerial(after.find(({ type }) => type === Type.SOA)!.rdata)
   return { change: diffRecords(before, renumbered(serialGreater(theirs, serial) ? theirs : serialAfter(serial))) }
 }

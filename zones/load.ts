@@ -7,9 +7,15 @@ import { serialGreater } from '../dns/serial.ts'
 import { makeRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { applyFile, recordsIn, recordsOfVersion } from './baseline.ts'
+import type { Random } from '../host/random.ts'
+import { applyFile } from './baseline.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
 import { Holders } from './holders.ts'
+import { importZone } from './import.ts'
+import type { KeyRings } from './keys.ts'
+import type { Overlay } from './overlay.ts'
+import type { Follower } from './pipeline.ts'
+import { catchUpSigning, dataIn, openSigning, type Signing } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
@@ -22,44 +28,58 @@ export interface LoadDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Of zones that are signed here. */
+  keyRings?: KeyRings
+  random?: Random
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
+  followers?: (() => readonly Follower[]) | undefined
   onReplaced?: (image: ZoneImage) => void
   onPublished?: (written: Written) => void
 }
 
-/** A zone in memory; a dynamic one with its writer. */
+/** A zone in memory; a dynamic or signed one with its writer. */
 export interface LoadedZone {
   /** As loaded; a writer has a newer one. */
   image: ZoneImage
   writer: ZoneWriter | undefined
+  /** Of an overlay: what makes it follow its base. */
+  overlay?: Overlay
   /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
   applyFile(file: string | undefined): Promise<void>
   /** Throws ZoneLoadError where `applyFile` would. */
   checkFile(file: string | undefined): void
   /** Whether a file has another content than the one that this was loaded from. */
   differs(file: string): boolean
+  /** What of the config it was loaded for: for another kind it is loaded again. */
+  kind: string
+  /** From now on it is served: signatures are made anew in time. */
+  start(): void
+  /** Takes no more changes, and resolves when those that were taken are on disk. */
+  close(): Promise<void>
+}
+
+/** What of the config a loaded zone can't change. */
+export function kindOf({ dynamic, dnssec, overlay_of: base }: ZoneConfig): string {
+  const overlay = base !== undefined
+  return overlay || dynamic || dnssec?.sign ? JSON.stringify({ overlay, dynamic, dnssec }) : 'file'
 }
 
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
-  if (!config.dynamic) return loadStatic(config, deps)
+  const signing = await openSigning(config, deps)
+  if (!config.dynamic && !signing) return loadStatic(config, deps)
   const stored = await deps.store.find(view, config.name)
-  const opened = stored ? await openStored(stored, config, deps) : await createStored(view, config, deps)
-  if (deps.before) continueFrom(opened.image, deps.before)
-  const { store, clock, log, onReplaced, onPublished } = deps
-  const { id: zone, revision } = opened.stored
-  const writer = new ZoneWriter({
-    ...{ store, clock, log, zone, revision, image: opened.image, holders: opened.holders },
-    ...(onReplaced ? { onReplaced } : {}),
-    ...(onPublished ? { onPublished } : {}),
-  })
+  const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
+  const writer = writerOf(opened, deps, signing)
+  const maintenance = await catchUpSigning(signing, config.name, writer, deps)
+  const zone = opened.stored.id
   let digest = opened.stored.baseline
   const loaded = {
     image: opened.image,
     writer,
     async applyFile(file: string | undefined) {
-      if (file !== undefined) digest = await applyChanged(file, digest, zone, writer, config.name, deps)
+      if (file !== undefined) digest = await applyChanged(file, digest, { zone, writer, config, deps })
     },
     checkFile(file: string | undefined) {
       if (file === undefined || digestOrNone(file, deps) === digest) return
@@ -68,9 +88,32 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     },
     // Its content is the database's, whatever the file.
     differs: () => true,
+    kind: kindOf(config),
+    start: () => maintenance.start(),
+    async close() {
+      maintenance.stop()
+      await writer.close()
+    },
   }
   await loaded.applyFile(config.file)
   return loaded
+}
+
+/** The writer of a zone that was opened; its image goes on from the generations of the one before. */
+export function writerOf(
+  { stored, image, holders }: OpenedZone,
+  deps: LoadDependencies,
+  signing: Signing | undefined,
+): ZoneWriter {
+  if (deps.before) continueFrom(image, deps.before)
+  const { store, clock, log, followers, onReplaced, onPublished } = deps
+  return new ZoneWriter({
+    ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders },
+    ...(signing ? { signer: signing.signer } : {}),
+    ...(followers ? { followers } : {}),
+    ...(onReplaced ? { onReplaced } : {}),
+    ...(onPublished ? { onPublished } : {}),
+  })
 }
 
 /** A zone that is not dynamic is its file. */
@@ -87,7 +130,8 @@ function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZ
     continueFrom(image, deps.before)
   }
   const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
-  return { image, writer: undefined, applyFile: async () => {}, checkFile() {}, differs }
+  const nothing = { applyFile: async () => {}, checkFile() {}, start() {}, close: async () => {} }
+  return { image, writer: undefined, differs, kind: 'file', ...nothing }
 }
 
 function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {
@@ -103,16 +147,22 @@ function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependen
   return { image, errors, warnings, digest }
 }
 
-interface OpenedZone {
+/** A zone of the database in memory. */
+export interface OpenedZone {
   stored: StoredZone
   image: ZoneImage
   holders: Holders
 }
 
-async function openStored(stored: StoredZone, config: ZoneConfig, { store }: LoadDependencies): Promise<OpenedZone> {
+/** A stored zone, read back. */
+export async function openStored(
+  stored: StoredZone,
+  origin: Name,
+  { store }: Pick<LoadDependencies, 'store'>,
+): Promise<OpenedZone> {
   const records: ResourceRecord[] = []
   for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
-  const image = ZoneImage.create(config.name, records)
+  const image = ZoneImage.create(origin, records)
   return { stored, image, holders: new Holders(await store.holders(stored.id)) }
 }
 
@@ -120,11 +170,12 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
   const file = config.file === undefined ? undefined : readOrThrow(config.file, config.name, deps)
   const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
-  const records = { [Symbol.iterator]: () => recordsIn(image.latest()) }
+  const records = { [Symbol.iterator]: () => dataIn(image, config) }
   // What a zone without a file begins with gives way to the file that it may get later.
   const baseline = { digest: file?.digest ?? NO_FILE, records }
   const stored = await deps.store.create(view, config.name, records, baseline)
-  return { stored, image, holders: new Holders() }
+  const own = config.dnssec?.sign ? ZoneImage.create(config.name, records) : image
+  return { stored, image: own, holders: new Holders() }
 }
 
 /** The digest of no file. */
@@ -145,24 +196,31 @@ export function firstRecords(origin: Name, serverName: Name): ResourceRecord[] {
   ]
 }
 
+/** The zone that changes of its file are applied to. */
+interface FileTarget {
+  zone: number
+  writer: ZoneWriter
+  config: ZoneConfig
+  deps: LoadDependencies
+}
+
 /** Returns the digest of what is applied now. */
 async function applyChanged(
   file: string,
   applied: string | undefined,
-  zone: number,
-  writer: ZoneWriter,
-  origin: Name,
-  deps: LoadDependencies,
+  { zone, writer, config, deps }: FileTarget,
 ): Promise<string> {
   if (applied !== undefined && digestOrNone(file, deps) === applied) return applied
-  const { image, digest } = readOrThrow(file, origin, deps)
+  const { image, digest } = readOrThrow(file, config.name, deps)
   if (digest === applied) return digest
   const before = await deps.store.baseline(zone)
-  const records = recordsOfVersion(image.latest())
+  const records = [...dataIn(image, config)]
   let skipped: string[] = []
   let written: Written
   try {
     written = await writer.write({ key: undefined, source: 'file' }, (tip, holders) => {
+      // A zone that is not dynamic is its file, here too.
+      if (!config.dynamic) return { ...importZone(tip, records, true), baseline: { digest, records } }
       const decision = applyFile(tip, holders, before, { digest, records })
       skipped = decision.skipped
       return decision

@@ -6,6 +6,7 @@ import type { Log } from '../host/log.ts'
 import { applyToRecords, type Changeset } from './change.ts'
 import { recordsOf } from './draft.ts'
 import { Holders, type Holding } from './holders.ts'
+import type { Stale, ZoneSigner } from './sign.ts'
 import type { Baseline, JournalEntry, ZoneStore } from './store.ts'
 import { ZoneImage, type ZoneVersion } from './zone.ts'
 
@@ -16,6 +17,8 @@ export interface Decision {
   version?: ZoneVersion
   holdings?: readonly Holding[]
   baseline?: Baseline
+  /** Of a signer's own change: RRsets to be signed anew. */
+  stale?: Stale
 }
 
 /** What came of a change: the version in which it is, for all to see and on disk. */
@@ -58,6 +61,8 @@ export interface PipelineOptions {
   holders: Holders
   clock: Clock
   log: Log
+  /** Signs what changes, where the zone is signed. */
+  signer?: ZoneSigner
   /** Those that change along with this zone; may differ from one change to the next. */
   followers?: () => readonly Follower[]
   /** Hands a new image to all threads before anyone hears of what is in it. */
@@ -94,7 +99,7 @@ export class Pipeline {
   tipRevision: number
   closed = false
   /** The revision that `image` shows. */
-  private revision: number
+  revision: number
   private readonly pending: Pending[] = []
   /** Whether memory may differ from the disk; every change waits until `recover` has brought them together. */
   broken = false

@@ -8,16 +8,23 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Random } from '../host/random.ts'
 import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
-import { type LoadedZone, loadZone } from './load.ts'
+import type { Holders } from './holders.ts'
+import type { KeyRings } from './keys.ts'
+import { kindOf, type LoadDependencies, type LoadedZone, loadZone } from './load.ts'
+import { loadOverlay, readOverlayRules } from './overlay/load.ts'
+import type { Overlay, OverlayRules } from './overlay.ts'
+import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
 import { ReplayCache } from './replay.ts'
+import type { SourceZone } from './source.ts'
 import { keyText, type ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
 import { applyUpdate } from './update.ts'
-import type { Actor, Decision, Written } from './writer.ts'
+import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
 import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
 
 /** What a primary zone needs of the world. */
@@ -28,6 +35,13 @@ export interface PrimaryDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Of zones that are signed here. */
+  keyRings?: KeyRings
+  random?: Random
+  /** Those that change along with the zone. */
+  followers?: (zone: PrimaryZone) => readonly Follower[]
+  /** The zone of this name in another view, for `also_update` and `overlay_of`. */
+  sibling?: (view: string, origin: Name) => SourceZone | undefined
   /** Hands a new image to all threads, before anyone hears of what is in it. */
   onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
@@ -70,7 +84,7 @@ export class PrimaryZone {
   private readonly log: Log
   private readonly replays: ReplayCache<UpdateReply>
   /** Both replaced only by `open` and `reload`, by assignment. */
-  private config: ZoneConfig
+  config: ZoneConfig
   private loaded: LoadedZone | undefined
 
   /** Use `openPrimary`. */
@@ -91,8 +105,24 @@ export class PrimaryZone {
     return this.loaded!.writer?.image ?? this.loaded!.image
   }
 
+  /** Whether its signatures are made here. */
+  get signed(): boolean {
+    return this.config.dnssec?.sign ?? false
+  }
+
+  /** Of an overlay: what makes it follow its base. */
+  get overlay(): Overlay | undefined {
+    return this.loaded?.overlay
+  }
+
+  /** Where its changes come from; undefined of a zone that is not dynamic. */
+  get pipeline(): Pipeline | undefined {
+    return this.loaded?.writer?.pipeline
+  }
+
   async open(): Promise<void> {
     this.loaded = await this.load(this.config)
+    this.loaded.start()
   }
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
@@ -105,17 +135,29 @@ export class PrimaryZone {
   async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
     const before = this.image
     const earlier = this.loaded!
-    if (config.dynamic && earlier.writer) {
+    const { overlay } = earlier
+    const same = earlier.kind === kindOf(config)
+    if (overlay && same) {
+      const rules = this.overlayRules(config)
+      return async () => {
+        overlay.configure(rules)
+        this.config = config
+      }
+    }
+    if (earlier.writer && same) {
       earlier.checkFile(config.file)
       return async () => {
         await earlier.applyFile(config.file)
         this.config = config
       }
     }
-    const changed = config.dynamic || earlier.differs(config.file!)
+    const changed = !same || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
-      if (loaded !== earlier) await earlier.writer?.close()
+      if (loaded !== earlier) {
+        await earlier.close()
+        loaded.start()
+      }
       this.loaded = loaded
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
@@ -123,18 +165,26 @@ export class PrimaryZone {
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
-    const { onReplaced, onPublished, ...deps } = this.deps
+    const { onReplaced, onPublished, followers, ...deps } = this.deps
     // What is published while loading is not served yet.
     let served = false
-    const loaded = await loadZone(this.view, config, {
+    const needs: LoadDependencies = {
       ...deps,
       log: this.log,
       before,
+      followers: followers && (() => followers(this)),
       onReplaced: image => served && onReplaced?.(this, image),
       onPublished: written => served && onPublished?.(this, written),
-    })
+    }
+    const loaded = await (config.overlay_of === undefined
+      ? loadZone(this.view, config, needs)
+      : loadOverlay(this.view, config, this, this.overlayRules(config), needs))
     served = true
     return loaded
+  }
+
+  private overlayRules(config: ZoneConfig): OverlayRules {
+    return { ...readOverlayRules(config, this.deps), base: () => this.sibling(config.overlay_of!) }
   }
 
   /**
@@ -166,24 +216,43 @@ export class PrimaryZone {
   }
 
   private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
-    const writer = this.loaded!.writer
     const { update: rules } = this.config
-    if (!writer || !this.config.dynamic) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
+    const zones = [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))].filter(isPrimary)
+    const writers = zones.map(zone => zone.requireWriter())
     permitRequestor(rules, requestor)
     const actor = { key: requestor.key && keyText(requestor.key), source: describeAddress(requestor) }
-    let ignored: readonly string[] = []
-    const written = await writer.write(actor, (contents, holders) => {
+    const ignored = new Set<string>()
+    const decide = (contents: ZoneVersion, holders: Holders) => {
       const policy = { rules, requestor, origin: this.origin, contents, holders }
       const outcome = applyUpdate(contents, this.origin, message, updates => permitUpdates(policy, updates))
-      ignored = outcome.ignored
+      for (const what of outcome.ignored) ignored.add(what)
       return outcome
-    })
-    const { added, deleted } = written.change
-    const counts = { added: added.length, deleted: deleted.length, serial: written.version.serial() }
+    }
+    const written = await writeTogether(
+      actor,
+      writers.map(writer => ({ writer, decide })),
+    )
     const who = whoIs(requestor)
-    this.log.info({ ...who, ...counts }, 'zone updated')
-    for (const what of ignored.slice(0, IGNORED_LOGGED))
-      this.log.warn({ ...who, what, of: ignored.length }, 'update ignored, as RFC 2136 §3.4.2 has it')
+    for (const [i, { change, version }] of written.entries()) {
+      const counts = { added: change.added.length, deleted: change.deleted.length, serial: version.serial() }
+      zones[i]!.log.info({ ...who, ...counts }, 'zone updated')
+    }
+    for (const what of [...ignored].slice(0, IGNORED_LOGGED))
+      this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
+  }
+
+  /** The zone of this name in another view: base of an overlay, or one that takes each update too, and without which none does. */
+  private sibling(view: string): SourceZone {
+    const zone = this.deps.sibling?.(view, this.origin)
+    if (!zone)
+      throw new RcodeError(Rcode.SERVFAIL, `the zone of view ${view}, with which this one goes together, is not loaded`)
+    return zone
+  }
+
+  private requireWriter(): ZoneWriter {
+    const writer = this.loaded!.writer
+    if (!writer || !this.config.dynamic) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
+    return writer
   }
 
   private refuse(error: unknown, requestor: UpdateRequestor): UpdateReply {
@@ -200,10 +269,8 @@ export class PrimaryZone {
   }
 
   /** A change that is not an UPDATE, by the same door: see `ZoneWriter.write`. Only of a dynamic zone. */
-  async write(actor: Actor, decide: (tip: ZoneVersion) => Decision): Promise<Written> {
-    const writer = this.loaded!.writer
-    if (!writer) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
-    return writer.write(actor, decide)
+  async write(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
+    return this.requireWriter().write(actor, decide)
   }
 
   /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */
@@ -225,8 +292,13 @@ export class PrimaryZone {
 
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   async close(): Promise<void> {
-    await this.loaded?.writer?.close()
+    await this.loaded?.close()
   }
+}
+
+/** Config sees to it that updates go to primaries alone. */
+function isPrimary(zone: SourceZone): zone is PrimaryZone {
+  return zone instanceof PrimaryZone
 }
 
 function unforeseen(error: unknown): RcodeError {

@@ -1,6 +1,7 @@
 import { addressBytes, printAddress } from '../config/address.ts'
 import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
-import { Rcode } from '../dns/codes.ts'
+import { Ede, Rcode, rcodeName } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
@@ -12,9 +13,12 @@ import type { World } from '../host/world.ts'
 import { recordsIn } from './baseline.ts'
 import { type Changeset, isEmptyChange } from './change.ts'
 import { differencesSince } from './differences.ts'
+import { ForwardError, forwardUpdate } from './forward.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
+import type { Follower, Pipeline } from './pipeline.ts'
+import { permitRequestor, type Requestor } from './policy.ts'
 import { type Refreshed, refreshFrom } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
@@ -31,6 +35,8 @@ export interface SecondaryDependencies extends World {
   /** Shared by all zones: how many primaries are asked at once. */
   gate: Gate
   counts: TransfersIn
+  /** Those that change along with the zone. */
+  followers?: (zone: SecondaryZone) => readonly Follower[]
   /** There is another image, or with undefined nothing to be served any more; all threads know when it returns. */
   onReplaced?: (zone: SecondaryZone, image: ZoneImage | undefined) => void
   /** Something new is served: NOTIFY. */
@@ -91,7 +97,8 @@ export class SecondaryZone {
   readonly view: string
   private readonly deps: SecondaryDependencies
   private readonly log: Log
-  private config: ZoneConfig
+  /** Replaced only by `prepare`'s other half. */
+  config: ZoneConfig
   /** What we have, in memory and on disk; served or expired. */
   private writer: ZoneWriter | undefined
   private stored: number | undefined
@@ -122,6 +129,11 @@ export class SecondaryZone {
   /** What is served; undefined where there is nothing yet, or it has expired. */
   get image(): ZoneImage | undefined {
     return this.served ? this.writer!.image : undefined
+  }
+
+  /** Where its changes come from. */
+  get pipeline(): Pipeline | undefined {
+    return this.writer?.pipeline
   }
 
   /** Who is told of changes. */
@@ -182,10 +194,11 @@ export class SecondaryZone {
   }
 
   private hold(zone: number, revision: number, image: ZoneImage): void {
-    const { store, clock } = this.deps
+    const { store, clock, followers } = this.deps
     this.stored = zone
     this.writer = new ZoneWriter({
       ...{ store, clock, log: this.log, zone, revision, image, holders: new Holders() },
+      ...(followers && { followers: () => followers(this) }),
       onReplaced: replaced => this.served && this.deps.onReplaced?.(this, replaced),
     })
   }
@@ -218,6 +231,30 @@ export class SecondaryZone {
     this.log.debug({ from, serial }, news ? 'notified by a primary' : 'notified by a primary of nothing new')
     if (news) this.refreshSoon(primary)
     return { rcode: Rcode.NOERROR, reason: '' }
+  }
+
+  /**
+   * Hands an UPDATE to the first primary that can be reached (RFC 2136 §6), and gives its answer as it came. Throws REFUSED where update
+   * rules of our own keep the requestor out, and SERVFAIL where no primary has answered.
+   */
+  async forward(wire: Uint8Array, requestor: Requestor): Promise<Uint8Array> {
+    const { update: rules, primaries } = this.config
+    if (rules.length > 0) permitRequestor(rules, requestor)
+    const key = requestor.key && printName(requestor.key)
+    for (const server of primaries!) {
+      const fields = { key, primary: printServer(server) }
+      try {
+        const answer = await forwardUpdate(this.deps, this.remote(server), wire)
+        this.log.info({ ...fields, rcode: rcodeName(answer[3]! & 15) }, 'update forwarded')
+        if ((answer[3]! & 15) === Rcode.NOERROR) this.refreshSoon(server)
+        return answer
+      } catch (error) {
+        this.log.warn({ ...fields, reason: (error as Error).message }, 'an update could not be forwarded')
+        // One that may have it already must not be given another's place: the update would be done twice.
+        if (!(error instanceof ForwardError) || error.sent) break
+      }
+    }
+    throw new RcodeError(Rcode.SERVFAIL, 'no primary has answered the update', Ede.NETWORK_ERROR)
   }
 
   /** Asks the primaries now, this one first. */

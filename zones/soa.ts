@@ -15,6 +15,11 @@ export function withSerial(rdata: Uint8Array, serial: number): Uint8Array {
   return copy
 }
 
+/** The MINIMUM in an SOA's RDATA: with its TTL, how long absence may be remembered (RFC 2308 §5). */
+export function minimumOf(rdata: Uint8Array): number {
+  return viewOf(rdata).getUint32(rdata.length - 4)
+}
+
 function viewOf(rdata: Uint8Array): DataView {
   return new DataView(rdata.buffer, rdata.byteOffset, rdata.length)
 }

@@ -19,18 +19,6 @@ export interface UpdateOutcome {
   ignored: string[]
 }
 
-/** The zone that an UPDATE is about (RFC 2136 §2.3, §3.1.1). Throws FORMERR, or NOTAUTH for a class that we have no zones of. */
-export function zoneOfUpdate(message: Message): Name {
-  const [zone] = message.question
-  if (!zone || message.question.length !== 1)
-    throw new RcodeError(Rcode.FORMERR, `the zone section has ${message.question.length} records instead of one`)
-  if (zone.type !== Type.SOA)
-    throw new RcodeError(Rcode.FORMERR, `the zone section has the type ${typeName(zone.type)} instead of SOA`)
-  if (zone.class !== Class.IN)
-    throw new RcodeError(Rcode.NOTAUTH, `there are no zones of class ${className(zone.class)} here`)
-  return zone.name
-}
-
 /**
  * RFC 2136 §3.2 to §3.4 and §3.6 for one message against one version of the zone: what to change, or an RcodeError and nothing.
  * `permit` throws where the requestor may not make these updates (§3.3); it sees only what passed the prescan.

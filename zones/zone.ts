@@ -7,8 +7,9 @@ import { buildZone } from './image/build.ts'
 import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
-import { allRRsets, hashedRRset, ownerOf, rrsetObject, ZoneReader } from './image/reader.ts'
+import { allRRsets, hashedRRset, ownerOf, rrsetObject, rrsetsOfType, ZoneReader } from './image/reader.ts'
 import { apexOf, hashedOf, readVersion } from './image/version.ts'
+import { hashNeighbours, isHidden, ownersAfter, ownersBefore } from './image/walk.ts'
 
 export { ZoneError } from './image/errors.ts'
 export { SearchKey } from './image/key.ts'
@@ -174,9 +175,36 @@ export class ZoneVersion {
     return reader.closest === key.labels
   }
 
-  /** All RRsets: the SOA first, then in canonical order of owners (RFC 4034 §6.1). Other versions may come and go meanwhile. */
-  rrsets(): Iterable<RRset> {
-    return allRRsets(this.image.arena, this.origin, this.at)
+  /** Whether a delegation or a DNAME above the name hides it. */
+  isHidden(owner: Name): boolean {
+    return isHidden(this.image.arena, this.at, this.keyOf(owner))
+  }
+
+  /** The owners after the name in canonical order (RFC 4034 §6.1), without the apex and those of NSEC3. */
+  ownersAfter(owner: Name): Generator<Name> {
+    return ownersAfter(this.image.arena, this.origin, this.at, this.keyOf(owner))
+  }
+
+  /** The owners before the name, nearest first; the apex is the last. */
+  ownersBefore(owner: Name): Generator<Name> {
+    return ownersBefore(this.image.arena, this.origin, this.at, this.keyOf(owner))
+  }
+
+  /** The labels of the owners of NSEC3 around this one, in lower case: one more with every call. */
+  hashNeighbours(label: string): { before: () => string | undefined; after: () => string | undefined } {
+    return hashNeighbours(this.image.arena, this.at, label)
+  }
+
+  private keyOf(owner: Name): SearchKey {
+    const key = new SearchKey()
+    key.read(owner, 0, owner.length - this.origin.length)
+    return key
+  }
+
+  /** All RRsets, or those of one type: the SOA first, then in canonical order of owners (RFC 4034 §6.1), then NSEC3. Other versions may come and go meanwhile. */
+  rrsets(type?: number): Iterable<RRset> {
+    const { arena } = this.image
+    return type === undefined ? allRRsets(arena, this.origin, this.at) : rrsetsOfType(arena, this.origin, this.at, type)
   }
 
   /** How many records it has. */

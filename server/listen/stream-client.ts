@@ -172,7 +172,9 @@ export class StreamClient implements Client {
   }
 
   private endIfDone(): void {
-    if (this.ending && this.inFlight === 0 && !this.unparsed && !this.closed) this.socket.end()
+    if (!this.ending || this.inFlight > 0 || this.unparsed || this.closed) return
+    // What was sent still arrives; a client that keeps its half open is not waited for.
+    this.socket.end(() => this.socket.destroy())
   }
 
   destroy(): void {

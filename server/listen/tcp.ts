@@ -59,6 +59,12 @@ export function serveStreams(
 ): Promise<StreamListener> {
   const connections = new Connections(transport, options)
   server.on(event, socket => connections.accept(socket))
+  /** Whatever was accepted, shaken hands or not. */
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(listenArguments(source), () => {
@@ -69,7 +75,7 @@ export function serveStreams(
       resolve({
         address: { address: source.address.address, port },
         counts: connections.counts,
-        close: grace => closeAll(server, connections, grace),
+        close: grace => closeAll(server, connections, sockets, grace),
       })
     })
   })
@@ -81,9 +87,15 @@ function listenArguments({ fd, address, shared }: StreamSource): object {
   return { host: address.address, port: address.port, ipv6Only: true, exclusive: true, reusePort }
 }
 
-async function closeAll(server: Server, connections: Connections, grace: number): Promise<void> {
+async function closeAll(
+  server: Server,
+  connections: Connections,
+  sockets: ReadonlySet<Socket>,
+  grace: number,
+): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()))
   await connections.drain(grace)
+  for (const socket of sockets) socket.destroy()
   await closed
 }
 

@@ -30,13 +30,16 @@ export async function listenTls(
     ...context(certificate),
     ALPNProtocols: ['dot'],
     handshakeTimeout: HANDSHAKE,
-    allowHalfOpen: true,
     noDelay: true,
   })
   // Those that have not shaken hands yet count too.
   server.maxConnections = options.limits.connections * 2
-  // A client that speaks no TLS, or offers nothing we accept: its concern, and Node closes the connection.
-  server.on('tlsClientError', () => {})
+  // A client that speaks no TLS, offers nothing we accept, or takes too long: its concern.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  // A client may close its half once it has asked. Not before its handshake: then nobody would close the other half.
+  server.on('secureConnection', socket => {
+    socket.allowHalfOpen = true
+  })
   const listener = await serveStreams(server, 'secureConnection', 'tls', source, options)
   return { ...listener, renew: certificate => server.setSecureContext(context(certificate)) }
 }

@@ -157,7 +157,21 @@ t.test('what can not be', async t => {
       view('{ name: a }, { name: b, zones: [{ name: a.b, overlay_of: a }] }'),
       ['3:66: the view a has no zone a.b'],
     ],
-    ['PTR records of no zone', zone('dynamic: true, ptr_from: [a.b]'), ['3:75: the view v has no zone a.b']],
+    [
+      'PTR records of no zone',
+      view('{ name: v, zones: [{ name: 10.in-addr.arpa, dynamic: true, ptr_from: [a.b] }] }'),
+      ['3:79: the view v has no zone a.b'],
+    ],
+    [
+      'PTR records where there are no addresses',
+      zone('dynamic: true, ptr_from: [b.c]'),
+      ['3:74: example.com is neither below in-addr.arpa nor below ip6.arpa', '3:75: the view v has no zone b.c'],
+    ],
+    [
+      'PTR records in a zone that is its file',
+      view('{ name: v, zones: [{ name: a.b, file: z }, { name: 10.in-addr.arpa, file: z, ptr_from: [a.b] }] }'),
+      ['3:96: PTR records are kept in dynamic zones: 10.in-addr.arpa needs dynamic: true'],
+    ],
     [
       'an update to no zone',
       zone('dynamic: true, file: z, also_update: [v]'),

@@ -6,16 +6,19 @@ import { systemWorld } from '../../host/world.ts'
 import { createAuthority } from '../../server/authority.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import type { Workers } from '../../server/workers.ts'
+import { createKeyRings } from '../../zones/keys.ts'
 import type { PrimaryZone } from '../../zones/primary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { put, scratch } from '../cli/session.ts'
+import { memoryKeyFiles } from '../zones/signed-zone.ts'
 
 t.test('an image that is replaced while the threads start reaches them once they have', async t => {
   const cwd = scratch(t, {})
   put(cwd, 'c.yaml', 'views: [{ name: v, zones: [{ name: a.example, dynamic: true }] }]')
   const config = loadConfig(`${cwd}/c.yaml`).config!
   const store = createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS))
-  const authority = createAuthority({ ...systemWorld, config, own: [], store, log: silentLog })
+  const keyRings = createKeyRings(memoryKeyFiles(), systemWorld.clock)
+  const authority = createAuthority({ ...systemWorld, config, own: [], store, keyRings, log: silentLog })
   t.teardown(() => authority.close())
   await authority.configure(config)
   const zone = authority.zones.find('v', parseName('a.example.')) as PrimaryZone

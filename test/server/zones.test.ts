@@ -7,10 +7,12 @@ import { Type } from '../../dns/types.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { createZones } from '../../server/zones.ts'
 import { ZoneLoadError } from '../../zones/file.ts'
+import { createKeyRings } from '../../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { createSimulatedNetwork } from '../simulation/network.ts'
 import { createSeededRandom } from '../simulation/random.ts'
+import { memoryKeyFiles } from '../zones/signed-zone.ts'
 
 const text = (serial: number, address: string) =>
   `$TTL 60\n@ SOA ns1 h ${serial} 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\nwww A ${address}\n`
@@ -34,6 +36,7 @@ function machine(folder: string) {
     random,
     network: createSimulatedNetwork(clock, random),
     findKey: () => undefined,
+    keyRings: createKeyRings(memoryKeyFiles(), clock),
     log,
     serverName: parseName('ns.server.example.'),
     onReplaced: ({ origin }) => replaced.push(Buffer.from(origin).toString('latin1', 1, 2)),

@@ -227,6 +227,20 @@ export function* allRRsets(arena: Arena, origin: Name, version: number): Generat
   }
 }
 
+/** The RRsets of one type, in the same order. */
+export function* rrsetsOfType(arena: Arena, origin: Name, version: number, type: number): Generator<RRset> {
+  const atApex = findRRset(arena, apexOf(arena, version), type)
+  if (atApex !== 0) yield rrsetObject(arena, origin, atApex)
+  for (const root of [rootOf(arena, version), hashedOf(arena, version)]) {
+    const cursor = new Cursor(arena)
+    cursor.seek(root, ROOT, 0)
+    for (let entry = cursor.next(); entry !== 0; entry = cursor.next()) {
+      const rrset = findRRset(arena, entry, type)
+      if (rrset !== 0) yield rrsetObject(arena, ownerOf(arena, origin, entry), rrset)
+    }
+  }
+}
+
 function* rrsetsOf(arena: Arena, entry: number): Generator<number> {
   for (let i = 0; i < rrsetsAt(arena, entry); i++) yield nthRRset(arena, entry, i)
 }

@@ -75,6 +75,20 @@ t.test('DNS over TLS (RFC 7858)', async t => {
     t.equal(await exchange(await open(), 'still here'), 'still here')
   })
 
+  t.test('a client that leaves before its handshake is let go', async t => {
+    const plain = connectPlain({ port: listener.address.port, host: '127.0.0.1', allowHalfOpen: true })
+    t.teardown(() => plain.destroy())
+    plain.resume().end()
+    await once(plain, 'end')
+  })
+
+  t.test('a client may close its half of the connection once it has asked', async t => {
+    const socket = await open()
+    socket.end(frame(Buffer.from('the last')))
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    t.equal(answer.subarray(2).toString(), 'the last')
+  })
+
   t.test('a renewed certificate is for new connections; the old ones live on', async t => {
     const before = await open()
     listener.renew(await selfSigned('second.example'))
@@ -83,4 +97,15 @@ t.test('DNS over TLS (RFC 7858)', async t => {
     t.equal(await exchange(before, 'old'), 'old')
     t.equal(await exchange(after, 'new'), 'new')
   })
+})
+
+t.test('a stop does not wait for a client that has not shaken hands', async t => {
+  const { listener } = await listen(t, await selfSigned('first.example'))
+  const plain = connectPlain(listener.address.port, '127.0.0.1')
+  await once(plain, 'connect')
+  // Accepted once a later connection is.
+  const later = connect({ host: '127.0.0.1', port: listener.address.port, rejectUnauthorized: false })
+  await once(later, 'secureConnect')
+  later.destroy()
+  await Promise.all([listener.close(0), once(plain.resume(), 'close')])
 })
