@@ -47,7 +47,9 @@ export async function createServing(
   const post = (message: ToMain): void => port.postMessage(message)
   const counters = new Float64Array(initial.counters)
   const control = new Int32Array(initial.control)
-  const log = createThreadLog(post, () => state.config.log.level, clock)
+  // What is logged while the state is being made is logged at the level that it will have.
+  let configured: Pick<State, 'config'> = initial.state
+  const log = createThreadLog(post, () => configured.config.log.level, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)
@@ -66,6 +68,7 @@ export async function createServing(
       },
     },
   )
+  configured = state
   const transfers = new Transfers({ counters, main: calls, clock, log })
   const handler = new Handler({
     state,

@@ -5,7 +5,7 @@ import { nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
-import type { OpenSockets } from './listen/sockets.ts'
+import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
@@ -156,7 +156,7 @@ class ServingWorkers implements Workers {
       counters: place.counters,
       rates: this.rates,
       sockets: sockets.forWorker(place.index),
-      own: [...sockets.dns, ...sockets.dot],
+      own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
     }
     const onMessage = (message: ToMain): void => {
