@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { Flag, Rcode } from '../../dns/codes.ts'
 import { parseMessage, writeMessage } from '../../dns/message.ts'
@@ -7,6 +9,9 @@ import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
+import { CONTROL_WORDS, type ToMain } from '../../server/messages.ts'
+import { createCounters } from '../../server/metrics.ts'
+import { createServing } from '../../server/worker.ts'
 import { startWorkers } from '../../server/workers.ts'
 import {
   ask,
@@ -17,6 +22,7 @@ import {
   type Served,
   type ServingOptions,
   serve,
+  servingConfig,
 } from './serving.ts'
 
 const CONFIG = `
@@ -89,11 +95,9 @@ t.test('what main has changed is seen by the next query, on every thread', async
   })
 
   t.test('another configuration as a whole', async t => {
-    const { views, keys, name, log } = readConfig(
-      'name: x.example\nviews: [{ name: all, zones: [{ name: b.example, file: b }] }]',
-    )
+    const next = readConfig('name: x.example\nviews: [{ name: all, zones: [{ name: b.example, file: b }] }]')
     const image = imageOf(b, zone('192.0.2.23')).buffer
-    served.workers.configure({ views, keys, name, log }, [{ view: 'all', origin: b, image }])
+    served.workers.configure(servingConfig(next), [{ view: 'all', origin: b, image }])
     t.same(await everywhere('b.example.'), new Set(['192.0.2.23']))
     t.same(await everywhere(), new Set([String(Rcode.REFUSED)]), 'a zone that is gone')
     const { flags } = await ask(served.dns, { name: 'www.b.example.' })
@@ -182,8 +186,7 @@ t.test('real threads', async t => {
   const config = readConfig(CONFIG)
   const sockets = await openSockets({ dns: [{ address: '127.0.0.1', port: 0 }], dot: [], workers: 2, libc: loadLibc() })
   const zones = [{ view: 'all', origin: a, image: imageOf(a, zone('192.0.2.1')).buffer }]
-  const { name, views, keys, log } = config
-  const state = { epoch: 0, config: { name, views, keys, log }, zones, certificate: null }
+  const state = { epoch: 0, config: servingConfig(config), zones, certificate: null }
   const failed = async () => ({ rcode: Rcode.SERVFAIL })
   const main = { update: failed, notify: failed, differences: async () => undefined }
   const workers = await startWorkers({ count: 2, sockets, state, main, clock: systemClock, log: silentLog })
@@ -205,4 +208,23 @@ t.test('real threads', async t => {
       'at once, on both',
     )
   }
+})
+
+t.test('a forward rule that leads to ourselves is logged, and the thread serves all the same', async t => {
+  const own = { address: '127.0.0.1', port: 5353 }
+  const config = readConfig(`views: [{ name: v, forward: [{ zone: ".", to: ["127.0.0.1:5353"] }] }]`)
+  const { port1, port2 } = new MessageChannel()
+  const said: ToMain[] = []
+  port1.on('message', (message: ToMain) => said.push(message))
+  const state = { epoch: 0, config, zones: [], certificate: null }
+  const counters = createCounters()
+  const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
+  await createServing(port2, { index: 0, control, counters, sockets: [], own: [own], state })
+  port1.postMessage({ kind: 'stop', grace: 0 })
+  await once(port1, 'close')
+  t.match(said, [
+    { kind: 'log', level: 'error', message: /leads to this server itself/ },
+    { kind: 'ready' },
+    { kind: 'stopped' },
+  ])
 })
