@@ -33,6 +33,7 @@ export type {
   DestinationMatch,
   ForwardRule,
   MatchConfig,
+  PrimaryServer,
   RemoteServer,
   ShowRule,
   TransferRule,

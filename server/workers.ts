@@ -4,7 +4,7 @@ import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import type { OpenSockets } from './listen/sockets.ts'
+import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
@@ -152,7 +152,7 @@ class ServingWorkers implements Workers {
       control: this.control,
       counters: place.counters,
       sockets: sockets.forWorker(place.index),
-      own: [...sockets.dns, ...sockets.dot],
+      own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
     }
     const onMessage = (message: ToMain): void => {
