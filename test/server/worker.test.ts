@@ -216,7 +216,7 @@ t.test('a forward rule that leads to ourselves is logged, and the thread serves 
   const { port1, port2 } = new MessageChannel()
   const said: ToMain[] = []
   port1.on('message', (message: ToMain) => said.push(message))
-  const state = { epoch: 0, config, zones: [], certificate: null }
+  const state = { epoch: 0, config: servingConfig(config), zones: [], certificate: null }
   const counters = createCounters()
   const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
   await createServing(port2, { index: 0, control, counters, sockets: [], own: [own], state })
