@@ -86,25 +86,31 @@ export function createFulfilment(deps: {
       } else if (isFinal(error)) await fail(order, error, log)
       else if (tries < RETRY_AFTER.length) {
         log.error({ err: error }, 'order could not be fulfilled; tried again')
-        later(order, log, tries)
+        later(RETRY_AFTER[tries]!, () => fulfil(order, log, tries + 1))
       } else await fail(order, error, log)
     }
   }
 
-  const fail = async (order: StoredOrder, error: unknown, log: Log) => {
-    unfinished--
+  const fail = async (order: StoredOrder, error: unknown, log: Log): Promise<void> => {
     const problem = problemOf(error instanceof IssueError ? issueProblem(error) : error)
     log.warn({ err: error, problem: problem.type }, `order failed: ${problem.detail}`)
-    await store.failOrder(order.id, JSON.stringify(problem)).catch(cause => {
-      // It stays processing on disk, and is taken up again at the next start.
-      log.error({ err: cause }, 'the failure of an order could not be kept')
-    })
+    try {
+      await store.failOrder(order.id, JSON.stringify(problem))
+    } catch (cause) {
+      if (!(cause instanceof ConflictError)) {
+        // It stays processing on disk: a full one may have room again.
+        log.error({ err: cause }, 'the failure of an order could not be kept; tried again')
+        return later(RETRY_AFTER.at(-1)!, () => fail(order, error, log))
+      }
+    }
+    unfinished--
   }
 
-  const later = (order: StoredOrder, log: Log, tries: number) => {
-    const timer = clock.after(RETRY_AFTER[tries]!, () => {
+  const later = (wait: number, work: () => Promise<void>) => {
+    if (closed) return
+    const timer = clock.after(wait, () => {
       timers.delete(timer)
-      void fulfil(order, log, tries + 1)
+      void work()
     })
     timers.add(timer)
   }

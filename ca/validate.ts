@@ -76,19 +76,23 @@ export function createValidator(deps: {
   }
 
   const settle = async (task: Task, write: () => Promise<void>, message: string) => {
-    unfinished--
     try {
       await write()
       task.log.info({ tries: task.tries + 1 }, message)
     } catch (error) {
+      if (!(error instanceof ConflictError)) {
+        // It stays processing on disk: a full one may have room again.
+        task.log.error({ err: error }, 'the outcome of a challenge could not be kept; tried again')
+        return later(task, RETRY_AFTER.at(-1)!)
+      }
       // Deactivated or expired meanwhile: nothing is left to decide.
-      if (error instanceof ConflictError) task.log.info({}, 'challenge was ended otherwise')
-      // It stays processing on disk, and is taken up again at the next start.
-      else task.log.error({ err: error }, 'the outcome of a challenge could not be kept')
+      task.log.info({}, 'challenge was ended otherwise')
     }
+    unfinished--
   }
 
   const later = (task: Task, wait: number) => {
+    if (closed) return
     const timer = clock.after(wait, () => {
       timers.delete(timer)
       attempt(task).catch(error => retreat(task, error))

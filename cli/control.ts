@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { LineReader } from '../host/lines.ts'
 import { CliError } from './errors.ts'
 import type { Replies } from './replies.ts'
 
@@ -14,17 +15,13 @@ export function request<C extends keyof Replies>(
 ): Promise<Replies[C]> {
   return new Promise((resolve, reject) => {
     const connection = connect(socket)
-    let pending = ''
+    const lines = new LineReader()
     connection.setEncoding('utf8')
     connection.once('connect', () => connection.write(`${JSON.stringify({ command, args })}\n`))
     connection.once('error', error => reject(unreachable(socket, error)))
     connection.once('close', () => reject(new CliError(`the daemon behind ${socket} closed the connection`, 1)))
     connection.on('data', (chunk: string) => {
-      pending += chunk
-      if (pending.length > LONGEST_REPLY) connection.destroy()
-      const lines = pending.split('\n')
-      pending = lines.pop()!
-      for (const line of lines) {
+      for (const line of lines.read(chunk)) {
         const reply = JSON.parse(line) as Reply
         if ('progress' in reply) onProgress(reply.progress)
         else {
@@ -33,6 +30,7 @@ export function request<C extends keyof Replies>(
           connection.end()
         }
       }
+      if (lines.length > LONGEST_REPLY) connection.destroy()
     })
   })
 }

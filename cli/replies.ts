@@ -14,6 +14,22 @@ export interface Replies {
   'zone.export': { zone: string; view: string; serial: number; text: string }
   /** `{ zone, view? }` */
   'zone.dnssec': ZoneDnssec
+  /** `{ zone, view? }`: its primaries are asked at once. */
+  'zone.refresh': { zone: string; view: string; primaries: string[] }
+  /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
+  'zone.promote': { zone: string; view: string; serial: number }
+  /** `{ zone, view?, serial }`: the zone as it was when it last had this serial. */
+  'zone.at': { zone: string; view: string; serial: number; text: string }
+  /** `{ zone, view?, limit? }`: the newest first; 20 where no limit is given. */
+  'zone.history': ZoneChange[]
+  /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
+  'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{ name, views }`: of two views, and of this name and all below it. */
+  'zone.diff': {
+    name: string
+    views: { view: string; zone: string | null; serial: number | null; overlay_of?: string }[]
+    differences: Difference[]
+  }
   /** `{ zone, view?, text, file }`: the zone becomes what the master file says; `file` is for messages. */
   'zone.import': { zone: string; view: string; serial: number; added: number; deleted: number }
   /** `{}` */
@@ -110,6 +126,29 @@ export interface SecondaryDetails {
   next_refresh?: string
   /** When it is not served any more, unless a primary is reached until then. */
   expires?: string
+}
+
+/** A change of a zone: records in master-file form. */
+export interface ZoneChange {
+  serial: number
+  serial_before: number
+  at: string
+  /** The TSIG key that asked for it. */
+  key?: string
+  /** An address, "file", "import", a user. */
+  source: string
+  added: string[]
+  deleted: string[]
+}
+
+/** A record that one of two views has and the other has not. */
+export interface Difference {
+  view: string
+  record: string
+  /** Whose it is. */
+  from: string
+  /** Why the other view has it not. */
+  absent: string
 }
 
 /** The CA at a glance; certificates as `sha256` in upper-case hex with colons. */

@@ -5,6 +5,7 @@ import { type ConfigError, printConfigError } from '../config/source.ts'
 import { type Name, parseName } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { CliError } from './errors.ts'
+import { addHistory, parseCount } from './history.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { SecondaryDetails, ZoneDetails, ZoneDnssec } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
@@ -21,7 +22,10 @@ export function addZone(program: Command, terminal: Terminal): void {
   addExport(zone, terminal)
   addImport(zone, terminal)
   addDnssec(zone, terminal)
+  addRefresh(zone, terminal)
+  addPromote(zone, terminal)
   addFileCheck(zone, terminal)
+  addHistory(zone, terminal)
 }
 
 function addList(zone: Command, terminal: Terminal): void {
@@ -34,11 +38,20 @@ function addList(zone: Command, terminal: Terminal): void {
 }
 
 function addShow(zone: Command, terminal: Terminal): void {
-  named(zone.command('show').description('one zone')).action(async (name: string, options: ZoneOptions) => {
-    const details = await ask('zone.show', target(name, options), options, terminal)
-    if (options.json) printJson(details, terminal)
-    else terminal.out(printDetails(details))
-  })
+  named(zone.command('show').description('one zone, or its records as they were'))
+    .option('--serial <serial>', 'the zone when it last had this serial, as a master file', parseCount)
+    .action(async (name: string, options: ZoneOptions & { serial?: number }) => {
+      if (options.serial !== undefined) return showPast(name, options, terminal)
+      const details = await ask('zone.show', target(name, options), options, terminal)
+      if (options.json) printJson(details, terminal)
+      else terminal.out(printDetails(details))
+    })
+}
+
+async function showPast(name: string, options: ZoneOptions & { serial?: number }, terminal: Terminal): Promise<void> {
+  const past = await ask('zone.at', { ...target(name, options), serial: options.serial }, options, terminal)
+  if (options.json) printJson(past, terminal)
+  else terminal.out(past.text)
 }
 
 function printDetails(zone: ZoneDetails): string {
@@ -130,6 +143,29 @@ function printDnssec({
     'For the parent zone:\n',
     ...ds.map(line => `${line}\n`),
   ].join('\n')
+}
+
+function addRefresh(zone: Command, terminal: Terminal): void {
+  named(zone.command('refresh').description('ask the primaries of a secondary zone now')).action(
+    async (name: string, options: ZoneOptions) => {
+      const done = await ask('zone.refresh', target(name, options), options, terminal)
+      if (options.json) return printJson(done, terminal)
+      terminal.out(`${done.zone} in ${done.view}: asking ${done.primaries.join(', ')}\n`)
+    },
+  )
+}
+
+function addPromote(zone: Command, terminal: Terminal): void {
+  named(zone.command('promote').description('make a secondary zone the primary, with what it has')).action(
+    async (name: string, options: ZoneOptions) => {
+      const done = await ask('zone.promote', target(name, options), options, terminal)
+      if (options.json) return printJson(done, terminal)
+      terminal.out(`${done.zone} in ${done.view} is a primary from now on, serial ${done.serial}\n`)
+      terminal.out(
+        'in the configuration, give it type: primary and dynamic: true instead of primaries, and update rules\n',
+      )
+    },
+  )
 }
 
 function addFileCheck(zone: Command, terminal: Terminal): void {

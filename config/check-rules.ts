@@ -64,7 +64,7 @@ function zoneIn(config: Config, view: string, name: Name): ZoneConfig | undefine
 }
 
 function checkUpdateRules(zone: ZoneConfig, about: Say): void {
-  if (zone.update.length > 0 && !zone.dynamic)
+  if (zone.update.length > 0 && !zone.dynamic && zone.type === 'primary')
     about(['update'], 'has update rules but is not dynamic: it takes no updates')
   if (zone.dynamic && !zone.update.length && zone.file === undefined && !zone.ptr_from)
     about([], 'is dynamic but has neither a file nor update rules: it stays empty')

@@ -33,6 +33,7 @@ export type {
   DestinationMatch,
   ForwardRule,
   MatchConfig,
+  PrimaryServer,
   RemoteServer,
   ShowRule,
   TransferRule,
@@ -82,6 +83,12 @@ const database = record({
   postgres: optional(secret, 'for several daemons that share one CA'),
 })
 
+const history = record({
+  age: defaulted(duration, '365d', 'how long a change is kept'),
+  changes: defaulted(integer(1, 10_000_000), 100_000, 'how many changes of each zone are kept'),
+  size: defaulted(integer(1, 1_000_000), 256, 'how many MiB the changes of each zone may take'),
+})
+
 const probe = record({
   name: required(domainName, 'the name that is asked and connected to'),
   port: defaulted(integer(1, 65535), 443, 'the port'),
@@ -120,6 +127,11 @@ export const schema = record({
   ca: optional(ca, 'the certificate authority; left out: none'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),
   database: defaulted(database, {}, 'where state is kept'),
+  history: defaulted(
+    history,
+    {},
+    'what is kept of the changes of each zone: for `zone history` and `zone revert`, and for secondaries that ask what changed',
+  ),
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),

@@ -1,9 +1,10 @@
-import { nameKey } from '../dns/name.ts'
+import { type Name, nameKey } from '../dns/name.ts'
 import { isMetaType, typeCode } from '../dns/types.ts'
 import { addressBytes, parseSocketAddress } from './address.ts'
 import { shownName } from './findings.ts'
 import { byShape, type Decoded, defaulted, type Kind, list, mapped, optional, record, required } from './kinds.ts'
-import { parseUpstream } from './upstream.ts'
+import { pem } from './secret.ts'
+import { parseUpstream, type Upstream } from './upstream.ts'
 import {
   accessList,
   choice,
@@ -58,6 +59,7 @@ const transferRule = record(
   {
     key: optional(keyReference, 'the TSIG key that must have signed the request'),
     from: optional(accessList, 'the addresses it must come from'),
+    tls: optional(flag, 'whether it must come over TLS (RFC 9103)'),
   },
   rule => (rule.key || rule.from ? undefined : 'give key, from, or both; { from: [any] } is everybody'),
 )
@@ -76,6 +78,41 @@ const remoteServer: Kind<RemoteServer> = byShape({
   map: keyedServer,
   label: 'address, or map of address and key',
 })
+
+const primaryAddress = parsed('address: IP, IP:port or tls://IP#NAME', text => {
+  const upstream = parseUpstream(text)
+  return upstream?.transport === 'https' ? undefined : upstream
+})
+
+/** A server that a secondary zone is transferred from. */
+export interface PrimaryServer extends RemoteServer {
+  /** It is asked over TLS alone (RFC 9103): the name that its certificate must carry, and the roots that are trusted, in PEM. */
+  tls?: { hostname?: string; roots?: string }
+}
+
+const primaryServer: Kind<PrimaryServer> = byShape({
+  scalar: mapped(primaryAddress, address => primaryOf({ address })),
+  map: mapped(
+    record(
+      {
+        address: required(primaryAddress, 'its address; with tls:// it is asked over TLS, port 853 (RFC 9103)'),
+        key: optional(keyReference, 'the TSIG key to sign with'),
+        roots: optional(pem, 'the roots that its TLS certificate may come from, in PEM; left out: those of the system'),
+      },
+      ({ address, roots }) =>
+        roots === undefined || address.transport === 'tls' ? undefined : 'roots are for an address with tls://',
+    ),
+    primaryOf,
+  ),
+  label: 'address, or map of address, key and roots',
+})
+
+function primaryOf(written: { address: Upstream; key?: Name; roots?: string }): PrimaryServer {
+  const { transport, address, port, hostname } = written.address
+  const { key, roots } = written
+  const tls = { ...(hostname !== undefined && { hostname }), ...(roots !== undefined && { roots }) }
+  return { address: { address, port }, ...(key && { key }), ...(transport === 'tls' && { tls }) }
+}
 
 const showRule = record({
   names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
@@ -126,13 +163,13 @@ const zoneFields = {
   update: defaulted(
     list(updateRule),
     [],
-    'who may change what; nothing is allowed unless a rule says so, the first that fits decides',
+    'who may change what; nothing is allowed unless a rule says so, the first that fits decides; of a secondary: whose updates are forwarded to its primaries, left out: those signed with any key that verifies',
   ),
   transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
   dnssec: optional(dnssec, 'DNSSEC'),
   ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
-  primaries: optional(list(remoteServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
+  primaries: optional(list(primaryServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
   overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
   show: optional(list(showRule), 'of an overlay: what it shows of its base'),
   hide_private: defaulted(flag, false, 'of an overlay: whether private addresses are left out'),

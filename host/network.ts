@@ -37,6 +37,8 @@ export interface TlsOptions {
   /** Trust anchors in PEM instead of the system's. */
   ca?: string[]
   alpn?: string[]
+  /** The oldest version that is accepted; left out: 1.2. */
+  minVersion?: 'TLSv1.3'
   /** False where the caller checks the peer by `peerSpki`, or not at all. Default true. */
   rejectUnauthorized?: boolean
 }

@@ -106,7 +106,7 @@ function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): 
   const socket = connectTls({
     host: remote.address,
     port: remote.port,
-    minVersion: 'TLSv1.2',
+    minVersion: tls.minVersion ?? 'TLSv1.2',
     ...(tls.servername !== undefined && { servername: tls.servername }),
     ...(tls.ca && { ca: tls.ca }),
     ...(tls.alpn && { ALPNProtocols: tls.alpn }),

@@ -1,10 +1,10 @@
+import { createFrameReader, frame } from '../dns/frames.ts'
 import type { Message } from '../dns/message.ts'
 import { equalNames } from '../dns/name.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Connection } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
 import { ExchangeError, socketFailure } from './exchange-error.ts'
-import { createFrameReader, frame } from '../dns/frames.ts'
 import { judge } from './match.ts'
 import { buildQuery, type QueryDress, type SentQuery, type UpstreamQuestion } from './question.ts'
 

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts'
 import { Ede, Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { parseMessage } from '../dns/message.ts'
 import { printName } from '../dns/name.ts'
 import type { Log } from '../host/log.ts'
@@ -9,6 +10,7 @@ import { createResolver } from '../resolver/resolver.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
@@ -22,6 +24,8 @@ export interface Authority extends Decisions {
   readonly state: State
   /** Takes over views, keys and zones, and hands them to the serving threads. Rejects, and nothing changed, where a zone can't be loaded. */
   configure(config: Config): Promise<void>
+  /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
+  promote(zone: SecondaryZone): Promise<void>
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -39,6 +43,17 @@ export interface AuthorityDeps extends World {
 
 /** A resolver that a reload has replaced may still be asked for what was outstanding. */
 const RETIREMENT = 10_000
+
+/** A primary's answer to an UPDATE, or why there is none. */
+function forwarded(answer: Promise<Uint8Array>): Promise<Decision> {
+  return answer.then(
+    wire => ({ rcode: (wire[3]! & 15) as Rcode, wire }),
+    (error: unknown) => {
+      if (!(error instanceof RcodeError)) throw error
+      return { rcode: error.rcode, reason: error.message, ...(error.ede !== undefined && { ede: error.ede }) }
+    },
+  )
+}
 
 /** Octets of differences that a serving thread is handed at once. */
 const DIFFERENCES_PART = 1 << 17
@@ -88,6 +103,13 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     onPublished,
   })
 
+  const serve = (serving: ServingConfig): void => {
+    // A zone may be something else by now than what the configuration says: promoted.
+    const now = { ...serving, views: zones.configured(serving.views) }
+    state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
+    workers?.configure(now, zones.serving())
+  }
+
   return {
     zones,
     state,
@@ -99,19 +121,21 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async configure(next) {
       await zones.configure(next.views)
-      const serving = zones.serving()
-      state.apply({ kind: 'configure', epoch: 0, config: servingConfig(next), zones: serving })
-      workers?.configure(servingConfig(next), serving)
+      serve(servingConfig(next))
       // Before there are threads that serve, nobody is told of anything, or asked.
       if (!workers) return
       for (const zone of zones) changed(zone)
       zones.start()
     },
+    async promote(zone) {
+      await zones.promote(zone)
+      serve(state.config)
+    },
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
-      if (isSecondary(zone)) return { rcode: Rcode.REFUSED, reason: `${printName(origin)} is a secondary zone` }
       const { key, mac, address } = from
+      if (isSecondary(zone)) return forwarded(zone.forward(wire, { address, ...(key && { key }) }))
       const requestId = `update-${++updates}`
       const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
       const reply = await zone.update(parseMessage(wire), who)

@@ -1,14 +1,16 @@
 import type { Ca } from '../ca/ca.ts'
-import type { Config, ZoneConfig } from '../config/schema.ts'
 import { type Name, parseName, printName } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
+import { historyOf } from '../zones/history.ts'
 import { importZone } from '../zones/import.ts'
 import { printServer, type SecondaryZone } from '../zones/secondary.ts'
+import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
 import type { Explain } from './explain.ts'
+import { historyCommands } from './history.ts'
 import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
@@ -16,9 +18,9 @@ import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 export interface CommandDeps {
   zones: Zones
   ca: Ca | undefined
+  /** Makes a secondary zone its own primary. */
+  promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
-  /** Replaced by a reload; asked for each time. */
-  config: () => Config
   status: () => object
   reload: () => Promise<object>
   stop: () => void
@@ -26,7 +28,7 @@ export interface CommandDeps {
 
 /** The commands of the control socket; `cli/replies.ts` says what each takes and gives. */
 export function createCommands(deps: CommandDeps): Record<string, Command> {
-  const { zones, ca, config } = deps
+  const { zones, ca } = deps
 
   const zoneOf = (args: Record<string, unknown>): ServedZone => {
     const origin = nameOf(args['zone'])
@@ -42,13 +44,14 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       )
     return zone
   }
-  const configOf = (zone: ServedZone): ZoneConfig => {
-    const view = config().views.find(({ name }) => name === zone.view)!
-    return view.zones.find(({ name }) => printName(name) === printName(zone.origin))!
+  const secondaryOf = (args: Record<string, unknown>): SecondaryZone => {
+    const zone = zoneOf(args)
+    if (!isSecondary(zone)) throw new CommandError(`${printName(zone.origin)} is not a secondary zone`, 2)
+    return zone
   }
   const summary = (zone: ServedZone) => {
     const version = zone.image?.latest()
-    const { type, dynamic } = configOf(zone)
+    const { type, dynamic } = zone.config
     return {
       view: zone.view,
       zone: printName(zone.origin),
@@ -71,9 +74,10 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       return null
     },
     'zone.list': () => [...zones].map(summary),
-    'zone.show': args => {
+    'zone.show': async args => {
       const zone = zoneOf(args)
-      const { file, update, transfer } = configOf(zone)
+      const [last] = zone.pipeline ? await historyOf(zone.pipeline, 1) : []
+      const { file, update, transfer } = zone.config
       const keys = (rules: readonly { key?: Name | undefined }[]) => [
         ...new Set(rules.flatMap(({ key }) => (key ? [printName(key)] : []))),
       ]
@@ -82,6 +86,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
         ...(file !== undefined && { file }),
         update_keys: keys(update),
         transfer_keys: keys(transfer),
+        ...(last && { last_change: describeChange(last) }),
         ...(isSecondary(zone) && { secondary: describeSecondary(zone) }),
       }
     },
@@ -99,7 +104,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const zone = zoneOf(args)
       if (isSecondary(zone))
         throw new CommandError(`${printName(zone.origin)} is a secondary zone: change it at its primary`, 2)
-      if (!configOf(zone).dynamic)
+      if (!zone.config.dynamic)
         throw new CommandError(`${printName(zone.origin)} is not dynamic: change its file and reload`, 2)
       const file = String(args['file'] ?? 'the file')
       const { image, errors } = readZoneFile(file, zone.origin, () => String(args['text'] ?? ''))
@@ -115,9 +120,26 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const counts = { added: change.added.length, deleted: change.deleted.length }
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
     },
+    'zone.refresh': args => {
+      const zone = secondaryOf(args)
+      zone.refreshSoon()
+      return { zone: printName(zone.origin), view: zone.view, primaries: zone.status.primaries.map(printServer) }
+    },
+    'zone.promote': async args => {
+      const zone = secondaryOf(args)
+      const serial = versionOf(zone).serial()
+      await deps.promote(zone)
+      return { zone: printName(zone.origin), view: zone.view, serial }
+    },
+    ...historyCommands(zones, zoneOf),
     explain: args => deps.explain(args),
     ...(ca?.commands ?? {}),
   }
+}
+
+function describeChange({ at, key, source, serialAfter }: JournalEntry) {
+  const by = key === undefined ? source : `key ${key} from ${source}`
+  return { at: new Date(at).toISOString(), by, serial: serialAfter }
 }
 
 function describeSecondary({ status, image }: SecondaryZone) {

@@ -1,5 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { CaCommandError } from '../ca/commands.ts'
+import { LineReader } from '../host/lines.ts'
 import type { Log } from '../host/log.ts'
 
 /** One command of the control socket. Throws CommandError for what the user did wrong. */
@@ -54,18 +56,13 @@ async function removeStale(path: string): Promise<void> {
 }
 
 function serveConnection(socket: Socket, commands: Readonly<Record<string, Command>>, log: Log): void {
-  let pending = ''
+  const lines = new LineReader()
   let queue = Promise.resolve()
   socket.setEncoding('utf8')
   socket.on('error', error => log.debug({ error: error.message }, 'control connection failed'))
   socket.on('data', (chunk: string) => {
-    pending += chunk
-    if (pending.length > LONGEST_REQUEST) socket.destroy()
-    for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
-      const line = pending.slice(0, end)
-      pending = pending.slice(end + 1)
-      queue = queue.then(() => serveLine(line, socket, commands, log))
-    }
+    for (const line of lines.read(chunk)) queue = queue.then(() => serveLine(line, socket, commands, log))
+    if (lines.length > LONGEST_REQUEST) socket.destroy()
   })
   socket.on('end', () => void queue.then(() => socket.end()))
 }
@@ -86,7 +83,8 @@ async function serveLine(
     log.debug({ command }, 'control command')
     send({ ok: true, result: (await run(args, progress => send({ progress }))) ?? null })
   } catch (error) {
-    if (error instanceof CommandError) return send({ ok: false, exit: error.exit, errors: error.errors })
+    if (error instanceof CommandError || error instanceof CaCommandError)
+      return send({ ok: false, exit: error.exit, errors: error.errors })
     log.error({ err: error }, 'control command failed')
     send({ ok: false, exit: 1, errors: [error instanceof Error ? error.message : String(error)] })
   }

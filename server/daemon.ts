@@ -10,7 +10,7 @@ import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
-import { type Authority, createAuthority, servingConfig } from './authority.ts'
+import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -45,6 +45,7 @@ export interface DaemonOwner {
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
 const GRACE = 5000
+const MIB = 1 << 20
 
 /** Opens everything in the order of its dependencies; where one part fails, closes what was opened and rejects. */
 export async function startDaemon(first: Config, owner: DaemonOwner, world: World, log: Log): Promise<Daemon> {
@@ -71,7 +72,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => database.close())
     const own = [...listeners.dns.dns, ...listeners.dns.dot]
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
-    const authority = createAuthority({ ...world, config, own, store: createZoneStore(database), keyRings, log })
+    const kept = () => ({ ...config.history, size: config.history.size * MIB })
+    const store = createZoneStore(database, kept)
+    const authority = createAuthority({ ...world, config, own, store, keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 
@@ -80,7 +83,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
     if (certificate) listeners.https.useCertificate(certificate)
 
-    const state = { epoch: 0, config: servingConfig(config), zones: authority.zones.serving(), certificate }
+    const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
     const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
@@ -90,7 +93,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
     const explain = createExplain(authority.state, (view, origin) => authority.zones.find(view, origin))
-    const commands = createCommands({ ...owner, zones: authority.zones, ca, explain, config: () => config, status })
+    const commands = createCommands({
+      ...owner,
+      zones: authority.zones,
+      promote: authority.promote,
+      ca,
+      explain,
+      status,
+    })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
     await ca?.start()

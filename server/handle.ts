@@ -278,7 +278,7 @@ export class Handler {
   }
 
   /** Answers with the RCODE that main decides on; silence where it does not decide. */
-  private decideLater<R extends { rcode: Rcode; ede?: number }>(
+  private decideLater<R extends { rcode: Rcode; ede?: number; wire?: Uint8Array }>(
     request: Request,
     decision: Promise<R>,
     decided: (result: R) => void,
@@ -290,6 +290,11 @@ export class Handler {
     decision
       .then(result => {
         decided(result)
+        if (result.wire) {
+          responder.count(result.rcode)
+          client.send(result.wire)
+          return
+        }
         responder.begin(request.query, request.limit, request.signing, false)
         responder.writer.rcode = result.rcode
         if (result.ede !== undefined) responder.writer.extendedError(result.ede)

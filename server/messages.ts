@@ -71,6 +71,8 @@ export interface UpdateResult {
   kind: 'updated'
   id: number
   rcode: Rcode
+  /** A primary's answer, to be sent as it is: what was asked was forwarded. */
+  wire?: Uint8Array
   /** For the log and an Extended DNS Error; not sent to strangers where it would tell them about the zone. */
   reason?: string
   ede?: number

@@ -80,7 +80,8 @@ export class Transfers {
     const config = view.configs.get(nameKey(name))
     if (!config)
       throw new RcodeError(Rcode.NOTAUTH, `view ${view.name} has no zone ${printName(name)}`, Ede.NOT_AUTHORITATIVE)
-    permitTransfer(config.transfer, { address: client.address, ...(signing && { key: signing.key.name }) })
+    const tls = client.transport === 'tls'
+    permitTransfer(config.transfer, { address: client.address, tls, ...(signing && { key: signing.key.name }) })
     const image = view.zones.get(name)
     if (!image) throw new RcodeError(Rcode.SERVFAIL, `${printName(name)} has nothing to serve`, Ede.NOT_READY)
     if (this.running >= MOST) throw new RcodeError(Rcode.SERVFAIL, 'too many transfers are running', Ede.NOT_READY)

@@ -20,7 +20,9 @@ export function prepareUpdate(
   const config = view.configs.get(nameKey(zone.name))
   if (!config)
     throw new RcodeError(Rcode.NOTAUTH, `view ${view.name} has no zone ${printName(zone.name)}`, Ede.NOT_AUTHORITATIVE)
-  if (!config.dynamic) throw new RcodeError(Rcode.REFUSED, `${printName(zone.name)} is not dynamic`, Ede.PROHIBITED)
+  // What a secondary is asked to change, its primary is (RFC 2136 §6).
+  if (!config.dynamic && config.type !== 'secondary')
+    throw new RcodeError(Rcode.REFUSED, `${printName(zone.name)} is not dynamic`, Ede.PROHIBITED)
   // RFC 3007 §3 lets the server require a signature: every rule names a key.
   if (!from.key) throw new RcodeError(Rcode.REFUSED, 'the update is not signed', Ede.PROHIBITED)
   return { kind: 'update', wire, zone: config.name, from }

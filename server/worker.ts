@@ -45,7 +45,9 @@ export async function createServing(
   const post = (message: ToMain): void => port.postMessage(message)
   const counters = new Float64Array(initial.counters)
   const control = new Int32Array(initial.control)
-  const log = createThreadLog(post, () => state.config.log.level, clock)
+  // What is logged while the state is being made is logged at the level that it will have.
+  let configured: Pick<State, 'config'> = initial.state
+  const log = createThreadLog(post, () => configured.config.log.level, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
@@ -58,6 +60,7 @@ export async function createServing(
       certificateChanged: certificate => void listeners.renew(certificate),
     },
   )
+  configured = state
   const transfers = new Transfers({ counters, main: calls, clock, log })
   const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, clock, log })
   /** Catches up with what main has changed; see messages.ts. */

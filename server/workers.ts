@@ -25,6 +25,8 @@ import { createCounters, exposeMetrics } from './metrics.ts'
 
 /** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
 export interface Decision {
+  /** A whole answer that somebody else has decided on. */
+  wire?: Uint8Array
   rcode: Rcode
   reason?: string
   ede?: number

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
 import type { Log } from '../host/log.ts'
@@ -9,6 +11,7 @@ import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
+import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
@@ -42,6 +45,10 @@ export interface Zones {
   serving(): ServingZone[]
   /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
   configure(views: readonly ViewConfig[]): Promise<void>
+  /** The views with the configs by which their zones are served. */
+  configured(views: readonly ViewConfig[]): ViewConfig[]
+  /** Makes a secondary zone its own primary, from what it has. Rejects, and nothing was changed, where that is nothing. */
+  promote(zone: SecondaryZone): Promise<void>
   /** Lets secondaries ask their primaries. */
   start(): void
   /** Takes no more changes; resolves when those taken are on disk. */
@@ -99,11 +106,29 @@ export function createZones(deps: ZonesDeps): Zones {
     )
 
   /** Opens a zone that is new, or reads what changed in one that is known: nothing is taken over before all zones are read. */
-  const prepare = async (view: string, config: ZoneConfig): Promise<Prepared> => {
+  const prepare = async (view: string, written: ZoneConfig): Promise<Prepared> => {
+    const config = await settledConfig(deps.store, view, written)
+    if (config !== written)
+      deps.log.warn(
+        { zone: printName(config.name), view },
+        'the zone was promoted and is served as a primary: make it type: primary, dynamic: true in the configuration',
+      )
     const before = zones.get(keyOf(view, config.name))
     if (before && isSecondary(before) === (config.type === 'secondary'))
       return { zone: before, takeOver: await before.prepare(config) }
     return { zone: await open(view, config), takeOver: async () => {} }
+  }
+
+  /** The configs by which the zones are served. */
+  const configured = (all: readonly ViewConfig[]): ViewConfig[] =>
+    all.map(view => ({
+      ...view,
+      zones: view.zones.map(config => zones.get(keyOf(view.name, config.name))?.config ?? config),
+    }))
+
+  const link = async (all: readonly ViewConfig[]): Promise<void> => {
+    links = new Links(configured(all), (view, origin) => zones.get(keyOf(view, origin)))
+    await links.synchronize()
   }
 
   return {
@@ -119,6 +144,25 @@ export function createZones(deps: ZonesDeps): Zones {
         })),
       ),
     transfersIn,
+    configured,
+    async promote(zone) {
+      const { view, origin, config } = zone
+      if (!zone.image)
+        throw new RcodeError(Rcode.SERVFAIL, `${printName(origin)} has nothing to serve, so it can't be promoted`)
+      await zone.close()
+      await markPromoted(deps.store, view, origin, deps.clock.now())
+      const promoted = await open(view, promotedConfig(config)).catch(async error => {
+        await markPromoted(deps.store, view, origin, deps.clock.now(), false)
+        zones.set(keyOf(view, origin), await open(view, config))
+        throw error
+      })
+      zones.set(keyOf(view, origin), promoted)
+      await link(views)
+      deps.log.warn(
+        { zone: printName(origin), view },
+        'the secondary zone was promoted: it is its own primary from now on',
+      )
+    },
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
@@ -147,8 +191,7 @@ export function createZones(deps: ZonesDeps): Zones {
       const before = zones
       zones = now
       views = next
-      links = new Links(next, (view, origin) => zones.get(keyOf(view, origin)))
-      await links.synchronize()
+      await link(next)
       for (const [key, zone] of before) {
         if (now.get(key) === zone) continue
         await zone.close()

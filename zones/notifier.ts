@@ -7,6 +7,7 @@ import { Type } from '../dns/types.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
+import { Gate } from './gate.ts'
 import { askByDatagram } from './remote.ts'
 import { soaSerial } from './soa.ts'
 
@@ -38,6 +39,8 @@ const MOST = 128
 
 /** One server and one zone. */
 interface Target {
+  /** As it was last spoken of: a reload may put another in its place. */
+  zone: NotifyingZone
   /** Told last, whether it was heard or not. */
   serial: number | undefined
   began: number
@@ -50,8 +53,7 @@ interface Target {
 export class Notifier {
   private readonly options: NotifierOptions
   private readonly targets = new Map<string, Target>()
-  private readonly waiting: (() => void)[] = []
-  private running = 0
+  private readonly gate = new Gate(MOST)
   private closed = false
 
   constructor(options: NotifierOptions) {
@@ -60,37 +62,45 @@ export class Notifier {
 
   /** The zone may have another serial than its secondaries were told of; `starting` where all zones may at once. */
   changed(zone: NotifyingZone, starting = false): void {
-    for (const server of zone.notify) this.plan(zone, server, starting)
+    for (const server of zone.notify) {
+      const target = this.target(zone, server)
+      target.zone = zone
+      this.plan(target, server, starting)
+    }
   }
 
-  private plan(zone: NotifyingZone, server: RemoteServer, starting: boolean): void {
+  private plan(target: Target, server: RemoteServer, starting: boolean): void {
     const { clock, random } = this.options
-    const target = this.target(zone, server)
     target.changed = true
     if (target.running || target.timer || this.closed) return
     const soonest = target.began + INTERVAL - clock.monotonic()
     const wait = Math.max(TOGETHER + (starting ? random.below(START_SPREAD) : 0), soonest)
     target.timer = clock.after(wait, () => {
       target.timer = undefined
-      void this.run(zone, server, target)
+      void this.run(target, server)
     })
   }
 
-  private target({ view, origin }: NotifyingZone, { address: { address, port }, key }: RemoteServer): Target {
-    const id = [view, nameKey(origin), address, port, key && nameKey(key)].join(' ')
+  private target(zone: NotifyingZone, { address: { address, port }, key }: RemoteServer): Target {
+    const id = [zone.view, nameKey(zone.origin), address, port, key && nameKey(key)].join(' ')
     let target = this.targets.get(id)
     if (!target)
       this.targets.set(
         id,
-        (target = { serial: undefined, began: -INTERVAL, timer: undefined, running: false, changed: false }),
+        (target = { zone, serial: undefined, began: -INTERVAL, timer: undefined, running: false, changed: false }),
       )
     return target
   }
 
-  private async run(zone: NotifyingZone, server: RemoteServer, target: Target): Promise<void> {
+  private async run(target: Target, server: RemoteServer): Promise<void> {
     target.running = true
-    if (this.running >= MOST) await new Promise<void>(resolve => this.waiting.push(resolve))
-    this.running++
+    await this.gate.run(() => this.tellNews(target, server))
+    target.running = false
+    if (target.changed) this.plan(target, server, false)
+  }
+
+  private async tellNews(target: Target, server: RemoteServer): Promise<void> {
+    const { zone } = target
     target.changed = false
     target.began = this.options.clock.monotonic()
     const soa = zone.soa()
@@ -99,10 +109,6 @@ export class Notifier {
       target.serial = serial
       await this.tell(zone, server, soa)
     }
-    this.running--
-    this.waiting.shift()?.()
-    target.running = false
-    if (target.changed) this.plan(zone, server, false)
   }
 
   private async tell(zone: NotifyingZone, server: RemoteServer, soa: ResourceRecord): Promise<void> {

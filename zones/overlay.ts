@@ -1,9 +1,9 @@
 import type { ShowRule } from '../config/schema.ts'
 import { Class } from '../dns/codes.ts'
-import { isWildcard, type Name, nameKey } from '../dns/name.ts'
+import { isWildcard, type Name, nameKey, printName } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
 import { serialAfter, serialGreater } from '../dns/serial.ts'
-import { Type } from '../dns/types.ts'
+import { Type, typeName } from '../dns/types.ts'
 import { isEmptyChange, rdataKey } from './change.ts'
 import { type Actor, commitTogether } from './commit.ts'
 import { Draft, recordsOf } from './draft.ts'
@@ -11,6 +11,7 @@ import type { Holders, Holding } from './holders.ts'
 import { compose } from './overlay/compose.ts'
 import type { OverlayFile } from './overlay/file.ts'
 import { PointerIndex } from './overlay/pointers.ts'
+import { tellsPrivate } from './overlay/private.ts'
 import { OWN_TYPES, Selection } from './overlay/selection.ts'
 import type { Decision, Followed, Follower, Pipeline, Standing } from './pipeline.ts'
 import { soaSerial, withSerial } from './soa.ts'
@@ -61,7 +62,7 @@ export class Overlay implements Follower {
 
   /** The records that the overlay begins with; undefined where its base has nothing yet. */
   first(): ResourceRecord[] | undefined {
-    const tip = this.rules.base().image?.latest()
+    const tip = this.base.image?.latest()
     if (!tip) return undefined
     const composed = compose(this.everyOwner(tip), tip, this.selection, this.rules.file, EMPTY)
     const records = [...composed.values()].flatMap(sets => [...sets.values()].flatMap(recordsOf))
@@ -78,13 +79,34 @@ export class Overlay implements Follower {
   async synchronize(actor: Actor = { key: undefined, source: 'overlay' }): Promise<void> {
     const decide = (_tip: ZoneVersion, _holders: Holders, standing: (pipeline: Pipeline) => Standing) => {
       const own = standing(this.pipeline)
-      const base = contentsOf(this.rules.base(), standing)
+      const base = contentsOf(this.base, standing)
       if (!base) return NOTHING
       const owners = this.everyOwner(base.tip)
       for (const { owner } of own.tip.rrsets()) owners.set(nameKey(owner), owner)
       return this.decide(owners, base, own, false) ?? NOTHING
     }
     await commitTogether(actor, [{ pipeline: this.pipeline, decide }])
+  }
+
+  /** What it is made from. */
+  get base(): SourceZone {
+    return this.rules.base()
+  }
+
+  /** Whether the owner and type are those of the overlay's own file. */
+  hasOwn({ owner, type }: Pick<ResourceRecord, 'owner' | 'type'>): boolean {
+    return this.rules.file.owners.get(nameKey(owner))?.rrsets.has(type) ?? false
+  }
+
+  /** Why a record of the base is not shown. */
+  whyHidden(record: ResourceRecord): string {
+    const { owner, type } = record
+    if (this.hasOwn(record)) return `the overlay's file has its own ${typeName(type)}`
+    if (!this.selection.covers(owner, type)) return 'no show rule covers it'
+    if (this.rules.hidePrivate && tellsPrivate(record)) return 'it tells of a private address'
+    if (this.rules.file.owners.has(nameKey(owner))) return "the overlay's file has what it can't stand beside"
+    const target = this.selection.targetOf(record)
+    return target ? `${printName(target)}, to which it points, is not shown` : 'the overlay differs'
   }
 
   private everyOwner(base: ZoneVersion): Map<string, Name> {
@@ -163,7 +185,7 @@ export class Overlay implements Follower {
   /** What comes from the base is whose it is there; what comes from the file is nobody's. Those that are not so yet, or are new. */
   private holdings(records: readonly ResourceRecord[], { holders }: Base, own: Standing): Holding[] {
     return records.flatMap(record => {
-      const fromFile = this.rules.file.owners.get(nameKey(record.owner))?.rrsets.has(record.type)
+      const fromFile = this.hasOwn(record)
       const holder = fromFile ? undefined : holders?.of(record)
       const isNew = !own.tip.typesAt(record.owner).includes(record.type) || !hasRecord(own.tip, record)
       return isNew || own.holders.of(record) !== holder ? [{ record, holder }] : []

@@ -99,7 +99,7 @@ export class Pipeline {
   tipRevision: number
   closed = false
   /** The revision that `image` shows. */
-  private revision: number
+  revision: number
   private readonly pending: Pending[] = []
   /** Whether memory may differ from the disk; every change waits until `recover` has brought them together. */
   broken = false

@@ -16,6 +16,8 @@ export interface Requestor {
   key?: Name
   /** Its source address, 4 or 16 octets. */
   address?: Uint8Array
+  /** Whether it came over TLS. */
+  tls?: boolean
 }
 
 /** What `permitUpdates` judges by. */
@@ -163,10 +165,12 @@ function noRule(policy: UpdatePolicy, owner: Name, type: number | undefined): Rc
 export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): void {
   const fits = (rule: TransferRule) =>
     (!rule.key || (requestor.key !== undefined && equalNames(rule.key, requestor.key))) &&
+    (!rule.tls || requestor.tls === true) &&
     (!rule.from || (requestor.address !== undefined && containsAddress(rule.from, requestor.address)))
   if (rules.some(fits)) return
   const who = requestor.key ? `the key ${printName(requestor.key)}` : 'an unsigned request'
-  throw refused(`no transfer rule of the zone allows ${who} from ${describeAddress(requestor)}`)
+  const how = requestor.tls ? 'over TLS ' : ''
+  throw refused(`no transfer rule of the zone allows ${who} ${how}from ${describeAddress(requestor)}`)
 }
 
 function describeAddress({ address }: Requestor): string {

@@ -84,7 +84,7 @@ export class PrimaryZone {
   private readonly log: Log
   private readonly replays: ReplayCache<UpdateReply>
   /** Both replaced only by `open` and `reload`, by assignment. */
-  private config: ZoneConfig
+  config: ZoneConfig
   private loaded: LoadedZone | undefined
 
   /** Use `openPrimary`. */
@@ -151,6 +151,10 @@ export class PrimaryZone {
         this.config = config
       }
     }
+    if (earlier.writer && !overlay && (config.dynamic || config.dnssec?.sign) && config.overlay_of === undefined) {
+      earlier.checkFile(config.file)
+      return () => this.loadAgain(config)
+    }
     const changed = !same || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
@@ -162,6 +166,16 @@ export class PrimaryZone {
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
     }
+  }
+
+  /** Goes on with what is stored, in another way: two writers of one zone would be in each other's way. */
+  private async loadAgain(config: ZoneConfig): Promise<void> {
+    await this.loaded!.close()
+    const before = this.image
+    this.loaded = await this.load(config, before)
+    this.loaded.start()
+    this.deps.onReplaced?.(this, this.image)
+    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
@@ -269,7 +283,7 @@ export class PrimaryZone {
   }
 
   /** A change that is not an UPDATE, by the same door: see `ZoneWriter.write`. Only of a dynamic zone. */
-  async write(actor: Actor, decide: (tip: ZoneVersion) => Decision): Promise<Written> {
+  async write(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
     return this.requireWriter().write(actor, decide)
   }
 

@@ -1,6 +1,7 @@
 import { addressBytes, printAddress } from '../config/address.ts'
-import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
-import { Rcode } from '../dns/codes.ts'
+import type { PrimaryServer, RemoteServer, ZoneConfig } from '../config/schema.ts'
+import { Ede, Rcode, rcodeName } from '../dns/codes.ts'
+import { RcodeError } from '../dns/errors.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
@@ -8,14 +9,17 @@ import type { TsigKey } from '../dns/tsig.ts'
 import { readRdata } from '../dns/types.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { TlsOptions } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { recordsIn } from './baseline.ts'
 import { type Changeset, isEmptyChange } from './change.ts'
 import { differencesSince } from './differences.ts'
+import { ForwardError, forwardUpdate } from './forward.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
+import { permitRequestor, type Requestor } from './policy.ts'
 import { type Refreshed, refreshFrom } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
@@ -56,7 +60,7 @@ export interface Notified {
 
 /** How a secondary stands, for operators. Times are milliseconds since 1970. */
 export interface SecondaryStatus {
-  primaries: readonly RemoteServer[]
+  primaries: readonly PrimaryServer[]
   /** When it was last known to be what its primaries have. */
   checked: number | undefined
   /** When it is asked for next. */
@@ -94,7 +98,8 @@ export class SecondaryZone {
   readonly view: string
   private readonly deps: SecondaryDependencies
   private readonly log: Log
-  private config: ZoneConfig
+  /** Replaced only by `prepare`'s other half. */
+  config: ZoneConfig
   /** What we have, in memory and on disk; served or expired. */
   private writer: ZoneWriter | undefined
   private stored: number | undefined
@@ -107,7 +112,7 @@ export class SecondaryZone {
   private running = false
   private began = -INTERVAL
   /** A primary that has said meanwhile that there is something new. */
-  private again: RemoteServer | undefined
+  private again: PrimaryServer | undefined
   private readonly closing = new AbortController()
 
   /** Use `openSecondary`. */
@@ -229,13 +234,37 @@ export class SecondaryZone {
     return { rcode: Rcode.NOERROR, reason: '' }
   }
 
+  /**
+   * Hands an UPDATE to the first primary that can be reached (RFC 2136 §6), and gives its answer as it came. Throws REFUSED where update
+   * rules of our own keep the requestor out, and SERVFAIL where no primary has answered.
+   */
+  async forward(wire: Uint8Array, requestor: Requestor): Promise<Uint8Array> {
+    const { update: rules, primaries } = this.config
+    if (rules.length > 0) permitRequestor(rules, requestor)
+    const key = requestor.key && printName(requestor.key)
+    for (const server of primaries!) {
+      const fields = { key, primary: printServer(server) }
+      try {
+        const answer = await forwardUpdate(this.deps, this.remote(server), wire)
+        this.log.info({ ...fields, rcode: rcodeName(answer[3]! & 15) }, 'update forwarded')
+        if ((answer[3]! & 15) === Rcode.NOERROR) this.refreshSoon(server)
+        return answer
+      } catch (error) {
+        this.log.warn({ ...fields, reason: (error as Error).message }, 'an update could not be forwarded')
+        // One that may have it already must not be given another's place: the update would be done twice.
+        if (!(error instanceof ForwardError) || error.sent) break
+      }
+    }
+    throw new RcodeError(Rcode.SERVFAIL, 'no primary has answered the update', Ede.NETWORK_ERROR)
+  }
+
   /** Asks the primaries now, this one first. */
-  refreshSoon(primary: RemoteServer = this.config.primaries![0]!): void {
+  refreshSoon(primary: PrimaryServer = this.config.primaries![0]!): void {
     if (this.running) this.again = primary
     else this.schedule(Math.max(0, this.began + INTERVAL - this.deps.clock.monotonic()), primary)
   }
 
-  private schedule(wait: number, first?: RemoteServer): void {
+  private schedule(wait: number, first?: PrimaryServer): void {
     const { clock } = this.deps
     this.timer?.cancel()
     if (this.closing.signal.aborted) return
@@ -243,7 +272,7 @@ export class SecondaryZone {
     this.timer = clock.after(wait, () => void this.refresh(first))
   }
 
-  private async refresh(first: RemoteServer | undefined): Promise<void> {
+  private async refresh(first: PrimaryServer | undefined): Promise<void> {
     this.running = true
     this.began = this.deps.clock.monotonic()
     const fresh = await this.askPrimaries(first)
@@ -265,7 +294,7 @@ export class SecondaryZone {
   }
 
   /** In their order, until one has answered; whether one has. */
-  private async askPrimaries(first: RemoteServer | undefined): Promise<boolean> {
+  private async askPrimaries(first: PrimaryServer | undefined): Promise<boolean> {
     const { gate, counts } = this.deps
     const others = this.config.primaries!.filter(one => one !== first)
     for (const server of first ? [first, ...others] : others) {
@@ -282,7 +311,7 @@ export class SecondaryZone {
     return false
   }
 
-  private async ask(server: RemoteServer): Promise<void> {
+  private async ask(server: PrimaryServer): Promise<void> {
     const { signal } = this.closing
     signal.throwIfAborted()
     const { origin, version } = this
@@ -293,16 +322,16 @@ export class SecondaryZone {
     await this.confirm()
   }
 
-  private remote({ address, key: name }: RemoteServer): Remote {
+  private remote({ address, key: name, tls }: PrimaryServer): Remote {
     const key = name && this.deps.findKey(name)
-    return { address, ...(key && { key }) }
+    return { address, ...(key && { key }), ...(tls && { tls: tlsOptions(tls) }) }
   }
 
   /** Stores and publishes what has come; until it is on disk, the zone is as it was. */
   private async take(
     refreshed: Exclude<Refreshed, { kind: 'current' }>,
     base: ZoneVersion | undefined,
-    server: RemoteServer,
+    server: PrimaryServer,
   ): Promise<void> {
     const change = base ? await this.write(refreshed, base, server) : await this.create(refreshed)
     this.deps.counts.done++
@@ -324,7 +353,7 @@ export class SecondaryZone {
   private async write(
     refreshed: Exclude<Refreshed, { kind: 'current' }>,
     base: ZoneVersion,
-    server: RemoteServer,
+    server: PrimaryServer,
   ): Promise<Changeset> {
     const whole = refreshed.kind === 'whole' ? refreshed.version : undefined
     const change = refreshed.kind === 'whole' ? await differenceOf(base, refreshed.version) : refreshed.change
@@ -384,7 +413,17 @@ function describeFailure(error: unknown): string {
   return error instanceof RemoteError ? 'a primary could not be asked' : 'what a primary has could not be stored'
 }
 
+/** RFC 9103 §7.1: TLS 1.3, with the protocol of DNS over TLS; RFC 8310 §5: the strict profile. */
+function tlsOptions({ hostname, roots }: NonNullable<PrimaryServer['tls']>): TlsOptions {
+  return {
+    alpn: ['dot'],
+    minVersion: 'TLSv1.3',
+    ...(hostname !== undefined && { servername: hostname }),
+    ...(roots !== undefined && { ca: [roots] }),
+  }
+}
+
 /** A primary's address and port. */
-export function printServer({ address: { address, port } }: RemoteServer): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+export function printServer({ address: { address, port }, tls }: PrimaryServer): string {
+  return `${tls ? 'tls://' : ''}${address.includes(':') ? `[${address}]` : address}:${port}`
 }

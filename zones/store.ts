@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { sql as raw } from 'kysely'
 import { isMadeBySigning } from '../dns/dnssec.ts'
 import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
@@ -108,12 +109,20 @@ export function keyText(key: Name): string {
   return printName(lowerName(key))
 }
 
-/** Journal entries kept of each zone. Older ones are dropped a few at a time. */
-const JOURNAL_KEPT = 100_000
-const JOURNAL_DROPPED_EVERY = 256
+/** How much is kept of each zone's journal: what is older, more or larger is dropped, a few entries at a time. */
+export interface JournalLimits {
+  /** Milliseconds. */
+  age: number
+  changes: number
+  /** Octets. */
+  size: number
+}
 
-/** The zones' tables in a database on which ZONE_MIGRATIONS have been run. */
-export function createZoneStore(database: Database): ZoneStore {
+const JOURNAL_DROPPED_EVERY = 256
+const UNLIMITED: JournalLimits = { age: Number.POSITIVE_INFINITY, changes: 100_000, size: Number.POSITIVE_INFINITY }
+
+/** The zones' tables in a database on which ZONE_MIGRATIONS have been run. `limits` are asked for whenever something is dropped. */
+export function createZoneStore(database: Database, limits: () => JournalLimits = () => UNLIMITED): ZoneStore {
   return {
     find: (view, origin) => findZone(database, zoneId(view, origin)),
     async create(view, origin, records, baseline) {
@@ -136,10 +145,12 @@ export function createZoneStore(database: Database): ZoneStore {
       return rows.flatMap(row => unpackRecords(row['records'] as Uint8Array))
     },
     async commit(zone, revision, entry) {
-      await database.commit([...commitStatements(zone, revision, entry)])
+      await database.commit([...commitStatements(zone, revision, entry, limits)])
     },
     async commitTogether(changed, unchanged = []) {
-      const statements = changed.flatMap(({ zone, revision, entry }) => [...commitStatements(zone, revision, entry)])
+      const statements = changed.flatMap(({ zone, revision, entry }) => [
+        ...commitStatements(zone, revision, entry, limits),
+      ])
       await database.commit([...unchanged.map(requireRevision), ...statements])
     },
     async journal(zone, revision, limit) {
@@ -230,6 +241,28 @@ const dropEntries = prepared<{ zone: number; oldest: number }>(({ zone, oldest }
   sql.deleteFrom('zone_journal').where('zone', '=', zone).where('revision', '<', oldest),
 )
 
+/** Everything up to the last entry that is too old: so that no gap comes to be where the clock was set back. */
+const dropOlder = prepared<{ zone: number; before: number }>(({ zone, before }) => {
+  const old = sql.selectFrom('zone_journal').select(({ fn }) => fn.max('revision').as('last'))
+  return sql
+    .deleteFrom('zone_journal')
+    .where('zone', '=', zone)
+    .where('revision', '<=', old.where('zone', '=', zone).where('at', '<', before))
+})
+
+function* dropStatements(zone: number, newest: number, now: number, limits: JournalLimits): Generator<Statement> {
+  yield dropEntries({ zone, oldest: newest - limits.changes })
+  if (Number.isFinite(limits.age)) yield dropOlder({ zone, before: now - limits.age })
+  if (Number.isFinite(limits.size)) yield dropLarger(zone, limits.size)
+}
+
+/** Keeps the newest entries that together take no more than `size` octets. */
+function dropLarger(zone: number, size: number): Statement {
+  const query = raw`DELETE FROM zone_journal WHERE zone = ${zone} AND revision <= (SELECT max(revision) FROM (
+    SELECT revision, sum(length(changes)) OVER (ORDER BY revision DESC) AS total FROM zone_journal WHERE zone = ${zone}) WHERE total > ${size})`
+  return statement({ compile: () => query.compile(sql) })
+}
+
 const selectJournal = prepared<{ zone: number; revision: number; limit: number }>(({ zone, revision, limit }) =>
   sql
     .selectFrom('zone_journal')
@@ -251,7 +284,12 @@ const selectRevision = prepared<{ zone: number; serial: number }>(({ zone, seria
     .limit(1),
 )
 
-function* commitStatements(zone: number, revision: number, entry: NewEntry): Generator<Statement> {
+function* commitStatements(
+  zone: number,
+  revision: number,
+  entry: NewEntry,
+  limits: () => JournalLimits,
+): Generator<Statement> {
   const next = revision + 1
   yield nextRevision({ zone, revision, next })
   yield* recordStatements(zone, entry)
@@ -267,7 +305,7 @@ function* commitStatements(zone: number, revision: number, entry: NewEntry): Gen
     changes: encodeChange(entry.change),
     released: entry.released?.some(Boolean) ? JSON.stringify(entry.released) : null,
   })
-  if (next % JOURNAL_DROPPED_EVERY === 0) yield dropEntries({ zone, oldest: next - JOURNAL_KEPT })
+  if (next % JOURNAL_DROPPED_EVERY === 0) yield* dropStatements(zone, next, entry.at, limits())
 }
 
 /** A record that goes and comes back with another TTL or spelling stays its holder's. */

@@ -1,29 +1,10 @@
 import t from 'tap'
 import { Rcode } from '../../dns/codes.ts'
-import type { Database, Statement } from '../../host/database.ts'
-import { StorageError } from '../../host/database.ts'
 import { type Client, createAccount, createCsr } from './client.ts'
+import { faulty } from './faulty-database.ts'
 import { createWorld, type World } from './world.ts'
 
 const URN = 'urn:ietf:params:acme:error:'
-
-/** A database in which commits that touch `table` fail as often as asked: before they are written, or after, with the answer lost. */
-function faulty(table: string) {
-  const faults = { before: 0, after: 0 }
-  const wrap = (database: Database): Database => ({
-    ...database,
-    read: statement => database.read(statement),
-    close: () => database.close(),
-    async commit(statements: readonly Statement[]) {
-      const meant = statements.some(({ sql }) => sql.includes(table))
-      if (meant && faults.before > 0 && faults.before--) throw new StorageError('the disk is full')
-      const results = await database.commit(statements)
-      if (meant && faults.after > 0 && faults.after--) throw new StorageError('the answer was lost')
-      return results
-    },
-  })
-  return { faults, wrap }
-}
 
 async function ready(world: World): Promise<{ client: Client; url: string; finalize: string; csr: string }> {
   const client = await createAccount(world)
@@ -62,6 +43,22 @@ t.test('a disk that goes on failing ends the order without telling why', async t
   t.match(failed.json, { status: 'invalid', error: { type: `${URN}serverInternal` } })
   t.notMatch(failed.text, /disk/)
 })
+
+t.test(
+  'a disk that fails for so long that not even the failure can be kept ends the order once it works again',
+  async t => {
+    const certificates = faulty(INSERT)
+    const orders = faulty('update "acme_orders" set "status" = ?, "error" = ?')
+    const world = await createWorld(t, { wrap: database => orders.wrap(certificates.wrap(database)) })
+    const { client, url, finalize, csr } = await ready(world)
+    certificates.faults.before = 99
+    orders.faults.before = 3
+    await client.post(finalize, { csr })
+    await world.clock.advance(3_600_000)
+    t.match((await client.post(url, '')).json, { status: 'invalid' })
+    t.equal(orders.faults.before, 0)
+  },
+)
 
 t.test('a certificate that was kept, with the answer lost, is not made twice', async t => {
   const { faults, wrap } = faulty(INSERT)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { Rcode } from '../../dns/codes.ts'
 import { type Client, createAccount } from './client.ts'
+import { faulty } from './faulty-database.ts'
 import { createWorld, type World } from './world.ts'
 
 const URN = 'urn:ietf:params:acme:error:'
@@ -122,4 +123,20 @@ t.test('a challenge that was being tried when the daemon died is taken up again'
   await world.clock.advance(1000)
   t.equal(await statusOf(client, url), 'valid')
   t.equal(await statusOf(client, order), 'ready')
+})
+
+t.test('a disk that fails for a while delays the outcome', async t => {
+  for (const [right, status] of [
+    [true, 'valid'],
+    [false, 'invalid'],
+  ] as const) {
+    const { faults, wrap } = faulty('update "acme_authorizations" set "status" = ?')
+    const world = await createWorld(t, { wrap })
+    const { client, url, digest } = await challenge(world)
+    if (right) world.zone.set(NAME, 'TXT', `"${digest}"`)
+    faults.before = 3
+    await client.post(url, {})
+    await world.clock.advance(120_000)
+    t.equal(await statusOf(client, url), status)
+  }
 })

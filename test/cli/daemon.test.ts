@@ -288,3 +288,23 @@ function isThere(program: string): boolean {
     return false
   }
 }
+
+t.test('a secondary zone: shown, refreshed, promoted', async t => {
+  const zone = { zone: 'b.example.', view: 'inside' }
+  const { cwd, asked } = await playDaemon(t, {
+    'zone.show': () => ({
+      ...{ ...zone, type: 'secondary', dynamic: false, serial: null, records: 0, update_keys: [], transfer_keys: [] },
+      secondary: { primaries: ['192.0.2.1:53'], state: 'expired', checked: '2026-01-01T00:00:00.000Z' },
+    }),
+    'zone.refresh': () => ({ ...zone, primaries: ['192.0.2.1:53'] }),
+    'zone.promote': () => ({ ...zone, serial: 7 }),
+  })
+  t.match(
+    (await type(cwd, ['zone', 'show', 'b.example'])).out,
+    /serial: +-\n.*primaries: +192\.0\.2\.1:53\nstate: +expired\nlast checked: +2026-01-01T00:00:00\.000Z\nnext refresh: -\n/s,
+  )
+  t.match((await type(cwd, ['zone', 'refresh', 'b.example'])).out, 'b.example. in inside: asking 192.0.2.1:53')
+  const promoted = await type(cwd, ['zone', 'promote', 'b.example', '--view', 'inside'])
+  t.match(promoted.out, /b\.example\. in inside is a primary from now on, serial 7\n.*type: primary/)
+  t.same(asked.at(-1), ['zone.promote', { zone: 'b.example', view: 'inside' }])
+})

@@ -191,6 +191,11 @@ t.test('what is wrong in one place', async t => {
       '1:28: the zone example.com has primaries but is not of type secondary',
     ],
     [
+      'roots for a primary that is not asked over TLS',
+      zone('type: secondary, primaries: [{ address: 192.0.2.1, roots: "-----BEGIN CERTIFICATE-----" }]'),
+      '1:78: roots are for an address with tls://',
+    ],
+    [
       'a transfer rule for nobody in particular',
       zone('file: x, transfer: [{}]'),
       '1:69: give key, from, or both; { from: [any] } is everybody',

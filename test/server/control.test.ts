@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { CaCommandError } from '../../ca/commands.ts'
 import { silentLog } from '../../host/log.ts'
 import { type Command, CommandError, listenControl } from '../../server/control.ts'
 
@@ -15,6 +16,9 @@ const COMMANDS: Record<string, Command> = {
   },
   wrong: () => {
     throw new CommandError(['a', 'b'], 2)
+  },
+  'ca.wrong': () => {
+    throw new CaCommandError('c')
   },
   broken: () => {
     throw new Error('unforeseen')
@@ -74,8 +78,9 @@ for (const [what, line, errors] of [
 
 t.test('a failure keeps its exit code; the unforeseen is exit 1', async t => {
   const path = await open(t)
-  t.strictSame(await ask(path, '{"command":"wrong"}\n{"command":"broken"}\n'), [
+  t.strictSame(await ask(path, '{"command":"wrong"}\n{"command":"ca.wrong"}\n{"command":"broken"}\n'), [
     { ok: false, exit: 2, errors: ['a', 'b'] },
+    { ok: false, exit: 2, errors: ['c'] },
     { ok: false, exit: 1, errors: ['unforeseen'] },
   ])
 })

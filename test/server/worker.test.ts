@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { MessageChannel } from 'node:worker_threads'
 import t from 'tap'
 import { Flag, Rcode } from '../../dns/codes.ts'
 import { parseMessage, writeMessage } from '../../dns/message.ts'
@@ -7,6 +9,9 @@ import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
+import { CONTROL_WORDS, type ToMain } from '../../server/messages.ts'
+import { createCounters } from '../../server/metrics.ts'
+import { createServing } from '../../server/worker.ts'
 import { startWorkers } from '../../server/workers.ts'
 import {
   ask,
@@ -205,4 +210,23 @@ t.test('real threads', async t => {
       'at once, on both',
     )
   }
+})
+
+t.test('a forward rule that leads to ourselves is logged, and the thread serves all the same', async t => {
+  const own = { address: '127.0.0.1', port: 5353 }
+  const config = readConfig(`views: [{ name: v, forward: [{ zone: ".", to: ["127.0.0.1:5353"] }] }]`)
+  const { port1, port2 } = new MessageChannel()
+  const said: ToMain[] = []
+  port1.on('message', (message: ToMain) => said.push(message))
+  const state = { epoch: 0, config, zones: [], certificate: null }
+  const counters = createCounters()
+  const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
+  await createServing(port2, { index: 0, control, counters, sockets: [], own: [own], state })
+  port1.postMessage({ kind: 'stop', grace: 0 })
+  await once(port1, 'close')
+  t.match(said, [
+    { kind: 'log', level: 'error', message: /leads to this server itself/ },
+    { kind: 'ready' },
+    { kind: 'stopped' },
+  ])
 })

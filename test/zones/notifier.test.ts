@@ -102,6 +102,19 @@ t.test('what changes while a server is not heard is told when it is', async t =>
   t.same(told(), [11, 12])
 })
 
+t.test('what is told is the zone as it was last spoken of: a reload may have put another in its place', async t => {
+  const { clock, notifier, told, answering } = world()
+  answering()
+  const notify = [{ address: { address: '192.0.2.53', port: 53 } }]
+  for (const serial of [20, 21])
+    notifier.changed({
+      ...{ view: 'inside', origin: ORIGIN, notify },
+      soa: () => record(SOA.replace(' 10 ', ` ${serial} `)),
+    })
+  await clock.advance(5000)
+  t.same(told(), [21])
+})
+
 t.test('a refusal counts as heard, and is logged', async t => {
   const { clock, changed, told, answering, logged } = world()
   answering(() => ({ rcode: Rcode.NOTAUTH }))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RemoteServer, ZoneConfig } from '../../config/schema.ts'
+import type { PrimaryServer, ZoneConfig } from '../../config/schema.ts'
 import { Rcode } from '../../dns/codes.ts'
 import { parseName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
@@ -38,7 +38,7 @@ interface World {
 }
 
 interface Options {
-  primaries?: RemoteServer[]
+  primaries?: PrimaryServer[]
   key?: TsigKey
   world?: World
 }
@@ -302,6 +302,15 @@ t.test('a primary that answers over TCP alone is asked there', async t => {
   const { clock, shown } = await secondary({ world })
   await clock.advance(30 * SECOND_S)
   t.same(asked, ['SOA tcp', 'AXFR tcp'])
+  t.equal(shown()?.length, 2)
+})
+
+t.test('RFC 9103: a primary with tls:// is asked over TLS alone', async t => {
+  const world = newWorld()
+  const asked = servePrimary(world.network, world.clock, AT, { zone: zone(10) })
+  const { clock, shown } = await secondary({ world, primaries: [{ ...FIRST, tls: { hostname: 'ns.example' } }] })
+  await clock.advance(5 * SECOND_S)
+  t.same(asked, ['SOA tls', 'AXFR tls'])
   t.equal(shown()?.length, 2)
 })
 

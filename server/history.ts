@@ -1,0 +1,107 @@
+import { TextError } from '../dns/errors.ts'
+import { isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
+import { printRecord } from '../dns/types.ts'
+import { printZonefile } from '../dns/zonefile.ts'
+import { type ComparedZone, compareZones } from '../zones/compare.ts'
+import { historyOf, type PastZone, revertTo, zoneAt } from '../zones/history.ts'
+import type { Pipeline } from '../zones/pipeline.ts'
+import { type Command, CommandError } from './control.ts'
+import { isSecondary, type ServedZone, type Zones } from './zones.ts'
+
+type Args = Record<string, unknown>
+
+/** Changes listed where nobody says how many. */
+const LISTED = 20
+const MOST_LISTED = 10_000
+
+/** The commands that look back: `zone.history`, `zone.at`, `zone.revert`, and `zone.diff` between views. */
+export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone): Record<string, Command> {
+  return {
+    'zone.history': async args => {
+      const zone = zoneOf(args)
+      const limit = Math.min(numberOf(args['limit'] ?? LISTED, 'limit'), MOST_LISTED)
+      const entries = await historyOf(pipelineOf(zone), limit)
+      return entries.map(({ serialBefore, serialAfter, at, key, source, change }) => ({
+        ...{ serial: serialAfter, serial_before: serialBefore, at: new Date(at).toISOString() },
+        ...(key !== undefined && { key }),
+        ...{ source, added: change.added.map(printRecord), deleted: change.deleted.map(printRecord) },
+      }))
+    },
+    'zone.at': async args => {
+      const zone = zoneOf(args)
+      const serial = numberOf(args['serial'], 'serial')
+      const { records } = await pastOf(zone, serial)
+      return { zone: printName(zone.origin), view: zone.view, serial, text: printZonefile(records, zone.origin) }
+    },
+    'zone.revert': async args => {
+      const zone = zoneOf(args)
+      const to = numberOf(args['to'], 'to')
+      if (isSecondary(zone))
+        throw new CommandError(`${printName(zone.origin)} is a secondary zone: revert its primary`, 2)
+      if (zone.overlay)
+        throw new CommandError(`${printName(zone.origin)} is an overlay: revert its base, or its file`, 2)
+      const past = await pastOf(zone, to)
+      const actor = { key: undefined, source: `revert to ${to}` }
+      const { change, version } = await zone.write(actor, (tip, holders) => revertTo(past, tip, holders))
+      const counts = { added: change.added.length, deleted: change.deleted.length }
+      return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
+    },
+    'zone.diff': args => {
+      const name = nameOf(args['name'])
+      const [one, other] = viewsOf(args['views']).map(view => compared(zones, view, name))
+      const known = new Set([...zones].map(({ view }) => view))
+      for (const { view } of [one!, other!])
+        if (!known.has(view)) throw new CommandError(`no zone is served in a view ${view}`, 2)
+      if (!one!.version && !other!.version) throw new CommandError(`neither view has a zone for ${printName(name)}`)
+      return {
+        name: printName(name),
+        views: [one!, other!].map(({ view, version, base }) => ({
+          ...{ view, zone: version ? printName(version.origin) : null, serial: version?.serial() ?? null },
+          ...(base !== undefined && { overlay_of: base }),
+        })),
+        differences: compareZones(name, one!, other!),
+      }
+    },
+  }
+}
+
+function compared(zones: Zones, view: string, name: Name): ComparedZone {
+  const zone = [...zones]
+    .filter(one => one.view === view && isSubdomain(name, one.origin))
+    .reduce<ServedZone | undefined>((a, b) => (a && a.origin.length >= b.origin.length ? a : b), undefined)
+  const overlay = zone && !isSecondary(zone) ? zone.overlay : undefined
+  const base = overlay && [...zones].find(one => one === overlay.base)?.view
+  return { view, version: zone?.image?.latest(), overlay, base, holderOf: record => zone?.holderOf(record) }
+}
+
+function pipelineOf(zone: ServedZone): Pipeline {
+  if (zone.pipeline) return zone.pipeline
+  throw new CommandError(`${printName(zone.origin)} has no history: what is not dynamic is its file`, 2)
+}
+
+async function pastOf(zone: ServedZone, serial: number): Promise<PastZone> {
+  const past = await zoneAt(pipelineOf(zone), serial)
+  if (!past) throw new CommandError(`no version of ${printName(zone.origin)} with the serial ${serial} is kept`)
+  return past
+}
+
+function viewsOf(value: unknown): [string, string] {
+  const views = Array.isArray(value) ? value.map(String) : String(value ?? '').split(',')
+  if (views.length !== 2 || views[0] === views[1]) throw new CommandError('name two views', 2)
+  return [views[0]!, views[1]!]
+}
+
+function numberOf(value: unknown, what: string): number {
+  const number = Number(value)
+  if (Number.isInteger(number) && number >= 0 && number <= 0xffffffff && value !== '') return number
+  throw new CommandError(`"${value}" is not a number of 32 bits: ${what}`, 2)
+}
+
+function nameOf(value: unknown): Name {
+  try {
+    return parseName(String(value ?? ''))
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    throw new CommandError(error.message, 2)
+  }
+}

@@ -1,0 +1,80 @@
+import type { ResourceRecord } from '../dns/record.ts'
+import { serialAfter } from '../dns/serial.ts'
+import { Type } from '../dns/types.ts'
+import { recordsOfVersion } from './baseline.ts'
+import { diffRecords, isEmptyChange, recordKey } from './change.ts'
+import type { Holders, Holding } from './holders.ts'
+import { OWN_TYPES } from './overlay/selection.ts'
+import type { Decision, Pipeline } from './pipeline.ts'
+import { withSerial } from './soa.ts'
+import type { JournalEntry } from './store.ts'
+import type { ZoneVersion } from './zone.ts'
+
+/** A zone as it was, and who held what. */
+export interface PastZone {
+  records: ResourceRecord[]
+  /** The key that held the record then; undefined for the file, and for us. */
+  holderOf(record: ResourceRecord): string | undefined
+}
+
+/** Journal entries read at once on the way back. */
+const STEP = 1000
+
+const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
+
+/** The changes of a zone that are still kept, the newest first, `limit` at most. */
+export async function historyOf(pipeline: Pipeline, limit: number): Promise<JournalEntry[]> {
+  const { store, zone } = pipeline.options
+  const entries = await store.journal(zone, Math.max(0, pipeline.revision - limit), limit)
+  return entries.reverse()
+}
+
+/** The zone when it last had this serial (RFC 1982: it may come round); undefined where that is not kept, or never was. */
+export async function zoneAt(pipeline: Pipeline, serial: number): Promise<PastZone | undefined> {
+  const { revision, image, holders } = pipeline
+  const version = image.latest()
+  const records = new Map(recordsOfVersion(version).map(record => [keyOf(record), record]))
+  const before = new Map<string, string | undefined>()
+  const past = () => ({
+    records: [...records.values()],
+    holderOf: (record: ResourceRecord) => (before.has(keyOf(record)) ? before.get(keyOf(record)) : holders.of(record)),
+  })
+  if (version.serial() === serial) return past()
+  for await (const { change, released, serialBefore } of backwards(pipeline, revision)) {
+    for (const record of change.added) records.delete(keyOf(record))
+    for (const [i, record] of change.deleted.entries()) {
+      records.set(keyOf(record), record)
+      before.set(keyOf(record), released?.[i])
+    }
+    if (serialBefore === serial) return past()
+  }
+  return undefined
+}
+
+async function* backwards({ options }: Pipeline, newest: number): AsyncGenerator<JournalEntry> {
+  const { store, zone } = options
+  for (let to = newest; to > 0; to -= STEP) {
+    const from = Math.max(0, to - STEP)
+    const entries = await store.journal(zone, from, to - from)
+    yield* entries.reverse()
+    // What is older was dropped.
+    if (entries.length < to - from) return
+  }
+}
+
+/** What makes a zone again what it was, with a new serial. Signatures are made anew; records go back to who held them. */
+export function revertTo(past: PastZone, tip: ZoneVersion, holders: Holders): Decision {
+  const made = ({ type }: ResourceRecord) => OWN_TYPES.has(type)
+  const now = recordsOfVersion(tip).filter(record => !made(record))
+  const then = past.records.filter(record => !made(record))
+  const numbered = (serial: number) =>
+    then.map(record => (record.type === Type.SOA ? { ...record, rdata: withSerial(record.rdata, serial) } : record))
+  if (isEmptyChange(diffRecords(now, numbered(tip.serial())))) return { change: { deleted: [], added: [] } }
+  const change = diffRecords(now, numbered(serialAfter(tip.serial())))
+  const before = new Set(now.map(keyOf))
+  const holdings: Holding[] = change.added
+    .filter(({ type }) => type !== Type.SOA)
+    .map(record => ({ record, holder: past.holderOf(record) }))
+    .filter(({ record, holder }) => !before.has(keyOf(record)) || holders.of(record) !== holder)
+  return { change, holdings }
+}
