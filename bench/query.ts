@@ -3,13 +3,22 @@
  * Both serve the same zone on the same core, dnsperf asks from another, in turns within one run; medians are printed.
  *   node bench/query.ts [--smoke] [--rounds N] [--seconds N] [--names N]
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import {
+  answering,
+  CLIENT_CORE,
+  type Contender,
+  cpuSeconds,
+  end,
+  freePort,
+  median,
+  pinned,
+  requireAlive,
+} from './contender.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,8 +32,6 @@ const { values } = parseArgs({
 })
 const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5))
 const seconds = Number(values.seconds ?? (values.smoke ? 1 : 5))
-const SERVER_CORE = '0'
-const CLIENT_CORE = '1'
 const APEX = 'bench.test'
 /**
  * Queries that dnsperf has outstanding: few enough for the receive buffer that the system gives a socket. With 400 BIND, which asks for no
@@ -33,13 +40,6 @@ const APEX = 'bench.test'
 const OUTSTANDING = '100'
 /** Share of queries that may be lost before the rates can't be compared. */
 const TOLERABLE_LOSS = 0.0001
-
-/** A server under test. */
-interface Contender {
-  name: string
-  port: number
-  process: ChildProcess
-}
 
 interface Measurement {
   rate: number
@@ -81,7 +81,7 @@ function path(name: string): string {
 async function startOurs(port: number): Promise<Contender> {
   const program = new URL('./serving-process.ts', import.meta.url).pathname
   const process = pinned([globalThis.process.execPath, program, path('zone'), APEX, String(port)])
-  return answering({ name: 'namestead', port, process })
+  return answering({ name: 'namestead', port, process }, `h1.${APEX}`)
 }
 
 async function startBind(port: number): Promise<Contender> {
@@ -98,48 +98,7 @@ async function startBind(port: number): Promise<Contender> {
   const zone = `zone "${APEX}" { type primary; file "${path('zone')}"; }`
   writeFileSync(path('named.conf'), `options { ${options.join('; ')}; };\ncontrols { };\n${zone};\n`)
   const process = pinned(['named', '-f', '-n', '1', '-U', '1', '-c', path('named.conf')])
-  return answering({ name: 'BIND', port, process })
-}
-
-function pinned(command: string[]): ChildProcess {
-  return spawn('taskset', ['-c', SERVER_CORE, ...command], { stdio: ['ignore', 'ignore', 'inherit'] })
-}
-
-async function end(process: ChildProcess): Promise<void> {
-  if (process.exitCode !== null || process.signalCode !== null) return
-  process.kill()
-  await once(process, 'exit')
-}
-
-/** A port that nobody has at the moment. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
-
-/** Whether it is still running: otherwise it may be another program that answers on the port. */
-function isAlive({ process }: Contender): boolean {
-  return process.exitCode === null && process.signalCode === null
-}
-
-/** Resolves once the server answers. */
-async function answering(contender: Contender): Promise<Contender> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (!isAlive(contender)) break
-    await new Promise(resolve => setTimeout(resolve, 100))
-    try {
-      const args = ['@127.0.0.1', '-p', String(contender.port), '+time=1', '+tries=1', '+short', `h1.${APEX}`, 'A']
-      if (execFileSync('dig', args, { encoding: 'utf8' }).startsWith('10.') && isAlive(contender)) return contender
-    } catch {
-      // Not yet.
-    }
-  }
-  await end(contender.process)
-  throw new Error(`${contender.name} did not start`)
+  return answering({ name: 'BIND', port, process }, `h1.${APEX}`)
 }
 
 /** Turn by turn, so that whatever else the machine does falls on all alike. */
@@ -152,12 +111,6 @@ async function measureAll(): Promise<Map<string, Measurement[]>> {
       await requireAlive(contender)
     }
   return results
-}
-
-/** A server that has ended was not what was measured. Its end is known only after the event loop has had a turn. */
-async function requireAlive(contender: Contender): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, 10))
-  if (!isAlive(contender)) throw new Error(`${contender.name} ended while it was measured`)
 }
 
 function measure({ port, process }: Contender, duration: number): Measurement {
@@ -194,15 +147,7 @@ function measure({ port, process }: Contender, duration: number): Measurement {
   }
 }
 
-/** User and system time of a process with its threads; `taskset` has become the server by then. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
 function report(results: Map<string, Measurement[]>): void {
-  const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numbers.length >> 1]!
   const rows = [...results].map(([name, measurements]) => ({
     server: name,
     'queries/s': Math.round(median(measurements.map(({ rate }) => rate))),

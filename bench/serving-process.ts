@@ -24,7 +24,13 @@ const view: ViewConfig = {
 }
 const address = { address: '127.0.0.1', port: Number(port) }
 const sockets = await openSockets({ dns: [address], dot: [], workers: 1, libc: loadLibc() })
-const config = { name: parseName('bench.'), views: [view], keys: [], log: { level: 'warn' as const, queries: false } }
+const config = {
+  name: parseName('bench.'),
+  views: [view],
+  keys: [],
+  cookie_secret: [new Uint8Array(16)],
+  log: { level: 'warn' as const, queries: false },
+}
 await startWorkers({
   count: 1,
   sockets,

@@ -1,7 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
-import { pem, secret, tsigSecrets } from './secret.ts'
+import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import {
   accessList,
   choice,
@@ -95,6 +95,28 @@ const probe = record({
   every: defaulted(duration, '5m', 'how often'),
 })
 
+const rate = integer(0, 100_000)
+
+const rateLimit = record({
+  responses: required(rate, 'how often in a second a network may get the answer to one question; 0 is without limit'),
+  nodata: optional(rate, 'how often it may be told that a name has no such data; left out: as `responses`'),
+  nxdomains: optional(rate, 'how often it may be told that a name does not exist; left out: as `responses`'),
+  referrals: optional(rate, 'how often it may be referred elsewhere; left out: as `responses`'),
+  errors: optional(rate, 'how often it may be refused or told of a failure; left out: as `responses`'),
+  all: defaulted(rate, 0, 'how many responses of any kind it may get in a second'),
+  window: defaulted(duration, '15s', 'for how long at most a network stays limited that has become quiet'),
+  slip: defaulted(
+    integer(0, 10),
+    2,
+    'of the limited responses each so-manieth is sent in brief, with TC or BADCOOKIE, so that a real client can come back by TCP or with a cookie; 0 is none',
+  ),
+  ipv4_prefix: defaulted(integer(1, 32), 24, 'bits of an IPv4 address that make a network'),
+  ipv6_prefix: defaulted(integer(1, 128), 56, 'bits of an IPv6 address that make a network'),
+  exempt: defaulted(accessList, [], 'the addresses that are never limited'),
+})
+/** Limits of what one client network is sent over UDP. */
+export type RateLimitConfig = Decoded<typeof rateLimit>
+
 /** The whole configuration: JSON Schema, decoded types, defaults and reference page all come from this declaration. */
 export const schema = record({
   name: derived(
@@ -140,8 +162,14 @@ export const schema = record({
     {},
     'the log, JSON lines on stdout',
   ),
-  rate_limit: optional(reserved, 'response rate limiting'),
-  cookie_secret: optional(reserved, 'the secret of DNS cookies that several servers share'),
+  rate_limit: optional(
+    rateLimit,
+    'response rate limiting, for UDP without a signature or a DNS cookie that we have given; left out: none',
+  ),
+  cookie_secret: optional(
+    cookieSecrets,
+    'the secret of DNS cookies (RFC 9018) that several servers share, 32 hexadecimal digits; of a list the first makes cookies, any is accepted; left out: a new one with each start',
+  ),
   cache: optional(reserved, 'limits of the resolver cache'),
   stub: optional(reserved, 'stub zones'),
   rpz: optional(reserved, 'response policy zones'),

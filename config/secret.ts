@@ -83,6 +83,20 @@ export const tsigSecrets: Kind<Uint8Array[]> = byShape({
   label: 'secret in base64: text, `{ file: PATH }`, `{ env: NAME }`, or a list of these',
 })
 
+/** The secret of DNS cookies: 128 bits, as BIND's `cookie-secret` has them (RFC 9018 §4.4). */
+const cookieSecret: Kind<Uint8Array> = mapped(secret, value => {
+  if (!/^[0-9a-f]{32}$/i.test(value)) throw new Error('expected a secret of 32 hexadecimal digits')
+  return Uint8Array.from(Buffer.from(value, 'hex'))
+})
+
+/** One secret or, for rotation, several: the first makes cookies, any is accepted. */
+export const cookieSecrets: Kind<Uint8Array[]> = byShape({
+  scalar: mapped(cookieSecret, one => [one]),
+  map: mapped(cookieSecret, one => [one]),
+  list: list(cookieSecret, { nonEmpty: true }),
+  label: 'secret of 32 hexadecimal digits: text, `{ file: PATH }`, `{ env: NAME }`, or a list of these',
+})
+
 /** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. */
 export const pem: Kind<string> = mapped(
   byShape({ scalar: text, map: plain(elsewhere), label: 'path of a PEM file' }),

@@ -18,6 +18,19 @@ export interface EdnsOption {
 
 export const OPT = 41
 
+/** RFC 8467 §4.1: answers are padded to a multiple of so many octets. */
+export const PADDING_BLOCK = 468
+
+/**
+ * Octets of Padding's data that bring a message of `length` octets, the option not counted, to a multiple of the block, or as far as
+ * `limit` lets it; -1 where there is no room for the option.
+ */
+export function paddingFor(length: number, limit: number): number {
+  const bare = length + 4
+  if (bare > limit) return -1
+  return Math.min(Math.ceil(bare / PADDING_BLOCK) * PADDING_BLOCK, limit) - bare
+}
+
 /** Reads OPT's class, TTL and RDATA; the owner (root) and type have been read. Returns the upper eight RCODE bits too. */
 export function readEdns(reader: Reader): { edns: Edns; extendedRcode: number } {
   const udpSize = reader.u16()

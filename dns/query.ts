@@ -7,6 +7,7 @@ import { MAX_LABEL, MAX_NAME } from './name.ts'
 export const DROP = -1
 
 const HEADER = 12
+const NOTHING = new Uint8Array(0)
 const QUESTION_TAIL = 4
 
 /**
@@ -32,12 +33,16 @@ export class Query {
   udpSize = 512
   ednsVersion = 0
   dnssecOk = false
-  /** COOKIE's data in `buf` (RFC 7873 §4); length 0 where the option is absent. */
+  /** The first COOKIE's data (RFC 7873 §4), in `buf` unless the message was parsed as a whole; later ones are ignored (§5.2). */
+  hasCookie = false
+  cookieBuf: Uint8Array = NOTHING
   cookieAt = 0
   cookieLength = 0
   /** The client sent NSID (RFC 5001), edns-tcp-keepalive (RFC 7828), Padding (RFC 7830). */
   nsid = false
   keepalive = false
+  /** Octets of its data, of which a client sends none (RFC 7828 §3.1). */
+  keepaliveLength = 0
   padding = false
   /** There is a TSIG record (RFC 8945): where it starts, for what is signed ends there. */
   hasTsig = false
@@ -58,12 +63,21 @@ export function readQuery(buf: Uint8Array, start: number, length: number, into: 
   readHeader(buf, start, end, into)
   if (into.opcode !== Opcode.QUERY) return 0
   // RFC 9619 §4: a QUERY has no more than one question; with none there is nothing to answer.
-  if (u16(buf, start + 4) !== 1) return Rcode.FORMERR
+  const questions = u16(buf, start + 4)
+  if (questions === 0) return readCookieRequest(buf, start, end, into)
+  if (questions !== 1) return Rcode.FORMERR
   const at = readQuestion(buf, start + HEADER, end, into)
   if (at < 0) return Rcode.FORMERR
   // IXFR carries an SOA in the authority section (RFC 1995 §3); nothing else has business there.
   if (u16(buf, start + 6) !== 0 || u16(buf, start + 8) !== 0) return 0
   return readAdditional(buf, at, end, u16(buf, start + 10), into)
+}
+
+/** RFC 7873 §5.4: a query without a question asks for a cookie alone. */
+function readCookieRequest(buf: Uint8Array, start: number, end: number, into: Query): number {
+  if (u16(buf, start + 6) !== 0 || u16(buf, start + 8) !== 0) return Rcode.FORMERR
+  const verdict = readAdditional(buf, start + HEADER, end, u16(buf, start + 10), into)
+  return verdict === 0 && into.simple && into.hasCookie ? 0 : Rcode.FORMERR
 }
 
 function readHeader(buf: Uint8Array, start: number, end: number, into: Query): void {
@@ -81,10 +95,13 @@ function readHeader(buf: Uint8Array, start: number, end: number, into: Query): v
   into.udpSize = 512
   into.ednsVersion = 0
   into.dnssecOk = false
+  into.hasCookie = false
+  into.cookieBuf = buf
   into.cookieAt = 0
   into.cookieLength = 0
   into.nsid = false
   into.keepalive = false
+  into.keepaliveLength = 0
   into.padding = false
   into.hasTsig = false
   into.tsigAt = 0
@@ -168,12 +185,19 @@ function readOpt(buf: Uint8Array, at: number, end: number, into: Query): boolean
 }
 
 function noteOption(code: number, at: number, length: number, into: Query): void {
-  if (code === OptionCode.COOKIE) {
-    into.cookieAt = at
-    into.cookieLength = length
-  } else if (code === OptionCode.NSID) into.nsid = true
-  else if (code === OptionCode.KEEPALIVE) into.keepalive = true
-  else if (code === OptionCode.PADDING) into.padding = true
+  if (code === OptionCode.COOKIE) noteCookie(at, length, into)
+  else if (code === OptionCode.NSID) into.nsid = true
+  else if (code === OptionCode.KEEPALIVE) {
+    into.keepalive = true
+    into.keepaliveLength = length
+  } else if (code === OptionCode.PADDING) into.padding = true
+}
+
+function noteCookie(at: number, length: number, into: Query): void {
+  if (into.hasCookie) return
+  into.hasCookie = true
+  into.cookieAt = at
+  into.cookieLength = length
 }
 
 function u16(buf: Uint8Array, at: number): number {

@@ -1,6 +1,6 @@
 import { Class, Flag, OptionCode } from './codes.ts'
 import { NameTable } from './compression.ts'
-import { OPT } from './edns.ts'
+import { OPT, paddingFor } from './edns.ts'
 import type { Name } from './name.ts'
 import { Query } from './query.ts'
 
@@ -42,6 +42,9 @@ export class ResponseWriter {
   truncated = false
   /** What our OPT says that we take over UDP. */
   udpPayload = UDP_PAYLOAD
+  /** Whether the message is padded (RFC 7830), and the octets of a signature that will follow. */
+  padded = false
+  trailer = 0
   private readonly names = new NameTable()
   private readonly options = new Uint8Array(MAX_OPTIONS)
   private optionsLength = 0
@@ -63,6 +66,7 @@ export class ResponseWriter {
     this.recursionAvailable = false
     this.authenticData = false
     this.optionsLength = 0
+    this.padded = false
     this.restart()
   }
 
@@ -190,6 +194,12 @@ export class ResponseWriter {
     return true
   }
 
+  /** Begins our OPT with options that are made already; to be called first. */
+  optionsOf(made: Uint8Array, length: number): void {
+    for (let i = 0; i < length; i++) this.options[i] = made[i]!
+    this.optionsLength = length
+  }
+
   /** Adds an Extended DNS Error (RFC 8914 §2); the text is ASCII and short. */
   extendedError(infoCode: number, text = ''): boolean {
     const data = new Uint8Array(2 + text.length)
@@ -225,8 +235,16 @@ export class ResponseWriter {
     // RFC 6891 §6.1.3: the RCODE's upper bits, version 0, DO as it came (RFC 3225 §3).
     const dnssecOk = this.query.dnssecOk ? 0x8000 : 0
     this.fixed(OPT, this.udpPayload, ((this.rcode >>> 4) << 24) | dnssecOk)
-    this.u16(this.optionsLength)
-    this.copy(this.options, 0, this.optionsLength)
+    const options = this.optionsLength
+    const padding = this.padded ? paddingFor(this.pos + 2 + options + this.trailer, this.limit + this.trailer) : -1
+    this.u16(options + (padding < 0 ? 0 : 4 + padding))
+    this.copy(this.options, 0, options)
+    if (padding < 0) return
+    // RFC 7830 §3: the padding octets should be 0.
+    this.u16(OptionCode.PADDING)
+    this.u16(padding)
+    this.buf.fill(0, this.pos, this.pos + padding)
+    this.pos += padding
   }
 
   private header(): void {

@@ -2,6 +2,9 @@ import { WireError } from './errors.ts'
 import { LOWER, MAX_LABEL, MAX_NAME, type Name, ROOT } from './name.ts'
 import { copyOctets } from './octets.ts'
 
+/** Where `Reader.name` puts labels together; it is done with that before it returns. */
+const assembled = new Uint8Array(MAX_NAME)
+
 /** Reads a DNS message or an RDATA in order. Every method throws WireError where the octets don't suffice. */
 export class Reader {
   readonly buf: Uint8Array
@@ -59,7 +62,7 @@ export class Reader {
   /** A name, decompressed (RFC 1035 §4.1.4). Pointers may only lead backwards, so that no chain of them is endless. */
   name(): Name {
     const buf = this.buf
-    const octets = new Uint8Array(MAX_NAME)
+    const octets = assembled
     let length = 0
     let at = this.pos
     let end = this.end
@@ -81,14 +84,12 @@ export class Reader {
         this.pos = after < 0 ? at + 1 : after
         if (length === 0) return ROOT
         octets[length++] = 0
-        return octets.slice(0, length)
+        return copyOctets(octets, 0, length)
       } else {
         // One octet is kept for the root label.
         if (length + octet + 1 > MAX_NAME - 1) throw new WireError('a name is longer than 255 octets', at)
         if (at + octet + 1 > end) throw new WireError('a label runs past the end', at)
-        octets.set(buf.subarray(at, at + octet + 1), length)
-        length += octet + 1
-        at += octet + 1
+        for (const next = at + octet + 1; at < next; at++) octets[length++] = buf[at]!
       }
     }
   }

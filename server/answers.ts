@@ -85,7 +85,7 @@ export class AnswerCache {
     return 0
   }
 
-  /** Keeps the answer that `response` has finished in place of an earlier one, unless it is truncated. Its OPT must carry no options. */
+  /** Keeps the answer that `response` has finished in place of an earlier one, unless it is truncated. Its OPT is not kept: the options in it must be the query's affair. */
   keep(query: Query, facts: number, response: ResponseWriter, source: AnswerSource, now: number): void {
     if (response.truncated || response.rcode > 15) return
     const hash = this.hash(query, facts)

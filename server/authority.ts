@@ -58,9 +58,11 @@ function forwarded(answer: Promise<Uint8Array>): Promise<Decision> {
 /** Octets of differences that a serving thread is handed at once. */
 const DIFFERENCES_PART = 1 << 17
 
-/** The part of the configuration that serving threads are given. */
-export function servingConfig({ name, views, keys, log }: Config): ServingConfig {
-  return { name, views, keys, log }
+/** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
+function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
+  const { name, views, keys, cookie_secret, rate_limit, log } = config
+  const limited = rate_limit && { rate_limit }
+  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, log }
 }
 
 /** No zones yet: `configure` opens them. */
@@ -71,13 +73,21 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   let updates = 0
   /** Images replaced while the threads are starting: the first may take updates before the last is ready. */
   const early: ServingZone[] = []
-  const empty = { epoch: 0, config: { ...servingConfig(config), views: [] }, zones: [], certificate: null }
+  // RFC 7873 §4.2: unpredictable, and new with each start unless several servers share one.
+  const cookieSecret = random.bytes(16)
+  const empty = {
+    epoch: 0,
+    config: { ...servingConfig(config, cookieSecret), views: [] },
+    zones: [],
+    certificate: null,
+  }
   const state = new State(
     empty,
     (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
     {
       zonesChanged() {},
       certificateChanged() {},
+      configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     },
   )
@@ -121,7 +131,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async configure(next) {
       await zones.configure(next.views)
-      serve(servingConfig(next))
+      serve(servingConfig(next, cookieSecret))
       // Before there are threads that serve, nobody is told of anything, or asked.
       if (!workers) return
       for (const zone of zones) changed(zone)

@@ -20,6 +20,7 @@ import { createExplain } from './explain.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
+import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
@@ -70,7 +71,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
 
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
-    const own = [...listeners.dns.dns, ...listeners.dns.dot]
+    const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)

@@ -9,7 +9,8 @@ import {
   StorageError,
 } from '../host/database.ts'
 import { type Operation, type Outcome, SqliteStorage } from './sqlite.ts'
-import type { StorageReply, StorageRequest, StorageThreadData } from './storage-thread.ts'
+import { type NumberedOperation, OperationEncoder, requireEncodable, unpackResults } from './statement-codec.ts'
+import type { PackedOutcome, StorageReply, StorageRequest, StorageThreadData } from './storage-thread.ts'
 
 /**
  * Opens the SQLite file in a thread of its own, creating it where it is missing and running the migrations it lacks.
@@ -17,8 +18,9 @@ import type { StorageReply, StorageRequest, StorageThreadData } from './storage-
  */
 export async function openDatabase(file: string, migrations: readonly Migration[]): Promise<Database> {
   const script = new URL(`./storage-thread${extname(import.meta.url)}`, import.meta.url)
-  const worker = new Worker(script, { workerData: { file, migrations } satisfies StorageThreadData })
-  const database = new ThreadDatabase(worker)
+  const posted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  const worker = new Worker(script, { workerData: { file, migrations, posted } satisfies StorageThreadData })
+  const database = new ThreadDatabase(worker, posted)
   await database.opened
   return database
 }
@@ -29,21 +31,33 @@ interface Pending {
   reject(error: Error): void
 }
 
+/** Operations executed under one sync, so that one reply never waits for thousands of others. */
+const BATCH = 256
+/** One batch is being synced, the other is there when that is done; what comes meanwhile makes the next, under one sync. */
+const BATCHES_UNDER_WAY = 2
+
 class ThreadDatabase implements Database {
   readonly opened: Promise<void>
   private readonly worker: Worker
+  /** Counts what was posted, for the thread to wait on. */
+  private readonly posted: Int32Array
   private readonly pending = new Map<number, Pending>()
+  /** Not sent yet, in the order of their calls. */
+  private waiting: NumberedOperation[] = []
+  private underWay = 0
+  private readonly encoder = new OperationEncoder()
   private nextId = 0
   /** Why no further operation is accepted. */
   private ended: StorageError | undefined
   private readonly exited: Promise<void>
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, posted: SharedArrayBuffer) {
     this.worker = worker
+    this.posted = new Int32Array(posted)
     const opened = Promise.withResolvers<void>()
     this.opened = opened.promise
     worker.on('message', (reply: StorageReply) => {
-      if ('outcomes' in reply) for (const { id, outcome } of reply.outcomes) this.settle(id, outcome)
+      if ('outcomes' in reply) this.settleAll(reply.outcomes)
       else if ('opened' in reply) opened.resolve()
       else if ('refused' in reply) opened.reject(new StorageError(reply.refused))
     })
@@ -60,10 +74,16 @@ class ThreadDatabase implements Database {
     )
   }
 
-  private settle(id: number, outcome: Outcome): void {
+  private settleAll(outcomes: readonly { id: number; outcome: PackedOutcome }[]): void {
+    this.underWay--
+    this.send()
+    for (const { id, outcome } of outcomes) this.settle(id, outcome)
+  }
+
+  private settle(id: number, outcome: PackedOutcome): void {
     const call = this.pending.get(id)
     this.pending.delete(id)
-    if (outcome.ok) call?.resolve(outcome.results)
+    if (outcome.ok) call?.resolve(unpackResults(outcome.results))
     else call?.reject(errorOf(outcome))
   }
 
@@ -77,9 +97,26 @@ class ThreadDatabase implements Database {
     if (this.ended) return Promise.reject(this.ended)
     const id = this.nextId++
     return new Promise((resolve, reject) => {
+      // Here it fails this call alone, later it would fail the batch.
+      for (const { parameters } of operation.statements) parameters.forEach(requireEncodable)
       this.pending.set(id, { resolve, reject })
-      this.worker.postMessage({ id, operation } satisfies StorageRequest)
+      this.waiting.push({ id, operation })
+      this.send()
     })
+  }
+
+  private send(most: number = BATCHES_UNDER_WAY): void {
+    while (this.waiting.length > 0 && this.underWay < most) {
+      const batch = this.encoder.encode(this.waiting.splice(0, BATCH))
+      this.underWay++
+      this.post({ batch }, [batch.octets.buffer])
+    }
+  }
+
+  private post(request: StorageRequest, transferred: readonly ArrayBuffer[] = []): void {
+    this.worker.postMessage(request, transferred)
+    Atomics.add(this.posted, 0, 1)
+    Atomics.notify(this.posted, 0)
   }
 
   async read(statement: Statement) {
@@ -92,7 +129,8 @@ class ThreadDatabase implements Database {
 
   async close() {
     this.ended ??= new StorageError('the database is closed')
-    this.worker.postMessage({ close: true } satisfies StorageRequest)
+    this.send(Number.POSITIVE_INFINITY)
+    this.post({ close: true })
     await this.exited
   }
 }

@@ -1,5 +1,5 @@
 import { containsAddress, printAddress } from '../config/address.ts'
-import { Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
+import { Ede, Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, parseMessage } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
@@ -13,6 +13,7 @@ import type { Log } from '../host/log.ts'
 import { Answerer } from '../zones/answer.ts'
 import { chooseView, type RequestFacts } from '../zones/views.ts'
 import type { AnswerCache } from './answers.ts'
+import { CLIENT_COOKIE, type Cookies } from './cookies.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
@@ -25,13 +26,17 @@ import {
   answerFacts,
   answerFromZones,
   checkQuestion,
+  checkVersion,
   isCacheable,
   nameOf,
   type Recursion,
   type Unresolved,
 } from './query.ts'
+import { RateGate } from './rate-gate.ts'
+import type { RateLimiter } from './rate-limit.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import { Responder } from './respond.ts'
+import { ResponseOptions } from './response-options.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
@@ -43,6 +48,8 @@ export interface HandlerOptions {
   transfers: Transfers
   main: MainThread
   outstanding: Outstanding
+  cookies: Cookies
+  rates: RateLimiter
   clock: Clock
   log: Log
 }
@@ -85,7 +92,11 @@ export class Handler {
   private now = 0
   private readonly options: HandlerOptions
   private readonly query = new Query()
+  private readonly responseOptions: ResponseOptions
   private readonly responder: Responder
+  private readonly gate: RateGate
+  /** The request that is being answered was signed, and the signature holds. */
+  private signed = false
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -93,16 +104,29 @@ export class Handler {
 
   constructor(options: HandlerOptions) {
     this.options = options
-    this.responder = new Responder(options.counters, options.clock, () => options.state.identity)
+    this.responseOptions = new ResponseOptions(options.cookies, () => options.state.identity)
+    this.responder = new Responder(options.counters, options.clock, this.responseOptions)
+    this.gate = new RateGate(options.rates, this.responder, this.responseOptions, options.counters)
     this.beforeBatch()
   }
 
   /** To be called before requests are handled: the time they are answered at. */
   beforeBatch(): void {
-    this.now = Math.floor(this.options.clock.monotonic() / 1000)
+    const { clock, rates } = this.options
+    const milliseconds = clock.monotonic()
+    rates.setTime(milliseconds)
+    this.now = Math.floor(milliseconds / 1000)
+    this.responseOptions.now = Math.floor(clock.now() / 1000)
   }
 
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
+    this.signed = false
+    const length = this.answer(octets, at, end, client, out, outAt, limit)
+    if (length <= 0 || this.signed || client.transport !== 'udp') return length
+    return this.gate.pass(this.query, client, out, outAt, length, Math.min(limit, udpLimit(this.query)))
+  }
+
+  private answer(...[octets, at, end, client, out, outAt, limit]: Parameters<RequestHandler>): number {
     const { query } = this
     const { counters } = this.options
     const verdict = readQuery(octets, at, end - at, query)
@@ -114,6 +138,7 @@ export class Handler {
     const most = client.transport === 'udp' ? Math.min(limit, udpLimit(query)) : limit
     let request: Request | undefined
     try {
+      this.responseOptions.prepare(query, client)
       if (verdict !== 0) throw new RcodeError(Rcode.FORMERR, 'the message breaks the format')
       if (query.simple && !query.hasTsig && !isTransfer(query)) return this.answerPlain(client, out, outAt, most)
       request = this.parse(octets, at, end, client, most)
@@ -124,20 +149,21 @@ export class Handler {
   }
 
   private answerPlain(client: Client, out: Uint8Array, outAt: number, limit: number): number {
-    const { query, responder } = this
+    const { query, responder, responseOptions } = this
     const { answers, counters, state } = this.options
+    if (query.nameLength === 0) return this.answerCookieRequest(out, outAt, limit)
     const view = this.chooseView(client, undefined)
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
     const recursion = this.standing(view, client)
     if (state.config.log.queries) this.logQuery(client, view)
     const cacheable = isCacheable(query)
     const facts = answerFacts(query, view, recursion)
     if (cacheable) {
-      const length = answers.find(query, facts, this.now, out, outAt, limit)
+      const length = answers.find(query, facts, this.now, out, outAt, limit - responseOptions.length)
       if (length > 0) {
         counters[HIT]!++
         responder.count(out[outAt + 3]! & 15)
-        return length
+        return query.hasEdns ? responseOptions.append(out, outAt, length, limit) : length
       }
       counters[MISS]!++
     } else checkQuestion(query)
@@ -147,6 +173,15 @@ export class Handler {
     const length = responder.write(out, outAt)
     if (cacheable && responder.tellsContent) this.keep(query, facts)
     return length
+  }
+
+  /** RFC 7873 §5.4: without a question, what is asked for is the cookie. */
+  private answerCookieRequest(out: Uint8Array, outAt: number, limit: number): number {
+    const { query, responder, responseOptions } = this
+    checkVersion(query)
+    responder.begin(query, limit, undefined, false)
+    if (query.cookieLength > CLIENT_COOKIE && !responseOptions.verified) responder.writer.rcode = Rcode.BADCOOKIE
+    return responder.write(out, outAt)
   }
 
   /** The view for a client; with a key, for a request whose signature was verified. */
@@ -201,11 +236,12 @@ export class Handler {
     resolveForwarded(query, view, open, printAddress(client.address), { answerer, response: writer })
       .then(forwarded => {
         this.beforeBatch()
+        this.responseOptions.prepare(query, client)
         responder.begin(query, limit, signing, true)
         answerer.pins.clear()
         writeForwarded(forwarded, answerer, writer)
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        responder.send(client, signing)
+        this.sendLimited(query, client, limit, signing)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
         const ttl = keepable ? keepFor(forwarded) : 0
@@ -216,15 +252,27 @@ export class Handler {
     return LATER
   }
 
+  /** Completes the response that has waited, and sends what the rate limits leave of it. */
+  private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): void {
+    if (signing || client.transport !== 'udp') {
+      this.responder.send(client, signing)
+      return
+    }
+    const out = new Uint8Array(limit)
+    const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
+    if (length > 0) client.send(out.subarray(0, length))
+  }
+
   /** Copies and parses a request, and verifies its signature. Throws what `fail` answers. */
   private parse(octets: Uint8Array, at: number, end: number, client: Client, limit: number): Request {
     const { opcode } = this.query
     // RFC 1035 §4.1.1: kinds of query that we don't support.
     if (opcode !== Opcode.QUERY && opcode !== Opcode.UPDATE && opcode !== Opcode.NOTIFY)
-      throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`)
+      throw new RcodeError(Rcode.NOTIMP, `${opcodeName(opcode)} is not supported`, Ede.NOT_SUPPORTED)
     const wire = copyOctets(octets, at, end)
     const message = parseMessage(wire)
     const query = completeQuery(wire, message, this.query)
+    this.responseOptions.prepare(query, client)
     const request: Request = { client, query, wire, message, limit, view: undefined, signing: undefined }
     if (message.tsig) this.verify(request)
     request.view = this.chooseView(client, request.signing?.key.name)
@@ -235,13 +283,15 @@ export class Handler {
     const verdict = verifyRequest(request.wire, request.message, this.options.state.findKey, this.responder.seconds())
     if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
     request.signing = verdict.context
+    this.signed = true
     const key = printName(verdict.context.key.name)
     if (verdict.secretIndex > 0) this.options.log.info({ key }, 'signed with a secret that is being rotated out')
   }
 
   private dispatch(request: Request, out: Uint8Array, outAt: number): number {
     const { view, message, query, client } = request
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client')
+    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
+    checkVersion(query)
     switch (query.opcode) {
       case Opcode.UPDATE:
         return this.update(request, prepareUpdate(message, request.wire, view, originOf(request, view)))
@@ -295,6 +345,7 @@ export class Handler {
           client.send(result.wire)
           return
         }
+        this.responseOptions.prepare(request.query, client)
         responder.begin(request.query, request.limit, request.signing, false)
         responder.writer.rcode = result.rcode
         if (result.ede !== undefined) responder.writer.extendedError(result.ede)

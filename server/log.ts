@@ -19,7 +19,25 @@ export function createLog(
   const setLevel = (to: Level) => {
     threshold.at = LEVELS.indexOf(to)
   }
-  return { log: logAbove(threshold, destination ? pino(options, destination) : pino(options)), setLevel }
+  return { log: logAbove(threshold, pino(options, destination ?? stdout())), setLevel }
+}
+
+/** The lines of one turn of the event loop go out together: under load a system call for each took longer than making them. */
+function stdout(): { write(line: string): void } {
+  const out = pino.destination(1)
+  let lines = ''
+  const flush = () => {
+    const text = lines
+    lines = ''
+    if (text !== '') out.write(text)
+  }
+  process.on('exit', flush)
+  return {
+    write(line) {
+      if (lines === '') setImmediate(flush)
+      lines += line
+    },
+  }
 }
 
 /** pino's own level stays behind in children. */

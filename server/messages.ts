@@ -1,4 +1,4 @@
-import type { Config, KeyConfig, ViewConfig } from '../config/schema.ts'
+import type { Config, KeyConfig, RateLimitConfig, ViewConfig } from '../config/schema.ts'
 import type { Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
 import type { SocketAddress } from '../host/network.ts'
@@ -26,6 +26,9 @@ export interface ServingConfig {
   name: Name
   views: readonly ViewConfig[]
   keys: readonly KeyConfig[]
+  /** Secrets of DNS cookies, the same for all threads: the first makes them. */
+  cookie_secret: readonly Uint8Array[]
+  rate_limit?: RateLimitConfig
   log: Config['log']
 }
 
@@ -44,6 +47,8 @@ export interface ServingInit {
   control: SharedArrayBuffer
   /** The thread's counters (metrics.ts); those of an earlier thread of this number are counted on. */
   counters: SharedArrayBuffer
+  /** Accounts of response rate limiting, of all threads together (rate-limit.ts). */
+  rates: SharedArrayBuffer
   sockets: readonly ServingSocket[]
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]

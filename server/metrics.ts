@@ -41,6 +41,11 @@ export const METRICS = {
     labels: { reason: ['not_a_request', 'overload'] },
   },
   namestead_dns_truncated_total: { kind: 'counter', help: 'Responses with TC set', labels: {} },
+  namestead_dns_rate_limited_total: {
+    kind: 'counter',
+    help: 'Responses limited by rate_limit',
+    labels: { action: ['dropped', 'slipped'] },
+  },
   namestead_dns_answer_cache_total: {
     kind: 'counter',
     help: 'Look-ups in the answer cache',

@@ -30,19 +30,23 @@ export interface Recursion {
 
 /** Refuses questions that have no answer in any view, in BIND's way. Throws RcodeError. */
 export function checkQuestion(query: Query): void {
-  // RFC 6891 §6.1.3: we speak version 0.
-  if (query.ednsVersion > 0) throw new RcodeError(Rcode.BADVERS, `EDNS version ${query.ednsVersion}`)
+  checkVersion(query)
   // CHAOS tells about servers (version.bind, RFC 4892), which is nobody's business here.
   if (query.qclass !== Class.IN && query.qclass !== Class.ANY)
-    throw new RcodeError(Rcode.REFUSED, `class ${query.qclass} is not served`)
+    throw new RcodeError(Rcode.REFUSED, `class ${query.qclass} is not served`, Ede.NOT_SUPPORTED)
   checkType(query.qtype)
+}
+
+/** RFC 6891 §6.1.3: we speak version 0. Throws RcodeError for any other. */
+export function checkVersion(query: Query): void {
+  if (query.ednsVersion > 0) throw new RcodeError(Rcode.BADVERS, `EDNS version ${query.ednsVersion}`)
 }
 
 function checkType(type: number): void {
   if (type !== 0 && (!isMetaType(type) || type === Type.ANY || type === Type.AXFR || type === Type.IXFR)) return
   // RFC 1035 §3.2.3; TKEY (RFC 2930) as well.
   if (type === MAILA || type === MAILB || type === Type.TKEY)
-    throw new RcodeError(Rcode.NOTIMP, `type ${type} is not implemented`)
+    throw new RcodeError(Rcode.NOTIMP, `type ${type} is not implemented`, Ede.NOT_SUPPORTED)
   throw new RcodeError(Rcode.FORMERR, `type ${type} can not be asked for`)
 }
 
@@ -51,7 +55,7 @@ const MAILA = 254
 
 /** Whether the answer may come from the answer cache and be kept there. */
 export function isCacheable(query: Query): boolean {
-  if (query.qclass !== Class.IN || query.ednsVersion !== 0 || query.nsid) return false
+  if (query.qclass !== Class.IN || query.ednsVersion !== 0) return false
   if (query.qtype === Type.OPT || query.qtype === 0) return false
   return query.qtype < FIRST_META || query.qtype > LAST_META || query.qtype === Type.ANY
 }

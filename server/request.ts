@@ -1,4 +1,5 @@
 import { OptionCode } from '../dns/codes.ts'
+import type { EdnsOption } from '../dns/edns.ts'
 import type { Message } from '../dns/message.ts'
 import { copyOctets } from '../dns/octets.ts'
 import { Query } from '../dns/query.ts'
@@ -11,10 +12,11 @@ export function keepQuery(query: Query): Query {
   const kept = Object.assign(new Query(), query)
   return Object.assign(kept, {
     buf: copyOctets(query.buf, start, query.end),
+    cookieBuf: copyOctets(query.cookieBuf, query.cookieAt, query.cookieAt + query.cookieLength),
     start: 0,
     end: query.end - start,
     nameAt: query.nameAt - start,
-    cookieAt: query.cookieAt - start,
+    cookieAt: 0,
     tsigAt: query.tsigAt - start,
   })
 }
@@ -32,8 +34,22 @@ export function completeQuery(wire: Uint8Array, message: Message, partial: Query
   query.udpSize = Math.max(512, edns?.udpSize ?? 512)
   query.ednsVersion = edns?.version ?? 0
   query.dnssecOk = edns?.dnssecOk ?? false
-  query.nsid = edns?.options.some(({ code }) => code === OptionCode.NSID) ?? false
+  noteOptions(edns?.options ?? [], query)
   return query
+}
+
+function noteOptions(options: readonly EdnsOption[], query: Query): void {
+  const find = (wanted: number) => options.find(({ code }) => code === wanted)
+  const cookie = find(OptionCode.COOKIE)
+  const keepalive = find(OptionCode.KEEPALIVE)
+  query.nsid = find(OptionCode.NSID) !== undefined
+  query.hasCookie = cookie !== undefined
+  query.cookieBuf = cookie?.data ?? query.buf
+  query.cookieAt = 0
+  query.cookieLength = cookie?.data.length ?? 0
+  query.keepalive = keepalive !== undefined
+  query.keepaliveLength = keepalive?.data.length ?? 0
+  query.padding = find(OptionCode.PADDING) !== undefined
 }
 
 /** Octets of the name at `at`; 0 where it uses compression, and so can't be echoed octet for octet. */

@@ -1,4 +1,4 @@
-import { OptionCode, Rcode } from '../dns/codes.ts'
+import { Flag, Rcode } from '../dns/codes.ts'
 import type { Query } from '../dns/query.ts'
 import { ResponseWriter } from '../dns/response.ts'
 import { respondInvalid, signResponse, type TsigContext, tsigOverhead } from '../dns/tsig.ts'
@@ -6,6 +6,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Failure } from './failure.ts'
 import type { Client } from './listen/client.ts'
 import { cellOf, rcodeCells } from './metrics.ts'
+import type { ResponseOptions } from './response-options.ts'
 
 const RESPONSES = rcodeCells('namestead_dns_responses_total')
 const TRUNCATED = cellOf('namestead_dns_truncated_total')
@@ -15,21 +16,23 @@ export class Responder {
   readonly writer = new ResponseWriter()
   private readonly counters: Float64Array
   private readonly clock: Clock
-  private readonly identity: () => Uint8Array
+  private readonly options: ResponseOptions
 
-  /** @param identity who we are, for who asks by NSID */
-  constructor(counters: Float64Array, clock: Clock, identity: () => Uint8Array) {
+  constructor(counters: Float64Array, clock: Clock, options: ResponseOptions) {
     this.counters = counters
     this.clock = clock
-    this.identity = identity
+    this.options = options
   }
 
-  /** Begins a response of at most `limit` octets, room for its signature kept free. */
+  /** Begins a response of at most `limit` octets, room for its signature kept free, with the options that are prepared for the query. */
   begin(query: Query, limit: number, signing: TsigContext | undefined, recursionAvailable: boolean): void {
-    this.writer.begin(query, limit - (signing ? tsigOverhead(signing.key) : 0))
-    this.writer.recursionAvailable = recursionAvailable
-    // RFC 5001 §2.2: only in an answer to a request that has the option.
-    if (query.nsid) this.writer.option(OptionCode.NSID, this.identity())
+    const { writer, options } = this
+    const trailer = signing ? tsigOverhead(signing.key) : 0
+    writer.begin(query, limit - trailer)
+    writer.recursionAvailable = recursionAvailable
+    if (query.hasEdns) writer.optionsOf(options.bytes, options.length)
+    writer.padded = options.padded
+    writer.trailer = trailer
   }
 
   /** Completes the response, signed where the request was (RFC 8945 §5.3), at `out[outAt]`; returns its length. */
@@ -46,6 +49,19 @@ export class Responder {
     this.complete()
     const message = this.writer.message()
     client.send(signing ? signResponse(message, signing, this.seconds()) : message.slice())
+  }
+
+  /** Writes a response without records in place of one that was counted already; `flags` are TC, AA and RA. */
+  brief(query: Query, limit: number, rcode: Rcode, flags: number, out: Uint8Array, outAt: number): number {
+    const { writer } = this
+    this.begin(query, limit, undefined, (flags & Flag.RA) !== 0)
+    writer.rcode = rcode
+    writer.authoritative = (flags & Flag.AA) !== 0
+    writer.truncated = (flags & Flag.TC) !== 0
+    writer.finish()
+    const message = writer.message()
+    out.set(message, outAt)
+    return message.length
   }
 
   /** Completes the response to a failure, which has begun, at `out[outAt]`; returns its length. */

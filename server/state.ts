@@ -34,6 +34,8 @@ export interface StateListener {
   /** A resolver is not used any more; questions may be outstanding. */
   retired(resolver: Resolver): void
   certificateChanged(certificate: ServerCertificate): void
+  /** There is another configuration, or the first. */
+  configured(config: ServingConfig): void
 }
 
 /**
@@ -79,6 +81,7 @@ export class State {
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
     const before = this.views
     this.config = config
+    this.listener.configured(config)
     this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
     this.keys = new Map(
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),

@@ -5,12 +5,14 @@ import { type Random, systemRandom } from '../host/random.ts'
 import { createSystemNetwork } from '../host/system-network.ts'
 import { createResolver } from '../resolver/resolver.ts'
 import { AnswerCache } from './answers.ts'
+import { Cookies } from './cookies.ts'
 import { Handler } from './handle.ts'
 import { type Client, LATER, type RequestHandler } from './listen/client.ts'
 import { type Libc, loadLibc } from './listen/libc.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
+import { RateLimiter } from './rate-limit.ts'
 import { State } from './state.ts'
 import { Listeners } from './thread-listeners.ts'
 import { createThreadLog } from './thread-log.ts'
@@ -49,6 +51,8 @@ export async function createServing(
   let configured: Pick<State, 'config'> = initial.state
   const log = createThreadLog(post, () => configured.config.log.level, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
+  const cookies = new Cookies(random.below(2 ** 32))
+  const rates = new RateLimiter(initial.rates)
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
   const state: State = new State(
@@ -58,11 +62,26 @@ export async function createServing(
       zonesChanged: images => answers.reset(images),
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
       certificateChanged: certificate => void listeners.renew(certificate),
+      configured(config) {
+        cookies.useSecrets(config.cookie_secret)
+        rates.configure(config.rate_limit)
+      },
     },
   )
   configured = state
   const transfers = new Transfers({ counters, main: calls, clock, log })
-  const handler = new Handler({ state, answers, counters, transfers, main: calls, outstanding, clock, log })
+  const handler = new Handler({
+    state,
+    answers,
+    counters,
+    transfers,
+    main: calls,
+    outstanding,
+    cookies,
+    rates,
+    clock,
+    log,
+  })
   /** Catches up with what main has changed; see messages.ts. */
   const beforeBatch = (): void => {
     while (Atomics.load(control, ControlWord.EPOCH) !== state.epoch) {

@@ -4,7 +4,8 @@ import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import type { OpenSockets } from './listen/sockets.ts'
+import { systemRandom } from '../host/random.ts'
+import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
@@ -22,6 +23,7 @@ import {
   type UpdateRequest,
 } from './messages.ts'
 import { createCounters, exposeMetrics } from './metrics.ts'
+import { createRateTable } from './rate-limit.ts'
 
 /** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
 export interface Decision {
@@ -114,6 +116,7 @@ class ServingWorkers implements Workers {
   private readonly options: WorkersOptions
   private readonly spawn: SpawnThread
   private readonly control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
+  private readonly rates = createRateTable(systemRandom.below(2 ** 31))
   private readonly places: Place[]
   private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
   /** What a thread that starts now begins with; replaced by each change. */
@@ -151,8 +154,9 @@ class ServingWorkers implements Workers {
       index: place.index,
       control: this.control,
       counters: place.counters,
+      rates: this.rates,
       sockets: sockets.forWorker(place.index),
-      own: [...sockets.dns, ...sockets.dot],
+      own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
     }
     const onMessage = (message: ToMain): void => {

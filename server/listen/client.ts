@@ -11,6 +11,8 @@ export interface Client {
   /** The address and port that the request was sent to. */
   readonly destination: Uint8Array
   readonly destinationPort: number
+  /** Milliseconds that the connection may idle before we close it. */
+  readonly idle?: number
   /** The path of a DoH request. */
   readonly dohPath?: string
   /** Sends a message. False where the peer reads too slowly: more should wait for `drained`. */

@@ -216,6 +216,16 @@ function localAddresses(
     .map(info => ({ address: info.scopeid ? `${info.address}%${info.scopeid}` : info.address, port }))
 }
 
+/** What was bound, and the addresses that the wildcards among it stand for. */
+export function reachableAt(
+  bound: readonly SocketAddress[],
+  interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces,
+): SocketAddress[] {
+  return bound.flatMap(one =>
+    isWildcardAddress(addressBytes(one.address)!) ? [one, ...localAddresses(one, interfaces)] : [one],
+  )
+}
+
 function listenError(errno: number, transport: 'udp' | 'tcp', address: SocketAddress): ListenError {
   const name = Object.entries(LINUX).find(([key, value]) => key.startsWith('E') && value === errno)?.[0]
   const reason = name ?? `error ${errno}`

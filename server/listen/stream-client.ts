@@ -42,6 +42,7 @@ export class StreamClient implements Client {
   readonly port: number
   readonly destination: Uint8Array
   readonly destinationPort: number
+  readonly idle: number
   closed = false
   private readonly socket: Socket
   private readonly host: StreamHost
@@ -68,6 +69,7 @@ export class StreamClient implements Client {
     this.destination = destination
     this.destinationPort = socket.localPort ?? 0
     this.host = host
+    this.idle = host.options.limits.idle
     this.lastActive = host.options.clock.monotonic()
     socket.on('data', chunk => this.read(chunk))
     socket.on('end', () => this.endWhenIdle())
@@ -75,7 +77,7 @@ export class StreamClient implements Client {
   }
 
   /** Nothing is being worked on, and all that was sent has been read. */
-  get idle(): boolean {
+  get quiet(): boolean {
     return this.inFlight === 0 && this.socket.writableLength === 0
   }
 

@@ -142,7 +142,7 @@ class Connections implements StreamHost {
     if (this.open.size < this.options.limits.connections) return true
     // Insertion order is the order of the last request, for `touch` moves a connection to the end.
     for (const client of this.open) {
-      if (!client.idle) continue
+      if (!client.quiet) continue
       this.timeOut(client)
       return true
     }

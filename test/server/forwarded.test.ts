@@ -6,7 +6,7 @@ import { parseRdataText, printRecord, Type } from '../../dns/types.ts'
 import { systemClock } from '../../host/clock.ts'
 import { systemRandom } from '../../host/random.ts'
 import { createSimulatedNetwork, type SimulatedNetwork } from '../simulation/network.ts'
-import { ask, EDNS, type Served, serve } from './serving.ts'
+import { ask, EDNS, type Served, serve, servingConfig } from './serving.ts'
 
 const CONFIG = `
 name: ns1.example
@@ -161,9 +161,8 @@ t.test('an answer that was asked for under another configuration is given, and n
   network.weather.latency = 50
   const answer = resolve(served, 'www.up.test.')
   while (network.seen.length === 0) await new Promise(setImmediate)
-  const { name, views, keys, log } = served.config
-  const closed = views.map(view => ({ ...view, forward: [] }))
-  served.workers.configure({ name, views: closed, keys, log }, served.zones)
+  const views = served.config.views.map(view => ({ ...view, forward: [] }))
+  served.workers.configure(servingConfig({ ...served.config, views }), served.zones)
   t.equal((await answer).rcode, Rcode.NOERROR)
   t.equal((await resolve(served, 'www.up.test.')).rcode, Rcode.REFUSED)
   t.equal(upstream.asked.length, 1)

@@ -13,7 +13,7 @@ import type { Log } from '../../host/log.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { type Libc, loadLibc } from '../../server/listen/libc.ts'
 import { type OpenSockets, openSockets } from '../../server/listen/sockets.ts'
-import type { ServingZone, ToMain } from '../../server/messages.ts'
+import type { ServingConfig, ServingZone, ToMain } from '../../server/messages.ts'
 import { createServing, type ServingWorld } from '../../server/worker.ts'
 import { type Decisions, type SpawnThread, startWorkers, type Workers } from '../../server/workers.ts'
 import { ZoneImage } from '../../zones/zone.ts'
@@ -55,6 +55,12 @@ export function readConfig(text: string): Config {
   const { config, errors } = load(text)
   if (!config) throw new Error(errors.map(({ line, message }) => `${line}: ${message}`).join('\n'))
   return config
+}
+
+/** What serving threads get of a config. */
+export function servingConfig({ name, views, keys, cookie_secret, rate_limit, log }: Config): ServingConfig {
+  const limited = rate_limit && { rate_limit }
+  return { name, views, keys, cookie_secret: cookie_secret ?? [new Uint8Array(16)], ...limited, log }
 }
 
 /** The image of a zone from the text of its file. */
@@ -102,7 +108,7 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
     sockets,
     state: {
       epoch: 0,
-      config: { name: config.name, views: config.views, keys: config.keys, log: config.log },
+      config: servingConfig(config),
       zones,
       certificate: null,
     },

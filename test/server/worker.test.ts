@@ -22,6 +22,7 @@ import {
   type Served,
   type ServingOptions,
   serve,
+  servingConfig,
 } from './serving.ts'
 
 const CONFIG = `
@@ -94,11 +95,9 @@ t.test('what main has changed is seen by the next query, on every thread', async
   })
 
   t.test('another configuration as a whole', async t => {
-    const { views, keys, name, log } = readConfig(
-      'name: x.example\nviews: [{ name: all, zones: [{ name: b.example, file: b }] }]',
-    )
+    const next = readConfig('name: x.example\nviews: [{ name: all, zones: [{ name: b.example, file: b }] }]')
     const image = imageOf(b, zone('192.0.2.23')).buffer
-    served.workers.configure({ views, keys, name, log }, [{ view: 'all', origin: b, image }])
+    served.workers.configure(servingConfig(next), [{ view: 'all', origin: b, image }])
     t.same(await everywhere('b.example.'), new Set(['192.0.2.23']))
     t.same(await everywhere(), new Set([String(Rcode.REFUSED)]), 'a zone that is gone')
     const { flags } = await ask(served.dns, { name: 'www.b.example.' })
@@ -187,8 +186,7 @@ t.test('real threads', async t => {
   const config = readConfig(CONFIG)
   const sockets = await openSockets({ dns: [{ address: '127.0.0.1', port: 0 }], dot: [], workers: 2, libc: loadLibc() })
   const zones = [{ view: 'all', origin: a, image: imageOf(a, zone('192.0.2.1')).buffer }]
-  const { name, views, keys, log } = config
-  const state = { epoch: 0, config: { name, views, keys, log }, zones, certificate: null }
+  const state = { epoch: 0, config: servingConfig(config), zones, certificate: null }
   const failed = async () => ({ rcode: Rcode.SERVFAIL })
   const main = { update: failed, notify: failed, differences: async () => undefined }
   const workers = await startWorkers({ count: 2, sockets, state, main, clock: systemClock, log: silentLog })

@@ -6,7 +6,7 @@ import { createSimulatedClock } from '../simulation/clock.ts'
 
 const STATE: ServingState = {
   epoch: 0,
-  config: { name: Uint8Array.of(0), views: [], keys: [], log: { level: 'info', queries: false } },
+  config: { name: Uint8Array.of(0), views: [], keys: [], cookie_secret: [], log: { level: 'info', queries: false } },
   zones: [],
   certificate: null,
 }

@@ -3,7 +3,13 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { LINUX, type Libc, loadLibc } from '../../../server/listen/libc.ts'
-import { describeListenError, ListenError, type ListenOptions, openSockets } from '../../../server/listen/sockets.ts'
+import {
+  describeListenError,
+  ListenError,
+  type ListenOptions,
+  openSockets,
+  reachableAt,
+} from '../../../server/listen/sockets.ts'
 
 const libc = loadLibc()
 const nothing: Omit<ListenOptions, 'libc'> = { dns: [], dot: [], workers: 1 }
@@ -168,4 +174,15 @@ t.test('a missing address family is named', async t => {
     describeListenError('EAFNOSUPPORT', 'udp', { address: '::', port: 53 }),
     /^\[::\]:53 \(udp\) can't be had, for this system has no IPv6/,
   )
+})
+
+t.test('by which addresses we are reached: a wildcard stands for those of its family', async t => {
+  const interfaces = () => ({
+    eth0: [{ address: '192.0.2.99', family: 'IPv4' } as never, { address: '2001:db8::9', family: 'IPv6' } as never],
+  })
+  const bound = [
+    { address: '0.0.0.0', port: 53 },
+    { address: '::1', port: 54 },
+  ]
+  t.strictSame(reachableAt(bound, interfaces), [bound[0], { address: '192.0.2.99', port: 53 }, bound[1]])
 })

@@ -1,0 +1,82 @@
+/** Servers that are measured beside each other: started on one core, watched, and ended. */
+import { type ChildProcess, execFileSync, type StdioOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+
+/** The core that servers have to themselves, as far as the machine allows, and the one of whoever asks them. */
+export const SERVER_CORE = '0'
+export const CLIENT_CORE = '1'
+
+/** A server under test. */
+export interface Contender {
+  name: string
+  port: number
+  process: ChildProcess
+}
+
+/** Starts a program on the servers' core. */
+export function pinned(
+  command: readonly string[],
+  stdio: StdioOptions = ['ignore', 'ignore', 'inherit'],
+): ChildProcess {
+  return spawn('taskset', ['-c', SERVER_CORE, ...command], { stdio, env: withSbin() })
+}
+
+/** Debian keeps servers in sbin, which is not on everybody's PATH. */
+export function withSbin(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
+}
+
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill()
+  await once(child, 'exit')
+}
+
+/** A port that nobody has at the moment. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as { port: number }
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** Resolves once the server answers the question, an A record's, in the affirmative. */
+export async function answering(contender: Contender, owner: string, seconds = 10): Promise<Contender> {
+  for (const until = Date.now() + seconds * 1000; Date.now() < until && isAlive(contender); ) {
+    await new Promise(resolve => setTimeout(resolve, 100))
+    try {
+      const args = ['@127.0.0.1', '-p', String(contender.port), '+time=1', '+tries=1', '+short', owner, 'A']
+      if (/^\d/.test(execFileSync('dig', args, { encoding: 'utf8' })) && isAlive(contender)) return contender
+    } catch {
+      // Not yet.
+    }
+  }
+  await end(contender.process)
+  throw new Error(`${contender.name} did not start`)
+}
+
+/** Whether it is still running: otherwise it may be another program that answers on the port. */
+function isAlive({ process }: Contender): boolean {
+  return process.exitCode === null && process.signalCode === null
+}
+
+/** A server that has ended was not what was measured. Its end is known only after the event loop has had a turn. */
+export async function requireAlive(contender: Contender): Promise<void> {
+  await new Promise(resolve => setTimeout(resolve, 10))
+  if (!isAlive(contender)) throw new Error(`${contender.name} ended while it was measured`)
+}
+
+/** User and system time of a process with its threads; `taskset` has become the server by then. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+export function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!
+}
