@@ -54,6 +54,8 @@ export interface Replies {
   'ca.eab.revoke': { kid: string }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
+  /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
+  'explain.update': UpdateExplanation
 }
 
 /** The daemon at a glance. */
@@ -213,4 +215,24 @@ export interface Explanation {
   notes: string[]
   /** The TSIG key that added the records, where one did. */
   owner?: string
+}
+
+/** Whether a client would be allowed to update, and by which rule. */
+export interface UpdateExplanation {
+  name: string
+  /** Absent where no view matches. */
+  view?: string
+  because?: string
+  zone?: string
+  allowed: boolean
+  rcode: string
+  /** Names the rule that says no. */
+  reason: string
+  /** With the number of the rule that allows each, where all are allowed. */
+  updates: { update: string; rule?: number }[]
+  /** Allowed, and without effect (RFC 2136 §3.4.2). */
+  ignored: string[]
+  /** Records that would come and go. */
+  added: number
+  deleted: number
 }

@@ -21,6 +21,7 @@ export interface CommandDeps {
   /** Makes a secondary zone its own primary. */
   promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
+  explainUpdate: Explain
   status: () => object
   reload: () => Promise<object>
   stop: () => void
@@ -133,6 +134,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     },
     ...historyCommands(zones, zoneOf),
     explain: args => deps.explain(args),
+    'explain.update': args => deps.explainUpdate(args),
     ...(ca?.commands ?? {}),
   }
 }
