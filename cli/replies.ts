@@ -12,6 +12,8 @@ export interface Replies {
   'zone.show': ZoneDetails
   /** `{ zone, view? }` */
   'zone.export': { zone: string; view: string; serial: number; text: string }
+  /** `{ zone, view? }` */
+  'zone.dnssec': ZoneDnssec
   /** `{ zone, view? }`: its primaries are asked at once. */
   'zone.refresh': { zone: string; view: string; primaries: string[] }
   /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
@@ -52,6 +54,8 @@ export interface Replies {
   'ca.eab.revoke': { kid: string }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
+  /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
+  'explain.update': UpdateExplanation
 }
 
 /** The daemon at a glance. */
@@ -98,6 +102,20 @@ export interface ZoneDetails extends ZoneSummary {
   secondary?: SecondaryDetails
   /** Who changed it last, where that is known. */
   last_change?: { at: string; by: string; serial: number }
+}
+
+/** How a zone stands as validators see it; times in ISO 8601. */
+export interface ZoneDnssec {
+  zone: string
+  view: string
+  /** How absence is proved; "none" where the zone is not signed. */
+  proofs: 'none' | 'nsec' | 'nsec3'
+  keys: { key_tag: number; algorithm: string; flags: number }[]
+  /** Lines of a master file for the parent zone. */
+  ds: string[]
+  signatures: number
+  first_end?: string
+  last_end?: string
 }
 
 /** How a secondary zone stands; times in ISO 8601. */
@@ -197,4 +215,24 @@ export interface Explanation {
   notes: string[]
   /** The TSIG key that added the records, where one did. */
   owner?: string
+}
+
+/** Whether a client would be allowed to update, and by which rule. */
+export interface UpdateExplanation {
+  name: string
+  /** Absent where no view matches. */
+  view?: string
+  because?: string
+  zone?: string
+  allowed: boolean
+  rcode: string
+  /** Names the rule that says no. */
+  reason: string
+  /** With the number of the rule that allows each, where all are allowed. */
+  updates: { update: string; rule?: number }[]
+  /** Allowed, and without effect (RFC 2136 §3.4.2). */
+  ignored: string[]
+  /** Records that would come and go. */
+  added: number
+  deleted: number
 }

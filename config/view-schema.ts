@@ -11,6 +11,7 @@ import {
   domainName,
   file,
   flag,
+  integer,
   keyReference,
   namePattern,
   parsed,
@@ -51,6 +52,13 @@ const updateRule = record({
   ),
   ttl: optional(ttlRange, 'the least and the greatest TTL it may set'),
   wildcards: defaulted(flag, false, 'whether it covers wildcard owners (`*.x`)'),
+  deletes: optional(
+    record({
+      per_message: optional(integer(0, 1_000_000), 'in one message'),
+      per_minute: optional(integer(0, 1_000_000), 'in a minute'),
+    }),
+    'the most records that it lets be deleted; what is replaced does not count',
+  ),
 })
 /** Who may change what in a dynamic zone. The first rule that fits decides. */
 export type UpdateRule = Decoded<typeof updateRule>
@@ -165,6 +173,7 @@ const zoneFields = {
     [],
     'who may change what; nothing is allowed unless a rule says so, the first that fits decides; of a secondary: whose updates are forwarded to its primaries, left out: those signed with any key that verifies',
   ),
+  reserved: optional(list(namePattern), 'names that no update may touch, whatever the rules'),
   transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
   dnssec: optional(dnssec, 'DNSSEC'),

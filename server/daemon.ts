@@ -17,6 +17,7 @@ import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
 import { createExplain } from './explain.ts'
+import { createExplainUpdate } from './explain-update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -94,13 +95,15 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
-    const explain = createExplain(authority.state, (view, origin) => authority.zones.find(view, origin))
+    const explain = createExplain(authority.state, authority.zones.find)
+    const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
       zones: authority.zones,
       promote: authority.promote,
       ca,
       explain,
+      explainUpdate,
       status,
     })
     const control = await listenControl(controlSocket(config), commands, log)

@@ -52,7 +52,8 @@ function nameOf(value: unknown): Name {
   }
 }
 
-function factsOf(args: Record<string, unknown>): RequestFacts {
+/** Who asks, as far as the choice of the view goes. */
+export function factsOf(args: Record<string, unknown>): RequestFacts {
   const from = String(args['from'] ?? '127.0.0.1')
   const client = addressBytes(from)
   if (!client) throw new CommandError(`"${from}" is not an IP address`, 2)
@@ -63,7 +64,8 @@ function describeClient({ client, key }: RequestFacts): string {
   return `client ${printAddress(client)}${key ? ` with key ${printName(key)}` : ''}`
 }
 
-function whyThisView({ match }: ServingView, facts: RequestFacts): string {
+/** Why a client gets this view. */
+export function whyThisView({ match }: ServingView, facts: RequestFacts): string {
   const { key } = facts
   if (key && match.keys.some(listed => equalNames(listed, key))) return `it lists the key ${printName(key)}`
   return `the first that matches ${describeClient(facts)}`

@@ -70,6 +70,7 @@ export interface Request {
 const UPDATES = rcodeCells('namestead_dns_updates_total')
 const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
 const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
+const OLD_SECRET = cellOf('namestead_dns_tsig_old_secret_total')
 const NOT_A_REQUEST = cellOf('namestead_dns_silent_total', 'not_a_request')
 const FORWARDED = {
   answered: cellOf('namestead_dns_forwarded_total', 'answered'),
@@ -284,8 +285,10 @@ export class Handler {
     if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
     request.signing = verdict.context
     this.signed = true
-    const key = printName(verdict.context.key.name)
-    if (verdict.secretIndex > 0) this.options.log.info({ key }, 'signed with a secret that is being rotated out')
+    if (verdict.secretIndex === 0) return
+    this.options.counters[OLD_SECRET]!++
+    const who = { key: printName(verdict.context.key.name), client: printAddress(request.client.address) }
+    this.options.log.warn(who, 'signed with a secret that is being rotated out')
   }
 
   private dispatch(request: Request, out: Uint8Array, outAt: number): number {

@@ -63,6 +63,11 @@ export const METRICS = {
     help: 'Signed requests that did not verify',
     labels: { error: ['BADSIG', 'BADKEY', 'BADTIME', 'BADTRUNC'] },
   },
+  namestead_dns_tsig_old_secret_total: {
+    kind: 'counter',
+    help: 'Requests signed with a secret that is being rotated out',
+    labels: {},
+  },
   namestead_dns_updates_total: { kind: 'counter', help: 'UPDATE requests, by RCODE', labels: { rcode: RCODES } },
   namestead_dns_transfers_total: {
     kind: 'counter',

@@ -123,7 +123,7 @@ class CommitDraft {
     }
     draft.holders.follow(change, this.actor.key, holdings)
     if (isEmptyChange(change) && !holdings?.length) return
-    const followed = { before, after: draft.tip, change, holdings: holdings ?? [], holders: draft.holders }
+    const followed = { zone: draft, before, after: draft.tip, change, holdings: holdings ?? [], holders: draft.holders }
     for (const follower of pipeline.followers) this.follow(follower, followed)
   }
 

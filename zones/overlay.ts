@@ -70,7 +70,7 @@ export class Overlay implements Follower {
   }
 
   follow(followed: Followed, own: Standing): Decision | undefined {
-    this.pointers.advance(followed.before, followed.after, followed.change)
+    this.pointers.advance(followed)
     const base = { tip: followed.after, holders: followed.holders }
     return this.decide(this.affected(followed), base, own, !isEmptyChange(followed.change))
   }

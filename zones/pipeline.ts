@@ -29,6 +29,8 @@ export interface Written {
 
 /** What a follower is told of the zone that it follows: one change of it, which is not committed yet. */
 export interface Followed {
+  /** The zone in this commit; once that is put together, its tip is what will be the zone's. */
+  zone: Standing
   before: ZoneVersion
   after: ZoneVersion
   change: Changeset

@@ -1,5 +1,5 @@
 import { containsAddress, printAddress } from '../config/address.ts'
-import { matchesPattern } from '../config/pattern.ts'
+import { matchesPattern, type NamePattern } from '../config/pattern.ts'
 import type { TransferRule, UpdateRule } from '../config/schema.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
@@ -26,6 +26,8 @@ export interface UpdatePolicy {
   requestor: Requestor
   origin: Name
   contents: ZoneContents
+  /** Names that no update may touch, whatever the rules. */
+  reserved?: readonly NamePattern[] | undefined
   /** Who holds a record: the key that added it, as `keyText` has it; undefined where it came from the file or from us. */
   holders: { of(record: ResourceRecord): string | undefined }
 }
@@ -54,13 +56,22 @@ export function permitRequestor(rules: readonly UpdateRule[], requestor: Request
   throw refused(`no update rule lets the key ${key} be used from ${describeAddress(requestor)}`)
 }
 
-/** Refuses the whole message for one update that the rules do not allow (RFC 2136 §3.3); the reason names the rule. */
-export function permitUpdates(policy: UpdatePolicy, updates: readonly ResourceRecord[]): void {
+/**
+ * Refuses the whole message for one update that the rules do not allow (RFC 2136 §3.3); the reason names the rule. Returns the index of
+ * the rule that allows each update.
+ */
+export function permitUpdates(policy: UpdatePolicy, updates: readonly ResourceRecord[]): number[] {
   const judged: Judged = { policy, others: new Map() }
-  for (const update of updates) {
-    if (update.class === Class.ANY && update.type === Type.ANY) permitDeleteOfName(judged, update.owner)
-    else permitChange(judged, update, update.type)
-  }
+  return updates.map(update => {
+    requireUnreserved(policy, update.owner)
+    if (update.class === Class.ANY && update.type === Type.ANY) return permitDeleteOfName(judged, update.owner)
+    return permitChange(judged, update, update.type)
+  })
+}
+
+function requireUnreserved({ reserved, origin }: UpdatePolicy, owner: Name): void {
+  const by = reserved?.find(pattern => matchesPattern(pattern, owner, origin, { wildcards: true }))
+  if (by) throw refused(`${printName(owner)} is reserved by "${by.text}": no update may touch it`)
 }
 
 /** One message being judged, with what was looked up for it: many updates are often about one RRset. */
@@ -73,31 +84,37 @@ interface Judged {
  * Deleting all RRsets of a name needs a rule for every type that would go, as BIND's update-policy has it; the apex keeps SOA and NS
  * anyway. Where there is nothing to go, some rule must cover the name all the same.
  */
-function permitDeleteOfName(judged: Judged, owner: Name): void {
+function permitDeleteOfName(judged: Judged, owner: Name): number {
   const { policy } = judged
   const atApex = equalNames(owner, policy.origin)
   const going = policy.contents.typesAt(owner).filter(type => !STAYS.has(type) && !(atApex && APEX_STAYS.has(type)))
   const update = { owner, type: Type.ANY, class: Class.ANY, ttl: 0, rdata: new Uint8Array() }
-  for (const type of going) permitChange(judged, update, type)
-  if (going.length > 0) return
-  if (!policy.rules.some(rule => misfit(rule, policy, owner, undefined) === undefined))
-    throw noRule(policy, owner, undefined)
+  const allowing = going.map(type => permitChange(judged, update, type))
+  const at = allowing[0] ?? ruleFor(policy, owner, undefined)
+  if (at < 0) throw noRule(policy, owner, undefined)
+  return at
+}
+
+/** The index of the rule that decides on the owner and type, -1 where none does; without a type, of one that covers the owner. */
+export function ruleFor(policy: UpdatePolicy, owner: Name, type: number | undefined): number {
+  return policy.rules.findIndex(rule => misfit(rule, policy, owner, type) === undefined)
 }
 
 const STAYS: ReadonlySet<number> = new Set([Type.RRSIG, Type.NSEC, Type.NSEC3])
 const APEX_STAYS: ReadonlySet<number> = new Set([Type.SOA, Type.NS])
 
-function permitChange(judged: Judged, update: ResourceRecord, type: number): void {
+function permitChange(judged: Judged, update: ResourceRecord, type: number): number {
   const { policy } = judged
   // Differs from RFC 3007 §4.1, which lets a client bring signatures along: they are the server's to keep in step (§4.3).
   if (STAYS.has(type)) throw refused(`${typeName(type)} records are made by signing, not by updates`)
-  const at = policy.rules.findIndex(rule => misfit(rule, policy, update.owner, type) === undefined)
+  const at = ruleFor(policy, update.owner, type)
   if (at < 0) throw noRule(policy, update.owner, type)
   // The first rule that fits decides: what it then forbids, no later rule allows.
   const rule = policy.rules[at]!
   if (rule.ttl && update.class === Class.IN && (update.ttl < rule.ttl[0] || update.ttl > rule.ttl[1]))
     throw refused(`update rule ${at + 1} allows TTLs from ${rule.ttl[0]} to ${rule.ttl[1]}, not ${update.ttl}`)
   if (rule.own) requireOwn(judged, update, type, at)
+  return at
 }
 
 /** `own: true`: a key adds where nobody else holds that name and type, and deletes or replaces only what it added itself. */

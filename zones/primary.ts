@@ -10,6 +10,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { Changeset } from './change.ts'
+import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import type { Holders } from './holders.ts'
@@ -18,12 +19,12 @@ import { kindOf, type LoadDependencies, type LoadedZone, loadZone } from './load
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
 import type { Overlay, OverlayRules } from './overlay.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
-import { permitRequestor, permitUpdates, type Requestor } from './policy.ts'
+import { permitRequestor, permitUpdates, type Requestor, type UpdatePolicy } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import type { SourceZone } from './source.ts'
 import { keyText, type ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
-import { applyUpdate } from './update.ts'
+import { applyUpdate, type UpdateOutcome } from './update.ts'
 import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
 import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
 
@@ -55,6 +56,16 @@ export interface UpdateRequestor extends Requestor {
   requestId?: string
 }
 
+/** How an update would be answered. */
+export interface UpdateTrial {
+  rcode: number
+  /** Names the rule that says no; empty with NOERROR. */
+  reason: string
+  /** The index of the rule that allows each update. */
+  permitted: number[]
+  outcome: UpdateOutcome | undefined
+}
+
 /** How an update is answered. */
 export interface UpdateReply {
   rcode: number
@@ -83,6 +94,7 @@ export class PrimaryZone {
   private readonly deps: PrimaryDependencies
   private readonly log: Log
   private readonly replays: ReplayCache<UpdateReply>
+  private readonly deleteLimits: DeleteLimits
   /** Both replaced only by `open` and `reload`, by assignment. */
   config: ZoneConfig
   private loaded: LoadedZone | undefined
@@ -94,6 +106,7 @@ export class PrimaryZone {
     this.deps = deps
     this.log = deps.log.child({ zone: printName(config.name), view })
     this.replays = new ReplayCache(deps.clock)
+    this.deleteLimits = new DeleteLimits(deps.clock)
   }
 
   get origin(): Name {
@@ -151,6 +164,10 @@ export class PrimaryZone {
         this.config = config
       }
     }
+    if (earlier.writer && !overlay && (config.dynamic || config.dnssec?.sign) && config.overlay_of === undefined) {
+      earlier.checkFile(config.file)
+      return () => this.loadAgain(config)
+    }
     const changed = !same || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
@@ -162,6 +179,16 @@ export class PrimaryZone {
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
     }
+  }
+
+  /** Goes on with what is stored, in another way: two writers of one zone would be in each other's way. */
+  private async loadAgain(config: ZoneConfig): Promise<void> {
+    await this.loaded!.close()
+    const before = this.image
+    this.loaded = await this.load(config, before)
+    this.loaded.start()
+    this.deps.onReplaced?.(this, this.image)
+    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
@@ -216,22 +243,25 @@ export class PrimaryZone {
   }
 
   private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
-    const { update: rules } = this.config
-    const zones = [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))].filter(isPrimary)
+    const zones = this.updated()
     const writers = zones.map(zone => zone.requireWriter())
-    permitRequestor(rules, requestor)
+    permitRequestor(this.config.update, requestor)
     const actor = { key: requestor.key && keyText(requestor.key), source: describeAddress(requestor) }
     const ignored = new Set<string>()
+    let takeBack: (() => void) | undefined
     const decide = (contents: ZoneVersion, holders: Holders) => {
-      const policy = { rules, requestor, origin: this.origin, contents, holders }
-      const outcome = applyUpdate(contents, this.origin, message, updates => permitUpdates(policy, updates))
-      for (const what of outcome.ignored) ignored.add(what)
-      return outcome
+      // Counted once, though it may be decided in several zones, and again.
+      takeBack?.()
+      const judged = this.judge(message, requestor, contents, holders)
+      takeBack = this.deleteLimits.charge(judged.policy, judged.deletes)
+      for (const what of judged.outcome.ignored) ignored.add(what)
+      return judged.outcome
     }
-    const written = await writeTogether(
-      actor,
-      writers.map(writer => ({ writer, decide })),
-    )
+    const parts = writers.map(writer => ({ writer, decide }))
+    const written = await writeTogether(actor, parts).catch(error => {
+      takeBack?.()
+      throw error
+    })
     const who = whoIs(requestor)
     for (const [i, { change, version }] of written.entries()) {
       const counts = { added: change.added.length, deleted: change.deleted.length, serial: version.serial() }
@@ -239,6 +269,35 @@ export class PrimaryZone {
     }
     for (const what of [...ignored].slice(0, IGNORED_LOGGED))
       this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
+  }
+
+  /** This zone, and those that take each of its updates too. */
+  private updated(): PrimaryZone[] {
+    return [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))].filter(isPrimary)
+  }
+
+  /** What an update comes to in a version of one of the zones, by the rules of this one; throws what it is refused with. */
+  private judge(message: Message, requestor: Requestor, contents: ZoneVersion, holders: Holders) {
+    const { update: rules, reserved } = this.config
+    const policy: UpdatePolicy = { rules, reserved, requestor, origin: this.origin, contents, holders }
+    let permitted: number[] = []
+    const outcome = applyUpdate(contents, this.origin, message, updates => {
+      permitted = permitUpdates(policy, updates)
+    })
+    return { policy, outcome, permitted, deletes: this.deleteLimits.check(policy, outcome.change) }
+  }
+
+  /** How an update would be answered now, by the very code that decides, and nothing is changed. */
+  tryUpdate(message: Message, requestor: Requestor): UpdateTrial {
+    try {
+      const writers = this.updated().map(zone => zone.requireWriter().pipeline)
+      permitRequestor(this.config.update, requestor)
+      const [own] = writers.map(({ tip, holders }) => this.judge(message, requestor, tip, holders))
+      return { rcode: Rcode.NOERROR, reason: '', permitted: own!.permitted, outcome: own!.outcome }
+    } catch (error) {
+      const { rcode, message: reason } = error instanceof RcodeError ? error : unforeseen(error)
+      return { rcode, reason, permitted: [], outcome: undefined }
+    }
   }
 
   /** The zone of this name in another view: base of an overlay, or one that takes each update too, and without which none does. */

@@ -27,7 +27,7 @@ export function applyUpdate(
   contents: ZoneContents,
   origin: Name,
   message: Message,
-  permit: (updates: readonly ResourceRecord[]) => void = () => {},
+  permit: (updates: readonly ResourceRecord[]) => unknown = () => {},
 ): UpdateOutcome {
   checkPrerequisites(contents, origin, message.answer)
   // Differs from RFC 2136 §3.3, which comes before §3.4.1: what is outside the zone is NOTZONE and not REFUSED. The prescan tells nothing of the zone.

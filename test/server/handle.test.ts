@@ -122,7 +122,7 @@ t.test('signatures (RFC 8945 §5.2)', async t => {
     const { wire: signed, context } = signRequest(wire, old, now())
     const answer = await exchangeUdp(served.dns, signed)
     t.doesNotThrow(() => createStreamVerifier(context).check(answer, parseMessage(answer), now()))
-    t.match(served.logged.at(-1), { level: 'info', fields: { key: 'turning.' } })
+    t.match(served.logged.at(-1), { level: 'warn', fields: { key: 'turning.', client: '127.0.0.1' } })
   })
 })
 

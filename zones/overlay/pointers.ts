@@ -1,5 +1,6 @@
 import { isSubdomain, type Name, nameKey } from '../../dns/name.ts'
 import type { Changeset } from '../change.ts'
+import type { Followed, Standing } from '../pipeline.ts'
 import type { ZoneVersion } from '../zone.ts'
 import { recordsIn, type Selection } from './selection.ts'
 
@@ -17,19 +18,20 @@ export class PointerIndex {
   private readonly selection: Selection
   private version: ZoneVersion | undefined
   private targets = new Map<string, Target>()
-  private next: { version: ZoneVersion; change: Changeset } | undefined
+  private next: { zone: Standing; change: Changeset } | undefined
 
   constructor(selection: Selection) {
     this.selection = selection
   }
 
-  /** Is as of `before` from now on, and will be as of `after`. */
-  advance(before: ZoneVersion, after: ZoneVersion, change: Changeset): void {
+  /** Is as of `before` from now on, and will be as of what the change makes of it. */
+  advance({ zone, before, change }: Pick<Followed, 'zone' | 'before' | 'change'>): void {
     const { next } = this
-    if (next && isSame(next.version, before)) this.apply(next.change)
+    // Signatures may have been put on top since.
+    if (next && isSame(next.zone.tip, before)) this.apply(next.change)
     else if (!this.version || !isSame(this.version, before)) this.rebuild(before)
     this.version = before
-    this.next = { version: after, change }
+    this.next = { zone, change }
   }
 
   private rebuild(version: ZoneVersion): void {
