@@ -58,9 +58,19 @@ function plain<T>({ json, label, decode }: Kind<T>): Kind<T> {
   return { json, label, decode }
 }
 
+/** Text that is not repeated where it is wrong: digits alone, for one, are a number in YAML. */
+const hidden: Kind<string> = {
+  ...text,
+  decode(source, context) {
+    if (source.kind === 'scalar' && typeof source.value === 'string') return source.value
+    context.report(source.at, 'expected text: write the secret in quotes')
+    return undefined
+  },
+}
+
 /** A secret as text: inline, `{ file: PATH }` or `{ env: NAME }`; without the line break that files end in. */
 export const secret: Kind<string> = mapped(
-  byShape({ scalar: text, map: plain(elsewhere), label: 'secret: text, `{ file: PATH }` or `{ env: NAME }`' }),
+  byShape({ scalar: hidden, map: plain(elsewhere), label: 'secret: text, `{ file: PATH }` or `{ env: NAME }`' }),
   value => value.trim(),
 )
 
@@ -99,7 +109,7 @@ export const cookieSecrets: Kind<Uint8Array[]> = byShape({
 
 /** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. */
 export const pem: Kind<string> = mapped(
-  byShape({ scalar: text, map: plain(elsewhere), label: 'path of a PEM file' }),
+  byShape({ scalar: hidden, map: plain(elsewhere), label: 'path of a PEM file' }),
   (value, context) => {
     const content = value.includes('-----BEGIN ') ? value : fromFile(value, context)
     if (!content.includes('-----BEGIN ')) throw new Error('expected PEM: nothing in it begins with -----BEGIN')

@@ -11,6 +11,7 @@ import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
 import type { Explain } from './explain.ts'
 import { historyCommands } from './history.ts'
+import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
@@ -95,6 +96,10 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const version = versionOf(zone)
       const text = printZonefile(recordsOfVersion(version), zone.origin)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
+    },
+    'zone.dnssec': args => {
+      const zone = zoneOf(args)
+      return { zone: printName(zone.origin), view: zone.view, ...describeDnssec(versionOf(zone)) }
     },
     'zone.import': async args => {
       const zone = zoneOf(args)

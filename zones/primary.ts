@@ -164,6 +164,10 @@ export class PrimaryZone {
         this.config = config
       }
     }
+    if (earlier.writer && !overlay && (config.dynamic || config.dnssec?.sign) && config.overlay_of === undefined) {
+      earlier.checkFile(config.file)
+      return () => this.loadAgain(config)
+    }
     const changed = !same || earlier.differs(config.file!)
     const loaded = changed ? await this.load(config, before) : earlier
     return async () => {
@@ -175,6 +179,16 @@ export class PrimaryZone {
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
     }
+  }
+
+  /** Goes on with what is stored, in another way: two writers of one zone would be in each other's way. */
+  private async loadAgain(config: ZoneConfig): Promise<void> {
+    await this.loaded!.close()
+    const before = this.image
+    this.loaded = await this.load(config, before)
+    this.loaded.start()
+    this.deps.onReplaced?.(this, this.image)
+    this.config = config
   }
 
   private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {

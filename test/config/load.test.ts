@@ -270,6 +270,8 @@ t.test('no secret is ever in a message', async t => {
     t.equal(errors.length, 1, form)
     t.notMatch(JSON.stringify([...errors, ...warnings]), 'hunter2', form)
   }
+  const { errors } = load('keys: [{ name: a, secret: 1234567890 }]')
+  t.match(errors, [{ message: 'expected text: write the secret in quotes' }])
 })
 
 t.test('a secret file that others may read is warned of', async t => {
