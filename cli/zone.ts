@@ -80,7 +80,8 @@ function describeSecondary({ primaries, state, checked, next_refresh, expires }:
   ] as const
 }
 
-function describeType({ type, dynamic }: { type: string; dynamic: boolean }): string {
+function describeType({ type, dynamic, overlay_of: base }: ZoneSummary): string {
+  if (base !== undefined) return `overlay of ${base}`
   return dynamic ? `${type}, dynamic` : type
 }
 
