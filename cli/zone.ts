@@ -7,7 +7,7 @@ import { printZonefile } from '../dns/zonefile.ts'
 import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { SecondaryDetails, ZoneDetails, ZoneDnssec } from './replies.ts'
+import type { SecondaryDetails, ZoneDetails, ZoneDnssec, ZoneSummary } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
