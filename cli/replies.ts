@@ -89,6 +89,8 @@ export interface ZoneSummary {
   zone: string
   type: 'primary' | 'secondary'
   dynamic: boolean
+  /** The view of its base, of an overlay. */
+  overlay_of?: string
   /** Null where nothing is served: a secondary that was never transferred, or has expired. */
   serial: number | null
   records: number

@@ -7,7 +7,7 @@ import { printZonefile } from '../dns/zonefile.ts'
 import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { SecondaryDetails, ZoneDetails, ZoneDnssec } from './replies.ts'
+import type { SecondaryDetails, ZoneDetails, ZoneDnssec, ZoneSummary } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
@@ -80,7 +80,8 @@ function describeSecondary({ primaries, state, checked, next_refresh, expires }:
   ] as const
 }
 
-function describeType({ type, dynamic }: { type: string; dynamic: boolean }): string {
+function describeType({ type, dynamic, overlay_of: base }: ZoneSummary): string {
+  if (base !== undefined) return `overlay of ${base}`
   return dynamic ? `${type}, dynamic` : type
 }
 

@@ -52,12 +52,13 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
   }
   const summary = (zone: ServedZone) => {
     const version = zone.image?.latest()
-    const { type, dynamic } = zone.config
+    const { type, dynamic, overlay_of: base } = zone.config
     return {
       view: zone.view,
       zone: printName(zone.origin),
       type,
       dynamic,
+      ...(base !== undefined && { overlay_of: base }),
       serial: version?.serial() ?? null,
       records: version?.size() ?? 0,
     }
