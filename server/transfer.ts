@@ -131,8 +131,6 @@ export class Transfers {
     // RFC 1995 §2: over UDP the SOA alone, which tells the client to come by TCP; also where it is up to date (§4).
     if (client.transport === 'udp' || !serialGreater(version.serial(), serial))
       return { kind: 'SOA', messages: [soaMessage(version, asked)] }
-    const { dynamic, type } = view.configs.get(nameKey(question.name))!
-    if (!dynamic && type === 'primary') return whole
     const parts = this.options.main.differences({ view: view.name, zone: version.origin, serial })
     return incremental(parts, asked, whole)
   }
