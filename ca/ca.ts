@@ -39,7 +39,7 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
-  serverCertificate(hosts: readonly string[]): Promise<ServerCertificate>
+  serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
   /** SHA-256 of the first issuer's root in hex, for a human to compare. */

@@ -3,7 +3,7 @@ import type { Log } from '../host/log.ts'
 import type { CaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { type Identifier, IdentifierError, identifierOfHost, identifierText, uniqueIdentifiers } from './identifier.ts'
-import type { Issuance } from './issue.ts'
+import { type Issuance, IssueError } from './issue.ts'
 import { makeKey, signerOf } from './keystore.ts'
 import type { Profile } from './profiles.ts'
 import { type CertificateFacts, derBlocks, readCertificate } from './x509.ts'
@@ -18,8 +18,8 @@ export interface ServerCertificate {
 
 /** Our own certificate for HTTPS and DNS over TLS, from our own CA, renewed by itself. */
 export interface ServerCertificates {
-  /** The certificate for these host names and addresses, kept from the last run where it still fits; from then on it is watched. */
-  open(hosts: readonly string[]): Promise<ServerCertificate>
+  /** The certificate for these host names and addresses, kept from the last run where it still fits; from then on it is watched. Undefined where none can be issued now: then `onRenewal` tells. */
+  open(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal. */
   onRenewal(listener: (renewed: ServerCertificate) => void): void
   close(): void
@@ -34,7 +34,8 @@ export interface ServerCertificateDeps {
   log: Log
 }
 
-const HOUR = 3_600_000
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const FILE = 'https.pem'
 const PROFILE: Profile = { name: 'https', validity: 30 * DAY, backdate: HOUR, jitter: 0, usages: ['server'] }
@@ -53,6 +54,17 @@ export function createServerCertificates(deps: ServerCertificateDeps): ServerCer
     renewAt = renewalTime(made)
     return made
   }
+  /** A CA that refuses to issue, for a clock that was set back, must not keep the rest of the daemon from starting. */
+  const renewOrKeep = async (kept: ServerCertificate | undefined) => {
+    try {
+      return await renew()
+    } catch (error) {
+      if (!(error instanceof IssueError)) throw error
+      log.error({ err: error }, 'our own HTTPS certificate could not be made; tried again every minute')
+      renewAt = 0
+      return kept
+    }
+  }
   const renewInPlace = async () => {
     try {
       const renewed = await renew()
@@ -63,7 +75,7 @@ export function createServerCertificates(deps: ServerCertificateDeps): ServerCer
   }
   const watch = () => {
     timer?.cancel()
-    timer = clock.after(HOUR, async () => {
+    timer = clock.after(renewAt === 0 ? MINUTE : HOUR, async () => {
       if (clock.now() > renewAt!) await renewInPlace()
       watch()
     })
@@ -78,7 +90,7 @@ export function createServerCertificates(deps: ServerCertificateDeps): ServerCer
       const kept = await load(deps.files)
       const isKept = kept !== undefined && isFit(kept, identifiers, deps)
       if (isKept) renewAt = renewalTime(kept)
-      const current = isKept ? kept : await renew()
+      const current = isKept ? kept : await renewOrKeep(kept)
       watch()
       return current
     },

@@ -12,6 +12,8 @@ export interface Replies {
   'zone.show': ZoneDetails
   /** `{ zone, view? }` */
   'zone.export': { zone: string; view: string; serial: number; text: string }
+  /** `{ zone, view? }` */
+  'zone.dnssec': ZoneDnssec
   /** `{ zone, view? }`: its primaries are asked at once. */
   'zone.refresh': { zone: string; view: string; primaries: string[] }
   /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
@@ -87,6 +89,8 @@ export interface ZoneSummary {
   zone: string
   type: 'primary' | 'secondary'
   dynamic: boolean
+  /** The view of its base, of an overlay. */
+  overlay_of?: string
   /** Null where nothing is served: a secondary that was never transferred, or has expired. */
   serial: number | null
   records: number
@@ -100,6 +104,20 @@ export interface ZoneDetails extends ZoneSummary {
   secondary?: SecondaryDetails
   /** Who changed it last, where that is known. */
   last_change?: { at: string; by: string; serial: number }
+}
+
+/** How a zone stands as validators see it; times in ISO 8601. */
+export interface ZoneDnssec {
+  zone: string
+  view: string
+  /** How absence is proved; "none" where the zone is not signed. */
+  proofs: 'none' | 'nsec' | 'nsec3'
+  keys: { key_tag: number; algorithm: string; flags: number }[]
+  /** Lines of a master file for the parent zone. */
+  ds: string[]
+  signatures: number
+  first_end?: string
+  last_end?: string
 }
 
 /** How a secondary zone stands; times in ISO 8601. */

@@ -7,7 +7,7 @@ import { printZonefile } from '../dns/zonefile.ts'
 import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { SecondaryDetails, ZoneDetails } from './replies.ts'
+import type { SecondaryDetails, ZoneDetails, ZoneDnssec, ZoneSummary } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
@@ -21,6 +21,7 @@ export function addZone(program: Command, terminal: Terminal): void {
   addShow(zone, terminal)
   addExport(zone, terminal)
   addImport(zone, terminal)
+  addDnssec(zone, terminal)
   addRefresh(zone, terminal)
   addPromote(zone, terminal)
   addFileCheck(zone, terminal)
@@ -79,7 +80,8 @@ function describeSecondary({ primaries, state, checked, next_refresh, expires }:
   ] as const
 }
 
-function describeType({ type, dynamic }: { type: string; dynamic: boolean }): string {
+function describeType({ type, dynamic, overlay_of: base }: ZoneSummary): string {
+  if (base !== undefined) return `overlay of ${base}`
   return dynamic ? `${type}, dynamic` : type
 }
 
@@ -106,6 +108,42 @@ function addImport(zone: Command, terminal: Terminal): void {
     const { zone, view, added, deleted, serial } = done
     terminal.out(`${zone} in ${view}: ${added} records added, ${deleted} deleted, serial ${serial}\n`)
   })
+}
+
+function addDnssec(zone: Command, terminal: Terminal): void {
+  named(
+    zone.command('dnssec').description("a zone's keys, the DS records for its parent, and when its signatures end"),
+  ).action(async (name: string, options: ZoneOptions) => {
+    const found = await ask('zone.dnssec', target(name, options), options, terminal)
+    if (options.json) printJson(found, terminal)
+    else terminal.out(printDnssec(found))
+  })
+}
+
+function printDnssec({
+  zone,
+  view,
+  proofs,
+  keys,
+  ds,
+  signatures,
+  first_end: first,
+  last_end: last,
+}: ZoneDnssec): string {
+  if (proofs === 'none') return `${zone} in ${view} is not signed\n`
+  const rows = keys.map(key => [key.key_tag, key.algorithm, key.flags & 1 ? 'key set and parent' : 'zone data'])
+  const ends = signatures > 0 ? `, which end from ${first} to ${last}` : ''
+  return [
+    facts([
+      ['zone', zone],
+      ['view', view],
+      ['absence', proofs.toUpperCase()],
+      ['signatures', `${signatures}${ends}`],
+    ]),
+    table(['KEY', 'ALGORITHM', 'FOR'], rows),
+    'For the parent zone:\n',
+    ...ds.map(line => `${line}\n`),
+  ].join('\n')
 }
 
 function addRefresh(zone: Command, terminal: Terminal): void {

@@ -27,7 +27,6 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'cache', lacking: 'the limits of the resolver cache are fixed' },
   { path: 'stub', lacking: 'stub zones are not known' },
   { path: 'rpz', lacking: 'response policies are not known' },
-  { path: 'empty_zones', lacking: 'private reverse zones are not known' },
 ]
 
 /** Calls `report` for every key of the document that is accepted but not served. */

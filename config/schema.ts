@@ -173,7 +173,11 @@ export const schema = record({
   cache: optional(reserved, 'limits of the resolver cache'),
   stub: optional(reserved, 'stub zones'),
   rpz: optional(reserved, 'response policy zones'),
-  empty_zones: optional(reserved, 'private reverse zones that are answered empty'),
+  empty_zones: defaulted(
+    flag,
+    true,
+    'whether views that recurse answer for the reverse zones of private addresses (RFC 6303) that no zone or rule is for, and do not forward them',
+  ),
 })
 /** The decoded configuration: plain data, defaults filled in. */
 export type Config = Decoded<typeof schema>

@@ -255,6 +255,10 @@ export const view = record({
   match: defaulted(match, {}, 'whose requests it is for: all kinds given must hold; left out: everybody'),
   recursion: defaulted(accessList, [], 'the addresses that may have names resolved that are not ours'),
   zones: defaulted(list(zone, { unique: one => nameKey(one.name) }), [], 'what it is authoritative for'),
+  empty_zones: optional(
+    flag,
+    'whether reverse names of private addresses (RFC 6303) that no zone or rule is for are answered here to those who may recurse; left out: as at the top level',
+  ),
   forward: defaulted(list(forwardRule, { unique: one => nameKey(one.zone) }), [], 'where other names are resolved'),
 })
 /** What one group of clients sees. The first view that matches a request answers it. */

@@ -1,7 +1,7 @@
 import { Class, className } from './codes.ts'
 import { TextError, WireError } from './errors.ts'
 import { type Name, printName } from './name.ts'
-import { type AnyField, type Rdata, TYPES, type TypeName, type TypeRow, typeName } from './table.ts'
+import { type AnyField, type Rdata, TYPES, Type, type TypeName, type TypeRow, typeName } from './table.ts'
 import { parseHex, parseNumber, printHex } from './text.ts'
 import { scanTokens, type Tokens } from './tokens.ts'
 import { Reader, Writer } from './wire.ts'
@@ -71,8 +71,24 @@ export function writeRdata(type: number, writer: Writer, rdata: Uint8Array): voi
 /** Canonical form (RFC 4034 §6.2, with RFC 6840 §5.1): what is signed, sorted and compared. */
 export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
   const layout = LAYOUTS.get(type)
-  return layout?.hasCanonical && rdata.length > 0 ? rewrite(layout, new Reader(rdata), true) : rdata
+  if (!layout?.hasCanonical || !hasCapitals(type, rdata)) return rdata
+  return rewrite(layout, new Reader(rdata), true)
 }
+
+/** Whether a name in the RDATA may have capital letters: where it has none, reading its fields is not needed. */
+function hasCapitals(type: number, rdata: Uint8Array): boolean {
+  let at = type === Type.RRSIG ? RRSIG_SIGNER : 0
+  // Of RRSIG only the signer's name counts, not the signature, in which all octets occur.
+  let end = rdata.length
+  if (type === Type.RRSIG) for (end = at; end < rdata.length && rdata[end] !== 0; ) end += rdata[end]! + 1
+  for (; at < end; at++) if (rdata[at]! >= CAPITAL_A && rdata[at]! <= CAPITAL_Z) return true
+  return false
+}
+
+/** Where in RRSIG's RDATA the signer's name begins (RFC 4034 §3.1). */
+const RRSIG_SIGNER = 18
+const CAPITAL_A = 0x41
+const CAPITAL_Z = 0x5a
 
 /** RDATA as the fields of its type. Throws WireError where it does not fit. */
 export function readRdata<N extends TypeName>(mnemonic: N, rdata: Uint8Array): Rdata<N> {

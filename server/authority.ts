@@ -10,6 +10,7 @@ import { createResolver } from '../resolver/resolver.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { LoadWhole } from '../zones/refresh.ts'
 import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
@@ -39,6 +40,8 @@ export interface AuthorityDeps extends World {
   /** The keys of signed zones. */
   keyRings: KeyRings
   log: Log
+  /** Transfers large zones in a thread of its own. */
+  loadWhole?: LoadWhole
 }
 
 /** A resolver that a reload has replaced may still be asked for what was outstanding. */
@@ -60,7 +63,8 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, views, keys, cookie_secret, rate_limit, log } = config
+  const { name, keys, cookie_secret, rate_limit, log } = config
+  const views = config.views.map(view => ({ ...view, empty_zones: view.empty_zones ?? config.empty_zones }))
   const limited = rate_limit && { rate_limit }
   return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, log }
 }
@@ -104,6 +108,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
+    ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
     store,
     keyRings,
     log,

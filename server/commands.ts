@@ -11,6 +11,7 @@ import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
 import type { Explain } from './explain.ts'
 import { historyCommands } from './history.ts'
+import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
@@ -51,12 +52,13 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
   }
   const summary = (zone: ServedZone) => {
     const version = zone.image?.latest()
-    const { type, dynamic } = zone.config
+    const { type, dynamic, overlay_of: base } = zone.config
     return {
       view: zone.view,
       zone: printName(zone.origin),
       type,
       dynamic,
+      ...(base !== undefined && { overlay_of: base }),
       serial: version?.serial() ?? null,
       records: version?.size() ?? 0,
     }
@@ -95,6 +97,10 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const version = versionOf(zone)
       const text = printZonefile(recordsOfVersion(version), zone.origin)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
+    },
+    'zone.dnssec': args => {
+      const zone = zoneOf(args)
+      return { zone: printName(zone.origin), view: zone.view, ...describeDnssec(versionOf(zone)) }
     },
     'zone.import': async args => {
       const zone = zoneOf(args)

@@ -23,6 +23,7 @@ import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
+import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
@@ -76,7 +77,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, config, own, store, keyRings, log })
+    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
     opened.push(() => authority.close())
     await authority.configure(config)
 

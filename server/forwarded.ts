@@ -41,7 +41,7 @@ export async function resolveForwarded(
     const options = { dnssecOk, checkingDisabled, client, ...(delegation && { delegation }) }
     const answer = await view.resolver.resolve(question, options)
     parts.push({ kind: 'resolved', answer })
-    if (!answer.next || !view.zones.find(answer.next, 0)) break
+    if (!answer.next || !view.zonesAtHome.find(answer.next, 0)) break
     parts.push({ kind: 'own', name: answer.next })
     const again = questionAbout(query, answer.next)
     scratch.response.begin(again)

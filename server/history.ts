@@ -1,6 +1,7 @@
 import { TextError } from '../dns/errors.ts'
-import { isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
-import { printRecord } from '../dns/types.ts'
+import { compareNames, isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { printRecord, Type } from '../dns/types.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { type ComparedZone, compareZones } from '../zones/compare.ts'
 import { historyOf, type PastZone, revertTo, zoneAt } from '../zones/history.ts'
@@ -31,7 +32,12 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       const zone = zoneOf(args)
       const serial = numberOf(args['serial'], 'serial')
       const { records } = await pastOf(zone, serial)
-      return { zone: printName(zone.origin), view: zone.view, serial, text: printZonefile(records, zone.origin) }
+      return {
+        zone: printName(zone.origin),
+        view: zone.view,
+        serial,
+        text: printZonefile(records.sort(inOrder), zone.origin),
+      }
     },
     'zone.revert': async args => {
       const zone = zoneOf(args)
@@ -63,6 +69,12 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       }
     },
   }
+}
+
+/** The SOA first, then by owner in canonical order, and by type. */
+function inOrder(a: ResourceRecord, b: ResourceRecord): number {
+  const soa = Number(b.type === Type.SOA) - Number(a.type === Type.SOA)
+  return soa || compareNames(a.owner, b.owner) || a.type - b.type
 }
 
 function compared(zones: Zones, view: string, name: Name): ComparedZone {

@@ -95,7 +95,7 @@ export function answerFromZones(
     response.extendedError(Ede.NOT_READY)
     return undefined
   }
-  const result = answerer.answer(query, view.zones, response, recursion.desired)
+  const result = answerer.answer(query, recursion.allowed ? view.zonesAtHome : view.zones, response, recursion.desired)
   switch (result) {
     case 'done':
       return undefined

@@ -7,6 +7,7 @@ import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
+import { HomeZones } from './local-zones.ts'
 import type { ServingChange, ServingConfig, ServingState, ServingZone } from './messages.ts'
 
 /** A view as a serving thread has it. */
@@ -17,6 +18,8 @@ export interface ServingView {
   readonly match: ViewConfig['match']
   readonly recursion: ViewConfig['recursion']
   readonly zones: ZoneTable
+  /** These, and for clients it recurses for those that are answered everywhere at home (local-zones.ts). */
+  readonly zonesAtHome: ZoneTable
   /** Configured zones that have nothing to serve now; by `nameKey`. */
   readonly missing: Set<string>
   readonly configs: ReadonlyMap<string, ZoneConfig>
@@ -101,18 +104,25 @@ export class State {
     const own = zones.filter(zone => zone.view === config.name)
     const table = new ZoneTable(own.flatMap(({ image }) => (image ? [ZoneImage.attach(image)] : [])))
     const known = before.find(({ name, forward }) => name === config.name && isDeepStrictEqual(forward, config.forward))
+    const atHome = config.recursion.length === 0 ? table : this.homeZones(config, table)
     return {
       index,
       name: config.name,
       match: config.match,
       recursion: config.recursion,
       zones: table,
+      zonesAtHome: atHome,
       missing: new Set(own.filter(({ image }) => !image).map(({ origin }) => nameKey(origin))),
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
       forward: config.forward,
       // One whose rules are the same keeps what it has learned.
       resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
     }
+  }
+
+  private homeZones({ zones, forward, empty_zones }: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
+    const spokenFor = { zones: zones.map(({ name }) => name), rules: forward.map(({ zone }) => zone) }
+    return new HomeZones(own, spokenFor, this.config.name, empty_zones === true)
   }
 
   private isOwn(viewName: string, name: Name): boolean {
@@ -124,18 +134,20 @@ export class State {
     const view = this.views.find(({ name }) => name === viewName)
     if (!view) return
     const key = nameKey(origin)
+    const tables = new Set([view.zones, view.zonesAtHome])
     if (image) {
-      view.zones.set(ZoneImage.attach(image))
+      const attached = ZoneImage.attach(image)
+      for (const table of tables) table.set(attached)
       view.missing.delete(key)
     } else {
-      view.zones.delete(origin)
+      for (const table of tables) table.delete(origin)
       view.missing.add(key)
     }
     this.renumber()
   }
 
   private renumber(): void {
-    const images = this.views.flatMap(({ zones }) => [...zones])
+    const images = this.views.flatMap(({ zonesAtHome }) => [...zonesAtHome])
     this.numbers.clear()
     for (const [number, image] of images.entries()) this.numbers.set(image, number)
     this.listener.zonesChanged(images)
@@ -145,7 +157,7 @@ export class State {
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {
   if (isMissing(view, name)) return true
-  const zone = view.zones.find(name, 0)
+  const zone = view.zonesAtHome.find(name, 0)
   if (!zone) return false
   const version = zone.latest()
   for (let at = 0; at < name.length - zone.origin.length; at += name[at]! + 1)

@@ -12,6 +12,7 @@ import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
 import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
+import type { LoadWhole } from '../zones/refresh.ts'
 import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
@@ -28,6 +29,8 @@ export interface ZonesDeps extends World {
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
+  /** Transfers large zones; left out: this thread does. */
+  loadWhole?: LoadWhole
 }
 
 /** A zone of either kind; a secondary may have nothing to serve. */

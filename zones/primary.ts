@@ -208,6 +208,8 @@ export class PrimaryZone {
         throw error
       })
       this.config = config
+      // Before an update to it is answered.
+      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
     } finally {
       this.loaded!.start()
       this.switching = undefined

@@ -8,7 +8,7 @@ import type { World } from '../host/world.ts'
 import type { Changeset } from './change.ts'
 import { ZoneError } from './image/errors.ts'
 import { IncomingTransfer, type Transferred } from './incoming.ts'
-import { askByDatagram, askByStream, type Remote, RemoteError, type StreamLimits } from './remote.ts'
+import { askByDatagram, askByStream, type Remote, RemoteError, type StreamLimits, TooLong } from './remote.ts'
 import { soaSerial } from './soa.ts'
 import { applySteps, wholeZone } from './takeover.ts'
 import { soaOf } from './transfer.ts'
@@ -34,25 +34,41 @@ const WAITS = [1500, 2500, 3500]
 const SOA_LIMITS: StreamLimits = { connect: 5000, idle: 10_000, whole: 15_000, octets: 65_537 }
 const LIMITS: StreamLimits = { connect: 5000, idle: 30_000, whole: 7_200_000, octets: 2 ** 28 }
 
+/** More octets than this are not read in this thread where another can do it. */
+const SMALL = 2 ** 21
+/** Nor is a zone that has had more records than this. */
+const FEW = 20_000
+
+/** Transfers a zone as `transferWhole` does, somewhere where nobody else has to wait for it. */
+export type LoadWhole = (remote: Remote, origin: Name, signal: AbortSignal) => Promise<ZoneVersion>
+
 /**
  * Asks one primary for its serial and, where that is newer than ours, for the differences (RFC 1995), or where these are not to be had
  * or do not fit, the whole zone (RFC 5936). Everything that came has been checked when it resolves. Rejects with RemoteError or ZoneError.
+ * What is large is left to `loadWhole`, if given.
  */
-export async function refreshFrom(world: World, remote: Remote, held: Held, signal: AbortSignal): Promise<Refreshed> {
-  const { version, expired } = held
-  const serial = await askSerial(world, remote, held.origin, signal)
+export async function refreshFrom(
+  world: World,
+  remote: Remote,
+  held: Held,
+  signal: AbortSignal,
+  loadWhole?: LoadWhole,
+): Promise<Refreshed> {
+  const { origin, version, expired } = held
+  const serial = await askSerial(world, remote, origin, signal)
   if (version && serial === version.serial()) return { kind: 'current' }
-  if (!version || (expired && !serialGreater(serial, version.serial())))
-    return transferWhole(world, remote, held, signal)
+  const whole = async () => judge(await load(world, remote, held, signal, loadWhole), held)
+  if (!version || (expired && !serialGreater(serial, version.serial()))) return whole()
   requireNewer(serial, version)
   try {
-    const transferred = await transfer(world, remote, held.origin, version, signal)
-    return transferred.kind === 'differences'
-      ? { kind: 'differences', change: applySteps(version, transferred.steps) }
-      : asWhole(transferred, held)
+    const limits = { ...LIMITS, signal, ...(loadWhole && { octets: SMALL }) }
+    const transferred = await transfer(world, remote, origin, version, limits)
+    if (transferred.kind === 'current') return transferred
+    if (transferred.kind === 'whole') return judge(wholeZone(origin, transferred.records), held)
+    return { kind: 'differences', change: applySteps(version, transferred.steps) }
   } catch (error) {
     if (signal.aborted) throw error
-    return transferWhole(world, remote, held, signal).catch(second => Promise.reject(bothOf(error, second)))
+    return whole().catch(second => Promise.reject(bothOf(error, second)))
   }
 }
 
@@ -63,13 +79,38 @@ function bothOf(first: unknown, second: unknown): unknown {
   return second instanceof ZoneError ? new ZoneError(message) : new RemoteError(message)
 }
 
-async function transferWhole(world: World, remote: Remote, held: Held, signal: AbortSignal): Promise<Refreshed> {
-  return asWhole(await transfer(world, remote, held.origin, undefined, signal), held)
+/** The whole zone, read in this thread only if it is small. */
+async function load(
+  world: World,
+  remote: Remote,
+  { origin, version }: Held,
+  signal: AbortSignal,
+  loadWhole: LoadWhole | undefined,
+): Promise<ZoneVersion> {
+  if (!loadWhole) return transferWhole(world, remote, origin, signal)
+  if ((version?.size() ?? 0) > FEW) return loadWhole(remote, origin, signal)
+  try {
+    return await transferWhole(world, remote, origin, signal, SMALL)
+  } catch (error) {
+    if (error instanceof TooLong) return loadWhole(remote, origin, signal)
+    throw error
+  }
 }
 
-function asWhole(transferred: Transferred, { origin, version, expired }: Held): Refreshed {
-  if (transferred.kind !== 'whole') return { kind: 'current' }
-  const whole = wholeZone(origin, transferred.records)
+/** The zone as the primary has it, checked. */
+export async function transferWhole(
+  world: World,
+  remote: Remote,
+  origin: Name,
+  signal: AbortSignal,
+  octets: number = LIMITS.octets,
+): Promise<ZoneVersion> {
+  const transferred = await transfer(world, remote, origin, undefined, { ...LIMITS, octets, signal })
+  return wholeZone(origin, transferred.kind === 'whole' ? transferred.records : [])
+}
+
+/** What a zone that has come whole means to us. */
+function judge(whole: ZoneVersion, { version, expired }: Held): Refreshed {
   if (version && whole.serial() === version.serial()) return { kind: 'current' }
   if (version && !expired) requireNewer(whole.serial(), version)
   return { kind: 'whole', version: whole }
@@ -121,13 +162,13 @@ async function transfer(
   remote: Remote,
   origin: Name,
   base: ZoneVersion | undefined,
-  signal: AbortSignal,
+  limits: StreamLimits,
 ): Promise<Transferred> {
   const type = base ? Type.IXFR : Type.AXFR
   // RFC 1995 §3: the authority section has the SOA that we have.
   const authority = base ? [soaOf(base)] : []
   const request = { ...EMPTY, authority, question: [{ name: origin, type, class: Class.IN }] }
   const incoming = new IncomingTransfer(origin, base?.serial())
-  await askByStream(world, remote, request, { ...LIMITS, signal }, message => incoming.accept(message))
+  await askByStream(world, remote, request, limits, message => incoming.accept(message))
   return incoming.result
 }

@@ -24,6 +24,11 @@ export class RemoteError extends Error {
   readonly code = 'remote'
 }
 
+/** An answer of more octets than were to be read. */
+export class TooLong extends RemoteError {
+  override name = 'TooLong'
+}
+
 /** A request, without its ID. */
 export type RemoteRequest = Omit<Message, 'id' | 'tsig'>
 
@@ -125,7 +130,7 @@ export async function askByStream(
       rest()
       for await (const chunk of connection.chunks) {
         octets += chunk.length
-        if (octets > limits.octets) throw new RemoteError(`the answer has more than ${limits.octets} octets`)
+        if (octets > limits.octets) throw new TooLong(`the answer has more than ${limits.octets} octets`)
         for (const one of frames.push(chunk)) {
           rest()
           if (!accept(sent.accept(one))) continue

@@ -20,7 +20,7 @@ import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
-import { type Refreshed, refreshFrom } from './refresh.ts'
+import { type LoadWhole, type Refreshed, refreshFrom } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
 import { differenceOf } from './takeover.ts'
@@ -36,6 +36,8 @@ export interface SecondaryDependencies extends World {
   /** Shared by all zones: how many primaries are asked at once. */
   gate: Gate
   counts: TransfersIn
+  /** Transfers large zones; left out: this thread does. */
+  loadWhole?: LoadWhole
   /** Those that change along with the zone. */
   followers?: (zone: SecondaryZone) => readonly Follower[]
   /** There is another image, or with undefined nothing to be served any more; all threads know when it returns. */
@@ -316,7 +318,7 @@ export class SecondaryZone {
     signal.throwIfAborted()
     const { origin, version } = this
     const held = { origin, version, expired: !this.served }
-    const refreshed = await refreshFrom(this.deps, this.remote(server), held, signal)
+    const refreshed = await refreshFrom(this.deps, this.remote(server), held, signal, this.deps.loadWhole)
     signal.throwIfAborted()
     if (refreshed.kind !== 'current') await this.take(refreshed, version, server)
     await this.confirm()

@@ -54,6 +54,13 @@ export class ZoneImage {
     return new ZoneImage(Arena.attach(buffer))
   }
 
+  /** The image that another thread made and has let go of, `used` octets of it: this thread is its writer from now on. */
+  static adopt(buffer: SharedArrayBuffer, used: number): ZoneImage {
+    const arena = Arena.attach(buffer)
+    arena.top = used / 4
+    return new ZoneImage(arena)
+  }
+
   /** What other threads attach to. */
   get buffer(): SharedArrayBuffer {
     return this.arena.buffer

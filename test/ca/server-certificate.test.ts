@@ -19,7 +19,7 @@ async function open(clock = createSimulatedClock(), more = {}) {
 
 t.test('it names our hosts and addresses, and TLS takes it', async t => {
   const { own, kept } = await open()
-  const made = await own.open(HOSTS)
+  const made = (await own.open(HOSTS))!
   t.same(namesOf(made), ['ca.internal.example.com', 'ns1.internal.example.com', '127.0.0.1', '::1'])
   t.doesNotThrow(() => createSecureContext({ cert: made.certificate, key: made.key }))
   t.ok(kept.has('https.pem'))
@@ -28,11 +28,11 @@ t.test('it names our hosts and addresses, and TLS takes it', async t => {
 
 t.test('a restart goes on with it; other hosts, or what does not fit, make a new one', async t => {
   const { own, kept, ...deps } = await open()
-  const made = await own.open(HOSTS)
+  const made = (await own.open(HOSTS))!
   own.close()
   const reopen = async (hosts: string[]) => {
     const again = createServerCertificates(deps)
-    const opened = await again.open(hosts)
+    const opened = (await again.open(hosts))!
     again.close()
     return opened
   }
@@ -50,7 +50,7 @@ t.test('a restart goes on with it; other hosts, or what does not fit, make a new
 t.test('through a year it is renewed by itself and never less than a third of its life is left', async t => {
   const clock = createSimulatedClock()
   const { own, hierarchy } = await open(clock)
-  let current = await own.open(HOSTS)
+  let current = (await own.open(HOSTS))!
   let renewals = 0
   own.onRenewal(renewed => {
     renewals++
@@ -85,7 +85,7 @@ t.test('where it can not be renewed the old one stays, and the log says so', asy
 
 t.test('hosts that no certificate of ours may name are left out, and named in the log', async t => {
   const { own, lines } = await open(undefined, { intermediate: constrained })
-  const made = await own.open([...HOSTS, 'ca.example.org', 'my_host'])
+  const made = (await own.open([...HOSTS, 'ca.example.org', 'my_host']))!
   t.same(namesOf(made), ['ca.internal.example.com', 'ns1.internal.example.com', '127.0.0.1', '::1'])
   t.match(
     lines.filter(line => line.level === 'warn').map(line => line.message),
@@ -93,3 +93,24 @@ t.test('hosts that no certificate of ours may name are left out, and named in th
   )
   own.close()
 })
+
+t.test(
+  'a clock that was set back keeps nothing else from starting: once it is right, there is a certificate',
+  async t => {
+    const real = createSimulatedClock()
+    let error = 0
+    const clock = { ...real, now: () => real.now() + error }
+    const { own, kept, ...deps } = await open(clock)
+    await own.open(HOSTS)
+    own.close()
+    kept.delete('https.pem')
+    error = -DAY
+    const again = createServerCertificates(deps)
+    t.equal(await again.open(HOSTS), undefined, 'the CA refuses to issue')
+    const renewed = new Promise<ServerCertificate>(resolve => again.onRenewal(resolve))
+    error = 0
+    await real.advance(60_000)
+    t.same(namesOf(await renewed), ['ca.internal.example.com', 'ns1.internal.example.com', '127.0.0.1', '::1'])
+    again.close()
+  },
+)

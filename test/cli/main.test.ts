@@ -21,6 +21,7 @@ t.test('the commands that there are', async t => {
     'zone show',
     'zone export',
     'zone import',
+    'zone dnssec',
     'zone refresh',
     'zone promote',
     'zone check',

@@ -64,7 +64,7 @@ echo "$2 $3" >> '${records}'
     log: silentLog,
     lookup,
   })
-  listener.useCertificate(await ca.serverCertificate(['localhost']))
+  listener.useCertificate((await ca.serverCertificate(['localhost']))!)
   const app = createApp(silentLog)
   ca.registerHttps(app)
   await listener.serve(app)

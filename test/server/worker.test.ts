@@ -11,6 +11,7 @@ import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
 import { CONTROL_WORDS, type ToMain } from '../../server/messages.ts'
 import { createCounters } from '../../server/metrics.ts'
+import { createRateTable } from '../../server/rate-limit.ts'
 import { createServing } from '../../server/worker.ts'
 import { startWorkers } from '../../server/workers.ts'
 import {
@@ -216,10 +217,10 @@ t.test('a forward rule that leads to ourselves is logged, and the thread serves 
   const { port1, port2 } = new MessageChannel()
   const said: ToMain[] = []
   port1.on('message', (message: ToMain) => said.push(message))
-  const state = { epoch: 0, config, zones: [], certificate: null }
+  const state = { epoch: 0, config: servingConfig(config), zones: [], certificate: null }
   const counters = createCounters()
   const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
-  await createServing(port2, { index: 0, control, counters, sockets: [], own: [own], state })
+  await createServing(port2, { index: 0, control, counters, rates: createRateTable(1), sockets: [], own: [own], state })
   port1.postMessage({ kind: 'stop', grace: 0 })
   await once(port1, 'close')
   t.match(said, [

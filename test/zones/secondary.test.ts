@@ -9,8 +9,10 @@ import type { Database } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { recordsOfVersion } from '../../zones/baseline.ts'
 import { Gate } from '../../zones/gate.ts'
+import type { LoadWhole } from '../../zones/refresh.ts'
 import { openSecondary, type SecondaryZone } from '../../zones/secondary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
+import { ZoneImage } from '../../zones/zone.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
 import { createSimulatedNetwork, type SimulatedNetwork } from '../simulation/network.ts'
 import { createSeededRandom } from '../simulation/random.ts'
@@ -41,6 +43,7 @@ interface Options {
   primaries?: PrimaryServer[]
   key?: TsigKey
   world?: World
+  loadWhole?: LoadWhole
 }
 
 function newWorld(): World {
@@ -50,7 +53,7 @@ function newWorld(): World {
 }
 
 /** A secondary, opened and started, with what it has logged and handed to the threads. */
-async function secondary({ primaries = [FIRST], key, world = newWorld() }: Options = {}) {
+async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWhole }: Options = {}) {
   const { log, logged } = keepLog()
   const counts = { done: 0, failed: 0, refused: 0 }
   const served: (number | undefined)[] = []
@@ -67,6 +70,7 @@ async function secondary({ primaries = [FIRST], key, world = newWorld() }: Optio
     findKey: () => key,
     gate: new Gate(8),
     counts,
+    ...(loadWhole && { loadWhole }),
     onReplaced: (one, image) => served.push(image && serialOf(one)),
     onPublished: one => published.push(serialOf(one)!),
   })
@@ -457,6 +461,30 @@ t.test('a disk that is full leaves the zone as it was, and is tried again', asyn
   t.ok(logged.some(({ message }) => message.includes('could not be stored')))
   await clock.advance(HOUR)
   t.same(shown(), lines(zone(11)))
+})
+
+t.test('what is large is left to who reads it elsewhere, at once where it was large before', async t => {
+  const world = newWorld()
+  const long = 'x'.repeat(250)
+  const script: Script = { zone: zone(10, ...Array.from({ length: 9000 }, (_, i) => `t${i} 60 IN TXT "${long}"`)) }
+  const asked = servePrimary(world.network, world.clock, AT, script)
+  const loaded: string[] = []
+  const { clock, zone: one } = await secondary({
+    world,
+    loadWhole: async (remote, origin) => {
+      loaded.push(remote.address.address)
+      return ZoneImage.create(origin, script.zone).latest()
+    },
+  })
+  await clock.advance(5 * SECOND_S)
+  t.same([asked, loaded], [['SOA udp', 'AXFR tcp'], ['192.0.2.1']])
+  t.equal(one.image?.latest().size(), 9002)
+  script.zone = zone(11, ...hosts(3))
+  await clock.advance(HOUR)
+  // A large zone is compared in turns.
+  while (one.status.refreshing) await new Promise(setImmediate)
+  t.equal(one.image?.latest().size(), 5, 'what is small is not')
+  t.equal(loaded.length, 1)
 })
 
 t.test('a zone that changes altogether has what the primary has', async t => {

@@ -1,0 +1,138 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { createSeededRandom } from '../simulation/random.ts'
+import { configText, Daemon, KEY, type Ports, ZONE } from './daemon.ts'
+import { eventually, freePorts, run, startPeer, without } from './tools.ts'
+
+t.setTimeout(300_000)
+
+const APEX = 'internal.example.com.'
+const SIGNED = `${ZONE}secure NS ns.secure
+ns.secure A 192.0.2.54
+secure DS 1 13 2 ${'AB'.repeat(32)}
+a.deep.apps A 192.0.2.7
+`
+const UPDATES = 120
+const CHECKED_EVERY = 40
+
+/** Names of every kind of answer: data, alias, wildcard, empty non-terminal, nothing, delegations. */
+const QUESTIONS = [
+  'www A',
+  'www AAAA',
+  'www MX',
+  'alias A',
+  'x.wild TXT',
+  'x.wild A',
+  'wild A',
+  'deep.apps A',
+  'nothing A',
+  'a.nothing.deep.apps A',
+  '@ SOA',
+  '@ DNSKEY',
+  'secure DS',
+  'sub DS',
+]
+
+for (const [kind, dnssec] of Object.entries({
+  NSEC: '{ sign: true }',
+  NSEC3: '{ sign: true, nsec3: true, keys: ksk-zsk, algorithm: ed25519 }',
+})) {
+  const needed = ['dnssec-verify', 'ldns-verify-zone', 'kzonecheck', 'nsupdate', 'dig', 'delv', 'unbound']
+  t.test(`${kind}: validators accept the zone through updates and a restart`, { skip: without(...needed) }, async t => {
+    const config = (ports: Ports) =>
+      configText(ports).replace('        dynamic: true\n', `        dynamic: true\n        dnssec: ${dnssec}\n`)
+    const daemon = await Daemon.start(t, { zone: SIGNED, config })
+    const random = createSeededRandom(7)
+    for (let i = 1; i <= UPDATES; i++) {
+      await update(daemon, randomUpdate(random.below))
+      if (i % CHECKED_EVERY === 0) t.same(await faults(daemon), [], `after ${i} updates`)
+    }
+    await daemon.end('SIGTERM')
+    await daemon.restart()
+    t.same(await faults(daemon), [], 'after a restart')
+
+    const { stdout } = await daemon.cli('zone', 'dnssec', APEX, '--view', 'inside', '--json')
+    const { ds } = JSON.parse(stdout) as { ds: string[] }
+    t.equal(ds.length, 1)
+    for (const question of QUESTIONS)
+      t.match(await delv(daemon, ds[0]!, question), /fully validated|negative response, fully validated/, question)
+
+    const port = await unbound(t, daemon, ds[0]!)
+    for (const question of QUESTIONS) t.match(await flagsOf(port, question), /\bad\b/, `unbound: ${question}`)
+  })
+}
+
+function randomUpdate(below: (limit: number) => number): string {
+  const suffix = ['', '.a', '.a.b', '.*'][below(4)]!
+  const name = `r${below(20)}${suffix}.apps.${APEX}`
+  return below(10) < 6 ? `update add ${name} 60 A 192.0.2.${below(256)}` : `update delete ${name}`
+}
+
+async function update({ ports }: Daemon, line: string): Promise<void> {
+  const input = `server 127.0.0.1 ${ports.dns}\ncheck-names off\nzone ${APEX}\n${line}\nsend\n`
+  const { status, stderr } = await run('nsupdate', ['-y', KEY('externaldns')], { input })
+  if (status !== 0) throw new Error(`${line}: ${stderr}`)
+}
+
+/** What the tools that check whole zones say against it. */
+async function faults({ ports, folder }: Daemon): Promise<string[]> {
+  const args = ['@127.0.0.1', '-p', String(ports.dns), '-y', KEY('xfr'), '+noall', '+answer', '+onesoa', APEX, 'AXFR']
+  const { stdout } = await run('dig', args)
+  const file = join(folder, 'transferred')
+  writeFileSync(file, stdout)
+  const ran = await Promise.all([
+    run('dnssec-verify', ['-z', '-o', APEX, file]),
+    run('ldns-verify-zone', [file]),
+    run('kzonecheck', ['-o', APEX, '-d', 'on', file]),
+  ])
+  return ran.flatMap(({ status, stdout, stderr }) => (status === 0 ? [] : [stdout + stderr]))
+}
+
+function nameOf(question: string): [name: string, type: string] {
+  const [label, type] = question.split(' ') as [string, string]
+  return [label === '@' ? APEX : `${label}.${APEX}`, type]
+}
+
+async function delv({ ports, folder }: Daemon, ds: string, question: string): Promise<string> {
+  const [, tag, algorithm, digestType, digest] = /DS (\d+) (\d+) (\d+) (\S+)/.exec(ds)!
+  const anchors = join(folder, 'anchors')
+  const anchor = `"${APEX}" static-ds ${tag} ${algorithm} ${digestType} "${digest}";`
+  writeFileSync(anchors, `trust-anchors { ${anchor} };\n`)
+  const args = ['@127.0.0.1', '-p', String(ports.dns), '-a', anchors, `+root=${APEX}`, ...nameOf(question)]
+  const { stdout, stderr } = await run('delv', args)
+  return stdout + stderr
+}
+
+/** A validator between us and the questions; the port it answers on. */
+async function unbound(t: Parameters<typeof startPeer>[0], { ports, folder }: Daemon, ds: string): Promise<number> {
+  const [port] = (await freePorts(1)) as [number]
+  const config = `server:
+  interface: 127.0.0.1@${port}
+  do-not-query-localhost: no
+  directory: "${folder}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  use-syslog: no
+  module-config: "validator iterator"
+  trust-anchor: "${ds}"
+remote-control:
+  control-enable: no
+stub-zone:
+  name: "${APEX}"
+  stub-addr: 127.0.0.1@${ports.dns}
+`
+  const path = join(folder, 'unbound.conf')
+  writeFileSync(path, config)
+  startPeer(t, 'unbound', ['-d', '-c', path], join(folder, 'unbound.log'))
+  const up = await eventually(async () => (await flagsOf(port, '@ SOA')).includes('qr'))
+  if (!up) throw new Error('unbound did not start')
+  return port
+}
+
+async function flagsOf(port: number, question: string): Promise<string> {
+  const args = ['@127.0.0.1', '-p', String(port), '+dnssec', '+tries=1', '+time=3', ...nameOf(question)]
+  const { stdout } = await run('dig', args)
+  return /flags: ([a-z ]+);/.exec(stdout)?.[1] ?? stdout
+}
