@@ -131,7 +131,7 @@ export class Transfers {
     // RFC 1995 §2: over UDP the SOA alone, which tells the client to come by TCP; also where it is up to date (§4).
     if (client.transport === 'udp' || !serialGreater(version.serial(), serial))
       return { kind: 'SOA', messages: [soaMessage(version, asked)] }
-    // Main knows whether the zone has a journal: dynamic, signed and transferred ones have.
+    // Main knows whether there is a journal, or what the files were lately.
     const parts = this.options.main.differences({ view: view.name, zone: version.origin, serial })
     return incremental(parts, asked, whole)
   }

@@ -102,6 +102,12 @@ export function createZones(deps: ZonesDeps): Zones {
       ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
       : openPrimary(view, config, { ...deps, readFile, sibling: known, ...listeners })
   }
+  /** All that an operator can get wrong was found before; what fails now is the disk, and stops no other zone. */
+  const stays = (zone: ServedZone) => (error: Error) =>
+    deps.log.error(
+      { zone: printName(zone.origin), view: zone.view, reason: error.message },
+      'the zone could not take over its new configuration and stays as it was; reload again',
+    )
   const report = (zone: ServedZone) => (error: Error) =>
     deps.log.error(
       { zone: printName(zone.origin), view: zone.view, reason: error.message },
@@ -185,13 +191,14 @@ export function createZones(deps: ZonesDeps): Zones {
       await prepareAll(config => !isOverlay(config))
       // An overlay is made from its base.
       if (failed.length === 0) await prepareAll(isOverlay)
-      opening = undefined
       if (failed.length > 0) {
+        opening = undefined
         for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
         throw joined(failed)
       }
-      await Promise.all(ready.map(({ takeOver }) => takeOver()))
       const before = zones
+      await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
+      opening = undefined
       zones = now
       views = next
       await link(next)

@@ -9,13 +9,15 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { applyFile } from './baseline.ts'
+import { isEmptyChange } from './change.ts'
 import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
+import { diffVersions, FileHistory } from './file-history.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
 import type { KeyRings } from './keys.ts'
 import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
-import { catchUpSigning, dataIn, openSigning, type Signing } from './signing.ts'
+import { catchUpSigning, dataIn, openSigning, type Signing, type SigningDependencies } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneImage } from './zone.ts'
@@ -33,6 +35,8 @@ export interface LoadDependencies {
   random?: Random
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
+  /** What a zone that is its file was loaded as before. */
+  earlier?: LoadedFile | undefined
   followers?: (() => readonly Follower[]) | undefined
   onReplaced?: (image: ZoneImage) => void
   onPublished?: (written: Written) => void
@@ -45,18 +49,24 @@ export interface LoadedZone {
   writer: ZoneWriter | undefined
   /** Of an overlay: what makes it follow its base. */
   overlay?: Overlay
-  /** Applies what changed in the file since it was last applied. Rejects with ZoneLoadError. */
-  applyFile(file: string | undefined): Promise<void>
-  /** Throws ZoneLoadError where `applyFile` would. */
-  checkFile(file: string | undefined): void
-  /** Whether a file has another content than the one that this was loaded from. */
-  differs(file: string): boolean
+  /** Reads what changed in the file since it was last applied, and gives what applies it. Throws ZoneLoadError. */
+  prepareFile(file: string | undefined): () => Promise<void>
+  /** Of a zone that is its file: what can be told of it. */
+  file?: LoadedFile
   /** What of the config it was loaded for: for another kind it is loaded again. */
   kind: string
   /** From now on it is served: signatures are made anew in time. */
   start(): void
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   close(): Promise<void>
+}
+
+/** A zone that is its file, as it was read. */
+export interface LoadedFile {
+  image: ZoneImage
+  path: string
+  digest: string
+  history: FileHistory
 }
 
 /** What of the config a loaded zone can't change. */
@@ -78,16 +88,12 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
   const loaded = {
     image: opened.image,
     writer,
-    async applyFile(file: string | undefined) {
-      if (file !== undefined) digest = await applyChanged(file, digest, { zone, writer, config, deps })
+    prepareFile(file: string | undefined) {
+      const changed = file === undefined ? undefined : readChanged(file, digest, config.name, deps)
+      return async () => {
+        if (changed) digest = await applyChanged(changed, digest, { zone, writer, config, deps })
+      }
     },
-    checkFile(file: string | undefined) {
-      if (file === undefined || digestOrNone(file, deps) === digest) return
-      const { image, errors } = readZoneFile(file, config.name, deps.readFile)
-      if (!image) throw new ZoneLoadError(errors)
-    },
-    // Its content is the database's, whatever the file.
-    differs: () => true,
     kind: kindOf(config),
     start: () => maintenance.start(),
     async close() {
@@ -95,8 +101,19 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       await writer.close()
     },
   }
-  await loaded.applyFile(config.file)
+  await loaded.prepareFile(config.file)()
   return loaded
+}
+
+/** Throws ZoneLoadError, or what else is wrong with the config or its file, before anything is loaded by it. */
+export async function checkLoadable(
+  config: ZoneConfig,
+  deps: SigningDependencies & Pick<LoadDependencies, 'readFile'>,
+): Promise<void> {
+  await openSigning(config, deps)
+  if (config.file === undefined) return
+  const { errors } = readZoneFile(config.file, config.name, deps.readFile)
+  if (errors.length > 0) throw new ZoneLoadError(errors)
 }
 
 /** The writer of a zone that was opened; its image goes on from the generations of the one before. */
@@ -116,28 +133,37 @@ export function writerOf(
   })
 }
 
-/** A zone that is not dynamic is its file. */
-function loadStatic({ name, file }: ZoneConfig, deps: LoadDependencies): LoadedZone {
-  const { image, digest } = readOrThrow(file!, name, deps)
-  if (deps.before) {
-    const serial = image.latest().serial()
-    const before = deps.before.latest().serial()
-    if (!serialGreater(serial, before))
-      deps.log.warn(
-        { file, serial, before },
-        'the file changed, but its serial is not greater: secondaries will not take over the zone',
-      )
-    continueFrom(image, deps.before)
-  }
-  const differs = (path: string) => path !== file || digestOrNone(path, deps) !== digest
-  const nothing = { applyFile: async () => {}, checkFile() {}, start() {}, close: async () => {} }
-  return { image, writer: undefined, differs, kind: 'file', ...nothing }
+/** A zone that is not dynamic is its file: the same as before where the file has the same records, whatever else changed in it. */
+function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): LoadedZone {
+  const { earlier } = deps
+  const unchanged = path === earlier?.path && digestOrNone(path!, deps) === earlier?.digest
+  const file = unchanged ? earlier! : readStatic(path!, name, deps)
+  const nothing = { prepareFile: () => async () => {}, start() {}, close: async () => {} }
+  return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
-function continueFrom(image: ZoneImage, before: ZoneImage): ZoneImage {
+function readStatic(path: string, name: Name, deps: LoadDependencies): LoadedFile {
+  const { earlier, before } = deps
+  const { image, digest } = readOrThrow(path, name, deps)
+  if (!before) return { image, path, digest, history: new FileHistory() }
+  const [was, is] = [before.latest(), image.latest()]
+  const change = diffVersions(was, is)
+  if (earlier && isEmptyChange(change)) return { ...earlier, path, digest }
+  const counts = { added: change.added.length, deleted: change.deleted.length }
+  const fields = { file: path, ...counts, serial: is.serial(), before: was.serial() }
+  if (serialGreater(fields.serial, fields.before)) deps.log.info(fields, 'the file was read again')
+  else
+    deps.log.warn(
+      fields,
+      'the file changed, but its serial is not greater: secondaries will not take over the zone until it is',
+    )
+  return { image, path, digest, history: (earlier?.history ?? new FileHistory()).with(was, is, change) }
+}
+
+/** Makes the image follow the one before in the generations that answers are checked by. */
+export function continueFrom(image: ZoneImage, before: ZoneImage): void {
   image.succeed(before)
   image.publish(image.latest())
-  return image
 }
 
 function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependencies): ZoneFile & { image: ZoneImage } {
@@ -204,15 +230,31 @@ interface FileTarget {
   deps: LoadDependencies
 }
 
+/** A file that is to be applied. */
+interface ChangedFile {
+  file: string
+  image: ZoneImage
+  digest: string
+}
+
+/** The file where it has another content than what was applied last. */
+function readChanged(
+  file: string,
+  applied: string | undefined,
+  origin: Name,
+  deps: LoadDependencies,
+): ChangedFile | undefined {
+  if (applied !== undefined && digestOrNone(file, deps) === applied) return undefined
+  const { image, digest } = readOrThrow(file, origin, deps)
+  return digest === applied ? undefined : { file, image, digest }
+}
+
 /** Returns the digest of what is applied now. */
 async function applyChanged(
-  file: string,
+  { file, image, digest }: ChangedFile,
   applied: string | undefined,
   { zone, writer, config, deps }: FileTarget,
 ): Promise<string> {
-  if (applied !== undefined && digestOrNone(file, deps) === applied) return applied
-  const { image, digest } = readOrThrow(file, config.name, deps)
-  if (digest === applied) return digest
   const before = await deps.store.baseline(zone)
   const records = [...dataIn(image, config)]
   let skipped: string[] = []
@@ -226,9 +268,10 @@ async function applyChanged(
       return decision
     })
   } catch (error) {
-    if (!(error instanceof RcodeError) || error.rcode !== Rcode.REFUSED) throw error
+    if (!(error instanceof RcodeError)) throw error
     // The zone goes on as it is; the next reload tries again.
-    deps.log.error({ file, reason: error.message }, "the file's changes do not fit what updates made of the zone")
+    const why = error.rcode === Rcode.REFUSED ? 'do not fit what updates made of the zone' : 'could not be stored'
+    deps.log.error({ file, reason: error.message }, `the file's changes ${why}`)
     return applied ?? ''
   }
   for (const what of skipped) deps.log.warn({ file, what }, 'a record of the file was skipped')

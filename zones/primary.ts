@@ -15,7 +15,15 @@ import { differencesSince } from './differences.ts'
 import type { ReadFile } from './file.ts'
 import type { Holders } from './holders.ts'
 import type { KeyRings } from './keys.ts'
-import { kindOf, type LoadDependencies, type LoadedZone, loadZone } from './load.ts'
+import {
+  checkLoadable,
+  continueFrom,
+  kindOf,
+  type LoadDependencies,
+  type LoadedFile,
+  type LoadedZone,
+  loadZone,
+} from './load.ts'
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
 import type { Overlay, OverlayRules } from './overlay.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
@@ -98,6 +106,8 @@ export class PrimaryZone {
   /** Both replaced only by `open` and `reload`, by assignment. */
   config: ZoneConfig
   private loaded: LoadedZone | undefined
+  /** While the zone becomes another kind; a reload's own, one at a time. */
+  private switching: Promise<void> | undefined
 
   /** Use `openPrimary`. */
   constructor(view: string, config: ZoneConfig, deps: PrimaryDependencies) {
@@ -141,12 +151,16 @@ export class PrimaryZone {
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
     const takeOver = await this.prepare(config)
+    const before = this.image
     await takeOver()
+    if (this.image !== before) this.deps.onReplaced?.(this, this.image)
   }
 
-  /** The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it was. */
+  /**
+   * The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it
+   * was; an image that it then has is for the caller to hand out, together with those of other zones.
+   */
   async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
-    const before = this.image
     const earlier = this.loaded!
     const { overlay } = earlier
     const same = earlier.kind === kindOf(config)
@@ -158,40 +172,52 @@ export class PrimaryZone {
       }
     }
     if (earlier.writer && same) {
-      earlier.checkFile(config.file)
+      const apply = earlier.prepareFile(config.file)
       return async () => {
-        await earlier.applyFile(config.file)
+        await apply()
         this.config = config
       }
     }
-    if (earlier.writer && !overlay && (config.dynamic || config.dnssec?.sign) && config.overlay_of === undefined) {
-      earlier.checkFile(config.file)
-      return () => this.loadAgain(config)
-    }
-    const changed = !same || earlier.differs(config.file!)
-    const loaded = changed ? await this.load(config, before) : earlier
+    if (config.overlay_of !== undefined) this.overlayRules(config)
+    else if (kindOf(config) !== 'file') await checkLoadable(config, { ...this.deps, log: this.log })
+    else return this.prepareStatic(config, earlier)
+    return () => this.become(config, earlier)
+  }
+
+  private async prepareStatic(config: ZoneConfig, earlier: LoadedZone): Promise<() => Promise<void>> {
+    const loaded = await this.load(config, this.image, earlier.file)
     return async () => {
-      if (loaded !== earlier) {
-        await earlier.close()
-        loaded.start()
-      }
+      await earlier.close()
+      const before = this.image
       this.loaded = loaded
-      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
       this.config = config
+      if (loaded.image !== before) continueFrom(loaded.image, before)
     }
   }
 
-  /** Goes on with what is stored, in another way: two writers of one zone would be in each other's way. */
-  private async loadAgain(config: ZoneConfig): Promise<void> {
-    await this.loaded!.close()
-    const before = this.image
-    this.loaded = await this.load(config, before)
-    this.loaded.start()
-    this.deps.onReplaced?.(this, this.image)
-    this.config = config
+  /** What is stored is opened only when what was there before takes no more changes; updates wait until then. */
+  private async become(config: ZoneConfig, earlier: LoadedZone): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.switching = promise
+    try {
+      await earlier.close()
+      const before = this.image
+      const loadAs = (one: ZoneConfig) => this.load(one, before, earlier.file)
+      this.loaded = await loadAs(config).catch(async error => {
+        this.loaded = await loadAs(this.config)
+        throw error
+      })
+      this.config = config
+      // Before an update to it is answered.
+      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+    } finally {
+      this.loaded!.start()
+      this.switching = undefined
+      resolve()
+    }
   }
 
-  private async load(config: ZoneConfig, before?: ZoneImage): Promise<LoadedZone> {
+  private async load(config: ZoneConfig, before?: ZoneImage, earlier?: LoadedFile): Promise<LoadedZone> {
     const { onReplaced, onPublished, followers, ...deps } = this.deps
     // What is published while loading is not served yet.
     let served = false
@@ -199,6 +225,7 @@ export class PrimaryZone {
       ...deps,
       log: this.log,
       before,
+      earlier,
       followers: followers && (() => followers(this)),
       onReplaced: image => served && onReplaced?.(this, image),
       onPublished: written => served && onPublished?.(this, written),
@@ -243,6 +270,7 @@ export class PrimaryZone {
   }
 
   private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
+    for (const { switching } of this.updated()) if (switching) await switching
     const zones = this.updated()
     const writers = zones.map(zone => zone.requireWriter())
     permitRequestor(this.config.update, requestor)
@@ -329,13 +357,16 @@ export class PrimaryZone {
 
   /** A change that is not an UPDATE, by the same door: see `ZoneWriter.write`. Only of a dynamic zone. */
   async write(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
+    if (this.switching) await this.switching
     return this.requireWriter().write(actor, decide)
   }
 
   /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */
   async differencesSince(serial: number): Promise<Changeset | undefined> {
     const { store } = this.deps
-    const stored = this.loaded!.writer && (await store.find(this.view, this.origin))
+    const { file, writer } = this.loaded!
+    if (file) return file.history.since(serial)
+    const stored = writer && (await store.find(this.view, this.origin))
     return stored && differencesSince(store, stored.id, serial, this.image.latest().size())
   }
 
