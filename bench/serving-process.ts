@@ -29,6 +29,8 @@ const config = {
   views: [view],
   keys: [],
   cookie_secret: [new Uint8Array(16)],
+  chaos: { identity: false },
+  proxy_protocol: [],
   log: { level: 'warn' as const, queries: false },
 }
 await startWorkers({

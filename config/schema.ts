@@ -170,6 +170,19 @@ export const schema = record({
     cookieSecrets,
     'the secret of DNS cookies (RFC 9018) that several servers share, 32 hexadecimal digits; of a list the first makes cookies, any is accepted; left out: a new one with each start',
   ),
+  chaos: defaulted(
+    record({
+      version: optional(text, 'what `version.bind` and `version.server` say; left out: they are refused'),
+      identity: defaulted(flag, false, 'whether `id.server` and `hostname.bind` say our `name`'),
+    }),
+    {},
+    'what is told about the server itself in class CHAOS (RFC 4892)',
+  ),
+  proxy_protocol: defaulted(
+    accessList,
+    [],
+    'the addresses of proxies in front of `dns`: every UDP datagram and TCP connection from there begins with a PROXY protocol header, version 2, which tells the client',
+  ),
   cache: optional(reserved, 'limits of the resolver cache'),
   stub: optional(reserved, 'stub zones'),
   rpz: optional(reserved, 'response policy zones'),

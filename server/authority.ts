@@ -63,10 +63,11 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, log } = config
+  const { name, keys, cookie_secret, rate_limit, chaos, proxy_protocol, log } = config
   const views = config.views.map(view => ({ ...view, empty_zones: view.empty_zones ?? config.empty_zones }))
   const limited = rate_limit && { rate_limit }
-  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, log }
+  const told = { chaos, proxy_protocol, log }
+  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
 }
 
 /** No zones yet: `configure` opens them. */

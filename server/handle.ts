@@ -1,5 +1,5 @@
 import { containsAddress, printAddress } from '../config/address.ts'
-import { Ede, Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
+import { Class, Ede, Flag, Opcode, opcodeName, Rcode, rcodeName } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, parseMessage } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
@@ -13,6 +13,7 @@ import type { Log } from '../host/log.ts'
 import { Answerer } from '../zones/answer.ts'
 import { chooseView, type RequestFacts } from '../zones/views.ts'
 import type { AnswerCache } from './answers.ts'
+import { answerChaos } from './chaos.ts'
 import { CLIENT_COOKIE, type Cookies } from './cookies.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
 import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
@@ -167,13 +168,22 @@ export class Handler {
         return query.hasEdns ? responseOptions.append(out, outAt, length, limit) : length
       }
       counters[MISS]!++
-    } else checkQuestion(query)
+    } else if (query.qclass === Class.CH && this.answerChaos(limit)) return responder.write(out, outAt)
+    else checkQuestion(query)
     responder.begin(query, limit, undefined, recursion.allowed)
     const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(keepQuery(query), client.retain(), view, open, limit, cacheable ? facts : -1)
     const length = responder.write(out, outAt)
     if (cacheable && responder.tellsContent) this.keep(query, facts)
     return length
+  }
+
+  private answerChaos(limit: number): boolean {
+    const { query, responder } = this
+    const { config, identity } = this.options.state
+    checkVersion(query)
+    responder.begin(query, limit, undefined, false)
+    return answerChaos(query, config.chaos, identity, responder.writer)
   }
 
   /** RFC 7873 §5.4: without a question, what is asked for is the cookie. */

@@ -29,6 +29,8 @@ export interface ServingConfig {
   /** Secrets of DNS cookies, the same for all threads: the first makes them. */
   cookie_secret: readonly Uint8Array[]
   rate_limit?: RateLimitConfig
+  chaos: Config['chaos']
+  proxy_protocol: Config['proxy_protocol']
   log: Config['log']
 }
 

@@ -1,3 +1,4 @@
+import type { Prefix } from '../config/address.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
@@ -16,6 +17,8 @@ import { cellOf } from './metrics.ts'
 export interface ListenersOptions {
   handler: RequestHandler
   beforeBatch: () => void
+  /** Whose connections begin with a PROXY protocol header. */
+  proxies: () => readonly Prefix[]
   counters: Float64Array
   answers: AnswerCache
   clock: Clock
@@ -71,8 +74,8 @@ export class Listeners {
   }
 
   private streamOptions() {
-    const { handler, beforeBatch, clock } = this.options
-    return { handler, beforeBatch, clock, limits: STREAM_LIMITS, onError: this.onError }
+    const { handler, beforeBatch, proxies, clock } = this.options
+    return { handler, beforeBatch, proxies, clock, limits: STREAM_LIMITS, onError: this.onError }
   }
 
   /** Takes another certificate for connections from now on; the first one opens the TLS sockets. */

@@ -9,6 +9,7 @@ import { Cookies } from './cookies.ts'
 import { Handler } from './handle.ts'
 import { type Client, LATER, type RequestHandler } from './listen/client.ts'
 import { type Libc, loadLibc } from './listen/libc.ts'
+import { behindProxies } from './listen/proxy-header.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
@@ -91,7 +92,9 @@ export async function createServing(
     }
     handler.beforeBatch()
   }
-  const listeners = new Listeners({ handler: handler.handle, beforeBatch, counters, answers, clock, libc, log })
+  const proxies = () => state.config.proxy_protocol
+  const handle = behindProxies(handler.handle, proxies)
+  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, log })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net'
+import type { Prefix } from '../../config/address.ts'
 import type { Clock } from '../../host/clock.ts'
 import { type Client, LATER, type RequestHandler } from './client.ts'
 import { FrameReader, frame } from './framing.ts'
+import { readProxyHeader } from './proxy-header.ts'
 
 /** Bounds of one listener of streams. */
 export interface StreamLimits {
@@ -22,6 +24,8 @@ export interface StreamOptions {
   /** Called before the requests of a chunk are answered. */
   beforeBatch: () => void
   clock: Clock
+  /** Addresses whose connections begin with a PROXY protocol header; none where left out. */
+  proxies?: () => readonly Prefix[]
   limits: StreamLimits
   onError: (error: Error) => void
 }
@@ -38,10 +42,11 @@ export interface StreamHost {
 /** One connection. Requests are read as they come and answered as they are ready, in any order (RFC 7766 §6.2.1, §7). */
 export class StreamClient implements Client {
   readonly transport: 'tcp' | 'tls'
-  readonly address: Uint8Array
-  readonly port: number
-  readonly destination: Uint8Array
-  readonly destinationPort: number
+  /** These four change once, where a proxy says for whom it speaks. */
+  address: Uint8Array
+  port: number
+  destination: Uint8Array
+  destinationPort: number
   readonly idle: number
   closed = false
   private readonly socket: Socket
@@ -49,6 +54,8 @@ export class StreamClient implements Client {
   private readonly frames = new FrameReader()
   /** Read from the socket, and not looked at yet. */
   private unparsed: { chunk: Uint8Array; at: number } | undefined
+  /** A PROXY protocol header is to come first. */
+  private headed: boolean
   private inFlight = 0
   private ending = false
   private working = false
@@ -61,6 +68,7 @@ export class StreamClient implements Client {
     address: Uint8Array,
     destination: Uint8Array,
     host: StreamHost,
+    proxied = false,
   ) {
     this.socket = socket
     this.transport = transport
@@ -70,6 +78,7 @@ export class StreamClient implements Client {
     this.destinationPort = socket.localPort ?? 0
     this.host = host
     this.idle = host.options.limits.idle
+    this.headed = proxied
     this.lastActive = host.options.clock.monotonic()
     socket.on('data', chunk => this.read(chunk))
     socket.on('end', () => this.endWhenIdle())
@@ -103,6 +112,7 @@ export class StreamClient implements Client {
   private work(): void {
     const { unparsed, socket } = this
     if (!unparsed || this.closed || this.working) return
+    if (this.headed && !this.readHeader(unparsed)) return
     this.host.options.beforeBatch()
     this.working = true
     socket.cork()
@@ -112,6 +122,17 @@ export class StreamClient implements Client {
     if (unparsed.at === unparsed.chunk.length) this.unparsed = undefined
     if (this.congested()) socket.pause()
     this.endIfDone()
+  }
+
+  /** Takes the client that the proxy speaks for; false where the header is not whole yet, or is none: then there is no more to say. */
+  private readHeader(unparsed: { chunk: Uint8Array; at: number }): boolean {
+    const header = readProxyHeader(unparsed.chunk, unparsed.at, unparsed.chunk.length)
+    if (header === null) this.destroy()
+    if (!header) return false
+    Object.assign(this, header.from)
+    this.headed = false
+    unparsed.at += header.length
+    return true
   }
 
   private readonly accept = (octets: Uint8Array, at: number, end: number): boolean => {

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { addressBytes, printAddress } from '../../config/address.ts'
+import { addressBytes, containsAddress, printAddress } from '../../config/address.ts'
 import type { Timer } from '../../host/clock.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { StreamClient, type StreamHost, type StreamLimits, type StreamOptions } from './stream-client.ts'
@@ -124,16 +124,19 @@ class Connections implements StreamHost {
     const destination = socket.localAddress && addressBytes(socket.localAddress)
     // The client is gone again, or we are stopping.
     if (!address || !destination || this.drained) return void socket.destroy()
+    const proxied = this.transport === 'tcp' && containsAddress(this.options.proxies?.() ?? [], address)
     const key = clientKey(address)
     const held = this.byClient.get(key) ?? 0
-    if (held >= this.options.limits.perClient || !this.makeRoom()) {
+    // A proxy speaks for many.
+    const most = proxied ? this.options.limits.connections : this.options.limits.perClient
+    if (held >= most || !this.makeRoom()) {
       this.counts.refused++
       return void socket.destroy()
     }
     this.byClient.set(key, held + 1)
     this.counts.accepted++
     this.counts.open++
-    const client = new StreamClient(socket, this.transport, address, destination, this)
+    const client = new StreamClient(socket, this.transport, address, destination, this, proxied)
     this.open.add(client)
     socket.once('close', () => this.forget(client, key))
   }

@@ -8,7 +8,7 @@ import { parseName } from '../../dns/name.ts'
 import { Query, readQuery } from '../../dns/query.ts'
 import { signRequest, tsigKey } from '../../dns/tsig.ts'
 import { createRateTable, RateLimiter } from '../../server/rate-limit.ts'
-import { EDNS, exchangeUdp, FrameClient, queryMessage, type Served, serve } from './serving.ts'
+import { EDNS, exchangeUdp, FrameClient, queryMessage, type Served, serve, servingConfig } from './serving.ts'
 
 const CONFIG: RateLimitConfig = {
   responses: 5,
@@ -240,8 +240,7 @@ t.test('over the wire', async t => {
     await ask(served, wire())
     t.ok((await ask(served, wire())).flags & Flag.TC)
     const { rate_limit: _, ...config } = served.config
-    const { name, views, keys, log } = config
-    served.workers.configure({ name, views, keys, log, cookie_secret: [new Uint8Array(16)] }, served.zones)
+    served.workers.configure(servingConfig(config), served.zones)
     t.equal((await ask(served, wire())).answer.length, 1)
   })
 })

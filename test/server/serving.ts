@@ -59,10 +59,19 @@ export function readConfig(text: string): Config {
 
 /** What serving threads get of a config. */
 export function servingConfig(config: Config): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, log } = config
+  const { name, keys, cookie_secret, rate_limit, chaos, proxy_protocol, log } = config
   const views = config.views.map(view => ({ ...view, empty_zones: view.empty_zones ?? config.empty_zones }))
   const limited = rate_limit && { rate_limit }
-  return { name, views, keys, cookie_secret: cookie_secret ?? [new Uint8Array(16)], ...limited, log }
+  return {
+    name,
+    views,
+    keys,
+    cookie_secret: cookie_secret ?? [new Uint8Array(16)],
+    ...limited,
+    chaos,
+    proxy_protocol,
+    log,
+  }
 }
 
 /** The image of a zone from the text of its file. */

@@ -6,7 +6,15 @@ import { createSimulatedClock } from '../simulation/clock.ts'
 
 const STATE: ServingState = {
   epoch: 0,
-  config: { name: Uint8Array.of(0), views: [], keys: [], cookie_secret: [], log: { level: 'info', queries: false } },
+  config: {
+    name: Uint8Array.of(0),
+    views: [],
+    keys: [],
+    cookie_secret: [],
+    chaos: { identity: false },
+    proxy_protocol: [],
+    log: { level: 'info', queries: false },
+  },
   zones: [],
   certificate: null,
 }
