@@ -181,7 +181,7 @@ export const schema = record({
   proxy_protocol: defaulted(
     accessList,
     [],
-    'the addresses of proxies in front of `dns`: every UDP datagram and TCP connection from there begins with a PROXY protocol header, version 2, which tells the client',
+    'the addresses of proxies in front of `dns` and `dot`: every datagram and connection from there begins with a PROXY protocol header, version 2, before TLS, which tells the client',
   ),
   cache: optional(reserved, 'limits of the resolver cache'),
   stub: optional(reserved, 'stub zones'),

@@ -4,7 +4,15 @@ import { type Client, type RequestHandler, SILENCE } from './client.ts'
 /** What a PROXY protocol header of version 2 says: its octets, and the connection that the proxy has, where it names one. */
 export interface ProxyHeader {
   length: number
-  from?: { address: Uint8Array; port: number; destination: Uint8Array; destinationPort: number }
+  from?: ProxiedClient
+}
+
+/** Whom a proxy speaks for, and where it was asked. */
+export interface ProxiedClient {
+  address: Uint8Array
+  port: number
+  destination: Uint8Array
+  destinationPort: number
 }
 
 /** HAProxy's "The PROXY protocol, versions 1 & 2", §2.2: the signature, and what follows before the addresses. */
@@ -69,7 +77,7 @@ export function behindProxies(handler: RequestHandler, proxies: () => readonly P
 }
 
 /** The client that a proxy speaks for; answers go by the proxy. */
-function clientBehind(proxy: Client, from: NonNullable<ProxyHeader['from']>): Client {
+function clientBehind(proxy: Client, from: ProxiedClient): Client {
   return {
     transport: proxy.transport,
     ...from,

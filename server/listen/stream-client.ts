@@ -3,7 +3,7 @@ import type { Prefix } from '../../config/address.ts'
 import type { Clock } from '../../host/clock.ts'
 import { type Client, LATER, type RequestHandler } from './client.ts'
 import { FrameReader, frame } from './framing.ts'
-import { readProxyHeader } from './proxy-header.ts'
+import { type ProxiedClient, readProxyHeader } from './proxy-header.ts'
 
 /** Bounds of one listener of streams. */
 export interface StreamLimits {
@@ -26,6 +26,8 @@ export interface StreamOptions {
   clock: Clock
   /** Addresses whose connections begin with a PROXY protocol header; none where left out. */
   proxies?: () => readonly Prefix[]
+  /** For whom the proxy of a connection speaks whose header was read before. */
+  behind?: (socket: Socket) => ProxiedClient | undefined
   limits: StreamLimits
   onError: (error: Error) => void
 }
@@ -79,6 +81,7 @@ export class StreamClient implements Client {
     this.host = host
     this.idle = host.options.limits.idle
     this.headed = proxied
+    Object.assign(this, host.options.behind?.(socket))
     this.lastActive = host.options.clock.monotonic()
     socket.on('data', chunk => this.read(chunk))
     socket.on('end', () => this.endWhenIdle())

@@ -124,7 +124,7 @@ class Connections implements StreamHost {
     const destination = socket.localAddress && addressBytes(socket.localAddress)
     // The client is gone again, or we are stopping.
     if (!address || !destination || this.drained) return void socket.destroy()
-    const proxied = this.transport === 'tcp' && containsAddress(this.options.proxies?.() ?? [], address)
+    const proxied = containsAddress(this.options.proxies?.() ?? [], address)
     const key = clientKey(address)
     const held = this.byClient.get(key) ?? 0
     // A proxy speaks for many.
@@ -136,7 +136,7 @@ class Connections implements StreamHost {
     this.byClient.set(key, held + 1)
     this.counts.accepted++
     this.counts.open++
-    const client = new StreamClient(socket, this.transport, address, destination, this, proxied)
+    const client = new StreamClient(socket, this.transport, address, destination, this, proxied && !this.options.behind)
     this.open.add(client)
     socket.once('close', () => this.forget(client, key))
   }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:tls'
+import { readHeadersFirst } from './proxy-tls.ts'
 import { type StreamListener, type StreamOptions, type StreamSource, serveStreams } from './tcp.ts'
 
 /** A certificate chain and its key, both PEM. */
@@ -40,6 +41,7 @@ export async function listenTls(
   server.on('secureConnection', socket => {
     socket.allowHalfOpen = true
   })
-  const listener = await serveStreams(server, 'secureConnection', 'tls', source, options)
+  const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
+  const listener = await serveStreams(server, 'secureConnection', 'tls', source, { ...options, behind })
   return { ...listener, renew: certificate => server.setSecureContext(context(certificate)) }
 }

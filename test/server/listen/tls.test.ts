@@ -109,3 +109,41 @@ t.test('a stop does not wait for a client that has not shaken hands', async t =>
   later.destroy()
   await Promise.all([listener.close(0), once(plain.resume(), 'close')])
 })
+
+t.test('a proxy says before the handshake for whom it speaks', async t => {
+  const header = Buffer.from('0d0a0d0a000d0a515549540a2111000cc0000209c63364051f900035', 'hex')
+  const onError = (error: Error): void => {
+    throw error
+  }
+  const seen: string[] = []
+  const handler: RequestHandler = (request, at, end, client, out, outAt, limit) => {
+    seen.push(`${client.address.join('.')} ${client.port} ${client.destination.join('.')} ${client.destinationPort}`)
+    return echo(request, at, end, client, out, outAt, limit)
+  }
+  const proxies = () => [{ bytes: Uint8Array.of(127, 0, 0, 1), length: 32 }]
+  const options = { handler, beforeBatch() {}, proxies, clock: systemClock, limits: STREAM_LIMITS, onError }
+  const listener = await listenTls(
+    { address: { address: '127.0.0.1', port: 0 } },
+    await selfSigned('first.example'),
+    options,
+  )
+  t.teardown(() => listener.close(0))
+  const { port } = listener.address
+  for (const together of [true, false]) {
+    const plain = connectPlain({ host: '127.0.0.1', port })
+    await once(plain, 'connect')
+    if (together) plain.cork()
+    plain.write(header)
+    if (!together) await new Promise(setImmediate)
+    const socket = connect({ socket: plain, rejectUnauthorized: false })
+    if (together) setImmediate(() => plain.uncork())
+    await once(socket, 'secureConnect')
+    t.equal(await exchange(socket, 'hello'), 'hello')
+    socket.destroy()
+  }
+  t.same(seen, ['192.0.2.9 8080 198.51.100.5 53', '192.0.2.9 8080 198.51.100.5 53'])
+  const headless = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+  headless.on('error', () => {})
+  await new Promise(resolve => headless.on('close', resolve))
+  t.equal(seen.length, 2, 'without a header the connection ends')
+})
