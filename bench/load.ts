@@ -109,3 +109,18 @@ function waitingRoom() {
     },
   }
 }
+
+/** The reply to one message over UDP; undefined where none has come after so many milliseconds. */
+export async function ask(port: number, wire: Uint8Array, milliseconds: number): Promise<Uint8Array | undefined> {
+  const socket = createSocket('udp4')
+  const reply = new Promise<Uint8Array | undefined>(resolve => {
+    socket.on('message', resolve)
+    // Nobody listens there yet.
+    socket.on('error', () => {})
+    setTimeout(() => resolve(undefined), milliseconds)
+  })
+  socket.send(wire, port, '127.0.0.1')
+  const message = await reply
+  socket.close()
+  return message
+}
