@@ -41,8 +41,7 @@ const LOOPBACK_REVERSE: Readonly<Record<string, readonly string[]>> = {
 const SPECIAL_USE: Readonly<Record<string, readonly string[]>> = {
   // RFC 6761 §6.3: every name below localhost is this machine.
   localhost: ['@ A 127.0.0.1', '@ AAAA ::1', '* A 127.0.0.1', '* AAAA ::1'],
-  // RFC 6761 §6.2, §6.4.
-  test: [],
+  // RFC 6761 §6.4. Differs from §6.2: names below test are forwarded as any other, for laboratories forward them with the rule of the root.
   invalid: [],
   // RFC 6762 §22.1: multicast DNS.
   local: [],
