@@ -1,14 +1,8 @@
-import {
-  type Compilable,
-  DummyDriver,
-  type Insertable,
-  Kysely,
-  type Selectable,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely'
-import type { Migration, Statement } from '../../host/database.ts'
+import type { Insertable, Selectable } from 'kysely'
+import type { Migration } from '../../host/database.ts'
+import { createCompiler } from '../../host/sql.ts'
+
+export { statement } from '../../host/sql.ts'
 
 /** Times are milliseconds since 1970; lists, objects and problems are JSON text; states are RFC 8555 §7.1.6's words. */
 export interface CaTables {
@@ -92,20 +86,7 @@ export type CertificateRow = Selectable<CaTables['ca_certificates']>
 export type NewRow<Table extends keyof CaTables> = Insertable<CaTables[Table]>
 
 /** Compiles; `host/database.ts` executes. */
-export const sql = new Kysely<CaTables>({
-  dialect: {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: db => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  },
-})
-
-/** The statement of a query; with `changes` the commit holds only where exactly so many rows change. */
-export function statement(query: Compilable<unknown>, changes?: number): Statement {
-  const { sql: text, parameters } = query.compile()
-  return changes === undefined ? { sql: text, parameters } : { sql: text, parameters, changes }
-}
+export const sql = createCompiler<CaTables>()
 
 /** The CA's tables, in the order in which they came to be. */
 export const CA_MIGRATIONS: readonly Migration[] = [

@@ -1,5 +1,8 @@
-import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Compilable } from 'kysely'
 import type { Migration, Statement } from '../../host/database.ts'
+import { createCompiler } from '../../host/sql.ts'
+
+export { statement } from '../../host/sql.ts'
 
 /** Dynamic zones; names are presentation text in lower case, times milliseconds since 1970. */
 export interface ZoneTables {
@@ -34,20 +37,7 @@ export interface ZoneTables {
 }
 
 /** Compiles; `host/database.ts` executes. */
-export const sql = new Kysely<ZoneTables>({
-  dialect: {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: db => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  },
-})
-
-/** The statement of a query that is made anew each time. */
-export function statement(query: Compilable<unknown>, changes?: number): Statement {
-  const { sql: text, parameters } = query.compile()
-  return changes === undefined ? { sql: text, parameters } : { sql: text, parameters, changes }
-}
+export const sql = createCompiler<ZoneTables>()
 
 /** Stands for a value in a query that is compiled once. */
 class Mark {
