@@ -38,6 +38,7 @@ t.test(
         RFC2136_TSIG_SECRET: SECRETS.certmanager,
         RFC2136_TSIG_ALGORITHM: 'hmac-sha256.',
         RFC2136_POLLING_INTERVAL: '1',
+        RFC2136_SEQUENCE_INTERVAL: '1',
       }
       const lego = (...args: string[]) =>
         run(
