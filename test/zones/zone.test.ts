@@ -135,6 +135,17 @@ function scrambled(records: readonly ResourceRecord[]): ResourceRecord[] {
   return [...records].sort((x, y) => -compareNames(x.owner, y.owner))
 }
 
+t.test('an owner whose records all go takes the spelling of those that come in the same change', async t => {
+  const image = ZoneImage.create(ORIGIN, [soa(1), a('www', '192.0.2.1'), a('www', '192.0.2.2')])
+  const change = (deleted: ResourceRecord[], added: ResourceRecord[]) =>
+    image.apply(image.latest(), { deleted: [soa(1), ...deleted], added: [soa(2), ...added] })!
+  const spelling = (version: ZoneVersion) => printName(version.rrset(parseName('www', ORIGIN), Type.A)!.owner)
+  const both = [a('www', '192.0.2.1'), a('www', '192.0.2.2')]
+  t.equal(spelling(change(both, [a('WWW', '192.0.2.3')])), 'WWW.Example.ORG.')
+  t.equal(spelling(change(both, [a('WWW', '192.0.2.1')])), 'WWW.Example.ORG.', 'though it is one of those that went')
+  t.equal(spelling(change(both.slice(1), [a('WWW', '192.0.2.3')])), 'www.Example.ORG.', 'one that stays keeps its own')
+})
+
 t.test('names with several thousand neighbours, added and removed in waves', async t => {
   for (const seed of [1, 2, 3]) {
     const random = generator(seed)
