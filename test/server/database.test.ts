@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { ConflictError, type Database, type Migration, StorageError } from '../../host/database.ts'
 import { openDatabase, openMemoryDatabase } from '../../server/database.ts'
+import { scratchFolder } from '../scratch.ts'
 
 const FIRST: Migration = {
   id: 'test-0001',
@@ -24,8 +24,7 @@ const move = (name: string, from: string, to: string) => ({
 const names = async (database: Database) =>
   (await database.read({ sql: 'SELECT name FROM things ORDER BY name', parameters: [] })).map(row => row.name)
 
-const dir = mkdtempSync(join(tmpdir(), 'namestead-database-'))
-t.teardown(() => rmSync(dir, { recursive: true }))
+const dir = scratchFolder(t)
 
 const engines: [string, () => Promise<Database>][] = [
   ['in memory', async () => openMemoryDatabase([FIRST])],
