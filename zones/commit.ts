@@ -8,6 +8,7 @@ import {
   failure,
   type Pending,
   type Pipeline,
+  publishSettled,
   type Standing,
   type Written,
 } from './pipeline.ts'
@@ -175,7 +176,8 @@ class CommitDraft {
       for (const [i, pipeline] of pipelines.entries()) pipeline.fail(pending[i]!, pipelines)
       throw failure(`the change could not be stored: ${error instanceof Error ? error.message : error}`)
     }
-    for (const [i, pipeline] of pipelines.entries()) this.published.set(pipeline, pipeline.publish(pending[i]!))
+    publishSettled(pipelines.map((pipeline, i) => ({ pipeline, pending: pending[i]! })))
+    for (const [i, pipeline] of pipelines.entries()) this.published.set(pipeline, pending[i]!)
     for (const [pipeline, written] of this.published) pipeline.options.onPublished?.(written)
   }
 
