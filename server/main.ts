@@ -26,7 +26,9 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   const { config, warnings } = readConfig(configFile)
   const { log, setLevel } = createLog(config.log.level)
   warn(log, warnings)
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  /** Resolves with why it has to end, where that is not its owner's wish. */
+  const { promise: stopped, resolve } = Promise.withResolvers<Error | undefined>()
+  const stop = () => resolve(undefined)
   let daemon: Daemon | undefined
 
   const reload = async (): Promise<object> => {
@@ -51,12 +53,13 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   // What nobody foresaw is logged before the process ends: a half-working daemon would be worse than a restarted one.
   process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
   try {
-    daemon = await startDaemon(config, { configFile, reload, stop }, systemWorld, log)
+    daemon = await startDaemon(config, { configFile, reload, stop, fail: resolve }, systemWorld, log)
     onReady?.(daemon.status())
-    await stopped
+    const failure = await stopped
     log.info({}, 'stopping')
     await daemon.stop()
     log.info({}, 'stopped')
+    if (failure) throw failure
     return 0
   } catch (error) {
     throw operatorError(error)
