@@ -128,4 +128,5 @@ t.test('a stop lets what was asked be answered, and closes the connection then',
   resolve('late')
   await await done
   await closed
+  t.pass('both ends are closed')
 })
