@@ -92,7 +92,8 @@ export const durationOrNone: Kind<number> = parsed(
   '^[0-9]+[smhd]$',
 )
 
-function readDuration(value: string): number | undefined {
+/** Milliseconds of a duration as operators write it; undefined where it is none. */
+export function readDuration(value: string): number | undefined {
   const match = /^(\d{1,10})([smhd])$/.exec(value)
   const ms = match ? Number(match[1]) * UNITS[match[2]!]! : 0
   return ms > 0 && ms <= LONGEST ? ms : undefined
