@@ -130,7 +130,7 @@ async function start(cwd: string, text: string, world: World = systemWorld): Pro
   const configFile = join(cwd, 'namestead.yaml')
   const { config, errors } = loadConfig(configFile)
   if (!config) throw new Error(errors.map(({ message }) => message).join())
-  return startDaemon(config, { configFile, reload: async () => ({}), stop() {} }, world, silentLog)
+  return startDaemon(config, { configFile, reload: async () => ({}), stop() {}, fail() {} }, world, silentLog)
 }
 
 /** An upstream that refuses whatever it is asked. */
