@@ -30,6 +30,8 @@ export type {
 } from './ca-schema.ts'
 export type { Upstream } from './upstream.ts'
 export type {
+  CatalogConfig,
+  CatalogOfConfig,
   DestinationMatch,
   ForwardRule,
   MatchConfig,

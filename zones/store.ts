@@ -19,8 +19,10 @@ import {
   selectRecords,
   unpackRecords,
 } from './store/rows.ts'
+import { createMemberStore, type MemberStore } from './store/members.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
 
+export type { Owned } from './store/members.ts'
 export { ZONE_MIGRATIONS } from './store/schema.ts'
 
 /** The dynamic zones and their journal on disk. Every promise resolves once the disk has it. */
@@ -48,6 +50,8 @@ export interface ZoneStore {
   setSecondary(zone: number, state: StoredSecondary): Promise<void>
   /** Forgets the zone with all that belongs to it. */
   remove(zone: number): Promise<void>
+  /** Which zones are served because a catalog lists them. */
+  readonly members: MemberStore
 }
 
 export interface StoredZone {
@@ -174,6 +178,7 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
     async remove(zone) {
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
     },
+    members: createMemberStore(database),
   }
 }
 
