@@ -12,7 +12,7 @@ import type { Random } from '../host/random.ts'
 import type { Changeset } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
-import type { ReadFile } from './file.ts'
+import type { ReadFile, ReadZone } from './file.ts'
 import type { Holders } from './holders.ts'
 import type { KeyRings } from './keys.ts'
 import {
@@ -44,6 +44,8 @@ export interface PrimaryDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Reads whole zones; by default here. */
+  readZone?: ReadZone
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
@@ -172,7 +174,7 @@ export class PrimaryZone {
       }
     }
     if (earlier.writer && same) {
-      const apply = earlier.prepareFile(config.file)
+      const apply = await earlier.prepareFile(config.file)
       return async () => {
         await apply()
         this.config = config
