@@ -7,6 +7,7 @@ import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import type { Holding } from './holders.ts'
+import { createMemberStore, type MemberStore } from './store/members.ts'
 import {
   deleteRecord,
   holdRecord,
@@ -19,7 +20,6 @@ import {
   selectRecords,
   unpackRecords,
 } from './store/rows.ts'
-import { createMemberStore, type MemberStore } from './store/members.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
 
 export type { Owned } from './store/members.ts'

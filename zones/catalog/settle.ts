@@ -48,7 +48,8 @@ export function settleCatalogs(
   for (const { zone, catalog } of before) {
     if (configured.has(zone)) settlement.released.push(zone)
     // RFC 9432 §5.3: what its own catalog has dropped goes. Of a catalog that is not there nobody knows.
-    else if (!listings.has(zone) && catalogs.some(({ config }) => keyText(config.name) === catalog)) settlement.forgotten.push(zone)
+    else if (!listings.has(zone) && catalogs.some(({ config }) => keyText(config.name) === catalog))
+      settlement.forgotten.push(zone)
   }
   return settlement
 }

@@ -39,15 +39,28 @@ export function firstOfCatalog(origin: Name): ResourceRecord[] {
  */
 export function listZones(tip: ZoneVersion, listed: readonly Listed[], newLabel: () => string): Changeset {
   const { origin } = tip
-  const labels = new Map(readCatalog(tip).map(({ zone, label }) => [nameKey(zone), label]))
+  const labels = labelsIn(tip)
+  const taken = new Set(labels.values())
+  const fresh = (): string => {
+    const label = newLabel()
+    if (taken.has(label)) return fresh()
+    taken.add(label)
+    return label
+  }
   const before = recordsOfVersion(tip)
   const soa = before[0]!
-  const nodes = listed.flatMap(one => nodeOf(one, labels.get(nameKey(one.zone)) ?? newLabel(), origin))
+  const nodes = listed.flatMap(one => [...nodeOf(one, labels.get(nameKey(one.zone)) ?? fresh(), origin)])
   const after = [...firstOfCatalog(origin), ...nodes]
   const unchanged = diffRecords(before, [soa, ...after])
   if (isEmptyChange(unchanged)) return unchanged
   const raised = { ...soa, rdata: withSerial(soa.rdata, serialAfter(soaSerial(soa.rdata))) }
   return diffRecords(before, [raised, ...after])
+}
+
+/** The labels by the zones that they stand for; none where the zone was something else before. */
+function labelsIn(tip: ZoneVersion): Map<string, string> {
+  if (!tip.rrset(versionNode(tip.origin), Type.TXT)) return new Map()
+  return new Map(readCatalog(tip).map(({ zone, label }) => [nameKey(zone), label]))
 }
 
 /** RFC 9432 §4.1, §4.3: the node of one member, and its properties below. */

@@ -17,8 +17,8 @@ export interface MemberStore {
 }
 
 export interface MemberChanges {
-  /** Zones in the store whose content goes. */
-  forgotten: readonly number[]
+  /** Zones whose content goes. */
+  forgotten: readonly string[]
   /** Zones that are no catalog's any more. */
   released: readonly string[]
   owned: readonly Owned[]
@@ -37,7 +37,8 @@ export function createMemberStore(database: Database): MemberStore {
 }
 
 function* statements(view: string, { forgotten, released, owned }: MemberChanges): Generator<Statement> {
-  for (const id of forgotten) yield statement(sql.deleteFrom('zones').where('id', '=', id))
+  for (const name of forgotten)
+    yield statement(sql.deleteFrom('zones').where('view', '=', view).where('name', '=', name))
   for (const zone of released)
     yield statement(sql.deleteFrom('zone_members').where('view', '=', view).where('zone', '=', zone))
   for (const { zone, catalog, label } of owned) {
