@@ -134,6 +134,14 @@ zone:
       files: { one: zoneText('192.0.2.1'), two: zoneText('192.0.2.2') },
     })
 
+    for (const [zone, port] of [
+      ['catz.bind', bind],
+      ['catz.knot', knot],
+      ['catz.pdns', pdns],
+    ] as const) {
+      await eventually(async () => (await dig(port, zone, 'SOA')).length === 1)
+      await daemon.cli('zone', 'refresh', zone)
+    }
     for (const zone of ['one.bind', 'one.knot', 'two.knot', 'one.pdns'])
       t.ok(await eventually(has(dns, `ns1.${zone}`, zone.startsWith('one') ? '192.0.2.1' : '192.0.2.2'), 30), zone)
     t.equal(await digStatus(dns, '+norecurse', 'two.bind', 'SOA'), 'REFUSED')

@@ -43,6 +43,7 @@ primary=yes
 secondary=yes
 xfr-cycle-interval=1
 only-notify=127.0.0.1
+allow-axfr-ips=
 cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
