@@ -27,6 +27,8 @@ export interface Authority extends Decisions {
   configure(config: Config): Promise<void>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
+  /** Tells the zone's secondaries of it, though they may have heard already. */
+  notifySecondaries(zone: ServedZone): void
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -97,8 +99,11 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
   )
   const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
-  const changed = (zone: ServedZone, starting = false) =>
-    notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
+  const notifying = (zone: ServedZone) => {
+    const { view, origin, notify } = zone
+    return { view, origin, notify, soa: () => zone.soa() }
+  }
+  const changed = (zone: ServedZone, starting = false) => notifier.changed(notifying(zone), starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
     if (workers) workers.replaceZone(zone)
@@ -167,6 +172,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       await zones.promote(zone)
       serve(written)
     },
+    notifySecondaries: zone => notifier.again(notifying(zone)),
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
