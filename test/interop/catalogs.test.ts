@@ -135,12 +135,12 @@ zone:
     })
 
     for (const [zone, port] of [
-      ['catz.bind', bind],
-      ['catz.knot', knot],
-      ['catz.pdns', pdns],
+      ['bind', bind],
+      ['knot', knot],
+      ['pdns', pdns],
     ] as const) {
-      await eventually(async () => (await dig(port, zone, 'SOA')).length === 1)
-      await daemon.cli('zone', 'refresh', zone)
+      await eventually(async () => (await dig(port, `one.${zone}`, 'SOA')).length === 1)
+      await daemon.cli('zone', 'refresh', `catz.${zone}`)
     }
     for (const zone of ['one.bind', 'one.knot', 'two.knot', 'one.pdns'])
       t.ok(await eventually(has(dns, `ns1.${zone}`, zone.startsWith('one') ? '192.0.2.1' : '192.0.2.2'), 30), zone)
