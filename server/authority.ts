@@ -93,6 +93,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
     {
       zonesChanged() {},
+      imageChanged() {},
       certificateChanged() {},
       configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),

@@ -36,6 +36,8 @@ export interface ZoneTables {
     changes: Uint8Array
     released: string | null
   }
+  /** MACs of updates that were executed, and until when each could be accepted again; in the order in which they came. */
+  zone_requests: { zone: number; mac: Uint8Array; until: number }
 }
 
 /** Compiles; `host/database.ts` executes. */
@@ -91,7 +93,14 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
-    id: 'zones-0004-members',
+    id: 'zones-0004-requests',
+    statements: [
+      `CREATE TABLE zone_requests (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, mac BLOB NOT NULL,
+        until INTEGER NOT NULL) STRICT`,
+    ],
+  },
+  {
+    id: 'zones-0005-members',
     statements: [
       `CREATE TABLE zone_members (view TEXT NOT NULL, zone TEXT NOT NULL, catalog TEXT NOT NULL, label TEXT NOT NULL,
         PRIMARY KEY (view, zone)) STRICT, WITHOUT ROWID`,
