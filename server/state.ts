@@ -28,7 +28,11 @@ export interface ServingView {
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: Name) => boolean) => Resolver
+export type ResolverFactory = (
+  rules: readonly ResolverRule[],
+  ownName: (name: Name) => boolean,
+  trust: Trust,
+) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
