@@ -2,6 +2,7 @@ import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
+import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
   accessList,
   choice,
@@ -15,7 +16,6 @@ import {
   socketAddress,
   text,
 } from './values.ts'
-import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import { view } from './view-schema.ts'
 
 export type {

@@ -33,9 +33,8 @@ const fromFile: Kind<TrustAnchorConfig[]> = mapped(
 
 /** DS and DNSKEY records: inline, or in files. */
 export const trustAnchors: Kind<TrustAnchorConfig[]> = {
-  ...mapped(
-    list(byShape({ scalar: lines, map: fromFile, label: 'DS or DNSKEY record, or `{ file: PATH }`' })),
-    all => all.flat(),
+  ...mapped(list(byShape({ scalar: lines, map: fromFile, label: 'DS or DNSKEY record, or `{ file: PATH }`' })), all =>
+    all.flat(),
   ),
   label: 'list of DS and DNSKEY records and `{ file: PATH }`',
 }

@@ -7,6 +7,7 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
@@ -27,6 +28,10 @@ export interface Authority extends Decisions {
   configure(config: Config): Promise<void>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
+  /** Tells the zone's secondaries of it, though they may have heard already. */
+  notifySecondaries(zone: ServedZone): void
+  /** What `trust` of its dependencies gives has changed: hands it to the serving threads. */
+  trustChanged(): void
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -40,6 +45,8 @@ export interface AuthorityDeps extends World {
   /** The keys of signed zones. */
   keyRings: KeyRings
   log: Log
+  /** What the validation of answers begins with, at this moment. */
+  trust?: () => Trust
   /** Transfers large zones in a thread of its own. */
   loadWhole?: LoadWhole
 }
@@ -88,7 +95,8 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   }
   const state = new State(
     empty,
-    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
+    (rules, ownName, trust) =>
+      createResolver({ rules, network, clock, random, log, ownName, own, ...(trust && { trust }) }),
     {
       zonesChanged() {},
       certificateChanged() {},
@@ -97,8 +105,11 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
   )
   const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
-  const changed = (zone: ServedZone, starting = false) =>
-    notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
+  const notifying = (zone: ServedZone) => {
+    const { view, origin, notify } = zone
+    return { view, origin, notify, soa: () => zone.soa() }
+  }
+  const changed = (zone: ServedZone, starting = false) => notifier.changed(notifying(zone), starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
     if (workers) workers.replaceZone(zone)
@@ -121,7 +132,8 @@ export function createAuthority(deps: AuthorityDeps): Authority {
 
   const serve = (serving: ServingConfig): void => {
     // A zone may be something else by now than what the configuration says: promoted.
-    const now = { ...serving, views: zones.configured(serving.views) }
+    const trust = deps.trust && { trust: deps.trust() }
+    const now = { ...serving, ...trust, views: zones.configured(serving.views) }
     state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
     workers?.configure(now, zones.serving())
   }
@@ -147,6 +159,8 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       await zones.promote(zone)
       serve(state.config)
     },
+    trustChanged: () => serve(state.config),
+    notifySecondaries: zone => notifier.again(notifying(zone)),
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }

@@ -10,6 +10,10 @@ import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
+import { serveApi } from './api/api.ts'
+import type { ApiContext } from './api/context.ts'
+import { API_MIGRATIONS, openApiState } from './api/state.ts'
+import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
@@ -28,6 +32,8 @@ import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { createTrustCommands } from './trust-commands.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 /** A running daemon. */
@@ -71,15 +77,43 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => listeners.closeHttp(GRACE))
     if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
-    const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
+    const database = await openDatabase(config.database.sqlite, [
+      ...ZONE_MIGRATIONS,
+      ...CA_MIGRATIONS,
+      ...API_MIGRATIONS,
+    ])
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
+    const trust = await TrustKeeper.open({
+      ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+      probe: () => probeRootOnce(authority.state.views),
+      changed: () => authority.trustChanged(),
+    })
+    opened.push(() => trust.close())
+    const authority = createAuthority({
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log },
+      trust: () => trust.trust,
+    })
     opened.push(() => authority.close())
-    await authority.configure(config)
+    /** One after the other: two at once would open the same new zone twice. */
+    let turn: Promise<unknown> = Promise.resolve()
+    const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+      const done = turn.then(task)
+      turn = done.catch(() => {})
+      return done
+    }
+    const configure = (next: Config) => authority.configure({ ...next, views: api.created.within(next.views) })
+    const api = await openApiState({
+      ...world,
+      database,
+      zones: store,
+      log,
+      reconfigure: () => inTurn(() => configure(config)),
+    })
+    await configure(config)
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
@@ -94,7 +128,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
-    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
     const explain = createExplain(authority.state, authority.zones.find)
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
@@ -105,31 +139,47 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       explain,
       explainUpdate,
       status,
+      more: {
+        ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+        ...createTrustCommands(trust),
+      },
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
     await ca?.start()
-    await serveHttp(listeners, ca, workers, () => ready, authority, log)
+    const { zones, notifySecondaries } = authority
+    const statistics = () => workers.metrics()
+    const context = {
+      ...api,
+      zones,
+      config: () => config,
+      keyRings,
+      commands,
+      notifySecondaries,
+      statistics,
+      clock,
+      log,
+    }
+    await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    trust.start()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await authority.configure(next)
+      await trust.configure(next)
+      await configure(next).catch(async error => {
+        await trust.configure(config)
+        throw error
+      })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      trust.start()
       return compared
     }
-    let turn: Promise<unknown> = Promise.resolve()
-
     return {
       status,
-      reload(next) {
-        // One after the other: two at once would open the same new zone twice.
-        const done = turn.then(() => takeOver(next))
-        turn = done.catch(() => {})
-        return done
-      },
+      reload: next => inTurn(() => takeOver(next)),
       async stop() {
         ready = false
         await closeAll()
@@ -179,12 +229,14 @@ async function serveHttp(
   workers: Workers,
   ready: () => boolean,
   authority: Authority,
+  api: ApiContext,
   log: Log,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
   ca?.registerHttp(http)
   serveDoh(https, workers)
+  serveApi(https, api)
   serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -7,8 +7,10 @@ import { systemWorld } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { CommandError } from './control.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
+import { loadLibc } from './listen/libc.ts'
 import { ListenError } from './listen/sockets.ts'
 import { createLog } from './log.ts'
+import { createServiceManager } from './service-manager.ts'
 import type { StatusReport } from './status.ts'
 
 /** What `serve` needs of its caller. */
@@ -28,9 +30,16 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   warn(log, warnings)
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
   let daemon: Daemon | undefined
+  const { clock } = systemWorld
+  const manager = createServiceManager({ libc: loadLibc(), env: process.env, pid: process.pid, clock })
+  const tellReady = (): void => manager.ready(summary(daemon!.status()))
 
   const reload = async (): Promise<object> => {
     if (!daemon) throw new CommandError('the daemon is still starting')
+    manager.reloading()
+    return takeOver(daemon).finally(tellReady)
+  }
+  const takeOver = async (daemon: Daemon): Promise<object> => {
     const next = readConfig(configFile)
     const done = await daemon.reload(next.config).catch(error => Promise.reject(operatorError(error)))
     setLevel(next.config.log.level)
@@ -52,8 +61,10 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
   try {
     daemon = await startDaemon(config, { configFile, reload, stop }, systemWorld, log)
+    tellReady()
     onReady?.(daemon.status())
     await stopped
+    manager.stopping()
     log.info({}, 'stopping')
     await daemon.stop()
     log.info({}, 'stopped')
@@ -61,8 +72,14 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   } catch (error) {
     throw operatorError(error)
   } finally {
+    manager.close()
     for (const [signal, listener] of Object.entries(signals)) process.off(signal, listener)
   }
+}
+
+/** What `systemctl status` shows. */
+function summary({ zones, listen }: StatusReport): string {
+  return `serving ${zones} zones on ${(listen['dns'] ?? []).join(', ')}`
 }
 
 function readConfig(file: string): { config: Config; warnings: ConfigError[] } {

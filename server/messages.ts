@@ -32,8 +32,8 @@ export interface ServingConfig {
   rate_limit?: RateLimitConfig
   chaos: Config['chaos']
   proxy_protocol: Config['proxy_protocol']
-  /** What the validation of answers begins with. */
-  trust: Trust
+  /** What the validation of answers begins with; left out: the root's built-in anchors. */
+  trust?: Trust
   log: Config['log']
 }
 

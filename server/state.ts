@@ -4,6 +4,7 @@ import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
@@ -31,7 +32,7 @@ export interface ServingView {
 export type ResolverFactory = (
   rules: readonly ResolverRule[],
   ownName: (name: Name) => boolean,
-  trust: Trust,
+  trust: Trust | undefined,
 ) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
@@ -86,7 +87,8 @@ export class State {
   }
 
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
-    const before = this.views
+    const before = isDeepStrictEqual(this.config.trust, config.trust) ? this.views : this.views.filter(trustsNobody)
+    const retiring = this.views
     this.config = config
     this.listener.configured(config)
     this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
@@ -94,7 +96,7 @@ export class State {
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
     )
     this.views = config.views.map((view, index) => this.view(view, index, zones, before))
-    for (const { resolver } of before)
+    for (const { resolver } of retiring)
       if (!this.views.some(view => view.resolver === resolver)) this.listener.retired(resolver)
     this.renumber()
   }
@@ -120,7 +122,9 @@ export class State {
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
       forward: config.forward,
       // One whose rules are the same keeps what it has learned.
-      resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
+      resolver:
+        known?.resolver ??
+        this.createResolver(config.forward, name => this.isOwn(config.name, name), this.config.trust),
     }
   }
 
@@ -156,6 +160,11 @@ export class State {
     for (const [number, image] of images.entries()) this.numbers.set(image, number)
     this.listener.zonesChanged(images)
   }
+}
+
+/** Whether nothing of what the view's resolver has learned was validated. */
+function trustsNobody({ forward }: ServingView): boolean {
+  return forward.every(({ dnssec }) => dnssec === 'off')
 }
 
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */

@@ -31,7 +31,10 @@ export async function readTrustState(files: TrustFiles, log: Log): Promise<Trust
   try {
     return fromWritten(JSON.parse(text))
   } catch (error) {
-    log.error({ file: FILE, error: (error as Error).message }, 'what was kept of trust anchors is not readable and is begun anew')
+    log.error(
+      { file: FILE, error: (error as Error).message },
+      'what was kept of trust anchors is not readable and is begun anew',
+    )
     return NOTHING
   }
 }
@@ -43,7 +46,11 @@ function fromWritten({ configured, keys, negative }: Written): TrustState {
       ...{ dnskey: parseRdataText(Type.DNSKEY, dnskey), state },
       since: Date.parse(since),
     })),
-    negative: negative.map(({ zone, until, ...rest }) => ({ zone: parseName(zone), until: Date.parse(until), ...rest })),
+    negative: negative.map(({ zone, until, ...rest }) => ({
+      zone: parseName(zone),
+      until: Date.parse(until),
+      ...rest,
+    })),
   }
 }
 

@@ -5,6 +5,7 @@ import { equalNames, type Name, printName, ROOT } from '../dns/name.ts'
 import { printRdata, typeName } from '../dns/types.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Resolver } from '../resolver/resolver.ts'
 import { type NegativeTrustAnchor, type Trust, type TrustAnchor, withBuiltIn } from '../resolver/validate/anchors.ts'
 import { dnskeySet, trustKeys, usablePointers } from '../resolver/validate/delegation.ts'
 import type { RootProbe } from '../resolver/validate/probe.ts'
@@ -190,7 +191,10 @@ export class TrustKeeper {
     const until = this.deps.clock.now() + Math.min(ms, NEGATIVE_ANCHOR_LIFE.most)
     const others = this.state.negative.filter(one => !equalNames(one.zone, zone))
     await this.keep({ ...this.state, negative: [...others, { zone, until, ...(why !== undefined && { why }) }] })
-    this.deps.log.warn({ zone: printName(zone), until: new Date(until).toISOString() }, 'a negative trust anchor begins')
+    this.deps.log.warn(
+      { zone: printName(zone), until: new Date(until).toISOString() },
+      'a negative trust anchor begins',
+    )
     this.deps.changed()
     return this.listNegative().findLast(one => one.zone === printName(zone))!
   }
@@ -226,6 +230,12 @@ export class TrustKeeper {
     this.closed = true
     this.timer?.cancel()
   }
+}
+
+/** Every upstream that the views' validation relies on is asked once, whatever the number of views. */
+export async function probeRootOnce(views: Iterable<{ resolver: Pick<Resolver, 'probeRoot'> }>): Promise<RootProbe[]> {
+  const probes = await Promise.all(Array.from(views, ({ resolver }) => resolver.probeRoot()))
+  return [...new Map(probes.flat().map(probe => [probe.upstream, probe])).values()]
 }
 
 function isRoot({ zone }: TrustAnchor): boolean {

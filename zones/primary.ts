@@ -363,6 +363,14 @@ export class PrimaryZone {
     return this.requireWriter().write(actor, decide)
   }
 
+  /** The same in this zone and in those that take each of its updates too (`also_update`), all or none; gives what came of it here. */
+  async writeAlong(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
+    for (const { switching } of this.updated()) if (switching) await switching
+    const parts = this.updated().map(zone => ({ writer: zone.requireWriter(), decide }))
+    const [written] = await writeTogether(actor, parts)
+    return written!
+  }
+
   /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */
   async differencesSince(serial: number): Promise<Changeset | undefined> {
     const { store } = this.deps

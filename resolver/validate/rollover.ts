@@ -68,7 +68,12 @@ export function follow(
 }
 
 /** Undefined where the key is forgotten (Start). */
-function nextState({ state, since }: TrackedKey, present: boolean, revoked: boolean, now: number): KeyState | undefined {
+function nextState(
+  { state, since }: TrackedKey,
+  present: boolean,
+  revoked: boolean,
+  now: number,
+): KeyState | undefined {
   switch (state) {
     case 'pending':
       if (revoked || !present) return undefined

@@ -36,7 +36,13 @@ t.test('the commands that there are', async t => {
     'ca list',
     'ca renew-intermediate',
     'ca eab',
+    'token create',
+    'token list',
+    'token revoke',
     'explain',
+    'nta list',
+    'nta add',
+    'nta remove',
   ])
 })
 
