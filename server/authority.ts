@@ -99,6 +99,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       createResolver({ rules, network, clock, random, log, ownName, own, ...(trust && { trust }) }),
     {
       zonesChanged() {},
+      imageChanged() {},
       certificateChanged() {},
       configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),

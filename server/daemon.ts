@@ -50,6 +50,8 @@ export interface DaemonOwner {
   configFile: string
   reload: () => Promise<object>
   stop: () => void
+  /** The daemon can't go on and is to be stopped. */
+  fail: (error: Error) => void
 }
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
@@ -77,11 +79,12 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => listeners.closeHttp(GRACE))
     if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
-    const database = await openDatabase(config.database.sqlite, [
-      ...ZONE_MIGRATIONS,
-      ...CA_MIGRATIONS,
-      ...API_MIGRATIONS,
-    ])
+    const migrations = [...ZONE_MIGRATIONS, ...CA_MIGRATIONS, ...API_MIGRATIONS]
+    const database = await openDatabase(config.database.sqlite, migrations, {
+      onRestart: reason =>
+        log.error({ reason }, 'the storage thread crashed and was started again; what was in flight was not answered'),
+      onLost: owner.fail,
+    })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)

@@ -62,6 +62,7 @@ export async function createServing(
       createResolver({ rules, network, clock, random, log, ownName, own: initial.own, ...(trust && { trust }) }),
     {
       zonesChanged: images => answers.reset(images),
+      imageChanged: (before, after, image) => answers.renumber(before, after, image),
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
       certificateChanged: certificate => void listeners.renew(certificate),
       configured(config) {
