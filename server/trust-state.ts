@@ -2,7 +2,12 @@ import { type Name, parseName, printName } from '../dns/name.ts'
 import { parseRdataText, printRdata, Type } from '../dns/types.ts'
 import type { Log } from '../host/log.ts'
 import type { KeyState, TrackedKey } from '../resolver/validate/rollover.ts'
-import type { TrustFiles } from './trust.ts'
+
+/** A folder of small files, each whole or absent. */
+export interface TrustFiles {
+  read(name: string): Promise<string | undefined>
+  replace(name: string, text: string, mode: number): Promise<void>
+}
 
 /** What is kept of trust between starts. */
 export interface TrustState {

@@ -12,13 +12,7 @@ import type { RootProbe } from '../resolver/validate/probe.ts'
 import { anchorsAfter, follow, seenIn, type TrackedKey, untilNextProbe } from '../resolver/validate/rollover.ts'
 import { type SignedSet, signedSets } from '../resolver/validate/rrsets.ts'
 import { Work } from '../resolver/validate/work.ts'
-import { readTrustState, type TrustState, writeTrustState } from './trust-state.ts'
-
-/** A folder of small files, each whole or absent. */
-export interface TrustFiles {
-  read(name: string): Promise<string | undefined>
-  replace(name: string, text: string, mode: number): Promise<void>
-}
+import { readTrustState, type TrustFiles, type TrustState, writeTrustState } from './trust-state.ts'
 
 /** What the keeper of trust works with. */
 export interface TrustDeps {
