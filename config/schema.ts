@@ -32,6 +32,8 @@ export type {
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
+  CatalogConfig,
+  CatalogOfConfig,
   DestinationMatch,
   ForwardRule,
   MatchConfig,

@@ -117,7 +117,10 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     else early.push(zone)
   }
   const { findKey } = state
-  const onPublished = (zone: ServedZone) => changed(zone)
+  const onPublished = (zone: ServedZone) => {
+    changed(zone)
+    if (zone.config.catalog) void followCatalogs()
+  }
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
@@ -131,12 +134,32 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     onPublished,
   })
 
+  /** As it stands in the configuration. */
+  let written: ServingConfig = empty.config
   const serve = (serving: ServingConfig): void => {
+    written = serving
     // A zone may be something else by now than what the configuration says: promoted.
     const trust = deps.trust && { trust: deps.trust() }
     const now = { ...serving, ...trust, views: zones.configured(serving.views) }
     state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
     workers?.configure(now, zones.serving())
+  }
+
+  const followCatalogs = async (): Promise<void> => {
+    try {
+      if (!(await zones.followCatalogs())) return
+      serve(written)
+      startZones()
+    } catch (error) {
+      log.error({ reason: (error as Error).message }, 'the zones of a catalog could not be taken over')
+    }
+  }
+
+  /** Before there are threads that serve, nobody is told of anything, or asked. */
+  const startZones = (): void => {
+    if (!workers) return
+    for (const zone of zones) changed(zone)
+    zones.start()
   }
 
   return {
@@ -151,14 +174,11 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     async configure(next) {
       await zones.configure(next.views)
       serve(servingConfig(next, cookieSecret))
-      // Before there are threads that serve, nobody is told of anything, or asked.
-      if (!workers) return
-      for (const zone of zones) changed(zone)
-      zones.start()
+      startZones()
     },
     async promote(zone) {
       await zones.promote(zone)
-      serve(state.config)
+      serve(written)
     },
     trustChanged: () => serve(state.config),
     notifySecondaries: zone => notifier.again(notifying(zone)),
