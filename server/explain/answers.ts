@@ -13,12 +13,17 @@ export function errorsOf({ message }: Inquiry): { code: number; text: string }[]
   )
 }
 
-/** The forward rule of the view that is for a name that is not ours, in words. */
-export function ruleFor({ forward }: ServingView, name: Name): string {
+/** The forward rule of the longest suffix of a name that is not ours. */
+export function ruleFor({ forward }: ServingView, name: Name): ServingView['forward'][number] | undefined {
   const fitting = forward.filter(({ zone }) => isSubdomain(name, zone))
-  const longest = fitting.reduce<(typeof fitting)[number] | undefined>(
+  return fitting.reduce<(typeof fitting)[number] | undefined>(
     (a, b) => (a && a.zone.length >= b.zone.length ? a : b),
     undefined,
   )
-  return longest ? `forward rule ${printName(longest.zone)}` : 'no zone and no forward rule'
+}
+
+/** The same in words. */
+export function describeRule(view: ServingView, name: Name): string {
+  const rule = ruleFor(view, name)
+  return rule ? `forward rule ${printName(rule.zone)}` : 'no zone and no forward rule'
 }

@@ -1,4 +1,4 @@
-import { rcodeName } from '../../dns/codes.ts'
+import { Rcode, rcodeName } from '../../dns/codes.ts'
 import { equalNames, isSubdomain, type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { printRecord, Type, typeCode, typeName } from '../../dns/types.ts'
@@ -6,7 +6,7 @@ import { historyOf } from '../../zones/history.ts'
 import type { Step } from '../../zones/trace.ts'
 import { CommandError } from '../control.ts'
 import { isSecondary, type ServedZone } from '../zones.ts'
-import { errorsOf, ruleFor } from './answers.ts'
+import { describeRule, errorsOf, ruleFor } from './answers.ts'
 import { factsOf, nameOf, whyThisView } from './asked.ts'
 import { gather, type SeenView, type Sources, type Story } from './story.ts'
 import { judge } from './verdict.ts'
@@ -43,7 +43,7 @@ async function tellView(seen: SeenView, { name, facts }: Story) {
     steps: steps.map(describeStep),
     rcode: rcodeName(rcode),
     answer: answer.map(printRecord),
-    notes: notesOn(seen),
+    notes: [...notesOn(seen), ...notesOnValidation(seen)],
     ...(zone && { zone: describeZone(zone) }),
     ...(owner !== undefined && { owner }),
     ...(changed && { changed }),
@@ -65,8 +65,8 @@ function tellElsewhere({ view, inquiry }: SeenView, seen: SeenView | undefined) 
 function describeSource({ view, steps, zone, inquiry: { unresolved } }: SeenView, name: Name): string {
   if (unresolved?.delegation) return `the servers of the delegation ${printName(unresolved.delegation.cut)}`
   const origin = steps[0]?.zone ?? zone?.origin
-  if (origin) return `zone ${printName(origin)}${unresolved ? `, then ${ruleFor(view, unresolved.name)}` : ''}`
-  return ruleFor(view, name)
+  if (origin) return `zone ${printName(origin)}${unresolved ? `, then ${describeRule(view, unresolved.name)}` : ''}`
+  return describeRule(view, name)
 }
 
 /** One line for a step: which zone said what, and what stood in for the name. */
@@ -126,13 +126,24 @@ function notesOn({ inquiry, recursive, steps, zone }: SeenView): string[] {
     notes.push(
       `from ${part.answer.from === 'upstream' ? 'an upstream, just now' : `the resolver: ${part.answer.from}`}`,
     )
-    if (part.answer.security) notes.push(`DNSSEC: ${part.answer.security.status}: ${part.answer.security.reason}`)
   }
   const cut = inquiry.message.authority.find(({ type, owner }) => isCut(type, owner, steps))
   if (cut) notes.push(`referral: ${printName(cut.owner)} is delegated`)
   if (zone && !isSecondary(zone) && zone.signed) notes.push('the zone is signed here')
   for (const { code, text } of errorsOf(inquiry)) notes.push(`Extended DNS Error ${code}${text && `: ${text}`}`)
   return notes
+}
+
+/** What validation came to, and where there was none, why. */
+function notesOnValidation({ view, zone, inquiry: { parts, unresolved, message } }: SeenView): string[] {
+  const found = parts.flatMap(part => (part.kind === 'resolved' && part.answer.security ? [part.answer.security] : []))
+  if (found.length > 0) return found.map(({ status, reason }) => `DNSSEC: ${status}: ${reason}`)
+  if (!unresolved) return zone ? ['DNSSEC: not validated: the zone is our own'] : []
+  if (unresolved.delegation) return ['DNSSEC: not validated: the delegation is of a zone of our own']
+  const rule = ruleFor(view, unresolved.name)
+  if (!rule) return []
+  if (rule.dnssec === 'off') return [`DNSSEC: not validated: forward rule ${printName(rule.zone)} does not ask for it`]
+  return message.rcode === Rcode.SERVFAIL ? ['DNSSEC: validation is on; the answer failed, or there was none'] : []
 }
 
 function isCut(type: number, owner: Name, steps: readonly Step[]): boolean {

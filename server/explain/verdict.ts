@@ -6,7 +6,7 @@ import { recordsOf } from '../../zones/draft.ts'
 import { printServer } from '../../zones/secondary.ts'
 import type { Step } from '../../zones/trace.ts'
 import { isSecondary } from '../zones.ts'
-import { errorsOf, ruleFor } from './answers.ts'
+import { describeRule, errorsOf } from './answers.ts'
 import { describeClient } from './asked.ts'
 import type { SeenView, Story } from './story.ts'
 
@@ -74,7 +74,7 @@ const FINDINGS: readonly Finding[] = [
     const { delegation } = inquiry.unresolved
     if (delegation)
       return `SERVFAIL: the servers to which ${printName(delegation.cut)} is delegated do not answer: ${why}`
-    return `SERVFAIL: the ${ruleFor(view, inquiry.unresolved.name)} got no answer for ${printName(steps.length > 0 ? inquiry.unresolved.name : name)}: ${why}`
+    return `SERVFAIL: the ${describeRule(view, inquiry.unresolved.name)} got no answer for ${printName(steps.length > 0 ? inquiry.unresolved.name : name)}: ${why}`
   }),
   ofView('stale', ({ inquiry }) =>
     errorsOf(inquiry).some(({ code }) => code === Ede.STALE_ANSWER || code === Ede.STALE_NXDOMAIN)
