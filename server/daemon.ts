@@ -20,8 +20,8 @@ import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
-import { createExplain } from './explain.ts'
-import { createExplainUpdate } from './explain-update.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -132,7 +132,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
-    const explain = createExplain(authority.state, authority.zones.find)
+    const explain = createExplain({ state: authority.state, zoneOf: authority.zones.find, now: clock.now })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
