@@ -60,7 +60,8 @@ export async function createServing(
   const outstanding = new Outstanding()
   const state: State = new State(
     initial.state,
-    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own: initial.own }),
+    (rules, ownName, trust) =>
+      createResolver({ rules, network, clock, random, log, ownName, own: initial.own, ...(trust && { trust }) }),
     {
       zonesChanged: images => answers.reset(images),
       imageChanged: (before, after, image) => answers.renumber(before, after, image),
