@@ -98,9 +98,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
 
   const sweep = async () => {
     try {
+      const { certificates, record: lines } = config.keep
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
+      while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
+      while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
     } catch (error) {
-      log.warn({ err: error }, 'expired orders could not be removed; tried again in an hour')
+      log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
     timer = clock.after(HOUR, sweep)
   }
@@ -216,8 +219,8 @@ async function openSigning(
   return {
     files,
     hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, clock, random, log }),
-    revocation: createRevocation({ hierarchy, store, clock, random, log }),
+    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
+    revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
   }
 }
 

@@ -10,7 +10,8 @@ import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
 import { makeKey } from './keystore.ts'
 import { chooseProfile } from './profiles.ts'
-import { REASONS } from './revoke.ts'
+import { REASONS, type RevocationService } from './revoke.ts'
+import { certificatesWhere } from './revoke-where.ts'
 import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
@@ -65,6 +66,9 @@ export function createCommands(deps: {
     return found.authority
   }
 
+  const revocationOf = (issuer: string): RevocationService =>
+    (issuers.find(({ authority }) => authority.hierarchy.find(issuer))?.authority ?? authorityOf({})).revocation
+
   const issue = async (args: Record<string, unknown>, publicKey: Uint8Array, identifiers: readonly Identifier[]) => {
     const authority = authorityOf(args)
     const wanted = args['profile'] === undefined ? undefined : String(args['profile'])
@@ -118,12 +122,28 @@ export function createCommands(deps: {
       return issue(args, publicKey, identifiers)
     },
 
+    /** `{ where, reason?, dry_run? }` → all that the terms mean, each revoked. */
+    'ca.revoke.where': async args => {
+      const reason = reasonOf(args['reason'])
+      const revoked: ReturnType<typeof summary>[] = []
+      for await (const page of certificatesWhere(store, args['where'] as Record<string, unknown>, clock.now())) {
+        if (args['dry_run'] !== true)
+          // Side by side, they share the signing of CRLs.
+          await Promise.all(page.map(({ serial, issuer }) => revocationOf(issuer).revoke(serial, reason)))
+        revoked.push(...page.map(record => summary(record, clock.now())))
+      }
+      log.warn(
+        { where: args['where'], reason, count: revoked.length, dryRun: args['dry_run'] === true },
+        'certificates revoked',
+      )
+      return revoked
+    },
+
     'ca.revoke': async args => {
       const serial = serialOf(args)
       const record = await store.certificate(serial)
       if (!record) throw new CaCommandError(`no certificate of ours has the serial number ${serial}`, 1)
-      const authority = issuers.find(each => each.authority.hierarchy.find(record.issuer))?.authority
-      const done = await (authority ?? authorityOf({})).revocation.revoke(serial, reasonOf(args['reason']))
+      const done = await revocationOf(record.issuer).revoke(serial, reasonOf(args['reason']))
       if (!done) throw new CaCommandError(`the certificate ${serial} is revoked already`, 1)
       const { revocation } = (await store.certificate(serial))!
       return { serial, revoked_at: timestamp(revocation!.at), reason: reasonName(revocation!.reason) }

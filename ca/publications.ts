@@ -79,10 +79,12 @@ export function statusPublications(issuers: readonly PublishedIssuer[]): Publica
       return certificate ? { type: 'application/pkix-cert', body: certificate.der } : undefined
     }),
     get('/crl/*', async file => {
-      const id = withoutSuffix(file, '.crl')
-      const crl = id ? await find(id)?.revocation.crl(id) : undefined
+      // A part of an issuer's CRLs stands below the whole.
+      const [, id, part] = /^([^/]+?)(?:\/(\d{1,4}))?\.crl$/.exec(file) ?? []
+      const crl = id && (await find(id)?.revocation.crl(id, part === undefined ? undefined : Number(part)))
       // RFC 2585 §4.2.
-      return crl && { type: 'application/pkix-crl', body: crl.der, headers: { 'last-modified': date(crl.thisUpdate) } }
+      if (!crl) return undefined
+      return { type: 'application/pkix-crl', body: crl.der, headers: { 'last-modified': date(crl.thisUpdate) } }
     }),
     get('/ocsp/*', async path => {
       const request = ocspRequestOfPath(path)
