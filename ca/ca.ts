@@ -19,7 +19,13 @@ import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
 import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import { statusPublications, stepPublications, trustPublications, vaultPublications } from './publications.ts'
+import {
+  admissionPublications,
+  statusPublications,
+  stepPublications,
+  trustPublications,
+  vaultPublications,
+} from './publications.ts'
 import { recordCommands } from './record/commands.ts'
 import type { DnsChange } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
@@ -117,6 +123,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...trustPublications(issuers),
         ...stepPublications(issuers, requireEab),
         ...vaultPublications(clock.now),
+        ...(config.admission ? admissionPublications(issuers[0]!.authority) : []),
       ])
     },
     registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),

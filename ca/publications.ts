@@ -1,4 +1,5 @@
 import { VERSION } from '../host/version.ts'
+import { reviewAdmission } from './admission.ts'
 import type { Authority } from './authority.ts'
 import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
 import type { OcspAnswer } from './revoke.ts'
@@ -67,6 +68,15 @@ export function stepPublications(issuers: readonly PublishedIssuer[], requireEAB
 export function vaultPublications(now: () => number): Publication[] {
   const state = { initialized: true, sealed: false, standby: false, version: VERSION }
   return [get('/v1/sys/health', () => json({ ...state, server_time_utc: Math.floor(now() / 1000) }))]
+}
+
+/** POST of a Kubernetes AdmissionReview, at the name of the key whose holder will order. */
+export function admissionPublications(authority: Authority): Publication[] {
+  const answer = (key: string, body: Uint8Array) => {
+    const review = reviewAdmission(body, key, authority)
+    return review && json(review)
+  }
+  return [{ method: 'POST', path: '/api/v1/ca/admission/*', answer }]
 }
 
 /** What certificates point at (RFC 5280 §4.2.1.13, §4.2.2.1): issuer certificates, CRLs and OCSP, over plain HTTP. */

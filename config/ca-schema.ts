@@ -266,6 +266,11 @@ export const ca = record({
     [],
     'names that a person must approve, whichever rule allows them: `namestead ca approve`',
   ),
+  admission: defaulted(
+    flag,
+    false,
+    'whether `/api/v1/ca/admission/{key}` answers a Kubernetes AdmissionReview as an order of that key would be; it asks for no token',
+  ),
   limits: defaulted(
     record({
       accounts: defaulted(integer(0, 1_000_000), 300, 'new accounts in an hour from one address (IPv6: one /64)'),
