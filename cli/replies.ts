@@ -52,10 +52,38 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{}` */
+  'cache.show': { entries: number; octets: number; size: number }
+  /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */
+  'cache.flush': { name?: string; subtree: boolean; removed: number }
+  /** `{}`: the resolvers of all threads together. */
+  resolver: ResolverState
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
   'explain.update': UpdateExplanation
+}
+
+/** How the resolver fares. */
+export interface ResolverState {
+  counters: Record<string, number>
+  upstreams: UpstreamState[]
+}
+
+/** How an upstream fares, as the thread sees it that is worst off with it; counts are of all threads. */
+export interface UpstreamState {
+  view: string
+  /** Of the rule that names it. */
+  zone: string
+  upstream: string
+  state: 'up' | 'down' | 'not asked yet' | 'no address'
+  /** Smoothed round-trip time in milliseconds. */
+  round_trip?: number
+  outstanding: number
+  asked: number
+  unanswered: number
+  /** Why it is down. */
+  reason?: string
 }
 
 /** The daemon at a glance. */
@@ -72,6 +100,8 @@ export interface Status {
   zones: number
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
+  /** Whom names are forwarded to, and how they fare. */
+  upstreams?: UpstreamState[]
   ca?: { directory: string; root_sha256: string }
 }
 

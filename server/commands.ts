@@ -22,7 +22,9 @@ export interface CommandDeps {
   promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
   explainUpdate: Explain
-  status: () => object
+  status: () => Promise<object>
+  /** Those of parts that need nothing else from here. */
+  more: Readonly<Record<string, Command>>
   reload: () => Promise<object>
   stop: () => void
 }
@@ -136,6 +138,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     ...historyCommands(zones, zoneOf),
     explain: args => deps.explain(args),
     'explain.update': args => deps.explainUpdate(args),
+    ...deps.more,
     ...(ca?.commands ?? {}),
   }
 }

@@ -11,6 +11,7 @@ import type { World } from '../host/world.ts'
 import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -27,6 +28,7 @@ import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
+import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
@@ -74,10 +76,23 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
+    const cache = openResolverCache(config, clock, log)
+    const id = world.random.bytes(8)
+    opened.push(() => cache.save(config))
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
+    const authority = createAuthority({
+      ...world,
+      loadWhole: loadInThread,
+      config,
+      own,
+      store,
+      keyRings,
+      log,
+      memory: cache.memory,
+      id,
+    })
     opened.push(() => authority.close())
     await authority.configure(config)
 
@@ -87,7 +102,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
     opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
@@ -104,7 +119,11 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ca,
       explain,
       explainUpdate,
-      status,
+      status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
+      more: {
+        ...cacheCommands(cache, authority.state, () => workers.flushed()),
+        resolver: () => workers.report(),
+      },
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())

@@ -78,12 +78,11 @@ function describeSource(view: ServingView, name: Name, origin: Name | undefined,
 }
 
 function describeRule(view: ServingView, name: Name): string {
-  const rules = view.forward.filter(({ zone }) => isSubdomain(name, zone))
-  const longest = rules.reduce<(typeof rules)[number] | undefined>(
-    (a, b) => (a && a.zone.length >= b.zone.length ? a : b),
-    undefined,
-  )
-  return longest ? `forward rule ${printName(longest.zone)}` : 'no zone and no forward rule'
+  const rules = view.ruled.filter(zone => isSubdomain(name, zone))
+  const longest = rules.reduce<Name | undefined>((a, b) => (a && a.length >= b.length ? a : b), undefined)
+  if (!longest) return 'no zone and no forward rule'
+  const isStub = view.config.stub?.some(({ zone }) => equalNames(zone, longest))
+  return `${isStub ? 'stub zone' : 'forward rule'} ${printName(longest)}`
 }
 
 /** The key that added the answer's records, where they are a key's. */
