@@ -2,7 +2,7 @@
  * Claim: one core of ours takes twice as many durable signed updates a second as one of BIND, alone and with many at once.
  * Both keep the same dynamic zone on the same disk and serve it on the same core; every reply stands for a change that is synced. The same
  * messages, signed beforehand, go to both in turns within one run, each replacing the address of a name; medians are printed.
- *   node bench/update.ts [--smoke] [--rounds N] [--messages N] [--names N] [--mode UDP]
+ *   node bench/update.ts [--smoke] [--rounds N] [--messages N] [--names N] [--mode UDP] [--signed]
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,6 +34,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     messages: { type: 'string' },
     names: { type: 'string', default: '1000' },
+    /** The zone is signed: every update is, too. */
+    signed: { type: 'boolean', default: false },
     /** Only the ways of asking whose name has this in it. */
     mode: { type: 'string', default: '' },
     /** Only ours; with a folder, under Node's profiler, which writes there. */
@@ -105,7 +107,12 @@ function startOurs(port: number): Promise<Contender> {
     views: [
       {
         name: 'all',
-        zones: [{ name: APEX, file: path('ours.zone'), dynamic: true, update: [{ key: 'bench', names: ['**'] }] }],
+        zones: [
+          {
+            ...{ name: APEX, file: path('ours.zone'), dynamic: true, update: [{ key: 'bench', names: ['**'] }] },
+            ...(values.signed && { dnssec: { sign: true } }),
+          },
+        ],
       },
     ],
   }
@@ -136,7 +143,8 @@ function startBind(port: number): Promise<Contender> {
     'session-keyfile none',
   ]
   const key = `key bench { algorithm ${KEY.algorithm}; secret "${SECRET.toString('base64')}"; }`
-  const zone = `zone "${APEX}" { type primary; file "${path('bind.zone')}"; allow-update { key bench; }; }`
+  const signing = values.signed ? 'dnssec-policy default; ' : ''
+  const zone = `zone "${APEX}" { type primary; file "${path('bind.zone')}"; ${signing}allow-update { key bench; }; }`
   writeFileSync(path('named.conf'), `${key};\noptions { ${options.join('; ')}; };\ncontrols { };\n${zone};\n`)
   const process = pinned(['named', '-f', '-n', '1', '-U', '1', '-c', path('named.conf')])
   return answering({ name: 'BIND', port, process }, `h1.${APEX}`)

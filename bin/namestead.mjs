@@ -12,7 +12,9 @@ const main = existsSync(source) ? source : join(ROOT, 'dist', 'cli', 'main.js')
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
   // Beside the packages, where nobody else can put code; without write permission there is just no cache.
-  module.enableCompileCache(join(ROOT, 'node_modules', '.cache', 'compile'))
+  const { directory } = module.enableCompileCache(join(ROOT, 'node_modules', '.cache', 'compile'))
+  // Threads know of it by the environment alone.
+  if (directory) process.env.NODE_COMPILE_CACHE ??= directory
   const { run } = await import(pathToFileURL(main).href)
   process.exitCode = await run(process.argv.slice(2))
 } else {

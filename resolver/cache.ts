@@ -2,14 +2,17 @@ import { Flag } from '../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import type { CacheMemory } from './cache-memory.ts'
+import type { Security } from './validate/security.ts'
 
 /** What is kept of an answer: its records with the TTLs they came with. */
 export interface Cacheable {
   rcode: number
   answer: ResourceRecord[]
   authority: ResourceRecord[]
-  /** AD: the server that answered validated it. */
+  /** AD: it was validated, by us or by the server that answered. */
   authentic: boolean
+  /** What our own validation came to, where there was one. */
+  security?: Security
   /** The chain in `answer` ends at its last target, for which somebody else is to be asked. */
   unfinished: boolean
 }
@@ -35,6 +38,9 @@ export interface AnswerCache {
 /** Bits of an entry. */
 const AUTHENTIC = 1
 const UNFINISHED = 2
+
+/** The EDNS option, of those for private use, in which an entry has what validation came to. */
+const SECURITY = 65_001
 
 /** Octets in front of every key that tell whose answers these are. */
 export const PARTITION_LENGTH = 8
@@ -77,12 +83,22 @@ function flagsOf({ authentic, unfinished }: Cacheable): number {
 }
 
 /** The answer as a message without a question: a tenth of the memory that record objects take. */
-function pack({ rcode, answer, authority }: Cacheable): Uint8Array {
+function pack({ rcode, answer, authority, security }: Cacheable): Uint8Array {
   const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional: [] }
-  return writeMessage(message)
+  if (!security) return writeMessage(message)
+  const options = [{ code: SECURITY, data: Buffer.from(JSON.stringify(security)) }]
+  return writeMessage({ ...message, edns: { udpSize: 512, version: 0, dnssecOk: false, options } })
 }
 
 function unpack(wire: Uint8Array, flags: number): Cacheable {
-  const { rcode, answer, authority } = parseMessage(wire)
-  return { rcode, answer, authority, authentic: (flags & AUTHENTIC) !== 0, unfinished: (flags & UNFINISHED) !== 0 }
+  const { rcode, answer, authority, edns } = parseMessage(wire)
+  const security = edns?.options.find(({ code }) => code === SECURITY)
+  return {
+    rcode,
+    answer,
+    authority,
+    authentic: (flags & AUTHENTIC) !== 0,
+    unfinished: (flags & UNFINISHED) !== 0,
+    ...(security && { security: JSON.parse(Buffer.from(security.data).toString()) as Security }),
+  }
 }

@@ -16,6 +16,10 @@ export interface Counters {
   loops: number
   /** Answers refused because a limit was reached. */
   refused: number
+  /** What validation came to: proved; proved to be unsigned, or below no anchor; not to be believed. */
+  secure: number
+  insecure: number
+  bogus: number
 }
 
 export function createCounters(): Counters {
@@ -30,5 +34,8 @@ export function createCounters(): Counters {
     rebinding: 0,
     loops: 0,
     refused: 0,
+    secure: 0,
+    insecure: 0,
+    bogus: 0,
   }
 }

@@ -6,6 +6,7 @@ import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
 import { type Outcome, outcomeOf, type Route, type RouteContext } from './route.ts'
 import { arrange, type Selection } from './selection.ts'
+import type { Server } from './server.ts'
 import type { UpstreamSet } from './upstream-set.ts'
 
 /** What a forward rule is made of, beside what every route needs. */
@@ -45,10 +46,16 @@ export function createForwardRoute(
       ? `the bootstrap servers know no address of ${upstreams.names.join(', ')}`
       : `${printName(zone)} is forwarded to this server itself`
 
-  async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
+  async function ask(
+    question: UpstreamQuestion,
+    signal: AbortSignal,
+    avoiding?: ReadonlySet<Server>,
+  ): Promise<Outcome> {
     const { limits, race, random } = context
-    const servers = arrange(await upstreams.ready(), selection, random)
-    if (servers.length === 0) return { kind: 'failed', error: { code: Ede.OTHER, text: lacking() } }
+    const all = await upstreams.ready()
+    if (all.length === 0) return { kind: 'failed', error: { code: Ede.OTHER, text: lacking() } }
+    const believed = avoiding ? all.filter(server => !avoiding.has(server)) : all
+    const servers = arrange(believed, selection, random)
     const lifetime = down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime
     const usable = (response: Message) => judge(response, question).kind !== 'unusable'
     const measured = selection === 'latency'

@@ -35,6 +35,10 @@ import { createServerTable, type Server } from './server.ts'
 import { createStubRoute } from './stub.ts'
 import { reportUpstreams, type UpstreamReport } from './upstream-report.ts'
 import { createUpstreamSet, type LookUp, type UpstreamAddress, type UpstreamSet } from './upstream-set.ts'
+import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
+import { withoutDnssec } from './validate/presentation.ts'
+import type { Security } from './validate/security.ts'
+import { createValidator } from './validate/validator.ts'
 
 /** Resolves names that are not ours, for one view. */
 export interface Resolver {
@@ -71,8 +75,10 @@ export interface ResolverAnswer {
   answer: ResourceRecord[]
   authority: ResourceRecord[]
   additional: ResourceRecord[]
-  /** AD: an upstream validated it, and told us so over a channel that can't be tampered with. */
+  /** AD: we validated it, or an upstream did and told us so over a channel that can't be tampered with. */
   ad: boolean
+  /** What validating it came to, of all links of a chain that were validated the least secure. */
+  security?: Security
   ede?: ExtendedError
   from: 'cache' | 'upstream' | 'stale' | 'local'
   /** Seconds for which the caller may repeat it without asking again: less than its TTLs where it is to be renewed before they end. */
@@ -91,6 +97,8 @@ export interface ResolverRule {
   bootstrap?: readonly SocketAddress[]
   /** Whether clients' subnets are passed on (RFC 7871). */
   client_subnet?: boolean
+  /** Whether what they say is validated. */
+  dnssec?: 'off' | 'validate'
 }
 
 /** A zone whose authoritative servers are to be asked directly. */
@@ -121,6 +129,8 @@ export interface ResolverOptions {
   ownName?: (name: Name) => boolean
   /** Where this daemon itself listens: forwarding there would come straight back. */
   own?: readonly SocketAddress[]
+  /** What validation begins with; left out: the root's built-in anchors. */
+  trust?: Trust
 }
 
 /** A resolver with an empty cache. */
@@ -167,17 +177,24 @@ export function createResolver(options: ResolverOptions): Resolver {
       return found.flatMap(({ answer }) => answer)
     },
   }
-  const routes = createRuleTable<Route & { upstreams: UpstreamSet }>([
-    ...options.rules.map(rule => {
-      const { zone, select: selection = 'order' } = rule
-      const { client_subnet: passesSubnet = false } = rule
-      return createForwardRoute({ zone, upstreams: upstreamsOf(rule), selection, passesSubnet }, mine, context)
-    }),
-    ...(options.stubs ?? []).map(({ zone, to }) => {
-      const servers = to.map(at => ({ ...at, transport: 'udp' as const }))
-      return createStubRoute(zone, upstreamsOf({ zone, to: servers }), descent)
-    }),
-  ])
+  const forward = options.rules.map(rule => {
+    const { zone, select: selection = 'order', client_subnet: passesSubnet = false } = rule
+    return createForwardRoute({ zone, upstreams: upstreamsOf(rule), selection, passesSubnet }, mine, context)
+  })
+  const stubs = (options.stubs ?? []).map(({ zone, to }) => {
+    const servers = to.map(at => ({ ...at, transport: 'udp' as const }))
+    return createStubRoute(zone, upstreamsOf({ zone, to: servers }), descent)
+  })
+  const routes = createRuleTable<Route & { upstreams: UpstreamSet }>([...forward, ...stubs])
+  const validator = createValidator(options.trust ?? DEFAULT_TRUST, {
+    clock,
+    counters,
+    routeOf: name => routes.find(name),
+    part: (route, question) => parts.part(route, question, clock.monotonic() + limits.lifetime),
+  })
+  const validating = new Map<Route, Route>(
+    forward.filter((_, i) => options.rules[i]!.dnssec === 'validate').map(route => [route, validator.route(route)]),
+  )
 
   function upstreamsOf({ zone, to, bootstrap = [] }: ResolverRule): UpstreamSet {
     const isOwn = (at: UpstreamAddress) => 'address' in at && (options.own?.some(own => sameSocket(own, at)) ?? false)
@@ -249,18 +266,23 @@ export function createResolver(options: ResolverOptions): Resolver {
       visited.add(nameKey(name))
       const leak = isGuarded(route) ? leaks?.reason(name, route.zone) : undefined
       if (leak) return { ...whole, ...kept(leak), ad: false }
-      const told = await parts.part(route, upstreamQuestion(question, name, route, asked), until)
+      const checked = asked.checkingDisabled ? undefined : validating.get(route)
+      const sent = upstreamQuestion(question, name, route, asked)
+      const told = await parts.part(checked ?? route, checked ? { ...sent, dnssecOk: true } : sent, until)
       if (told.kind === 'failed') return failure(told.error)
       const part = rebinding && isGuarded(route) && route.zone.length === 1 ? passed(told, rebinding) : told
-      whole.answer.push(...spelledAs(name, part.answer))
+      const shown = (records: ResourceRecord[]) => (asked.dnssecOk ? records : withoutDnssec(records, question.type))
+      whole.answer.push(...spelledAs(name, checked ? shown(part.answer) : part.answer))
       whole.rcode = part.rcode as Rcode
-      whole.authority = part.authority
+      whole.authority = checked ? shown(part.authority) : part.authority
       whole.ad &&= part.authentic
       whole.renewIn = Math.min(whole.renewIn, part.renewIn)
+      if (part.security) whole.security = weakest(whole.security, part.security)
+      if (part.security?.ede) whole.ede ??= part.security.ede
       whole.from = slowest(whole.from, part.from)
       if (part.error) whole.ede ??= part.error
       if (!part.unfinished) return whole
-      name = targetOf(Type.CNAME, part.answer.at(-1)!.rdata)!
+      name = targetOf(Type.CNAME, part.answer.findLast(({ type }) => type === Type.CNAME)!.rdata)!
     }
     return { ...whole, next: name }
   }
@@ -339,6 +361,12 @@ function upstreamQuestion(question: Question, name: Name, route: Route, asked: R
 /** The records, those of `name` owned by it in the spelling that the client or the link before used. */
 function spelledAs(name: Name, records: readonly ResourceRecord[]): ResourceRecord[] {
   return records.map(record => (equalNames(record.owner, name) ? { ...record, owner: name } : record))
+}
+
+const STRENGTH = ['indeterminate', 'insecure', 'secure'] as const
+
+function weakest(a: Security | undefined, b: Security): Security {
+  return a && STRENGTH.indexOf(a.status) <= STRENGTH.indexOf(b.status) ? a : b
 }
 
 const SPEED = ['cache', 'upstream', 'stale'] as const

@@ -26,17 +26,19 @@ export interface Route {
   readonly passesSubnet?: boolean
   /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
   down(): boolean
-  ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome>
+  /** `avoiding` are servers whose answer to it was not believed. */
+  ask(question: UpstreamQuestion, signal: AbortSignal, avoiding?: ReadonlySet<Server>): Promise<Outcome>
 }
 
 /** What asking came to. */
 export type Outcome = Found | { kind: 'failed'; error: ExtendedError }
 
-/** An answer, how many seconds it may be kept, and where authoritative servers were asked the zone that they spoke for. */
+/** An answer, how many seconds it may be kept, who gave it, and where authoritative servers were asked the zone that they spoke for. */
 export interface Found {
   kind: 'found'
   found: Cacheable
   seconds: number
+  server?: Server
   cut?: Cut
 }
 
@@ -56,10 +58,8 @@ export function outcomeOf(
 ): Found {
   const negative = accepted.kind === 'negative'
   const answer = capped(accepted.answer, limits.minTtl, limits.maxTtl)
-  const authority =
-    accepted.kind === 'chain'
-      ? []
-      : capped(accepted.authority, Math.min(limits.minTtl, limits.maxNegativeTtl), limits.maxNegativeTtl)
+  const least = Math.min(limits.minTtl, limits.maxNegativeTtl)
+  const authority = capped(accepted.authority, least, limits.maxNegativeTtl)
   const found: Cacheable = {
     rcode: negative ? accepted.rcode : Rcode.NOERROR,
     answer,
@@ -68,5 +68,5 @@ export function outcomeOf(
     authentic: server.encrypted && (response.flags & Flag.AD) !== 0,
     unfinished: accepted.kind === 'chain',
   }
-  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, negative) }
+  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, negative), server }
 }

@@ -23,10 +23,10 @@ export interface CommandDeps {
   explain: Explain
   explainUpdate: Explain
   status: () => Promise<object>
-  /** Those of parts that need nothing else from here. */
-  more: Readonly<Record<string, Command>>
   reload: () => Promise<object>
   stop: () => void
+  /** Those of other parts of the daemon. */
+  more?: Readonly<Record<string, Command>>
 }
 
 /** The commands of the control socket; `cli/replies.ts` says what each takes and gives. */
@@ -138,8 +138,8 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     ...historyCommands(zones, zoneOf),
     explain: args => deps.explain(args),
     'explain.update': args => deps.explainUpdate(args),
-    ...deps.more,
     ...(ca?.commands ?? {}),
+    ...deps.more,
   }
 }
 

@@ -63,6 +63,7 @@ export async function createServing(
   const resolvers = { network, clock, random, log, own: initial.own, memory, id: initial.id }
   const state: State = new State(initial.state, (config, ownName) => createViewResolver(config, ownName, resolvers), {
     zonesChanged: images => answers.reset(images),
+    imageChanged: (before, after, image) => answers.renumber(before, after, image),
     retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     certificateChanged: certificate => void listeners.renew(certificate),
     configured(config) {

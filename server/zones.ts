@@ -17,6 +17,7 @@ import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/seconda
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
 import type { ServingZone } from './messages.ts'
+import { createZoneLoader } from './zone-loader.ts'
 
 /** What the zones need of the daemon. */
 export interface ZonesDeps extends World {
@@ -79,6 +80,7 @@ export function createZones(deps: ZonesDeps): Zones {
   let zones = new Map<string, ServedZone>()
   const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
   const gate = new Gate(MOST_REFRESHES)
+  const readZone = createZoneLoader(readFile)
   let views: readonly ViewConfig[] = []
   let links = new Links()
   /** The zones of the configuration that is being taken over. */
@@ -91,7 +93,7 @@ export function createZones(deps: ZonesDeps): Zones {
     const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
       deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
       // What a secondary has for the first time did not come as a change that others could follow.
-      if (isSecondary(zone) && image) void links.synchronize(zone).catch(report(zone))
+      if (isSecondary(zone) && image) queueMicrotask(() => links.synchronize(zone).catch(report(zone)))
     }
     const listeners = {
       onReplaced,
@@ -100,7 +102,7 @@ export function createZones(deps: ZonesDeps): Zones {
     }
     return config.type === 'secondary'
       ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
-      : openPrimary(view, config, { ...deps, readFile, sibling: known, ...listeners })
+      : openPrimary(view, config, { ...deps, readFile, readZone, sibling: known, ...listeners })
   }
   /** All that an operator can get wrong was found before; what fails now is the disk, and stops no other zone. */
   const stays = (zone: ServedZone) => (error: Error) =>

@@ -5,7 +5,7 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { Type, typeName } from '../dns/types.ts'
 import { ZonefileError, ZonefileReader } from '../dns/zonefile.ts'
 import { checkZone, type Finding } from './check.ts'
-import { ZoneError, ZoneImage } from './zone.ts'
+import { ZoneBuilder, ZoneError, ZoneImage } from './zone.ts'
 
 /** Reads a file as text; throws where it can't be read. */
 export type ReadFile = (path: string) => string
@@ -50,12 +50,12 @@ export function readZoneFile(file: string, origin: Name, read: ReadFile): ZoneFi
     return { text: fetch(included), file: included }
   }
   const scan = () => new ZonefileReader(text, { origin, file, include })
-  const { records, errors, warnings } = readRecords(scan(), origin)
+  const { builder, count, errors, warnings } = readRecords(scan(), origin)
   const result = { digest: digest.digest('hex'), errors, warnings }
   if (errors.length > 0) return { image: undefined, ...result }
-  const image = build(origin, records, file, errors)
+  const image = build(builder, file, errors)
   if (!image) return { image, ...result }
-  const merged = records.length - image.latest().size()
+  const merged = count - image.latest().size()
   const start = { file, line: 1, column: 1 }
   if (merged > 0) warnings.push(new ZonefileError(start, `${merged} records are there twice and count once`))
   locate(
@@ -86,10 +86,34 @@ export function digestOfFile(file: string, read: ReadFile): string | undefined {
     : createHash('sha256').update(`${text.length}:`).update(text).digest('hex')
 }
 
+/** Reads a zone from its file, elsewhere perhaps; undefined where the file's digest is `applied`, so that it need not be read. */
+export type ReadZone = (file: string, origin: Name, applied?: string) => Promise<ZoneFile | undefined>
+
+/** The same here and now. */
+export function readZoneHere(read: ReadFile): ReadZone {
+  return async (file, origin, applied) => readUnlessApplied(file, origin, read, applied)
+}
+
+export function readUnlessApplied(file: string, origin: Name, read: ReadFile, applied?: string): ZoneFile | undefined {
+  if (applied !== undefined && digestOrNone(file, read) === applied) return undefined
+  const zone = readZoneFile(file, origin, read)
+  return applied !== undefined && zone.digest === applied ? undefined : zone
+}
+
+function digestOrNone(file: string, read: ReadFile): string | undefined {
+  try {
+    return digestOfFile(file, read)
+  } catch {
+    // Reading it as a zone reports the failure in the file's name.
+    return undefined
+  }
+}
+
 /** All records, with an error for each that this zone can't hold, wherever in the file it is. */
 function readRecords(reader: ZonefileReader, origin: Name) {
-  const records: ResourceRecord[] = []
+  const builder = new ZoneBuilder(origin)
   const warnings: ZonefileError[] = []
+  let count = 0
   let soas = 0
   let last: ResourceRecord | undefined
   for (const record of reader) {
@@ -106,7 +130,9 @@ function readRecords(reader: ZonefileReader, origin: Name) {
           `the TTL ${record.ttl} differs from the ${last.ttl} of the ${typeName(type)} record before; the lowest counts for all`,
         ),
       )
-    records.push(record)
+    // With an error nothing is built any more; the rest is read for what else is wrong.
+    if (reader.errors.length === 0) stage(record, builder, reader)
+    count++
     last = record
   }
   const errors = [...reader.errors]
@@ -114,12 +140,21 @@ function readRecords(reader: ZonefileReader, origin: Name) {
     reader.place = { file: reader.place.file, line: 1, column: 1 }
     errors.push(new ZonefileError(reader.place, `there is no SOA for ${printName(origin)}`))
   }
-  return { records, errors, warnings }
+  return { builder, count, errors, warnings }
 }
 
-function build(origin: Name, records: ResourceRecord[], file: string, errors: ZonefileError[]): ZoneImage | undefined {
+function stage(record: ResourceRecord, builder: ZoneBuilder, reader: ZonefileReader): void {
   try {
-    return ZoneImage.create(origin, records)
+    builder.add(record)
+  } catch (error) {
+    if (!(error instanceof ZoneError)) throw error
+    reader.report(error.message)
+  }
+}
+
+function build(builder: ZoneBuilder, file: string, errors: ZonefileError[]): ZoneImage | undefined {
+  try {
+    return ZoneImage.from(builder)
   } catch (error) {
     if (!(error instanceof ZoneError)) throw error
     errors.push(new ZonefileError({ file, line: 1, column: 1 }, error.message))

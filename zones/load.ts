@@ -10,7 +10,7 @@ import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { applyFile } from './baseline.ts'
 import { isEmptyChange } from './change.ts'
-import { digestOfFile, type ReadFile, readZoneFile, type ZoneFile, ZoneLoadError } from './file.ts'
+import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile, ZoneLoadError } from './file.ts'
 import { diffVersions, FileHistory } from './file-history.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
@@ -20,7 +20,7 @@ import type { Follower } from './pipeline.ts'
 import { catchUpSigning, dataIn, openSigning, type Signing, type SigningDependencies } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
-import { ZoneImage } from './zone.ts'
+import { ZoneBuilder, ZoneImage } from './zone.ts'
 
 /** What loading a zone needs. */
 export interface LoadDependencies {
@@ -30,6 +30,8 @@ export interface LoadDependencies {
   /** Our own host name: MNAME and NS of a zone without a file. */
   serverName: Name
   readFile: ReadFile
+  /** Reads whole zones; by default here. */
+  readZone?: ReadZone
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
@@ -49,8 +51,8 @@ export interface LoadedZone {
   writer: ZoneWriter | undefined
   /** Of an overlay: what makes it follow its base. */
   overlay?: Overlay
-  /** Reads what changed in the file since it was last applied, and gives what applies it. Throws ZoneLoadError. */
-  prepareFile(file: string | undefined): () => Promise<void>
+  /** Reads what changed in the file since it was last applied, and gives what applies it. Rejects with ZoneLoadError. */
+  prepareFile(file: string | undefined): Promise<() => Promise<void>>
   /** Of a zone that is its file: what can be told of it. */
   file?: LoadedFile
   /** What of the config it was loaded for: for another kind it is loaded again. */
@@ -88,10 +90,10 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
   const loaded = {
     image: opened.image,
     writer,
-    prepareFile(file: string | undefined) {
-      const changed = file === undefined ? undefined : readChanged(file, digest, config.name, deps)
+    async prepareFile(file: string | undefined) {
+      const changed = file === undefined ? undefined : await readZone(file, config.name, deps, digest)
       return async () => {
-        if (changed) digest = await applyChanged(changed, digest, { zone, writer, config, deps })
+        if (changed) digest = await applyChanged(file!, changed, digest, { zone, writer, config, deps })
       }
     },
     kind: kindOf(config),
@@ -101,19 +103,18 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       await writer.close()
     },
   }
-  await loaded.prepareFile(config.file)()
+  const apply = await loaded.prepareFile(config.file)
+  await apply()
   return loaded
 }
 
 /** Throws ZoneLoadError, or what else is wrong with the config or its file, before anything is loaded by it. */
 export async function checkLoadable(
   config: ZoneConfig,
-  deps: SigningDependencies & Pick<LoadDependencies, 'readFile'>,
+  deps: SigningDependencies & Pick<LoadDependencies, 'readFile' | 'readZone' | 'log'>,
 ): Promise<void> {
   await openSigning(config, deps)
-  if (config.file === undefined) return
-  const { errors } = readZoneFile(config.file, config.name, deps.readFile)
-  if (errors.length > 0) throw new ZoneLoadError(errors)
+  if (config.file !== undefined) await readZone(config.file, config.name, deps)
 }
 
 /** The writer of a zone that was opened; its image goes on from the generations of the one before. */
@@ -134,17 +135,16 @@ export function writerOf(
 }
 
 /** A zone that is not dynamic is its file: the same as before where the file has the same records, whatever else changed in it. */
-function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): LoadedZone {
+async function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
-  const unchanged = path === earlier?.path && digestOrNone(path!, deps) === earlier?.digest
-  const file = unchanged ? earlier! : readStatic(path!, name, deps)
-  const nothing = { prepareFile: () => async () => {}, start() {}, close: async () => {} }
+  const read = await readZone(path!, name, deps, path === earlier?.path ? earlier?.digest : undefined)
+  const file = read ? loadedFile(path!, read, deps) : earlier!
+  const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
-function readStatic(path: string, name: Name, deps: LoadDependencies): LoadedFile {
+function loadedFile(path: string, { image, digest }: ReadFileOfZone, deps: LoadDependencies): LoadedFile {
   const { earlier, before } = deps
-  const { image, digest } = readOrThrow(path, name, deps)
   if (!before) return { image, path, digest, history: new FileHistory() }
   const [was, is] = [before.latest(), image.latest()]
   const change = diffVersions(was, is)
@@ -166,11 +166,25 @@ export function continueFrom(image: ZoneImage, before: ZoneImage): void {
   image.publish(image.latest())
 }
 
-function readOrThrow(file: string, origin: Name, { readFile, log }: LoadDependencies): ZoneFile & { image: ZoneImage } {
-  const { image, errors, warnings, digest } = readZoneFile(file, origin, readFile)
+/** A zone's file in which nothing is wrong. */
+type ReadFileOfZone = ZoneFile & { image: ZoneImage }
+
+type Reading = Pick<LoadDependencies, 'readFile' | 'readZone' | 'log'>
+
+function readZone(file: string, origin: Name, deps: Reading): Promise<ReadFileOfZone>
+function readZone(file: string, origin: Name, deps: Reading, applied?: string): Promise<ReadFileOfZone | undefined>
+async function readZone(
+  file: string,
+  origin: Name,
+  { readFile, readZone: read = readZoneHere(readFile), log }: Reading,
+  applied?: string,
+): Promise<ReadFileOfZone | undefined> {
+  const zone = await read(file, origin, applied)
+  if (!zone) return undefined
+  const { image, errors, warnings } = zone
   for (const warning of warnings) log.warn({}, warning.message)
   if (!image) throw new ZoneLoadError(errors)
-  return { image, errors, warnings, digest }
+  return { ...zone, image }
 }
 
 /** A zone of the database in memory. */
@@ -180,20 +194,25 @@ export interface OpenedZone {
   holders: Holders
 }
 
+/** The image of a stored zone; its records go by a few at a time. */
+export async function readStored(store: ZoneStore, zone: number, origin: Name): Promise<ZoneImage> {
+  const builder = new ZoneBuilder(origin)
+  for await (const some of store.records(zone)) for (const record of some) builder.add(record)
+  return ZoneImage.from(builder)
+}
+
 /** A stored zone, read back. */
 export async function openStored(
   stored: StoredZone,
   origin: Name,
   { store }: Pick<LoadDependencies, 'store'>,
 ): Promise<OpenedZone> {
-  const records: ResourceRecord[] = []
-  for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
-  const image = ZoneImage.create(origin, records)
+  const image = await readStored(store, stored.id, origin)
   return { stored, image, holders: new Holders(await store.holders(stored.id)) }
 }
 
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
-  const file = config.file === undefined ? undefined : readOrThrow(config.file, config.name, deps)
+  const file = config.file === undefined ? undefined : await readZone(config.file, config.name, deps)
   const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
   const records = { [Symbol.iterator]: () => dataIn(image, config) }
@@ -230,28 +249,10 @@ interface FileTarget {
   deps: LoadDependencies
 }
 
-/** A file that is to be applied. */
-interface ChangedFile {
-  file: string
-  image: ZoneImage
-  digest: string
-}
-
-/** The file where it has another content than what was applied last. */
-function readChanged(
-  file: string,
-  applied: string | undefined,
-  origin: Name,
-  deps: LoadDependencies,
-): ChangedFile | undefined {
-  if (applied !== undefined && digestOrNone(file, deps) === applied) return undefined
-  const { image, digest } = readOrThrow(file, origin, deps)
-  return digest === applied ? undefined : { file, image, digest }
-}
-
 /** Returns the digest of what is applied now. */
 async function applyChanged(
-  { file, image, digest }: ChangedFile,
+  file: string,
+  { image, digest }: ReadFileOfZone,
   applied: string | undefined,
   { zone, writer, config, deps }: FileTarget,
 ): Promise<string> {
@@ -281,13 +282,4 @@ async function applyChanged(
     'changes of the file applied',
   )
   return digest
-}
-
-function digestOrNone(file: string, { readFile }: LoadDependencies): string | undefined {
-  try {
-    return digestOfFile(file, readFile)
-  } catch {
-    // Reading it as a zone reports the failure in the file's name.
-    return undefined
-  }
 }

@@ -18,6 +18,7 @@ import { ForwardError, forwardUpdate } from './forward.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
+import { readStored } from './load.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
 import { type LoadWhole, type Refreshed, refreshFrom } from './refresh.ts'
@@ -26,7 +27,7 @@ import type { ZoneStore } from './store.ts'
 import { differenceOf } from './takeover.ts'
 import { soaOf } from './transfer.ts'
 import { ZoneWriter } from './writer.ts'
-import { ZoneImage, type ZoneVersion } from './zone.ts'
+import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 /** What secondary zones need of the world. */
 export interface SecondaryDependencies extends World {
@@ -162,9 +163,7 @@ export class SecondaryZone {
     const { store, clock } = this.deps
     const stored = await store.find(this.view, this.origin)
     if (!stored) return
-    const records: ResourceRecord[] = []
-    for await (const some of store.records(stored.id)) for (const record of some) records.push(record)
-    this.hold(stored.id, stored.revision, ZoneImage.create(this.origin, records))
+    this.hold(stored.id, stored.revision, await readStored(store, stored.id, this.origin))
     this.checked = (await store.secondary(stored.id))?.checked
     this.served = this.checked !== undefined && clock.now() < this.checked + this.times().expire
     if (!this.served) this.log.warn({ serial: this.version!.serial() }, 'the zone has expired and is not served')

@@ -3,7 +3,7 @@ import type { ResourceRecord, RRset } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import { applyRecords } from './image/apply.ts'
 import { Arena, ArenaFull } from './image/arena.ts'
-import { buildZone } from './image/build.ts'
+import { ZoneBuilder } from './image/build.ts'
 import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
@@ -11,6 +11,7 @@ import { allRRsets, hashedRRset, ownerOf, rrsetObject, rrsetsOfType, ZoneReader 
 import { apexOf, hashedOf, readVersion } from './image/version.ts'
 import { hashNeighbours, isHidden, ownersAfter, ownersBefore } from './image/walk.ts'
 
+export { ZoneBuilder } from './image/build.ts'
 export { ZoneError } from './image/errors.ts'
 export { SearchKey } from './image/key.ts'
 
@@ -44,7 +45,14 @@ export class ZoneImage {
 
   /** The image of a new zone, its first version published. Records may come in any order; ZoneError for one that it cannot hold. */
   static create(origin: Name, records: Iterable<ResourceRecord>, options: ImageOptions = {}): ZoneImage {
-    const { arena, version } = buildZone(origin, records, options.slack ?? SLACK)
+    const builder = new ZoneBuilder(origin)
+    for (const record of records) builder.add(record)
+    return ZoneImage.from(builder, options)
+  }
+
+  /** The image of what a builder was given. */
+  static from(builder: ZoneBuilder, options: ImageOptions = {}): ZoneImage {
+    const { arena, version } = builder.build(options.slack ?? SLACK)
     arena.publish(version)
     return new ZoneImage(arena)
   }
@@ -118,6 +126,20 @@ export class ZoneImage {
   /** Octets of the image in use. */
   used(): number {
     return this.arena.top * 4
+  }
+}
+
+/**
+ * Makes these the versions that every thread sees from now on, all at one moment: whoever asks while the first is published and the last is not
+ * waits. `handOut` gives away images that nobody reads yet; it must not read any of them.
+ */
+export function publishTogether(versions: readonly ZoneVersion[], handOut: () => void = () => {}): void {
+  if (versions.length > 1) for (const { image } of versions) image.arena.hold()
+  try {
+    handOut()
+    for (const { image, at } of versions) image.arena.publish(at)
+  } finally {
+    if (versions.length > 1) for (const { image } of versions) image.arena.release()
   }
 }
 

@@ -22,6 +22,7 @@ t.test('an answer comes back as it was stored, with its age', t => {
     answer: [record('a.example. 300 CNAME b.example.')],
     authority: [record('example. 600 SOA ns.example. host.example. 1 2 3 4 5')],
     authentic: true,
+    security: { status: 'secure', reason: 'why', ede: { code: 1, text: 'an algorithm' } },
     unfinished: true,
   }
   cache.set('key', stored, 300, 1000)

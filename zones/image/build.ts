@@ -10,28 +10,41 @@ import { distinctRdatas } from './rrset.ts'
 import { isHashed, type StagedOwner, type StagedRecord, Staging } from './staging.ts'
 import { type VersionRecord, writeVersion } from './version.ts'
 
-/** An arena with these records in any order, its one version unpublished; `slack` is room for changes as a share of the live data. */
-export function buildZone(
-  origin: Name,
-  records: Iterable<ResourceRecord>,
-  slack: number,
-): { arena: Arena; version: number } {
-  const staging = new Staging(origin)
-  const hashed = new Staging(origin)
-  for (const record of records) (isHashed(origin, record) ? hashed : staging).add(record)
-  const arena = Arena.create(origin, roomFor(staging.room() + hashed.room(), slack))
-  const entries: number[] = []
-  const version = emptyVersion()
-  for (const owner of staging.owners()) {
-    const entry = writeOwner(arena, owner, version)
-    if (owner.key.length === 0) version.apex = entry
-    else entries.push(entry)
+/** Takes the records of a zone one by one, in any order and without keeping them as objects, and makes an arena of them. */
+export class ZoneBuilder {
+  private readonly origin: Name
+  private readonly staging: Staging
+  private readonly hashed: Staging
+
+  constructor(origin: Name) {
+    this.origin = origin
+    this.staging = new Staging(origin)
+    this.hashed = new Staging(origin)
   }
-  if (version.apex === 0) throw new ZoneError('the zone has no SOA at its apex')
-  version.root = buildTree(arena, entries)
-  const hashes = Array.from(hashed.owners(), owner => writeOwner(arena, owner, version, true))
-  version.hashed = buildTree(arena, hashes)
-  return { arena, version: writeVersion(arena, version) }
+
+  /** Throws ZoneError for a record that the zone cannot hold. */
+  add(record: ResourceRecord): void {
+    const staging = isHashed(this.origin, record) ? this.hashed : this.staging
+    staging.add(record)
+  }
+
+  /** The arena, its one version unpublished; `slack` is room for changes as a share of the live data. To be called once. */
+  build(slack: number): { arena: Arena; version: number } {
+    const { origin, staging, hashed } = this
+    const arena = Arena.create(origin, roomFor(staging.room() + hashed.room(), slack))
+    const entries: number[] = []
+    const version = emptyVersion()
+    for (const owner of staging.owners()) {
+      const entry = writeOwner(arena, owner, version)
+      if (owner.key.length === 0) version.apex = entry
+      else entries.push(entry)
+    }
+    if (version.apex === 0) throw new ZoneError('the zone has no SOA at its apex')
+    version.root = buildTree(arena, entries)
+    const hashes = Array.from(hashed.owners(), owner => writeOwner(arena, owner, version, true))
+    version.hashed = buildTree(arena, hashes)
+    return { arena, version: writeVersion(arena, version) }
+  }
 }
 
 function emptyVersion(): VersionRecord {

@@ -34,7 +34,7 @@ export async function loadOverlay(
   const writer = writerOf(opened, deps, signing)
   const maintenance = await catchUpSigning(signing, config.name, writer, deps)
   return {
-    ...{ image: opened.image, writer, overlay, prepareFile: () => async () => {} },
+    ...{ image: opened.image, writer, overlay, prepareFile: async () => async () => {} },
     kind: kindOf(config),
     start: () => maintenance.start(),
     async close() {

@@ -1,0 +1,46 @@
+import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { ZonefileError } from '../dns/zonefile.ts'
+import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile } from '../zones/file.ts'
+import { Gate } from '../zones/gate.ts'
+import { ZoneImage } from '../zones/zone.ts'
+import type { LoaderData, LoaderReply } from './zone-loader-thread.ts'
+
+/** Octets from which on a file is read in a thread of its own: to start one takes as long as to read as much. */
+const LARGE = 1 << 20
+/** Threads at once. */
+const MOST = 2
+
+/**
+ * Reads large zone files in threads of their own: main does not stand still meanwhile, and the memory that reading took is given back
+ * with the thread, so that of a large zone its image is all that stays.
+ */
+export function createZoneLoader(read: ReadFile): ReadZone {
+  const gate = new Gate(MOST)
+  const readHere = readZoneHere(read)
+  return async (file, origin, applied) => {
+    const size = await stat(file).then(
+      ({ size }) => size,
+      () => 0,
+    )
+    return size < LARGE
+      ? readHere(file, origin, applied)
+      : gate.run(() => readInThread({ file, origin, ...(applied !== undefined && { applied }) }))
+  }
+}
+
+function readInThread(data: LoaderData): Promise<ZoneFile | undefined> {
+  const script = new URL(`./zone-loader-thread${extname(import.meta.url)}`, import.meta.url)
+  const worker = new Worker(script, { workerData: data, name: 'zone loader' })
+  return new Promise((resolve, reject) => {
+    worker.on('message', (reply: LoaderReply) => resolve(reply && unpacked(reply)))
+    worker.on('error', reject)
+    worker.on('exit', () => reject(new Error(`${data.file} could not be read`)))
+  })
+}
+
+function unpacked({ image, digest, errors, warnings }: NonNullable<LoaderReply>): ZoneFile {
+  const found = (list: typeof errors) => list.map(({ place, reason }) => new ZonefileError(place, reason))
+  return { image: image && ZoneImage.attach(image), digest, errors: found(errors), warnings: found(warnings) }
+}
