@@ -37,6 +37,7 @@ import { reportUpstreams, type UpstreamReport } from './upstream-report.ts'
 import { createUpstreamSet, type LookUp, type UpstreamAddress, type UpstreamSet } from './upstream-set.ts'
 import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
 import { withoutDnssec } from './validate/presentation.ts'
+import { type ProbedRoute, probeRoot, type RootProbe } from './validate/probe.ts'
 import type { Security } from './validate/security.ts'
 import { createValidator } from './validate/validator.ts'
 
@@ -46,6 +47,8 @@ export interface Resolver {
   resolve(question: Question, options?: ResolveOptions): Promise<ResolverAnswer>
   /** Whether a rule says how to resolve this name. */
   covers(name: Name): boolean
+  /** Asks every upstream that validation relies on for the root's keys; none where no rule validates. */
+  probeRoot(): Promise<RootProbe[]>
   readonly counters: Readonly<Counters>
   /** How each upstream of each rule fares. */
   upstreams(): UpstreamReport[]
@@ -196,6 +199,13 @@ export function createResolver(options: ResolverOptions): Resolver {
     forward.filter((_, i) => options.rules[i]!.dnssec === 'validate').map(route => [route, validator.route(route)]),
   )
 
+  /** The routes by which the root's keys are found: the root's own, else each that validates. */
+  function keyRoutes(): ProbedRoute[] {
+    const checked = forward.filter(route => validating.has(route))
+    const root = routes.find(ROOT)
+    return root && checked.length > 0 ? [root] : checked
+  }
+
   function upstreamsOf({ zone, to, bootstrap = [] }: ResolverRule): UpstreamSet {
     const isOwn = (at: UpstreamAddress) => 'address' in at && (options.own?.some(own => sameSocket(own, at)) ?? false)
     for (const at of to.filter(isOwn))
@@ -308,6 +318,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     resolve,
     counters,
+    probeRoot: () => probeRoot(keyRoutes(), closing.signal),
     covers: name => routes.find(name) !== undefined,
     upstreams: () => routes.all.flatMap(route => reportUpstreams(route.zone, route.upstreams)),
     forget() {

@@ -34,6 +34,8 @@ import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { createTrustCommands } from './trust-commands.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 /** A running daemon. */
@@ -93,16 +95,15 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
+    const trust = await TrustKeeper.open({
+      ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+      probe: () => probeRootOnce(authority.state.views),
+      changed: () => authority.trustChanged(),
+    })
+    opened.push(() => trust.close())
     const authority = createAuthority({
-      ...world,
-      loadWhole: loadInThread,
-      config,
-      own,
-      store,
-      keyRings,
-      log,
-      memory: cache.memory,
-      id,
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log, memory: cache.memory, id },
+      trust: () => trust.trust,
     })
     opened.push(() => authority.close())
     /** One after the other: two at once would open the same new zone twice. */
@@ -135,7 +136,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
-    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
     const explain = createExplain(authority.state, authority.zones.find)
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
@@ -148,6 +149,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
       more: {
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+        ...createTrustCommands(trust),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
         resolver: () => workers.report(),
       },
@@ -169,14 +171,20 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       log,
     }
     await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    trust.start()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await configure(next)
+      await trust.configure(next)
+      await configure(next).catch(async error => {
+        await trust.configure(config)
+        throw error
+      })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      trust.start()
       return compared
     }
     return {

@@ -9,6 +9,7 @@ import { PARTITION_LENGTH } from '../resolver/cache.ts'
 import type { CacheMemory } from '../resolver/cache-memory.ts'
 import { DEFAULT_LIMITS, type ResolverLimits } from '../resolver/limits.ts'
 import { createResolver, type Resolver } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import type { ServingConfig } from './messages.ts'
 
 /** What the resolvers of all views share. */
@@ -32,6 +33,8 @@ export interface ResolverConfig {
   limits: Partial<ResolverLimits>
   internal?: Name[]
   mayBePrivate?: Name[]
+  /** Where some rule has its answers validated: what that begins with. */
+  trust?: Trust
 }
 
 export function resolverConfigOf(view: ViewConfig, config: ServingConfig): ResolverConfig {
@@ -42,6 +45,7 @@ export function resolverConfigOf(view: ViewConfig, config: ServingConfig): Resol
     stubs: view.stub ?? [],
     limits: config.cache ? limitsOf(config.cache) : {},
     ...(view.leak_guard && { internal: internalZones(view, config.views) }),
+    ...(config.trust && view.forward.some(({ dnssec }) => dnssec === 'validate') && { trust: config.trust }),
     ...(rebinding && { mayBePrivate: rebinding.except }),
   }
 }
@@ -53,8 +57,8 @@ export function createViewResolver(of: ResolverConfig, ownName: (name: Name) => 
 }
 
 /** Tells a view's part of the cache: what came by other rules is not in it. The same over restarts. */
-function partitionOf({ view, rules, stubs }: Pick<ResolverConfig, 'view' | 'rules' | 'stubs'>): Uint8Array {
-  const text = JSON.stringify([view, rules, stubs])
+function partitionOf({ view, rules, stubs, trust }: ResolverConfig): Uint8Array {
+  const text = JSON.stringify([view, rules, stubs, trust])
   return createHash('sha256').update(text).digest().subarray(0, PARTITION_LENGTH)
 }
 
