@@ -142,6 +142,41 @@ export function createZones(deps: ZonesDeps): Zones {
     await links.synchronize()
   }
 
+  const takeOver = async (next: readonly ViewConfig[]): Promise<void> => {
+    const ready: Prepared[] = []
+    const failed: unknown[] = []
+    const now = new Map<string, ServedZone>()
+    const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
+      const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
+      const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
+      for (const result of results)
+        if (result.status === 'fulfilled') ready.push(result.value)
+        else failed.push(result.reason)
+      for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
+    }
+    opening = now
+    await prepareAll(config => !isOverlay(config))
+    // An overlay is made from its base.
+    if (failed.length === 0) await prepareAll(isOverlay)
+    if (failed.length > 0) {
+      opening = undefined
+      for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
+      throw joined(failed)
+    }
+    const before = zones
+    await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
+    opening = undefined
+    zones = now
+    views = next
+    await link(next)
+    for (const [key, zone] of before) {
+      if (now.get(key) === zone) continue
+      await zone.close()
+      if (now.has(key)) continue
+      deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
+    }
+  }
+
   return {
     find: (view, origin) => zones.get(keyOf(view, origin)),
     named: origin => views.flatMap(({ name }) => zones.get(keyOf(name, origin)) ?? []),
@@ -178,40 +213,11 @@ export function createZones(deps: ZonesDeps): Zones {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
     async configure(next) {
-      const ready: Prepared[] = []
-      const failed: unknown[] = []
-      const now = new Map<string, ServedZone>()
-      const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
-        const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
-        const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
-        for (const result of results)
-          if (result.status === 'fulfilled') ready.push(result.value)
-          else failed.push(result.reason)
-        for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
-      }
-      opening = now
-      await prepareAll(config => !isOverlay(config))
-      // An overlay is made from its base.
-      if (failed.length === 0) await prepareAll(isOverlay)
-      if (failed.length > 0) {
-        opening = undefined
-        for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
-        throw joined(failed)
-      }
-      const before = zones
-      await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
-      opening = undefined
-      zones = now
-      views = next
-      await link(next)
-      for (const [key, zone] of before) {
-        if (now.get(key) === zone) continue
-        await zone.close()
-        if (now.has(key)) continue
-        deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
-      }
+      deps.keyRings.hold()
+      await takeOver(next).finally(() => deps.keyRings.release())
     },
     async close() {
+      deps.keyRings.hold()
       await Promise.all([...zones.values()].map(zone => zone.close()))
     },
   }
