@@ -9,7 +9,7 @@ import { type KeyFiles, type StoredRing, writeRing } from './file.ts'
 import { type ZoneKey, zoneKey } from './key.ts'
 import { cdnskeyRdatas, cdsRdatas, dnskeyRdatas, dsRdatas } from './rdata.ts'
 import { type KeyPolicy, observeParent, type Step, settle, step } from './roll.ts'
-import { type Delays, isEntryPoint, isIn, type KeyRole, signsData, stageOf } from './state.ts'
+import { type Delays, isEntryPoint, isIn, isInUse, type KeyRole, signsData, stageOf } from './state.ts'
 
 /** How long what a zone and its parent say takes to be known, in milliseconds (RFC 7583 §3.1). */
 export interface Lags {
@@ -186,7 +186,10 @@ export class KeyRing {
       const chosen = this.keys.filter(
         key => key.retired === undefined && (tag === undefined || key.keyTag === tag),
       )
-      if (chosen.length === 0) throw new KeyRequestError(tag === undefined ? 'the zone has no keys' : `no key ${tag} is in use`)
+      const idle = chosen.find(key => !isInUse(key))
+      if (idle) throw new KeyRequestError(`key ${idle.keyTag} is not in use yet`)
+      if (chosen.length === 0)
+        throw new KeyRequestError(tag === undefined ? 'the zone has no keys' : `no key ${tag} is in use`)
       const going = this.keys.find(key => key.retired !== undefined && isIn(key.publication))
       if (going) throw new KeyRequestError(`the rollover of key ${going.keyTag} is not over yet`)
       await this.save({ keys: this.keys.map(key => (chosen.includes(key) ? { ...key, spent: true } : key)) })

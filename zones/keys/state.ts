@@ -60,6 +60,11 @@ export function isIn({ phase }: Facet): boolean {
   return phase === 'entering' || phase === 'present'
 }
 
+/** Whether it does what it is for, so that another may take its place. */
+export function isInUse(key: KeyState): boolean {
+  return (signsData(key) ? key.signing : key.publication).phase === 'present'
+}
+
 /** A key's state by the names of RFC 7583 §3.1. */
 export type KeyStage = 'generated' | 'published' | 'ready' | 'active' | 'retired' | 'removed'
 
