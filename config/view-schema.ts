@@ -159,8 +159,16 @@ const dnssec = record({
   ),
   zsk_lifetime: optional(duration, 'the same of a ZSK'),
   propagation_delay: defaulted(duration, '5m', 'how long a change takes to reach all servers of the zone'),
-  parent_propagation_delay: defaulted(duration, '1h', 'how long a change takes to reach all servers of the parent zone'),
-  parent_ds_ttl: defaulted(duration, '1d', 'the TTL of the DS in the parent zone; a longer one that is seen there counts'),
+  parent_propagation_delay: defaulted(
+    duration,
+    '1h',
+    'how long a change takes to reach all servers of the parent zone',
+  ),
+  parent_ds_ttl: defaulted(
+    duration,
+    '1d',
+    'the TTL of the DS in the parent zone; a longer one that is seen there counts',
+  ),
 })
 /** How a zone is signed. */
 export type DnssecConfig = Decoded<typeof dnssec>

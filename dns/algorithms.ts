@@ -7,7 +7,6 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 
-
 /** One DNSSEC algorithm: how its keys lie in DNSKEY and how its signatures are made. */
 export interface DnssecAlgorithm {
   /** Its number (IANA "DNS Security Algorithm Numbers"). */

@@ -48,7 +48,9 @@ export function createKeyRings(files: KeyFiles, clock: Clock, options: KeyRingOp
     release() {
       holds--
       for (const ring of rings.values())
-        ring.then(one => one.advance()).catch(error => log.error({ reason: error.message }, 'the keys could not move on'))
+        ring
+          .then(one => one.advance())
+          .catch(error => log.error({ reason: error.message }, 'the keys could not move on'))
     },
   }
 }

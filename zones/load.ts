@@ -17,14 +17,7 @@ import { importZone } from './import.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
 import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
-import {
-  catchUpSigning,
-  dataIn,
-  findKeys,
-  type Signing,
-  type SigningDependencies,
-  signingWith,
-} from './signing.ts'
+import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneBuilder, ZoneImage } from './zone.ts'

@@ -15,7 +15,8 @@ for (const code of [13, 14])
     for (let i = 0; i < SIGNATURES; i++) {
       const signature = algorithm.sign(data, key)
       if (signature[0] === 0 || signature[signature.length / 2] === 0) padded++
-      if (!algorithm.verify(data, publicKey, signature)) return t.fail(`signature ${Buffer.from(signature).toString('hex')}`)
+      if (!algorithm.verify(data, publicKey, signature))
+        return t.fail(`signature ${Buffer.from(signature).toString('hex')}`)
     }
     t.ok(padded < SIGNATURES / 10)
   })

@@ -1,5 +1,5 @@
-import { dnssecAlgorithm } from '../../dns/algorithms.ts'
 import t from 'tap'
+import { dnssecAlgorithm } from '../../dns/algorithms.ts'
 import { Rrsig } from '../../dns/dnssec.ts'
 import type { Message } from '../../dns/message.ts'
 import { printName } from '../../dns/name.ts'

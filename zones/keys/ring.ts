@@ -183,9 +183,7 @@ export class KeyRing {
   /** Lets other keys take the place of these, or of the one with that tag. Throws KeyRequestError. */
   rollover(tag?: number): Promise<void> {
     return this.exclusive(async () => {
-      const chosen = this.keys.filter(
-        key => key.retired === undefined && (tag === undefined || key.keyTag === tag),
-      )
+      const chosen = this.keys.filter(key => key.retired === undefined && (tag === undefined || key.keyTag === tag))
       const idle = chosen.find(key => !isInUse(key))
       if (idle) throw new KeyRequestError(`key ${idle.keyTag} is not in use yet`)
       if (chosen.length === 0)
@@ -249,9 +247,10 @@ export class KeyRing {
   private async decide(): Promise<boolean> {
     const circumstances = { now: this.deps.clock.now(), policy: this.policy, delays: this.delays }
     let taken = step(this.keys, circumstances)
-    if (taken.create.length > 0) taken = step(await this.withNew(taken), circumstances)
+    const { create } = taken
+    if (create.length > 0) taken = step(await this.withNew(taken), circumstances)
     this.next = taken.next
-    if (!taken.changed) return false
+    if (!taken.changed && create.length === 0) return false
     const before = this.keys
     await this.save({ keys: taken.keys, lags: this.policy?.lags ?? this.stored.lags })
     this.tell(before)
@@ -261,8 +260,7 @@ export class KeyRing {
 
   private async withNew({ keys, create }: Step<ZoneKey>): Promise<ZoneKey[]> {
     const all = [...keys]
-    for (const role of create)
-      all.push(await this.newKey(role, all))
+    for (const role of create) all.push(await this.newKey(role, all))
     return all
   }
 
@@ -290,7 +288,10 @@ export class KeyRing {
   private schedule(): void {
     this.timer?.cancel()
     const { clock } = this.deps
-    const times = [this.next, this.deps.askParent && this.isWaitingForParent ? (this.asked ?? 0) + ASK_EVERY : undefined]
+    const times = [
+      this.next,
+      this.deps.askParent && this.isWaitingForParent ? (this.asked ?? 0) + ASK_EVERY : undefined,
+    ]
     const next = Math.min(...times.filter(time => time !== undefined))
     if (!Number.isFinite(next)) return
     this.timer = clock.after(Math.max(next - clock.now(), 0), () => void this.advance().catch(this.retry))

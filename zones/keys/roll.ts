@@ -147,13 +147,14 @@ class Rollover<K extends KeyState> {
 
   /** The rules by which what is to stay comes, and what is to go leaves. */
   private replace(): void {
-    const first = !this.keys.some(key => isThere(key.publication))
+    // What no DS leads to, nobody validates.
+    const free = this.keys.every(key => this.isUntrusted(key))
     const unknown = new Set(this.keys.map(({ algorithm }) => algorithm).filter(one => this.isUnknown(one)))
     for (const key of this.staying()) {
-      if (key.publication.phase === 'absent' && (first || this.isEstablished(key.algorithm)))
+      if (key.publication.phase === 'absent' && (free || this.isEstablished(key.algorithm)))
         key.publication = this.facet('entering')
       // Whoever sees its signatures has its DNSKEY; or has no key of the algorithm at all, and so needs none of it.
-      const maySign = unknown.has(key.algorithm) || this.isKnown(key.publication, this.delays.keys)
+      const maySign = free || unknown.has(key.algorithm) || this.isKnown(key.publication, this.delays.keys)
       if (signsData(key) && key.signing.phase === 'absent' && maySign) key.signing = this.facet('entering')
       if (isEntryPoint(key) && key.trust.phase === 'absent' && this.mayBeTrusted(key))
         key.trust = this.facet('entering')
@@ -263,10 +264,6 @@ class Rollover<K extends KeyState> {
   }
 }
 
-function isThere({ phase }: Facet): boolean {
-  return phase === 'entering' || phase === 'present' || phase === 'leaving'
-}
-
 /** A key that was to go may stay as long as nothing of it has begun to. */
 function canReturn({ publication, signing, trust }: KeyState): boolean {
   return trust.phase !== 'gone' && [publication, signing].every(facet => facet.phase === 'absent' || isIn(facet))
@@ -279,4 +276,3 @@ function mostUsedFirst(a: KeyState, b: KeyState): number {
 function useOf(key: KeyState): number {
   return [key.trust, key.signing, key.publication].filter(isIn).length
 }
-

@@ -1,4 +1,4 @@
-import { type SigningKey, type SignaturePeriod, signRRsetAside } from '../../dns/dnssec.ts'
+import { type SignaturePeriod, type SigningKey, signRRsetAside } from '../../dns/dnssec.ts'
 import { nameKey } from '../../dns/name.ts'
 import { equalOctets, type RRset } from '../../dns/record.ts'
 

@@ -70,8 +70,7 @@ export function bogus(ds: Trusted, keySet: KeySet, signers: Signers): string | u
     const isTrusted = ({ keyTag }: KeyId) =>
       ds.some(one => one.keyTag === keyTag && one.algorithm === algorithm) && keySet.signers.includes(keyTag)
     if (!keySet.keys.some(isTrusted)) return `no DS of algorithm ${algorithm} leads to the key set`
-    const holds = (by: KeyId) =>
-      by.algorithm === algorithm && keySet.keys.some(({ keyTag }) => keyTag === by.keyTag)
+    const holds = (by: KeyId) => by.algorithm === algorithm && keySet.keys.some(({ keyTag }) => keyTag === by.keyTag)
     if (!signers.some(holds)) return `no signature of algorithm ${algorithm} is by a key of the set`
   }
   return undefined
