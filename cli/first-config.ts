@@ -20,6 +20,8 @@ export interface FirstConfig {
   caHttpUrl: string
   nameConstraints: string[]
   dataDir: string
+  /** The account that the daemon becomes or is run as. */
+  user?: string
   /** Resolvers for names that are not ours. */
   forwardTo: string[]
   /** A second view that shows the same domain to everybody else. */
@@ -45,7 +47,7 @@ listen:                       # a listener that is left out is off
   https: ${on(ports.https)}   # ACME; the certificate comes from our own CA
   http: ${on(ports.http)}    # CRL, OCSP, issuer certificates
   metrics: ["127.0.0.1:${ports.metrics}"] # /metrics, /health, /ready
-# user: namestead             # who we become after binding, where started as root
+${printUser(first)}
 
 keys:                         # each file is usable with nsupdate -k and dig -k, too
   - { name: externaldns, algorithm: hmac-sha256, secret: { file: keys/externaldns.key } }
@@ -80,6 +82,12 @@ ${printForward(first.forwardTo)}${first.outside ? printOutside(domain) : ''}ca:
 
 log: { level: info, queries: false }
 `
+}
+
+function printUser({ user }: FirstConfig): string {
+  return user === undefined
+    ? '# user: namestead             # who we become after binding, where started as root'
+    : `${`user: ${user}`.padEnd(29)} # who we become after binding, where started as root`
 }
 
 function printAcl({ outside }: FirstConfig): string {

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { addressBytes } from '../config/address.ts'
 import { labelCount, parseName, printName } from '../dns/name.ts'
+import { type Account, findAccount } from '../host/account.ts'
 import { CliError } from './errors.ts'
 import { type FirstConfig, type FirstPorts, printFirstConfig } from './first-config.ts'
 import { printFirstZone } from './first-zone.ts'
@@ -14,6 +15,8 @@ import type { Terminal } from './terminal.ts'
 interface InitOptions {
   domain?: string
   address?: string
+  dataDir?: string
+  user?: string
   highPorts?: boolean
   json?: boolean
 }
@@ -27,11 +30,16 @@ export function addInit(program: Command, terminal: Terminal): void {
     .option('--domain <domain>', 'the domain, for example internal.example.com')
     .option('--address <ip>', "this machine's address as clients reach it; left out: the first that is found")
     .option('--high-ports', 'listen on 5300, 8530, 8443 and 8080, which need no root; implied where started without it')
+    .option(
+      '--data-dir <dir>',
+      'where the daemon keeps its state; left out: ./data, and for /etc/namestead /var/lib/namestead',
+    )
+    .option('--user <account>', 'the account the daemon runs as: the files are made for it (needs root)')
     .option('--json', 'print what was written as JSON')
     .action(async (folder: string, options: InitOptions) => {
       const directory = resolve(terminal.cwd, folder)
-      const first = await decide(options, terminal)
-      const files = writeFirst(directory, first, firstFiles(first))
+      const first = await decide(directory, options, terminal)
+      const files = writeFirst(directory, first, firstFiles(first), ownerOf(options))
       if (options.json) terminal.out(`${JSON.stringify({ directory, files }, undefined, 2)}\n`)
       else
         printNext(
@@ -41,7 +49,7 @@ export function addInit(program: Command, terminal: Terminal): void {
     })
 }
 
-async function decide(options: InitOptions, terminal: Terminal): Promise<FirstConfig> {
+async function decide(directory: string, options: InitOptions, terminal: Terminal): Promise<FirstConfig> {
   const domain = checkDomain(options.domain ?? (await askFor('Domain (for example internal.example.com): ', terminal)))
   const found = options.address ?? ownAddress()
   const address =
@@ -58,10 +66,24 @@ async function decide(options: InitOptions, terminal: Terminal): Promise<FirstCo
     caUrl: `https://ca.${domain}${port(ports.https, 443)}`,
     caHttpUrl: `http://ca.${domain}${port(ports.http, 80)}`,
     nameConstraints: [domain],
-    dataDir: './data',
+    dataDir: options.dataDir ?? (directory === SYSTEM.config ? SYSTEM.data : './data'),
+    ...(options.user === undefined ? {} : { user: options.user }),
     forwardTo: systemResolvers(),
     outside: false,
   }
+}
+
+/** Where the package of a distribution keeps configuration and state. */
+const SYSTEM = { config: '/etc/namestead', data: '/var/lib/namestead' }
+
+/** Whom the files are handed over to. */
+function ownerOf({ user }: InitOptions): Account | undefined {
+  if (user === undefined) return undefined
+  if (process.getuid?.() !== 0) throw new CliError('--user hands the files over to another account: that needs root', 2)
+  const account = findAccount(user)
+  if (!account)
+    throw new CliError(`there is no account "${user}" on this system: create it (useradd --system ${user})`, 2)
+  return account
 }
 
 const EVERYWHERE = ['0.0.0.0', '::']
@@ -119,7 +141,12 @@ export function firstFiles({ domain, address }: FirstConfig, records: readonly s
 }
 
 /** Writes config and files unless one of them is there already; gives their paths. */
-export function writeFirst(directory: string, first: FirstConfig, others: readonly FirstFile[]): string[] {
+export function writeFirst(
+  directory: string,
+  first: FirstConfig,
+  others: readonly FirstFile[],
+  owner?: Account,
+): string[] {
   const files: FirstFile[] = [...others, { path: 'namestead.yaml', content: printFirstConfig(first) }]
   const there = files.map(({ path }) => join(directory, path)).filter(path => existsSync(path))
   if (there.length > 0)
@@ -127,14 +154,16 @@ export function writeFirst(directory: string, first: FirstConfig, others: readon
       there.map(path => `${path} exists already; init never overwrites`),
       2,
     )
-  for (const { path, content, mode } of files) write(join(directory, path), content, mode)
+  for (const { path, content, mode } of files) write(join(directory, path), content, mode, owner)
   return files.map(({ path }) => path)
 }
 
-function write(path: string, content: string, mode = 0o644): void {
+function write(path: string, content: string, mode = 0o644, owner?: Account): void {
+  const folder = dirname(path)
   try {
-    mkdirSync(dirname(path), { recursive: true, ...(mode === 0o600 ? { mode: 0o700 } : {}) })
+    const made = mkdirSync(folder, { recursive: true, ...(mode === 0o600 ? { mode: 0o700 } : {}) })
     writeFileSync(path, content, { mode, flag: 'wx' })
+    if (owner) for (const one of made === undefined ? [path] : [folder, path]) chownSync(one, owner.uid, owner.gid)
   } catch (error) {
     throw new CliError(`${path} can't be written: ${(error as Error).message}`, 1)
   }

@@ -11,6 +11,7 @@ import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
 import { addStop } from './stop.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
+import { addToken } from './token.ts'
 import { addZone } from './zone.ts'
 
 /** Runs one command line; gives its exit code: 0 done, 1 it failed, 2 the input is wrong. */
@@ -41,6 +42,7 @@ export function createProgram(terminal: Terminal): Command {
     addKeygen,
     addZone,
     addCa,
+    addToken,
     addExplain,
   ])
     add(program, terminal)

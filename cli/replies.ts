@@ -52,6 +52,12 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{ zones, roles?, views?, from?, name?, expires? }`: lists, or texts with commas; the token is shown this once. */
+  'token.create': ApiToken & { token: string }
+  /** `{}` */
+  'token.list': ApiToken[]
+  /** `{ name }`: its name or id. */
+  'token.revoke': ApiToken
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
@@ -137,7 +143,7 @@ export interface ZoneChange {
   serial: number
   serial_before: number
   at: string
-  /** The TSIG key that asked for it. */
+  /** The TSIG key that asked for it, or `token:NAME`. */
   key?: string
   /** An address, "file", "import", a user. */
   source: string
@@ -153,6 +159,21 @@ export interface Difference {
   from: string
   /** Why the other view has it not. */
   absent: string
+}
+
+/** A token of the HTTP API, without its secret; times in ISO 8601. */
+export interface ApiToken {
+  id: string
+  name: string
+  /** Name patterns of the apexes it is for. */
+  zones: string[]
+  roles: string[]
+  /** Left out: all. */
+  views?: string[]
+  /** Left out: anywhere. */
+  from?: string[]
+  created_at: string
+  expires_at?: string
 }
 
 /** The CA at a glance; certificates as `sha256` in upper-case hex with colons. */

@@ -3,11 +3,12 @@ import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { BUILT_IN_ACLS, type Prefix, parsePrefix } from './address.ts'
 import { checkConfig } from './check.ts'
-import type { Context, Section } from './kinds.ts'
+import type { Context, Section, Written } from './kinds.ts'
 import { reportNotYet } from './not-yet.ts'
 import { type Config, schema } from './schema.ts'
 import { reasonOf } from './secret.ts'
 import { type ConfigError, type Place, placeOf, readSource, type Source } from './source.ts'
+import { type ZoneConfig, zone } from './view-schema.ts'
 
 /** Where configuration comes from: the real system, or a test's. */
 export interface ConfigSources {
@@ -69,6 +70,21 @@ export function parseConfig(text: string, file: string, sources: ConfigSources =
   warnings.sort(byPlace)
   const found = { file, errors, warnings, place: (path: readonly (string | number)[]) => placeOf(document, path) }
   return config && errors.length === 0 ? { ...found, config } : found
+}
+
+/**
+ * A zone that stands in no config file, written as it would be there; what refers to the rest of a file (keys, access lists, views) can't be
+ * in it. `errors` where it can't be.
+ */
+export function decodeZone(written: Written): { zone?: ZoneConfig; errors: string[] } {
+  const errors: string[] = []
+  const report = (_at: Place, message: string) => errors.push(message)
+  const { source } = readSource(JSON.stringify(written), report)
+  const decoded = zone.decode(
+    source,
+    contextOf(source, resolve('.'), systemSources, report, () => {}),
+  )
+  return decoded && errors.length === 0 ? { zone: decoded, errors } : { errors }
 }
 
 /** The absolute `data_dir` of a config file, whatever else may be wrong in it. Throws where the file can't be read. */

@@ -85,7 +85,8 @@ const LONGEST = 100 * 365 * UNITS['d']!
 /** `30s`, `5m`, `12h`, `90d`; decoded to milliseconds. */
 export const duration: Kind<number> = parsed('duration such as 30s, 5m, 12h or 90d', readDuration, '^[0-9]+[smhd]$')
 
-function readDuration(value: string): number | undefined {
+/** Milliseconds of a duration as operators write it; undefined where it is none. */
+export function readDuration(value: string): number | undefined {
   const match = /^(\d{1,10})([smhd])$/.exec(value)
   const ms = match ? Number(match[1]) * UNITS[match[2]!]! : 0
   return ms > 0 && ms <= LONGEST ? ms : undefined

@@ -205,7 +205,8 @@ const zoneFields = {
   ),
 }
 
-const zone = record(zoneFields, zone => {
+/** A zone as it stands in a view. */
+export const zone = record(zoneFields, zone => {
   const name = shownName(zone.name)
   if (zone.type === 'secondary' && zone.dnssec?.sign)
     return `the secondary zone ${name} can not be signed here: its primary signs it`

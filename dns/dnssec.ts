@@ -26,6 +26,11 @@ export function dsRdata(owner: Name, dnskey: Uint8Array, digestType = 2): Uint8A
   return makeRdata('DS', { keyTag: keyTag(dnskey), algorithm: dnskey[3]!, digestType, digest })
 }
 
+/** Whether DS records of this digest type can be checked. */
+export function isKnownDigest(digestType: number): boolean {
+  return DIGESTS[digestType] !== undefined
+}
+
 /** RRSIG's Labels field (RFC 4034 §3.1.3): without the root, and without the asterisk of a wildcard. */
 export function signatureLabels(owner: Name): number {
   return labelCount(owner) - (isWildcard(owner) ? 1 : 0)
@@ -85,13 +90,57 @@ export function verifyRRset(
   dnskey: Uint8Array,
   now: number,
 ): SignatureFault | undefined {
+  return verifyWithKey(rrset, rrsig, new VerifyingKey(dnskey), now)
+}
+
+/** A DNSKEY that signatures are checked with. Its public key is unpacked once, when it is first needed. */
+export class VerifyingKey {
+  readonly rdata: Uint8Array
+  readonly keyTag: number
+  readonly algorithm: number
+  readonly flags: number
+  private readonly protocol: number
+  private readonly octets: Uint8Array
+  private unpacked: KeyObject | undefined
+
+  constructor(dnskey: Uint8Array) {
+    const { flags, protocol, algorithm, publicKey } = readRdata('DNSKEY', dnskey)
+    this.rdata = dnskey
+    this.keyTag = keyTag(dnskey)
+    this.algorithm = algorithm
+    this.flags = flags
+    this.protocol = protocol
+    this.octets = publicKey
+  }
+
+  /** RFC 4034 §2.1.1, §2.1.2: only a zone key with protocol 3 may be used. */
+  get isZoneKey(): boolean {
+    return (this.flags & KeyFlag.ZONE) !== 0 && this.protocol === 3
+  }
+
+  /** RFC 5011 §2.1: it must not be trusted any more. */
+  get isRevoked(): boolean {
+    return (this.flags & KeyFlag.REVOKE) !== 0
+  }
+
+  /** Throws where the octets are no key of the algorithm, or the algorithm is not known. */
+  get publicKey(): KeyObject {
+    this.unpacked ??= dnssecAlgorithm(this.algorithm)!.publicKey(this.octets)
+    return this.unpacked
+  }
+}
+
+/** As `verifyRRset`, with a key that is used again and again. */
+export function verifyWithKey(
+  rrset: RRset,
+  rrsig: Uint8Array,
+  key: VerifyingKey,
+  now: number,
+): SignatureFault | undefined {
   const fields = readRdata('RRSIG', rrsig)
   const owner = coveredOwner(rrset, fields)
   if (!owner) return 'not-covering'
-  const key = readRdata('DNSKEY', dnskey)
-  // RFC 4034 §2.1.1, §2.1.2: only a zone key with protocol 3 may be used.
-  if (!(key.flags & KeyFlag.ZONE) || key.protocol !== 3) return 'other-key'
-  if (key.algorithm !== fields.algorithm || keyTag(dnskey) !== fields.keyTag) return 'other-key'
+  if (!key.isZoneKey || key.algorithm !== fields.algorithm || key.keyTag !== fields.keyTag) return 'other-key'
   const algorithm = dnssecAlgorithm(fields.algorithm)
   if (!algorithm) return 'algorithm'
   if (distance(now, fields.inception) < 0) return 'not-yet-valid'
@@ -99,7 +148,7 @@ export function verifyRRset(
   const head = rrsig.subarray(0, rrsig.length - fields.signature.length)
   const data = signedData(head, owner, rrset)
   try {
-    return algorithm.verify(data, algorithm.publicKey(key.publicKey), fields.signature) ? undefined : 'invalid'
+    return algorithm.verify(data, key.publicKey, fields.signature) ? undefined : 'invalid'
   } catch {
     return 'invalid'
   }
@@ -152,7 +201,14 @@ export const Rrsig = {
   originalTtl: (rdata: Uint8Array): number => u32(rdata, ORIGINAL_TTL),
   expiration: (rdata: Uint8Array): number => u32(rdata, 8),
   inception: (rdata: Uint8Array): number => u32(rdata, 12),
+  labels: (rdata: Uint8Array): number => rdata[3]!,
   keyTag: (rdata: Uint8Array): number => (rdata[16]! << 8) | rdata[17]!,
+  /** The Signer's Name field, without what follows it. */
+  signer(rdata: Uint8Array): Name {
+    let end = SIGNER
+    while (rdata[end] !== 0) end += rdata[end]! + 1
+    return rdata.subarray(SIGNER, end + 1)
+  },
 } as const
 
 function u32(octets: Uint8Array, at: number): number {

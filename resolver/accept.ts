@@ -11,8 +11,8 @@ export type Accepted =
   | { kind: 'answer'; answer: ResourceRecord[]; authority: ResourceRecord[] }
   /** NXDOMAIN or NODATA; `authority` has the SOA that says for how long (RFC 2308), where there is one. */
   | { kind: 'negative'; rcode: number; answer: ResourceRecord[]; authority: ResourceRecord[] }
-  /** A chain whose end this server may not, or did not, speak for. */
-  | { kind: 'chain'; answer: ResourceRecord[]; next: Name }
+  /** A chain whose end this server may not, or did not, speak for; `authority` as of an answer. */
+  | { kind: 'chain'; answer: ResourceRecord[]; authority: ResourceRecord[]; next: Name }
   /** The name is below a zone cut; only of use where authoritative servers are asked. */
   | { kind: 'referral'; cut: Name; servers: ResourceRecord[]; glue: ResourceRecord[] }
   /** Nothing of use: it contradicts itself, or the server refuses or fails. */
@@ -32,7 +32,7 @@ export function accept(response: Message, question: UpstreamQuestion, inBailiwic
   const visited = new Set<string>()
   let name = question.name
   for (;;) {
-    if (!inBailiwick(name)) return chained(answer, name)
+    if (!inBailiwick(name)) return chained(answer, denials(response.authority, question, inBailiwick), name)
     if (visited.has(nameKey(name))) return { kind: 'unusable', reason: 'a CNAME loop' }
     if (visited.size > LONGEST_CHAIN) return { kind: 'unusable', reason: 'a CNAME chain too long' }
     visited.add(nameKey(name))
@@ -52,9 +52,9 @@ export function accept(response: Message, question: UpstreamQuestion, inBailiwic
 }
 
 /** An owner outside the bailiwick may only be reached by a chain. */
-function chained(answer: ResourceRecord[], next: Name): Accepted {
+function chained(answer: ResourceRecord[], authority: ResourceRecord[], next: Name): Accepted {
   return answer.length > 0
-    ? { kind: 'chain', answer, next }
+    ? { kind: 'chain', answer, authority, next }
     : { kind: 'unusable', reason: "the name is not this server's to answer" }
 }
 
@@ -118,7 +118,8 @@ function ended(
   const { rcode } = response
   if (soa) return { kind: 'negative', rcode, answer, authority: [soa, ...denials(authority, question, inBailiwick)] }
   if (rcode === Rcode.NXDOMAIN) return { kind: 'negative', rcode, answer, authority: [] }
-  if (answer.length > 0) return { kind: 'chain', answer, next: name }
+  if (answer.length > 0)
+    return { kind: 'chain', answer, authority: denials(authority, question, inBailiwick), next: name }
   if (response.answer.length > 0) return { kind: 'unusable', reason: 'it answers another question' }
   const referral = referralOf(response, authority, name)
   if (referral) return referral

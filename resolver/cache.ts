@@ -1,14 +1,17 @@
 import { Flag } from '../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import type { ResourceRecord } from '../dns/record.ts'
+import type { Security } from './validate/security.ts'
 
 /** What is kept of an answer: its records with the TTLs they came with. */
 export interface Cacheable {
   rcode: number
   answer: ResourceRecord[]
   authority: ResourceRecord[]
-  /** AD: the server that answered validated it. */
+  /** AD: it was validated, by us or by the server that answered. */
   authentic: boolean
+  /** What our own validation came to, where there was one. */
+  security?: Security
   /** The chain in `answer` ends at its last target, for which somebody else is to be asked. */
   unfinished: boolean
 }
@@ -39,6 +42,7 @@ interface Entry {
   stored: number
   expires: number
   authentic: boolean
+  security: Security | undefined
   unfinished: boolean
 }
 
@@ -105,12 +109,13 @@ function isTruncated({ wire }: Entry): boolean {
   return ((wire[2]! << 8) & Flag.TC) !== 0
 }
 
-function pack({ rcode, answer, authority, authentic, unfinished }: Cacheable, ttl: number, now: number): Entry {
+function pack(found: Cacheable, ttl: number, now: number): Entry {
+  const { rcode, answer, authority, authentic, security, unfinished } = found
   const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional: [] }
-  return { wire: writeMessage(message), stored: now, expires: now + ttl * 1000, authentic, unfinished }
+  return { wire: writeMessage(message), stored: now, expires: now + ttl * 1000, authentic, security, unfinished }
 }
 
-function unpack({ wire, authentic, unfinished }: Entry): Cacheable {
+function unpack({ wire, authentic, security, unfinished }: Entry): Cacheable {
   const { rcode, answer, authority } = parseMessage(wire)
-  return { rcode, answer, authority, authentic, unfinished }
+  return { rcode, answer, authority, authentic, unfinished, ...(security && { security }) }
 }

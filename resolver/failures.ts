@@ -2,6 +2,8 @@
 export interface ExtendedError {
   code: number
   text: string
+  /** An answer did come and is not to be believed: stale data does not stand in for it. */
+  final?: true
 }
 
 /** Questions that lately could not be resolved (RFC 9520), so that servers in trouble are not asked again at once. */

@@ -33,7 +33,11 @@ export function createForwardRoute(
     return accepted.kind === 'referral' ? { kind: 'unusable', reason: 'a referral' } : accepted
   }
 
-  async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
+  async function ask(
+    question: UpstreamQuestion,
+    signal: AbortSignal,
+    avoiding?: ReadonlySet<Server>,
+  ): Promise<Outcome> {
     if (servers.length === 0)
       return {
         kind: 'failed',
@@ -42,7 +46,8 @@ export function createForwardRoute(
     const { limits, race } = context
     const lifetime = route.down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime
     const usable = (response: Message) => judge(response, question).kind !== 'unusable'
-    const result = await race({ servers, question, lifetime, signal, usable })
+    const asked = avoiding ? servers.filter(server => !avoiding.has(server)) : servers
+    const result = await race({ servers: asked, question, lifetime, signal, usable })
     if (result.kind === 'lost') return { kind: 'failed', error: explainFailures(zone, result.failures) }
     const accepted = judge(result.message, question) as Exclude<Accepted, { kind: 'referral' | 'unusable' }>
     return outcomeOf(accepted, result.message, result.server, limits)

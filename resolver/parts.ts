@@ -11,6 +11,7 @@ import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import { questionKey, type UpstreamQuestion } from './question.ts'
 import type { Outcome, Route } from './route.ts'
+import type { Security } from './validate/security.ts'
 
 /** An answer to one link of a chain, TTLs counted down. */
 export interface Part {
@@ -19,6 +20,8 @@ export interface Part {
   answer: ResourceRecord[]
   authority: ResourceRecord[]
   authentic: boolean
+  /** What our own validation came to, where there was one. */
+  security?: Security
   unfinished: boolean
   from: 'cache' | 'upstream' | 'stale'
   error?: ExtendedError
@@ -124,13 +127,14 @@ export function createParts(context: PartContext) {
   }
 
   function limited(found: Cacheable, age: number) {
-    const { rcode, authentic, unfinished } = found
-    return { rcode, authentic, unfinished, answer: aged(found.answer, age), authority: aged(found.authority, age) }
+    const { rcode, authentic, security, unfinished } = found
+    const sections = { answer: aged(found.answer, age), authority: aged(found.authority, age) }
+    return { rcode, authentic, unfinished, ...sections, ...(security && { security }) }
   }
 
   /** Stale data where there is any, and why nothing better. */
   function instead(hit: CacheHit | undefined, error: ExtendedError): Part | NoPart {
-    if (!hit) return { kind: 'failed', error }
+    if (!hit || error.final) return { kind: 'failed', error }
     counters.stale++
     const { rcode, unfinished } = hit
     return {

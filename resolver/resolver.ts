@@ -23,6 +23,10 @@ import { createRacing } from './race.ts'
 import type { Route, RouteContext } from './route.ts'
 import { createRuleTable } from './rules.ts'
 import { createServerTable, type Server, type ServerAddress } from './server.ts'
+import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
+import { withoutDnssec } from './validate/presentation.ts'
+import type { Security } from './validate/security.ts'
+import { createValidator } from './validate/validator.ts'
 
 /** Resolves names that are not ours, for one view. */
 export interface Resolver {
@@ -51,8 +55,10 @@ export interface ResolverAnswer {
   answer: ResourceRecord[]
   authority: ResourceRecord[]
   additional: ResourceRecord[]
-  /** AD: an upstream validated it, and told us so over a channel that can't be tampered with. */
+  /** AD: we validated it, or an upstream did and told us so over a channel that can't be tampered with. */
   ad: boolean
+  /** What validating it came to, of all links of a chain that were validated the least secure. */
+  security?: Security
   ede?: ExtendedError
   from: 'cache' | 'upstream' | 'stale' | 'local'
   /** Where the CNAME chain in `answer` goes on to a name of the caller's own, or to one that no rule covers. */
@@ -63,6 +69,8 @@ export interface ResolverAnswer {
 export interface ResolverRule {
   zone: Name
   to: readonly ServerAddress[]
+  /** Whether what they say is validated. */
+  dnssec?: 'off' | 'validate'
 }
 
 /** What a resolver is made of. */
@@ -77,6 +85,8 @@ export interface ResolverOptions {
   ownName?: (name: Name) => boolean
   /** Where this daemon itself listens: forwarding there would come straight back. */
   own?: readonly SocketAddress[]
+  /** What validation begins with; left out: the root's built-in anchors. */
+  trust?: Trust
 }
 
 /** A resolver with an empty cache. */
@@ -102,8 +112,16 @@ export function createResolver(options: ResolverOptions): Resolver {
   const parts = createParts({ clock, limits, cache, failures, admission, counters, log, signal: closing.signal })
   const table = createServerTable()
   const mine = (owner: Name, route: Route): boolean => routes.find(owner) === route && !ownName(owner)
-  const routes = createRuleTable<ForwardRoute>(
-    options.rules.map(rule => createForwardRoute(rule.zone, usableServers(rule), mine, context)),
+  const forward = options.rules.map(rule => createForwardRoute(rule.zone, usableServers(rule), mine, context))
+  const routes = createRuleTable<ForwardRoute>(forward)
+  const validator = createValidator(options.trust ?? DEFAULT_TRUST, {
+    clock,
+    counters,
+    routeOf: name => routes.find(name),
+    part: (route, question) => parts.part(route, question, clock.monotonic() + limits.lifetime),
+  })
+  const validating = new Map<Route, Route>(
+    forward.filter((_, i) => options.rules[i]!.dnssec === 'validate').map(route => [route, validator.route(route)]),
   )
 
   function usableServers({ zone, to }: ResolverRule): Server[] {
@@ -147,16 +165,21 @@ export function createResolver(options: ResolverOptions): Resolver {
       if (visited.has(nameKey(name)) || visited.size >= limits.chainLength)
         return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
       visited.add(nameKey(name))
-      const part = await parts.part(route, upstreamQuestion(question, name, route, asked), until)
+      const checked = asked.checkingDisabled ? undefined : validating.get(route)
+      const sent = upstreamQuestion(question, name, route, asked)
+      const part = await parts.part(checked ?? route, checked ? { ...sent, dnssecOk: true } : sent, until)
       if (part.kind === 'failed') return failure(part.error)
-      whole.answer.push(...spelledAs(name, part.answer))
+      const shown = (records: ResourceRecord[]) => (asked.dnssecOk ? records : withoutDnssec(records, question.type))
+      whole.answer.push(...spelledAs(name, checked ? shown(part.answer) : part.answer))
       whole.rcode = part.rcode as Rcode
-      whole.authority = part.authority
+      whole.authority = checked ? shown(part.authority) : part.authority
       whole.ad &&= part.authentic
+      if (part.security) whole.security = weakest(whole.security, part.security)
+      if (part.security?.ede) whole.ede ??= part.security.ede
       whole.from = slowest(whole.from, part.from)
       if (part.error) whole.ede ??= part.error
       if (!part.unfinished) return whole
-      name = targetOf(Type.CNAME, part.answer.at(-1)!.rdata)!
+      name = targetOf(Type.CNAME, part.answer.findLast(({ type }) => type === Type.CNAME)!.rdata)!
     }
     return { ...whole, next: name }
   }
@@ -206,6 +229,12 @@ function upstreamQuestion(question: Question, name: Name, route: Route, asked: R
 /** The records, those of `name` owned by it in the spelling that the client or the link before used. */
 function spelledAs(name: Name, records: readonly ResourceRecord[]): ResourceRecord[] {
   return records.map(record => (equalNames(record.owner, name) ? { ...record, owner: name } : record))
+}
+
+const STRENGTH = ['indeterminate', 'insecure', 'secure'] as const
+
+function weakest(a: Security | undefined, b: Security): Security {
+  return a && STRENGTH.indexOf(a.status) <= STRENGTH.indexOf(b.status) ? a : b
 }
 
 const SPEED = ['cache', 'upstream', 'stale'] as const

@@ -19,11 +19,14 @@ export interface Route {
   readonly recursive: boolean
   /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
   down(): boolean
-  ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome>
+  /** `avoiding` are servers whose answer to it was not believed. */
+  ask(question: UpstreamQuestion, signal: AbortSignal, avoiding?: ReadonlySet<Server>): Promise<Outcome>
 }
 
-/** What asking came to. `seconds` is how long the answer may be kept. */
-export type Outcome = { kind: 'found'; found: Cacheable; seconds: number } | { kind: 'failed'; error: ExtendedError }
+/** What asking came to. `seconds` is how long the answer may be kept, `server` who gave it. */
+export type Outcome =
+  | { kind: 'found'; found: Cacheable; seconds: number; server?: Server }
+  | { kind: 'failed'; error: ExtendedError }
 
 /** What routes work with. */
 export interface RouteContext {
@@ -40,7 +43,7 @@ export function outcomeOf(
 ): Outcome {
   const negative = accepted.kind === 'negative'
   const answer = capped(accepted.answer, limits.maxTtl)
-  const authority = accepted.kind === 'chain' ? [] : capped(accepted.authority, limits.maxNegativeTtl)
+  const authority = capped(accepted.authority, limits.maxNegativeTtl)
   const found: Cacheable = {
     rcode: negative ? accepted.rcode : Rcode.NOERROR,
     answer,
@@ -49,5 +52,5 @@ export function outcomeOf(
     authentic: server.encrypted && (response.flags & Flag.AD) !== 0,
     unfinished: accepted.kind === 'chain',
   }
-  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, negative) }
+  return { kind: 'found', found, seconds: lifetimeOf(answer, authority, negative), server }
 }

@@ -27,6 +27,8 @@ export interface Authority extends Decisions {
   configure(config: Config): Promise<void>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
+  /** Tells the zone's secondaries of it, though they may have heard already. */
+  notifySecondaries(zone: ServedZone): void
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -91,14 +93,18 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
     {
       zonesChanged() {},
+      imageChanged() {},
       certificateChanged() {},
       configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     },
   )
   const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
-  const changed = (zone: ServedZone, starting = false) =>
-    notifier.changed({ view: zone.view, origin: zone.origin, notify: zone.notify, soa: () => zone.soa() }, starting)
+  const notifying = (zone: ServedZone) => {
+    const { view, origin, notify } = zone
+    return { view, origin, notify, soa: () => zone.soa() }
+  }
+  const changed = (zone: ServedZone, starting = false) => notifier.changed(notifying(zone), starting)
   const onReplaced = (zone: ServingZone) => {
     state.apply({ kind: 'zone', epoch: 0, zone })
     if (workers) workers.replaceZone(zone)
@@ -147,6 +153,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       await zones.promote(zone)
       serve(state.config)
     },
+    notifySecondaries: zone => notifier.again(notifying(zone)),
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)
       if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }

@@ -25,6 +25,8 @@ export interface CommandDeps {
   status: () => object
   reload: () => Promise<object>
   stop: () => void
+  /** Those of other parts of the daemon. */
+  more?: Readonly<Record<string, Command>>
 }
 
 /** The commands of the control socket; `cli/replies.ts` says what each takes and gives. */
@@ -137,6 +139,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     explain: args => deps.explain(args),
     'explain.update': args => deps.explainUpdate(args),
     ...(ca?.commands ?? {}),
+    ...deps.more,
   }
 }
 

@@ -10,6 +10,10 @@ import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
+import { serveApi } from './api/api.ts'
+import type { ApiContext } from './api/context.ts'
+import { API_MIGRATIONS, openApiState } from './api/state.ts'
+import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
@@ -44,6 +48,8 @@ export interface DaemonOwner {
   configFile: string
   reload: () => Promise<object>
   stop: () => void
+  /** The daemon can't go on and is to be stopped. */
+  fail: (error: Error) => void
 }
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
@@ -71,7 +77,12 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => listeners.closeHttp(GRACE))
     if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
-    const database = await openDatabase(config.database.sqlite, [...ZONE_MIGRATIONS, ...CA_MIGRATIONS])
+    const migrations = [...ZONE_MIGRATIONS, ...CA_MIGRATIONS, ...API_MIGRATIONS]
+    const database = await openDatabase(config.database.sqlite, migrations, {
+      onRestart: reason =>
+        log.error({ reason }, 'the storage thread crashed and was started again; what was in flight was not answered'),
+      onLost: owner.fail,
+    })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
@@ -79,7 +90,22 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const store = createZoneStore(database, kept)
     const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
     opened.push(() => authority.close())
-    await authority.configure(config)
+    /** One after the other: two at once would open the same new zone twice. */
+    let turn: Promise<unknown> = Promise.resolve()
+    const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
+      const done = turn.then(task)
+      turn = done.catch(() => {})
+      return done
+    }
+    const configure = (next: Config) => authority.configure({ ...next, views: api.created.within(next.views) })
+    const api = await openApiState({
+      ...world,
+      database,
+      zones: store,
+      log,
+      reconfigure: () => inTurn(() => configure(config)),
+    })
+    await configure(config)
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
@@ -105,31 +131,38 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       explain,
       explainUpdate,
       status,
+      more: tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
     await ca?.start()
-    await serveHttp(listeners, ca, workers, () => ready, authority, log)
+    const { zones, notifySecondaries } = authority
+    const statistics = () => workers.metrics()
+    const context = {
+      ...api,
+      zones,
+      config: () => config,
+      keyRings,
+      commands,
+      notifySecondaries,
+      statistics,
+      clock,
+      log,
+    }
+    await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await authority.configure(next)
+      await configure(next)
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
       return compared
     }
-    let turn: Promise<unknown> = Promise.resolve()
-
     return {
       status,
-      reload(next) {
-        // One after the other: two at once would open the same new zone twice.
-        const done = turn.then(() => takeOver(next))
-        turn = done.catch(() => {})
-        return done
-      },
+      reload: next => inTurn(() => takeOver(next)),
       async stop() {
         ready = false
         await closeAll()
@@ -179,12 +212,14 @@ async function serveHttp(
   workers: Workers,
   ready: () => boolean,
   authority: Authority,
+  api: ApiContext,
   log: Log,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
   ca?.registerHttp(http)
   serveDoh(https, workers)
+  serveApi(https, api)
   serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

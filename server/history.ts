@@ -47,7 +47,8 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       if (zone.overlay)
         throw new CommandError(`${printName(zone.origin)} is an overlay: revert its base, or its file`, 2)
       const past = await pastOf(zone, to)
-      const actor = { key: undefined, source: `revert to ${to}` }
+      const by = args['source'] === undefined ? '' : ` by ${args['source']}`
+      const actor = { key: undefined, source: `revert to ${to}${by}` }
       const { change, version } = await zone.write(actor, (tip, holders) => revertTo(past, tip, holders))
       const counts = { added: change.added.length, deleted: change.deleted.length }
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }

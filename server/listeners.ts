@@ -2,6 +2,7 @@ import { printSocketAddress } from '../config/address.ts'
 import type { ListenConfig } from '../config/schema.ts'
 import type { SocketAddress } from '../host/network.ts'
 import { type Early, type HttpListener, openHttp } from './http.ts'
+import { takeInherited } from './listen/inherited.ts'
 import type { Libc } from './listen/libc.ts'
 import { describeListenError, ListenError, type OpenSockets, openSockets } from './listen/sockets.ts'
 
@@ -19,7 +20,17 @@ export interface Listeners {
 
 /** Binds all, or none and throws ListenError: one sentence that says what to do. */
 export async function openListeners(listen: ListenConfig, workers: number, libc: Libc | undefined): Promise<Listeners> {
-  const dns = await openSockets({ dns: listen.dns, dot: listen.dot, workers, libc })
+  const inherited = libc ? takeInherited(libc, process.env, process.pid) : []
+  const dns = await openSockets({ dns: listen.dns, dot: listen.dot, workers, libc, inherited })
+  const [spare] = inherited
+  if (spare) {
+    dns.close()
+    const where = `${printSocketAddress(spare.address)} (${spare.type})`
+    throw new ListenError(
+      `${where} was passed on by the service manager, but neither listen.dns nor listen.dot has it: make socket unit and configuration agree`,
+      'unused',
+    )
+  }
   const opened: HttpListener[] = []
   const closeHttp = async (patience: number) => {
     await Promise.all(opened.map(listener => listener.close(patience)))

@@ -7,8 +7,10 @@ import { systemWorld } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { CommandError } from './control.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
+import { loadLibc } from './listen/libc.ts'
 import { ListenError } from './listen/sockets.ts'
 import { createLog } from './log.ts'
+import { createServiceManager } from './service-manager.ts'
 import type { StatusReport } from './status.ts'
 
 /** What `serve` needs of its caller. */
@@ -26,11 +28,20 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   const { config, warnings } = readConfig(configFile)
   const { log, setLevel } = createLog(config.log.level)
   warn(log, warnings)
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  /** Resolves with why it has to end, where that is not its owner's wish. */
+  const { promise: stopped, resolve } = Promise.withResolvers<Error | undefined>()
+  const stop = () => resolve(undefined)
   let daemon: Daemon | undefined
+  const { clock } = systemWorld
+  const manager = createServiceManager({ libc: loadLibc(), env: process.env, pid: process.pid, clock })
+  const tellReady = (): void => manager.ready(summary(daemon!.status()))
 
   const reload = async (): Promise<object> => {
     if (!daemon) throw new CommandError('the daemon is still starting')
+    manager.reloading()
+    return takeOver(daemon).finally(tellReady)
+  }
+  const takeOver = async (daemon: Daemon): Promise<object> => {
     const next = readConfig(configFile)
     const done = await daemon.reload(next.config).catch(error => Promise.reject(operatorError(error)))
     setLevel(next.config.log.level)
@@ -51,18 +62,27 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   // What nobody foresaw is logged before the process ends: a half-working daemon would be worse than a restarted one.
   process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
   try {
-    daemon = await startDaemon(config, { configFile, reload, stop }, systemWorld, log)
+    daemon = await startDaemon(config, { configFile, reload, stop, fail: resolve }, systemWorld, log)
+    tellReady()
     onReady?.(daemon.status())
-    await stopped
+    const failure = await stopped
+    manager.stopping()
     log.info({}, 'stopping')
     await daemon.stop()
     log.info({}, 'stopped')
+    if (failure) throw failure
     return 0
   } catch (error) {
     throw operatorError(error)
   } finally {
+    manager.close()
     for (const [signal, listener] of Object.entries(signals)) process.off(signal, listener)
   }
+}
+
+/** What `systemctl status` shows. */
+function summary({ zones, listen }: StatusReport): string {
+  return `serving ${zones} zones on ${(listen['dns'] ?? []).join(', ')}`
 }
 
 function readConfig(file: string): { config: Config; warnings: ConfigError[] } {

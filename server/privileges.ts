@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { lchownSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Account, findAccount } from '../host/account.ts'
 import { CommandError } from './control.ts'
 
 /**
@@ -19,16 +19,13 @@ export function dropPrivileges(user: string | undefined, dataDir: string): boole
   return true
 }
 
-function accountOf(user: string): { uid: number; gid: number } {
-  const ask = (flag: string) => Number(execFileSync('id', [flag, user], { stdio: ['ignore', 'pipe', 'ignore'] }))
-  try {
-    return { uid: ask('-u'), gid: ask('-g') }
-  } catch {
-    throw new CommandError(
-      `user: there is no account "${user}" on this system: create it (useradd --system ${user}) or leave "user" out`,
-      2,
-    )
-  }
+function accountOf(user: string): Account {
+  const account = findAccount(user)
+  if (account) return account
+  throw new CommandError(
+    `user: there is no account "${user}" on this system: create it (useradd --system ${user}) or leave "user" out`,
+    2,
+  )
 }
 
 /** Files made while we were root, at an earlier start without `user` for example, would lock the new user out. Links are not followed. */

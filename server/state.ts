@@ -32,8 +32,10 @@ export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: N
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
-  /** Zones were added, removed or have another image. */
+  /** There are other zones, numbered in this order. */
   zonesChanged(images: readonly ZoneImage[]): void
+  /** The zone of number `before` has another image, and the number `after`. */
+  imageChanged(before: number, after: number, image: ZoneImage): void
   /** A resolver is not used any more; questions may be outstanding. */
   retired(resolver: Resolver): void
   certificateChanged(certificate: ServerCertificate): void
@@ -55,6 +57,7 @@ export class State {
   certificate: ServerCertificate | null
   /** Numbers of the zones' images, for the answer cache. */
   readonly numbers = new Map<ZoneImage, number>()
+  private nextNumber = 0
   private keys = new Map<string, TsigKey>()
   private readonly createResolver: ResolverFactory
   private readonly listener: StateListener
@@ -135,24 +138,38 @@ export class State {
     if (!view) return
     const key = nameKey(origin)
     const tables = new Set([view.zones, view.zonesAtHome])
-    if (image) {
-      const attached = ZoneImage.attach(image)
-      for (const table of tables) table.set(attached)
-      view.missing.delete(key)
-    } else {
+    const before = view.zones.get(origin)
+    if (!image) {
       for (const table of tables) table.delete(origin)
       view.missing.add(key)
+      this.renumber()
+      return
     }
-    this.renumber()
+    const attached = ZoneImage.attach(image)
+    for (const table of tables) table.set(attached)
+    view.missing.delete(key)
+    if (before && this.nextNumber < MOST_NUMBERS) this.imageChanged(before, attached)
+    else this.renumber()
+  }
+
+  private imageChanged(before: ZoneImage, image: ZoneImage): void {
+    const number = this.numbers.get(before)!
+    this.numbers.delete(before)
+    this.numbers.set(image, this.nextNumber)
+    this.listener.imageChanged(number, this.nextNumber++, image)
   }
 
   private renumber(): void {
     const images = this.views.flatMap(({ zonesAtHome }) => [...zonesAtHome])
     this.numbers.clear()
     for (const [number, image] of images.entries()) this.numbers.set(image, number)
+    this.nextNumber = images.length
     this.listener.zonesChanged(images)
   }
 }
+
+/** A number is not given twice, until there are so many that all begin anew. */
+const MOST_NUMBERS = 1 << 20
 
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {

@@ -61,6 +61,7 @@ export async function createServing(
     (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own: initial.own }),
     {
       zonesChanged: images => answers.reset(images),
+      imageChanged: (before, after, image) => answers.renumber(before, after, image),
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
       certificateChanged: certificate => void listeners.renew(certificate),
       configured(config) {

@@ -69,6 +69,12 @@ export class Notifier {
     }
   }
 
+  /** Tells the zone's secondaries of it though they have heard already: an operator asks for it. */
+  again(zone: NotifyingZone): void {
+    for (const server of zone.notify) this.target(zone, server).serial = undefined
+    this.changed(zone)
+  }
+
   private plan(target: Target, server: RemoteServer, starting: boolean): void {
     const { clock, random } = this.options
     target.changed = true

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 
 /**
- * The system calls that Node does not offer: sockets that share a port, datagrams in batches, the address a datagram came to.
+ * The system calls that Node does not offer: sockets that share a port, datagrams in batches, the address a datagram came to, what the
+ * service manager passes on and wants to hear.
  * Each returns what the call returns: -1 on failure, and `errno()` then says why. Pointers go into `ArrayBuffer`s, which never move.
  */
 export interface Libc {
@@ -10,7 +11,10 @@ export interface Libc {
   listen(fd: number, backlog: number): number
   getsockname(fd: number, address: Uint8Array, length: Uint8Array): number
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number
   fcntl(fd: number, command: number, argument: number): number
+  connect(fd: number, address: Uint8Array, length: number): number
+  send(fd: number, message: Uint8Array, length: number, flags: number): number
   close(fd: number): number
   /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
   recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
@@ -32,6 +36,7 @@ export interface Libc {
 
 /** Numbers of Linux on x64 and arm64, where they are the same (asm-generic). */
 export const LINUX = {
+  AF_UNIX: 1,
   AF_INET: 2,
   AF_INET6: 10,
   SOCK_STREAM: 1,
@@ -40,6 +45,7 @@ export const LINUX = {
   SOCK_CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
+  SO_TYPE: 3,
   SO_SNDBUF: 7,
   SO_RCVBUF: 8,
   SO_REUSEPORT: 15,
@@ -57,6 +63,10 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
   POLLIN: 1,
   POLLOUT: 4,
+  F_SETFD: 2,
+  F_SETFL: 4,
+  FD_CLOEXEC: 1,
+  O_NONBLOCK: 0o4000,
   F_DUPFD_CLOEXEC: 1030,
   EINTR: 4,
   EAGAIN: 11,
@@ -102,7 +112,10 @@ function bindLibc(): Libc {
     listen: declare('listen', 'int', 'int'),
     getsockname: declare('getsockname', 'int', 'void *', 'void *'),
     setsockopt: declare('setsockopt', 'int', 'int', 'int', 'void *', 'uint'),
+    getsockopt: declare('getsockopt', 'int', 'int', 'int', 'void *', 'void *'),
     fcntl: declare('fcntl', 'int', 'int', 'int'),
+    connect: declare('connect', 'int', 'void *', 'uint'),
+    send: declare('send', 'int', 'void *', 'ulong', 'int'),
     close: declare('close', 'int'),
     recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),

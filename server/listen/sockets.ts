@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { addressBytes, printSocketAddress } from '../../config/address.ts'
 import type { SocketAddress } from '../../host/network.ts'
+import { claim, type InheritedSocket } from './inherited.ts'
 import { LINUX, type Libc } from './libc.ts'
 import { isWildcardAddress, makeSockaddr, readSockaddr, SOCKADDR_IN6 } from './sockaddr.ts'
 
@@ -45,6 +46,8 @@ export interface ListenOptions {
   workers: number
   /** Undefined where the C library can't be called: sockets are then opened by the threads. */
   libc: Libc | undefined
+  /** Sockets that the service manager has bound for us; those that are used are taken out. */
+  inherited?: InheritedSocket[]
   /** The machine's addresses, for tests. */
   interfaces?: () => NodeJS.Dict<NetworkInterfaceInfo[]>
 }
@@ -74,7 +77,7 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
   }
   try {
     const dns = uncovered(options.dns).map(address => openDns(libc, address, options, descriptors))
-    const dot = uncovered(options.dot).map(address => openStream(libc, 'tls', address, descriptors))
+    const dot = uncovered(options.dot).map(address => openStream(libc, 'tls', address, options, descriptors))
     const forWorker = (index: number): ServingSocket[] =>
       descriptors
         .filter(({ worker }) => worker === undefined || worker === index)
@@ -103,7 +106,7 @@ function openDns(libc: Libc, wanted: SocketAddress, options: ListenOptions, into
   for (let left = wanted.port === 0 ? PORT_TRIES : 1; ; left--) {
     const opened: Descriptor[] = []
     try {
-      const bound = openStream(libc, 'tcp', wanted, opened)
+      const bound = openStream(libc, 'tcp', wanted, options, opened)
       openDatagrams(libc, bound, options, opened)
       into.push(...opened)
       return bound
@@ -114,7 +117,18 @@ function openDns(libc: Libc, wanted: SocketAddress, options: ListenOptions, into
   }
 }
 
-function openStream(libc: Libc, kind: 'tcp' | 'tls', address: SocketAddress, into: Descriptor[]): SocketAddress {
+function openStream(
+  libc: Libc,
+  kind: 'tcp' | 'tls',
+  address: SocketAddress,
+  { inherited = [] }: ListenOptions,
+  into: Descriptor[],
+): SocketAddress {
+  const passed = claim(inherited, 'tcp', address)
+  if (passed) {
+    into.push({ kind, address, fd: passed.fd })
+    return address
+  }
   const fd = openSocket(libc, LINUX.SOCK_STREAM, address, [[LINUX.SOL_SOCKET, LINUX.SO_REUSEADDR, 1]])
   into.push({ kind, address, fd })
   // Another program may listen on an address that both have bound with SO_REUSEADDR: it shows only here.
@@ -125,8 +139,13 @@ function openStream(libc: Libc, kind: 'tcp' | 'tls', address: SocketAddress, int
 }
 
 function openDatagrams(libc: Libc, address: SocketAddress, options: ListenOptions, into: Descriptor[]): void {
-  probe(libc, address)
   const wildcard = isWildcardAddress(addressBytes(address.address)!)
+  const passed = claim(options.inherited ?? [], 'udp', address)
+  if (passed) {
+    adoptDatagrams(libc, passed, wildcard, into)
+    return
+  }
+  probe(libc, address)
   // A wildcard socket does not know where a datagram was sent to, and may answer from another address: one socket for each address.
   const locals = wildcard ? localAddresses(address, options.interfaces ?? networkInterfaces) : [address]
   for (const local of locals)
@@ -139,6 +158,13 @@ function openDatagrams(libc: Libc, address: SocketAddress, options: ListenOption
     }
   if (wildcard)
     into.push({ kind: 'late', address, fd: openDatagram(libc, address, tellsDestination(address)), worker: 0 })
+}
+
+/** One socket for all threads: nobody but the account that bound it could bind others beside it. */
+function adoptDatagrams(libc: Libc, { fd, address }: InheritedSocket, wildcard: boolean, into: Descriptor[]): void {
+  for (const option of wildcard ? [pathMtuIgnored(address), ...tellsDestination(address)] : [pathMtuIgnored(address)])
+    setOption(libc, fd, option)
+  into.push(wildcard ? { kind: 'late', address, fd, worker: 0 } : { kind: 'udp', address, fd })
 }
 
 /** With SO_REUSEPORT a second daemon of the same user would bind without an error, and take half of our queries. */

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { makeKey } from '../../ca/keystore.ts'
 import { readCertificate } from '../../ca/x509.ts'
@@ -97,6 +98,8 @@ t.test(
       if (record.notAfter - record.notBefore !== 90 * DAY - 1000) t.fail(`week ${week}: cut short`)
       if (hierarchy.find(record.issuer)!.notAfter < record.notAfter) t.fail(`week ${week}: outlives its issuer`)
       await clock.advance(7 * DAY)
+      // While an intermediate is being made, nothing waits for the clock: real time must not decide how far it runs meanwhile.
+      while (clock.pending() === 0) await turn()
     }
     t.ok(issuers.size >= 9 && issuers.size <= 16, `${issuers.size} intermediates`)
     t.ok(hierarchy.all().length <= 4, 'expired ones are let go')

@@ -86,3 +86,21 @@ t.test('bad answers', async t => {
     t.equal((await type(cwd, ['init', ...argv])).exit, 2, argv.join(' '))
   t.strictSame(readdirSync(cwd), [])
 })
+
+t.test('the files are made for the account that the daemon runs as', async t => {
+  const cwd = scratch(t, {})
+  const argv = ['init', '--domain', 'a.example', '--data-dir', '/var/lib/namestead', '--user', 'nobody']
+  const { exit, err } = await type(cwd, argv)
+  if (process.getuid?.() !== 0) {
+    t.equal(exit, 2)
+    t.match(err, /needs root/)
+    return
+  }
+  const uid = Number(execFileSync('id', ['-u', 'nobody']))
+  for (const path of ['keys', 'keys/externaldns.key', 'zones', 'namestead.yaml'])
+    t.equal(statSync(join(cwd, path)).uid, uid, path)
+  const { config } = loadConfig(join(cwd, 'namestead.yaml'))
+  t.match(config, { user: 'nobody', data_dir: '/var/lib/namestead' })
+  const unknown = await type(cwd, ['init', 'b', '--domain', 'a.example', '--user', 'no-such-account'])
+  t.match(unknown, { exit: 2, err: /there is no account "no-such-account"/ })
+})

@@ -36,6 +36,9 @@ t.test('the commands that there are', async t => {
     'ca list',
     'ca renew-intermediate',
     'ca eab',
+    'token create',
+    'token list',
+    'token revoke',
     'explain',
   ])
 })

@@ -37,6 +37,7 @@ export interface Told {
   ede: number | undefined
   text: string | undefined
   ad: boolean
+  security: ResolverAnswer['security']
   next: Name | undefined
   took: number
 }
@@ -44,13 +45,20 @@ export interface Told {
 /** "zone" → upstreams, as a config would list them. */
 export type Rules = Record<string, string | string[]>
 
+/** A resolver's options, and of which of its rules the answers are validated. */
+export type WorldOptions = Partial<ResolverOptions> & { validate?: readonly string[] }
+
 /** A world in which nobody listens yet. */
-export function createWorld(rules: Rules, options: Partial<ResolverOptions> = {}, seed = 1): World {
+export function createWorld(rules: Rules, { validate = [], ...options }: WorldOptions = {}, seed = 1): World {
   const clock = createSimulatedClock()
   const random = createSeededRandom(seed)
   const network = createSimulatedNetwork(clock, random)
   const resolver = createResolver({
-    rules: Object.entries(rules).map(([zone, to]) => ({ zone: parseName(zone), to: [to].flat().map(upstream) })),
+    rules: Object.entries(rules).map(([zone, to]) => ({
+      zone: parseName(zone),
+      to: [to].flat().map(upstream),
+      dnssec: validate.includes(zone) ? 'validate' : 'off',
+    })),
     network,
     clock,
     random,
@@ -89,6 +97,7 @@ function told(answer: ResolverAnswer, took: number): Told {
     ede: answer.ede?.code,
     text: answer.ede?.text,
     ad: answer.ad,
+    security: answer.security,
     next: answer.next,
     took,
   }

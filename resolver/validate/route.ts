@@ -1,0 +1,117 @@
+import { Class } from '../../dns/codes.ts'
+import { ancestorName, lowerName, type Name, nameKey } from '../../dns/name.ts'
+import { Type } from '../../dns/types.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { NoPart, Part } from '../parts.ts'
+import type { UpstreamQuestion } from '../question.ts'
+import type { Outcome, Route } from '../route.ts'
+import type { Server } from '../server.ts'
+import { createAggressiveCache } from './aggressive.ts'
+import type { Fetched, Inquiry } from './chain.ts'
+import type { Fault } from './security.ts'
+import type { createJudge, Judged } from './validate.ts'
+import { TooMuchWork, Work } from './work.ts'
+
+/** What validating a route's answers needs of the resolver around it. */
+export interface ValidatingContext {
+  clock: Clock
+  judge: ReturnType<typeof createJudge>['judge']
+  /** The route by which this name is resolved, where there is another than the one of the question. */
+  routeOf(name: Name): Route | undefined
+  /** Answers from the cache or from upstream, unvalidated, with signatures. */
+  part(route: Route, question: UpstreamQuestion): Promise<Part | NoPart>
+  judged(status: 'secure' | 'insecure' | 'bogus'): void
+}
+
+/** A route with answers that are validated, but for questions with CD (RFC 4035 §3.2.2), which are passed through. */
+export function createValidatingRoute(route: Route, context: ValidatingContext): Route {
+  // By route: what one rule's servers deny, another's may well know.
+  const aggressive = createAggressiveCache()
+
+  async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
+    if (question.checkingDisabled) return unchecked(await route.ask(question, signal))
+    const synthesized = aggressive.answer(question, context.clock.now())
+    if (synthesized) return synthesized
+    const work = new Work()
+    const first = await route.ask(rawQuestion(question), signal)
+    if (first.kind === 'failed') return first
+    const judged = await judgeOnce(question, first, inquiryVia(work, new Set(), signal))
+    if (judged.status === 'judged' || judged.unfinished || !first.server) return conclude(judged, first)
+    // RFC 4035 §5.3.3 leaves it open; a forged or mangled answer is best answered by asking somebody else.
+    const avoided = new Set([first.server])
+    const second = await route.ask(rawQuestion(question), signal, avoided)
+    if (second.kind === 'failed') return conclude(judged, first)
+    const again = await judgeOnce(question, second, inquiryVia(work, avoided, signal))
+    return again.status === 'judged' ? conclude(again, second) : conclude(judged, first)
+  }
+
+  async function judgeOnce(question: UpstreamQuestion, outcome: Outcome & { kind: 'found' }, inquiry: Inquiry) {
+    const { rcode, answer, authority, unfinished } = outcome.found
+    const response = { name: question.name, type: question.type, rcode, answer, authority, unfinished }
+    try {
+      return await context.judge(response, inquiry)
+    } catch (error) {
+      if (!(error instanceof TooMuchWork)) throw error
+      return { status: 'bogus', ede: error.ede, reason: error.message, unfinished: true } satisfies Fault
+    }
+  }
+
+  function conclude(judged: Judged | Fault, { found, seconds }: Outcome & { kind: 'found' }): Outcome {
+    if (judged.status === 'bogus') {
+      context.judged('bogus')
+      return {
+        kind: 'failed',
+        error: { code: judged.ede, text: judged.reason, ...(!judged.unfinished && { final: true }) },
+      }
+    }
+    const { security, answer, authority, denials } = judged
+    const authentic = security.status === 'secure'
+    context.judged(authentic ? 'secure' : 'insecure')
+    if (authentic) aggressive.learn(denials, context.clock.now())
+    const kept = { ...found, answer, authority, authentic, security }
+    return { kind: 'found', found: kept, seconds: Math.min(seconds, judged.seconds) }
+  }
+
+  /** Keys and delegations, asked for like everything else; around the cache where the servers in `avoided` are not believed. */
+  function inquiryVia(work: Work, avoided: ReadonlySet<Server>, signal: AbortSignal): Inquiry {
+    const secondTry = avoided.size > 0
+    const asked = new Map<string, Promise<Fetched>>()
+    const fetch = (name: Name, type: number) => {
+      const key = `${type} ${nameKey(name)}`
+      const known = asked.get(key) ?? fetchOnce(name, type)
+      asked.set(key, known)
+      return known
+    }
+    const fetchOnce = async (name: Name, type: number): Promise<Fetched> => {
+      // RFC 4035 §2.4: DS is the parent's.
+      const where = type === Type.DS && name.length > 1 ? ancestorName(name) : name
+      const by = context.routeOf(where) ?? route
+      const raw = { name: lowerName(name), type, ...RAW }
+      if (!secondTry) return fromPart(await context.part(by, raw))
+      const outcome = await by.ask(raw, signal, avoided)
+      return outcome.kind === 'failed' ? outcome : { kind: 'answer', ...outcome.found }
+    }
+    return { fetch, work, secondTry }
+  }
+
+  return { ...route, ask }
+}
+
+const RAW = { class: Class.IN, recursionDesired: true, dnssecOk: true, checkingDisabled: true }
+
+/** RFC 6840 §5.9: asked with CD, so that no upstream keeps back what we want to judge ourselves. */
+function rawQuestion(question: UpstreamQuestion): UpstreamQuestion {
+  return { ...question, dnssecOk: true, checkingDisabled: true }
+}
+
+/** What was not validated by us is not called authentic by a rule that validates. */
+function unchecked(outcome: Outcome): Outcome {
+  return outcome.kind === 'found' ? { ...outcome, found: { ...outcome.found, authentic: false } } : outcome
+}
+
+function fromPart(part: Part | NoPart): Fetched {
+  if (part.kind === 'failed') return part
+  // What has expired may have been withdrawn since.
+  if (part.from === 'stale' && part.error) return { kind: 'failed', error: part.error }
+  return { kind: 'answer', answer: part.answer, authority: part.authority }
+}

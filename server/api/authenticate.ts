@@ -1,0 +1,114 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { addressBytes } from '../../config/address.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { Log } from '../../host/log.ts'
+import { Allowance } from './allowance.ts'
+import { ApiError } from './problem.ts'
+import { allowsAddress, hasRole, type Role, type Token, type Tokens } from './tokens.ts'
+
+/** What the check of tokens needs of the daemon. */
+export interface AuthenticationDeps {
+  tokens: Tokens
+  clock: Clock
+  log: Log
+}
+
+/** What a token may ask for: 200 requests at once, 50 in a second from then on. */
+const REQUESTS = { burst: 200, rate: 50, most: 10_000 }
+/** Wrong tokens from one address that are answered at all, slowly. */
+const FAILURES = { burst: 10, rate: 0.2, most: 10_000 }
+/** Milliseconds that the answer to a wrong token takes. */
+const DELAY = 1000
+/** Answers that are delayed at once; a flood of wrong tokens holds no more memory than this. */
+const MOST_DELAYED = 200
+
+const holders = new WeakMap<FastifyRequest, Token>()
+
+/** The token of an authenticated request. */
+export function tokenOf(request: FastifyRequest): Token {
+  return holders.get(request)!
+}
+
+/** Refuses where the token's role does not suffice. */
+export function requireRole(request: FastifyRequest, role: Role): void {
+  const token = tokenOf(request)
+  if (!hasRole(token, role)) throw new ApiError(403, `the token ${token.name} has no role ${role}`)
+}
+
+/** Refuses whoever has not everything: what is of no zone (the CA, tokens, the daemon) is not for holders of some zones. */
+export function requireAll(request: FastifyRequest, role: Role): void {
+  requireRole(request, role)
+  const { name, zones, views } = tokenOf(request)
+  if (views || !zones.some(({ text }) => text === '**'))
+    throw new ApiError(403, `the token ${name} is for some zones; this needs one for all: --zones "**"`)
+}
+
+/**
+ * Lets only holders of a token into `scope`, before a body is read, and writes every call into the log. A wrong token is answered late, and not
+ * looked at where too many came from the same address.
+ */
+export function authenticate(scope: FastifyInstance, { tokens, clock, log }: AuthenticationDeps): void {
+  const requests = new Allowance(clock, REQUESTS)
+  const failures = new Allowance(clock, FAILURES)
+  let delayed = 0
+
+  const late = async (): Promise<void> => {
+    delayed++
+    await new Promise<void>(resolve => clock.after(DELAY, resolve))
+    delayed--
+  }
+  const refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<never> => {
+    const answered = failures.take(request.ip) && delayed < MOST_DELAYED
+    log.warn({ audit: true, from: request.ip, method: request.method, path: pathOf(request) }, 'wrong API token')
+    if (!answered) throw tooMany(reply, 5, 'too many wrong tokens came from this address')
+    await late()
+    throw unauthenticated(reply, 'the token is not known, or does not hold any more')
+  }
+
+  scope.addHook('onRequest', async (request, reply) => {
+    const text = credentialOf(request)
+    if (text === undefined)
+      throw unauthenticated(reply, 'a token is needed: as X-API-Key, as Bearer, or as password of Basic')
+    const token = tokens.find(text)
+    if (!token) return refuse(request, reply)
+    holders.set(request, token)
+    if (!allowsAddress(token, addressBytes(request.ip)))
+      throw new ApiError(403, `the token ${token.name} may not be used from ${request.ip}`)
+    if (!requests.take(token.id)) throw tooMany(reply, 1, `the token ${token.name} asks too often`)
+  })
+  scope.addHook('onResponse', async (request, reply) => {
+    const token = holders.get(request)
+    if (!token) return
+    const { method, ip: from } = request
+    const call = { audit: true, token: token.name, from, method, path: pathOf(request), status: reply.statusCode }
+    log.info({ ...call, ms: Math.round(reply.elapsedTime) }, 'API call')
+  })
+}
+
+/** RFC 6750 §2.1, RFC 7617 §2; the user name of Basic means nothing. */
+function credentialOf({ headers }: FastifyRequest): string | undefined {
+  const key = headers['x-api-key']
+  if (typeof key === 'string') return key
+  const [, scheme, value] = /^(\S+) +(\S+)$/.exec(headers.authorization ?? '') ?? []
+  if (scheme?.toLowerCase() === 'bearer') return value
+  if (scheme?.toLowerCase() !== 'basic') return undefined
+  const text = Buffer.from(value!, 'base64').toString('utf8')
+  return text.slice(text.indexOf(':') + 1)
+}
+
+/** Without the query: what was searched for is nobody's business who reads the log. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?')[0]!
+}
+
+/** RFC 9110 §11.6.1: which ways there are. */
+function unauthenticated(reply: FastifyReply, why: string): ApiError {
+  reply.header('www-authenticate', 'Bearer realm="namestead", Basic realm="namestead", charset="UTF-8"')
+  return new ApiError(401, why)
+}
+
+/** RFC 6585 §4. */
+function tooMany(reply: FastifyReply, seconds: number, why: string): ApiError {
+  reply.header('retry-after', String(seconds))
+  return new ApiError(429, why)
+}

@@ -1,0 +1,87 @@
+import type { FastifyRequest } from 'fastify'
+import { Type as T } from 'typebox'
+import { TextError } from '../../dns/errors.ts'
+import { parseName } from '../../dns/name.ts'
+import { requireAll, tokenOf } from './authenticate.ts'
+import type { ApiContext } from './context.ts'
+import type { ApiScope } from './openapi.ts'
+import { described, runCommand } from './resources.ts'
+import { coversName, type Token } from './tokens.ts'
+
+/** The CA. Its certificates are shown to whom the names are for; whoever changes something must have a token for everything. */
+export function caRoutes(scope: ApiScope, context: ApiContext): void {
+  const run = (name: string, args: object = {}) => runCommand(context, name, args)
+  const guarded = (request: FastifyRequest, name: string, args: object = {}) => {
+    requireAll(request, 'admin')
+    return run(name, args)
+  }
+  const serial = T.Object({ serial: T.String({ pattern: '^[0-9A-Fa-f:]{1,80}$' }) })
+
+  scope.get('/api/v1/ca', { schema: described('ca', 'The CA at a glance', {}) }, async () => run('ca.show'))
+  scope.get('/api/v1/ca/roots', { schema: described('ca', 'The trust anchors', {}) }, async () => run('ca.roots'))
+  scope.get(
+    '/api/v1/ca/certificates',
+    {
+      schema: described('ca', 'Certificates of names that the token is for', {
+        querystring: T.Object({
+          name: T.Optional(T.String()),
+          account: T.Optional(T.String()),
+          all: T.Optional(T.Boolean({ description: 'those that are expired or revoked, too' })),
+          after: T.Optional(T.String({ description: 'a serial: goes on from there' })),
+          limit: T.Optional(T.Integer({ minimum: 1, maximum: 1000 })),
+        }),
+      }),
+    },
+    async request => {
+      const found = (await run('ca.list', request.query)) as { names: string[] }[]
+      return found.filter(({ names }) => names.every(name => mayKnow(tokenOf(request), name)))
+    },
+  )
+  scope.post(
+    '/api/v1/ca/certificates',
+    {
+      schema: described('ca', 'Signs a request, past challenges and rules: for emergencies', {
+        body: T.Object({
+          csr: T.String({ maxLength: 65_536, description: 'PEM' }),
+          profile: T.Optional(T.String()),
+          issuer: T.Optional(T.String()),
+        }),
+      }),
+    },
+    async request => guarded(request, 'ca.sign', request.body),
+  )
+  scope.post(
+    '/api/v1/ca/certificates/:serial/revoke',
+    {
+      schema: described('ca', 'Revokes a certificate', {
+        params: serial,
+        body: T.Object({ reason: T.Optional(T.String({ description: 'as RFC 5280 §5.3.1 names it' })) }),
+      }),
+    },
+    async request => guarded(request, 'ca.revoke', { ...request.params, ...request.body }),
+  )
+  scope.get('/api/v1/ca/bindings', { schema: described('ca', 'Keys that bind ACME accounts', {}) }, async request =>
+    guarded(request, 'ca.eab.list'),
+  )
+  scope.post(
+    '/api/v1/ca/bindings',
+    { schema: described('ca', 'Makes such a key; it is shown this once', { body: T.Object({ name: T.String() }) }) },
+    async request => guarded(request, 'ca.eab.create', request.body),
+  )
+  scope.delete(
+    '/api/v1/ca/bindings/:kid',
+    { schema: described('ca', 'Makes such a key hold no longer', { params: T.Object({ kid: T.String() }) }) },
+    async request => guarded(request, 'ca.eab.revoke', request.params),
+  )
+}
+
+/** Whether the token may hear of a certificate for this name; of what is no name only one for everything may. */
+function mayKnow(token: Token, name: string): boolean {
+  if (token.zones.some(({ text }) => text === '**')) return true
+  try {
+    return coversName(token, parseName(name))
+  } catch (error) {
+    if (error instanceof TextError) return false
+    throw error
+  }
+}
