@@ -52,6 +52,12 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{}` */
+  'nta.list': NegativeTrustAnchor[]
+  /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
+  'nta.add': NegativeTrustAnchor
+  /** `{ name }`: one that a command has made. */
+  'nta.remove': { zone: string }
   /** `{ zones, roles?, views?, from?, name?, expires? }`: lists, or texts with commas; the token is shown this once. */
   'token.create': ApiToken & { token: string }
   /** `{}` */
@@ -79,6 +85,28 @@ export interface Status {
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
   ca?: { directory: string; root_sha256: string }
+  /** Where a forward rule has its answers validated. */
+  validation?: Validation
+}
+
+/** A zone that is taken for unsigned for a while (RFC 7646). */
+export interface NegativeTrustAnchor {
+  zone: string
+  /** ISO 8601. */
+  until: string
+  why?: string
+  source: 'config' | 'command'
+}
+
+/** How the validation of answers stands. */
+export interface Validation {
+  /** Trust anchors as DS and DNSKEY records. */
+  anchors: string[]
+  /** The root's keys as they are followed (RFC 5011). */
+  root_keys: string[]
+  negative: NegativeTrustAnchor[]
+  /** What keeps answers from being validated. */
+  problems: string[]
 }
 
 /** What a reload did. */
@@ -225,19 +253,28 @@ export interface CertificateSummary {
 export interface Explanation {
   name: string
   type: string
+  /** What is wrong, in a sentence, or the data where nothing is; `finding` names its kind, "fine" where nothing is wrong. */
+  verdict: { finding: string; text: string }
   /** Absent where no view matches. */
   view?: string
   /** Why this view: "client 127.0.0.1 is in its clients". */
   because: string
   /** The zone that answers, or the forward rule. */
   source: string
+  /** What each zone on the way said, in order. */
+  steps: string[]
   rcode: string
   /** Records in master-file form. */
   answer: string[]
-  /** Lines that tell the rest: referral, CNAME steps, refusal. */
+  /** Lines that tell the rest: where the resolver had it from, validation, refusal. */
   notes: string[]
+  zone?: { name: string; kind: 'primary' | 'secondary' | 'overlay'; serial: number | null }
   /** The TSIG key that added the records, where one did. */
   owner?: string
+  /** The last change at the name that the zone's history knows; `at` in ISO 8601. */
+  changed?: { at: string; by: string; serial: number }
+  /** What the zones of other views say; `same` where that is what the client gets. */
+  elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
 }
 
 /** Whether a client would be allowed to update, and by which rule. */

@@ -123,6 +123,69 @@ function primaryOf(written: { address: Upstream; key?: Name; roots?: string }): 
   return { address: { address, port }, ...(key && { key }), ...(transport === 'tls' && { tls }) }
 }
 
+/** RFC 9432 §4.3.2: one string of a TXT record. */
+const groupName = mapped(text, value => {
+  const octets = Buffer.byteLength(value)
+  if (octets === 0 || octets > 255) throw new Error(`a group has 1 to 255 octets, not ${octets}`)
+  return value
+})
+
+const memberSettings = {
+  primaries: optional(
+    list(primaryServer, { nonEmpty: true }),
+    'the servers that they are transferred from; left out: those of the catalog',
+  ),
+  transfer: optional(list(transferRule), 'who may have them whole; nobody unless a rule says so'),
+  notify: optional(list(remoteServer), 'servers that are told of each change of them'),
+}
+
+const catalog = record({
+  ...memberSettings,
+  groups: defaulted(
+    list(
+      record({
+        name: required(groupName, 'the value of the `group` property'),
+        ...memberSettings,
+      }),
+      { unique: one => one.name },
+    ),
+    [],
+    'settings of members of a group, before those above; where a member has several groups, the first that is listed here counts',
+  ),
+})
+/** How the member zones of a catalog are served. */
+export type CatalogConfig = Decoded<typeof catalog>
+
+const catalogOf = record({
+  zones: defaulted(
+    list(namePattern, { nonEmpty: true }),
+    ['**'],
+    'which zones of the view it lists; catalogs are left out',
+  ),
+  groups: defaulted(
+    list(
+      record({
+        name: required(groupName, 'the value of the `group` property'),
+        zones: required(list(namePattern, { nonEmpty: true }), 'the zones that it is for'),
+      }),
+    ),
+    [],
+    'what else it says of them, for its consumers to choose settings by',
+  ),
+  moved: defaulted(
+    list(
+      record({
+        zones: required(list(namePattern, { nonEmpty: true }), 'the zones that go'),
+        to: required(domainName, 'the catalog that they go to'),
+      }),
+    ),
+    [],
+    'zones that another catalog takes over (the `coo` property)',
+  ),
+})
+/** Which zones of its view a catalog lists. */
+export type CatalogOfConfig = Decoded<typeof catalogOf>
+
 const showRule = record({
   names: required(list(namePattern, { nonEmpty: true }), 'the owners that are shown'),
   types: optional(list(typeKind, { nonEmpty: true }), 'the types that are shown; left out: all'),
@@ -196,6 +259,14 @@ const zoneFields = {
   dnssec: optional(dnssec, 'DNSSEC'),
   ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
   primaries: optional(list(primaryServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
+  catalog: optional(
+    catalog,
+    'of a secondary: it is a catalog (RFC 9432), whose member zones are served as secondary zones of the view',
+  ),
+  catalog_of: optional(
+    catalogOf,
+    'makes it a catalog (RFC 9432) of zones of the view, for secondaries that configure themselves by it',
+  ),
   overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
   show: optional(list(showRule), 'of an overlay: what it shows of its base'),
   hide_private: defaulted(flag, false, 'of an overlay: whether private addresses are left out'),
@@ -210,9 +281,13 @@ export const zone = record(zoneFields, zone => {
   const name = shownName(zone.name)
   if (zone.type === 'secondary' && zone.dnssec?.sign)
     return `the secondary zone ${name} can not be signed here: its primary signs it`
+  if (zone.type === 'secondary' && zone.catalog_of)
+    return `the secondary zone ${name} can not list zones: catalog_of is for a primary`
   if (zone.type === 'secondary')
     return zone.primaries ? undefined : `the secondary zone ${name} needs primaries: the servers it is transferred from`
   if (zone.primaries) return `the zone ${name} has primaries but is not of type secondary`
+  if (zone.catalog) return `the zone ${name} has catalog but is not of type secondary; a primary has catalog_of`
+  if (zone.catalog_of) return complaintOfCatalog(zone)
   if (zone.show && !zone.overlay_of) return `the zone ${name} has show but not overlay_of`
   if (zone.dynamic && zone.overlay_of)
     return `the zone ${name} is an overlay and takes no updates: dynamic goes to its base`
@@ -221,6 +296,16 @@ export const zone = record(zoneFields, zone => {
 })
 /** A zone that a view is authoritative for. */
 export type ZoneConfig = Decoded<typeof zone>
+
+/** Octets of a catalog's name that leave room for the nodes below it. */
+const LONGEST_CATALOG = 200
+
+/** What a catalog says is ours alone. */
+function complaintOfCatalog({ name, ...zone }: { name: Name } & Record<string, unknown>): string | undefined {
+  const other = (['file', 'dynamic', 'dnssec', 'overlay_of', 'ptr_from', 'also_update'] as const).find(key => zone[key])
+  if (other) return `the zone ${shownName(name)} is a catalog, which is made here: ${other} is not for it`
+  return name.length > LONGEST_CATALOG ? `the name ${shownName(name)} is too long for a catalog` : undefined
+}
 
 const upstream = parsed('upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH#NAME', parseUpstream)
 

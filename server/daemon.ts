@@ -20,8 +20,8 @@ import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
-import { createExplain } from './explain.ts'
-import { createExplainUpdate } from './explain-update.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -32,6 +32,8 @@ import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { createTrustCommands } from './trust-commands.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 /** A running daemon. */
@@ -88,7 +90,16 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
+    const trust = await TrustKeeper.open({
+      ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+      probe: () => probeRootOnce(authority.state.views),
+      changed: () => authority.trustChanged(),
+    })
+    opened.push(() => trust.close())
+    const authority = createAuthority({
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log },
+      trust: () => trust.trust,
+    })
     opened.push(() => authority.close())
     /** One after the other: two at once would open the same new zone twice. */
     let turn: Promise<unknown> = Promise.resolve()
@@ -120,8 +131,8 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
-    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
-    const explain = createExplain(authority.state, authority.zones.find)
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
+    const explain = createExplain({ state: authority.state, zoneOf: authority.zones.find, now: clock.now })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
@@ -131,7 +142,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       explain,
       explainUpdate,
       status,
-      more: tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+      more: {
+        ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+        ...createTrustCommands(trust),
+      },
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
@@ -142,7 +156,6 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ...api,
       zones,
       config: () => config,
-      keyRings,
       commands,
       notifySecondaries,
       statistics,
@@ -150,14 +163,20 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       log,
     }
     await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    trust.start()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await configure(next)
+      await trust.configure(next)
+      await configure(next).catch(async error => {
+        await trust.configure(config)
+        throw error
+      })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      trust.start()
       return compared
     }
     return {

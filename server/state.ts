@@ -4,6 +4,7 @@ import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
@@ -28,7 +29,11 @@ export interface ServingView {
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: Name) => boolean) => Resolver
+export type ResolverFactory = (
+  rules: readonly ResolverRule[],
+  ownName: (name: Name) => boolean,
+  trust: Trust | undefined,
+) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
@@ -85,7 +90,8 @@ export class State {
   }
 
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
-    const before = this.views
+    const before = isDeepStrictEqual(this.config.trust, config.trust) ? this.views : this.views.filter(trustsNobody)
+    const retiring = this.views
     this.config = config
     this.listener.configured(config)
     this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
@@ -93,7 +99,7 @@ export class State {
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
     )
     this.views = config.views.map((view, index) => this.view(view, index, zones, before))
-    for (const { resolver } of before)
+    for (const { resolver } of retiring)
       if (!this.views.some(view => view.resolver === resolver)) this.listener.retired(resolver)
     this.renumber()
   }
@@ -119,7 +125,9 @@ export class State {
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
       forward: config.forward,
       // One whose rules are the same keeps what it has learned.
-      resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
+      resolver:
+        known?.resolver ??
+        this.createResolver(config.forward, name => this.isOwn(config.name, name), this.config.trust),
     }
   }
 
@@ -166,6 +174,11 @@ export class State {
     this.nextNumber = images.length
     this.listener.zonesChanged(images)
   }
+}
+
+/** Whether nothing of what the view's resolver has learned was validated. */
+function trustsNobody({ forward }: ServingView): boolean {
+  return forward.every(({ dnssec }) => dnssec === 'off')
 }
 
 /** A number is not given twice, until there are so many that all begin anew. */

@@ -9,6 +9,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { applyFile } from './baseline.ts'
+import { firstOfCatalog } from './catalog/write.ts'
 import { isEmptyChange } from './change.ts'
 import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile, ZoneLoadError } from './file.ts'
 import { diffVersions, FileHistory } from './file-history.ts'
@@ -76,7 +77,8 @@ export interface LoadedFile {
 }
 
 /** What of the config a loaded zone can't change. */
-export function kindOf({ dynamic, dnssec, overlay_of: base }: ZoneConfig): string {
+export function kindOf({ dynamic, dnssec, overlay_of: base, catalog_of: lists }: ZoneConfig): string {
+  if (lists) return 'catalog'
   const overlay = base !== undefined
   return overlay || dynamic || dnssec?.sign ? JSON.stringify({ overlay, dynamic, dnssec }) : 'file'
 }
@@ -84,8 +86,9 @@ export function kindOf({ dynamic, dnssec, overlay_of: base }: ZoneConfig): strin
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const keys = await findKeys(config, deps)
-  const stored = config.dynamic || keys ? await deps.store.find(view, config.name) : undefined
-  const isFile = !config.dynamic && !config.dnssec?.sign
+  const isFile = kindOf(config) === 'file'
+  // One that was signed may have to stay so for a while.
+  const stored = isFile && !keys ? undefined : await deps.store.find(view, config.name)
   if (isFile && !stored) return loadStatic(config, deps)
   const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
   const signing = keys && signingWith(keys, config, opened.image.latest(), deps)
@@ -221,7 +224,7 @@ export async function openStored(
 
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
   const file = config.file === undefined ? undefined : await readZone(config.file, config.name, deps)
-  const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
+  const image = file?.image ?? ZoneImage.create(config.name, firstOf(config, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
   const records = { [Symbol.iterator]: () => dataIn(image, config) }
   // What a zone without a file begins with gives way to the file that it may get later.
@@ -233,6 +236,11 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
 
 /** The digest of no file. */
 const NO_FILE = 'none'
+
+function firstOf({ name, catalog_of: lists }: ZoneConfig, serverName: Name): ResourceRecord[] {
+  const [soa, ns] = firstRecords(name, serverName)
+  return lists ? [soa!, ...firstOfCatalog(name)] : [soa!, ns!]
+}
 
 const FIRST_TTL = 3600
 /** RFC 2308 §5: how long a name that is not there yet is remembered; short, for new names are what such a zone is for. */

@@ -9,6 +9,7 @@ import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
+import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
@@ -94,6 +95,8 @@ const LEAST_VALIDITY = 60_000
 
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
+/** Octets of chance in a label of a catalog. */
+const LABEL = 8
 
 /**
  * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
@@ -393,6 +396,15 @@ export class PrimaryZone {
   async write(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
     if (this.switching) await this.switching
     return this.requireWriter().write(actor, decide)
+  }
+
+  /** Of a catalog: makes it list what its rules say of these zones, and nothing else. */
+  async list(zones: readonly Name[], random: Random): Promise<void> {
+    const newLabel = () => Buffer.from(random.bytes(LABEL)).toString('hex')
+    const listed = listedBy(this.config.catalog_of!, zones)
+    await this.loaded!.writer!.write({ key: undefined, source: 'catalog' }, tip => ({
+      change: listZones(tip, listed, newLabel),
+    }))
   }
 
   /** The same in this zone and in those that take each of its updates too (`also_update`), all or none; gives what came of it here. */
