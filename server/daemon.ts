@@ -29,6 +29,7 @@ import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
+import { createOwnership } from './ownership.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { describeStatus, type StatusReport } from './status.ts'
@@ -200,14 +201,16 @@ function controlSocket({ data_dir }: Config): string {
 
 function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
   const ca = config.ca!
+  const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
   return createCa({
+    ...createOwnership(viewOf, authority.zones.find),
     config: ca,
     dataDir: config.data_dir,
     database,
     ...world,
     log,
     async lookup(name, type) {
-      const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+      const view = viewOf()
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
