@@ -157,7 +157,6 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ...api,
       zones,
       config: () => config,
-      keyRings,
       commands,
       notifySecondaries,
       statistics,
