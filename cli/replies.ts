@@ -282,19 +282,28 @@ export interface CertificateSummary {
 export interface Explanation {
   name: string
   type: string
+  /** What is wrong, in a sentence, or the data where nothing is; `finding` names its kind, "fine" where nothing is wrong. */
+  verdict: { finding: string; text: string }
   /** Absent where no view matches. */
   view?: string
   /** Why this view: "client 127.0.0.1 is in its clients". */
   because: string
   /** The zone that answers, or the forward rule. */
   source: string
+  /** What each zone on the way said, in order. */
+  steps: string[]
   rcode: string
   /** Records in master-file form. */
   answer: string[]
-  /** Lines that tell the rest: referral, CNAME steps, refusal. */
+  /** Lines that tell the rest: where the resolver had it from, validation, refusal. */
   notes: string[]
+  zone?: { name: string; kind: 'primary' | 'secondary' | 'overlay'; serial: number | null }
   /** The TSIG key that added the records, where one did. */
   owner?: string
+  /** The last change at the name that the zone's history knows; `at` in ISO 8601. */
+  changed?: { at: string; by: string; serial: number }
+  /** What the zones of other views say; `same` where that is what the client gets. */
+  elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
 }
 
 /** Whether a client would be allowed to update, and by which rule. */

@@ -11,6 +11,7 @@ import {
   accessList,
   choice,
   domainName,
+  duration,
   file,
   flag,
   integer,
@@ -217,6 +218,22 @@ const dnssec = record({
     'one key that signs all, or a key-signing key and a zone-signing key',
   ),
   nsec3: defaulted(flag, false, 'whether absence is proved by NSEC3 (RFC 5155), which hides names, instead of NSEC'),
+  ksk_lifetime: optional(
+    duration,
+    'how long a key that the parent knows (CSK or KSK) is used before another takes its place; left out: until `zone dnssec rollover`',
+  ),
+  zsk_lifetime: optional(duration, 'the same of a ZSK'),
+  propagation_delay: defaulted(duration, '5m', 'how long a change takes to reach all servers of the zone'),
+  parent_propagation_delay: defaulted(
+    duration,
+    '1h',
+    'how long a change takes to reach all servers of the parent zone',
+  ),
+  parent_ds_ttl: defaulted(
+    duration,
+    '1d',
+    'the TTL of the DS in the parent zone; a longer one that is seen there counts',
+  ),
 })
 /** How a zone is signed. */
 export type DnssecConfig = Decoded<typeof dnssec>

@@ -21,8 +21,8 @@ import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
-import { createExplain } from './explain.ts'
-import { createExplainUpdate } from './explain-update.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -30,6 +30,7 @@ import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
+import { createOwnership } from './ownership.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { openResolverCache } from './resolver-cache.ts'
@@ -137,7 +138,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
-    const explain = createExplain(authority.state, authority.zones.find)
+    const explain = createExplain({ state: authority.state, zoneOf: authority.zones.find, now: clock.now })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
@@ -163,7 +164,6 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ...api,
       zones,
       config: () => config,
-      keyRings,
       commands,
       notifySecondaries,
       statistics,
@@ -208,14 +208,16 @@ function controlSocket({ data_dir }: Config): string {
 
 function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
   const ca = config.ca!
+  const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
   return createCa({
+    ...createOwnership(viewOf, authority.zones.find),
     config: ca,
     dataDir: config.data_dir,
     database,
     ...world,
     log,
     async lookup(name, type) {
-      const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+      const view = viewOf()
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }

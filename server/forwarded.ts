@@ -9,7 +9,7 @@ import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
 import type { ServingView } from './state.ts'
 
 /** Part of an answer whose CNAME chain goes in and out of our zones: what the resolver said, or a name that our zones answer. */
-type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
+export type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
 
 /** All that is needed to complete an answer that has left our zones. */
 export interface ForwardedQuery {

@@ -174,7 +174,7 @@ export class Handler {
     const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(keepQuery(query), client.retain(), view, open, limit, cacheable ? facts : -1)
     const length = responder.write(out, outAt)
-    if (cacheable && responder.tellsContent) this.keep(query, facts)
+    if (cacheable && responder.tellsContent && answers.isWanted()) this.keep(query, facts)
     return length
   }
 

@@ -1,4 +1,4 @@
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { isMainThread, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { type Clock, systemClock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import { type Random, systemRandom } from '../host/random.ts'
@@ -30,6 +30,8 @@ export interface ServingWorld {
   network: Network
   random: Random
   libc: Libc | undefined
+  /** The thread is for serving alone, and may wait for datagrams itself instead of leaving that to the event loop. */
+  polls: boolean
   /** Octets that the answer cache may take. */
   answers: number
 }
@@ -47,7 +49,7 @@ export async function createServing(
   initial: ServingInit,
   world: Partial<ServingWorld> = {},
 ): Promise<void> {
-  const { clock, network, random, libc, answers: cacheSize } = { ...systemWorld(), ...world }
+  const { clock, network, random, libc, polls, answers: cacheSize } = { ...systemWorld(), ...world }
   const post = (message: ToMain): void => port.postMessage(message)
   const counters = new Float64Array(initial.counters)
   const control = new Int32Array(initial.control)
@@ -96,7 +98,7 @@ export async function createServing(
   }
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
-  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, log })
+  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, polls, log })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
@@ -134,6 +136,7 @@ function systemWorld(): ServingWorld {
     network: createSystemNetwork(),
     random: systemRandom,
     libc: loadLibc(),
+    polls: !isMainThread,
     answers: ANSWERS,
   }
 }
