@@ -12,7 +12,7 @@ import { systemNetwork } from '../../host/system-network.ts'
 import { createResolver, type Resolver } from '../../resolver/resolver.ts'
 import { queryWire } from '../zones/ask.ts'
 import { Daemon } from './daemon.ts'
-import { Pipeline, startBind } from './differential/peers.ts'
+import { Pipeline, serveByBind } from './differential/peers.ts'
 import { eventually, freePorts, run, scratch, startPeer, without } from './tools.ts'
 import { buildLaboratory, type Laboratory } from './validation/laboratory.ts'
 import { QUESTIONS, ZONES } from './validation/zones.ts'
@@ -35,7 +35,7 @@ t.test(
     const folder = scratch(t)
     const laboratory = await buildLaboratory(folder)
     const [authority, judge] = (await freePorts(2)) as [number, number]
-    startBind(t, folder, authority, laboratory.files)
+    serveByBind(t, authority, laboratory.files)
     startUnbound(t, folder, judge, authority, laboratory)
     const unbound = await open(t, judge)
     const resolver = ourResolver(t, authority, laboratory)
