@@ -53,6 +53,11 @@ export interface Replies {
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
   /** `{}` */
+  'cache.show': { entries: number; octets: number; size: number }
+  /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */
+  'cache.flush': { name?: string; subtree: boolean; removed: number }
+  /** `{}`: the resolvers of all threads together. */
+  resolver: ResolverState
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -70,6 +75,28 @@ export interface Replies {
   'explain.update': UpdateExplanation
 }
 
+/** How the resolver fares. */
+export interface ResolverState {
+  counters: Record<string, number>
+  upstreams: UpstreamState[]
+}
+
+/** How an upstream fares, as the thread sees it that is worst off with it; counts are of all threads. */
+export interface UpstreamState {
+  view: string
+  /** Of the rule that names it. */
+  zone: string
+  upstream: string
+  state: 'up' | 'down' | 'not asked yet' | 'no address'
+  /** Smoothed round-trip time in milliseconds. */
+  round_trip?: number
+  outstanding: number
+  asked: number
+  unanswered: number
+  /** Why it is down. */
+  reason?: string
+}
+
 /** The daemon at a glance. */
 export interface Status {
   version: string
@@ -84,6 +111,8 @@ export interface Status {
   zones: number
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
+  /** Whom names are forwarded to, and how they fare. */
+  upstreams?: UpstreamState[]
   ca?: { directory: string; root_sha256: string }
   /** Where a forward rule has its answers validated. */
   validation?: Validation
