@@ -304,6 +304,33 @@ export interface Explanation {
   changed?: { at: string; by: string; serial: number }
   /** What the zones of other views say; `same` where that is what the client gets. */
   elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
+  /** Where there is a CA, and the name could be in a certificate. Times are RFC 3339. */
+  certificates?: {
+    certificates: {
+      serial: string
+      names: string[]
+      profile: string
+      not_before: string
+      not_after: string
+      status: string
+    }[]
+    orders: { id: string; account: string; status: string; created: string; problem?: string }[]
+    refusals: { at: string; account?: string; because: string }[]
+    /** The issue rules that cover the name. */
+    rules: string[]
+    caa: string
+    /** What a dns-01 challenge would find now. */
+    challenge: { name: string; rcode: string; records: string[] }
+    /** What the name's hosts show over TLS. */
+    endpoints: {
+      address: string
+      port: number
+      serial?: string
+      names?: string[]
+      not_after?: string
+      problem?: string
+    }[]
+  }
 }
 
 /** Whether a client would be allowed to update, and by which rule. */
