@@ -8,8 +8,10 @@ import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
+import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import { type CaCommands, createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
@@ -60,6 +62,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
+  /** What it knows of a name, by the first issuer's rules. */
+  readonly affairs: Affairs
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
@@ -139,6 +143,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       ...recordCommands({ record, store }),
     },
     inventory,
+    affairs: createAffairs({
+      ...deps,
+      store,
+      caa: createCaaChecker({ ...deps, identities: caaIdentities(config) }),
+      policy: issuers[0]!.authority.policy,
+    }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
     rootFingerprint: issuers[0]!.authority.hierarchy.root.fingerprint,
