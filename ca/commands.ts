@@ -4,6 +4,7 @@ import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
+import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
@@ -17,20 +18,6 @@ import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import { derBlocks, parseSerial, readCertificate } from './x509.ts'
 
-/** A command that can't be done, as the control socket tells it; `exit` as in the contract: 1 it failed, 2 the input is wrong. */
-export class CaCommandError extends Error {
-  override name = 'CaCommandError'
-  readonly code = 'ca-command'
-  readonly exit: 1 | 2
-  readonly errors: readonly string[]
-  constructor(message: string | readonly string[], exit: 1 | 2 = 2) {
-    const errors = typeof message === 'string' ? [message] : message
-    super(errors.join('; '))
-    this.exit = exit
-    this.errors = errors
-  }
-}
-
 /** A directory, for the operator. */
 export interface CommandedIssuer {
   name: string
@@ -38,9 +25,6 @@ export interface CommandedIssuer {
   authority: Authority
   staging: boolean
 }
-
-/** Commands of the control socket by name; `cli/replies.ts` says what each gives. */
-export type CaCommands = Readonly<Record<string, (args: Record<string, unknown>) => Promise<unknown>>>
 
 /** The most certificates that one `ca.list` returns. */
 const PAGE = 1000

@@ -1,7 +1,7 @@
 import { compilePattern, matchesPattern } from '../config/pattern.ts'
 import { TextError } from '../dns/errors.ts'
 import type { CertificateRecord } from './certificate-store.ts'
-import { CaCommandError } from './commands.ts'
+import { CaCommandError } from './command.ts'
 import { nameOfIdentifier } from './identifier.ts'
 import type { CertificateArchive, CertificateFilter } from './store/certificates.ts'
 
