@@ -52,8 +52,10 @@ export function createAuthorizations(deps: {
   identities: readonly string[]
   clock: Clock
   random: Random
+  /** The order in which a list is shown. */
+  inOrder: <T>(list: readonly T[]) => readonly T[]
 }): Authorizations {
-  const { store, urls, validator, permission, limits, challenges, identities, clock, random } = deps
+  const { store, urls, validator, permission, limits, challenges, identities, clock, random, inOrder } = deps
 
   const find = async ({ account }: AccountRequest, id: string) => {
     const authorization = await store.authorization(id)
@@ -144,7 +146,9 @@ export function createAuthorizations(deps: {
         status,
         expires: timestamp(authorization.expires_at),
         identifier: { type: authorization.type, value: authorization.value },
-        challenges: shown(authorization, status).map(challenge => viewChallenge(challenge, authorization.account)),
+        challenges: inOrder(shown(authorization, status)).map(challenge =>
+          viewChallenge(challenge, authorization.account),
+        ),
         // RFC 8555 §7.1.4: true for a wildcard, and absent otherwise.
         ...(authorization.wildcard === 1 && { wildcard: true }),
       }
