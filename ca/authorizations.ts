@@ -91,6 +91,12 @@ export function createAuthorizations(deps: {
     return kind?.members?.({ accountUrl: urls.account(account), identities }) ?? { token: challenge.token }
   }
 
+  /** Goes on with a challenge that the store has as processing, unless it is on its way. */
+  const takeUp = (request: AccountRequest, { authorization, challenge }: ReturnType<typeof challengeOf>, log: Log) => {
+    const named = log.child({ account: request.account.id, authorization: authorization.id })
+    void validator.start(challenge, authorization, request.account, named)
+  }
+
   const viewChallenge = (challenge: ChallengeRow, account: string) => ({
     type: challenge.type,
     url: urls.challenge(`${challenge.authorization}/${challenge.id}`),
@@ -118,6 +124,8 @@ export function createAuthorizations(deps: {
 
     async read(request, id, log) {
       const authorization = await find(request, id)
+      const begun = authorization.challenges.find(({ status }) => status === 'processing')
+      if (begun) takeUp(request, { authorization, challenge: begun }, log)
       if (request.payload?.['status'] !== 'deactivated') return authorization
       const problem = problemOf(new AcmeError('unauthorized', 'an authorization of this order was deactivated'))
       try {
@@ -133,6 +141,7 @@ export function createAuthorizations(deps: {
 
     async respond(request, authorizationId, challengeId, requestId, log) {
       const found = challengeOf(await find(request, authorizationId), challengeId)
+      if (found.challenge.status === 'processing') takeUp(request, found, log)
       const open =
         found.challenge.status === 'pending' && authorizationStatus(found.authorization, clock.now()) === 'pending'
       if (request.payload === undefined || !open) return found

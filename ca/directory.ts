@@ -98,7 +98,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
     accounts: createAccounts({ store, urls, issuer, settings, limits, clock, random }),
     orders: createOrders({
       ...{ store, urls, issuer, permission, limits, profiles, authorizationReuse },
-      ...{ challenges, fulfilment, clock, random, inOrder },
+      ...{ challenges, fulfilment, clock, random, log, inOrder },
     }),
     authorizations: createAuthorizations({
       ...{ store, urls, validator, permission, limits, challenges, identities: caaIdentities },

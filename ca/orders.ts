@@ -50,6 +50,7 @@ export interface OrderDeps {
   fulfilment: Fulfilment
   clock: Clock
   random: Random
+  log: Log
   /** The order in which a list is shown. */
   inOrder: <T>(list: readonly T[]) => readonly T[]
 }
@@ -65,6 +66,7 @@ export function createOrders(deps: OrderDeps): Orders {
     const order = await store.order(id)
     if (!order || order.issuer !== issuer) throw notFound('order')
     if (order.account !== account.id) throw new AcmeError('unauthorized', 'the order belongs to another account')
+    if (order.status === 'processing') void fulfilment.start(order, deps.log.child({ requestId: order.request }))
     return order
   }
 
