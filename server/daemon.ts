@@ -30,6 +30,7 @@ import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { createOwnership } from './ownership.ts'
+import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { describeStatus, type StatusReport } from './status.ts'
@@ -88,7 +89,11 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
-    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
+    const keyFiles = await openCaFiles(join(config.data_dir, 'dnssec'))
+    const keyRings = createKeyRings(keyFiles, clock, {
+      log,
+      askParents: origin => askParents(authority.state.views, origin),
+    })
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
     const trust = await TrustKeeper.open({
@@ -137,6 +142,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
+      clock,
       zones: authority.zones,
       promote: authority.promote,
       ca,
