@@ -44,13 +44,13 @@ export async function resolveInView(
   const early = policies.before(question.name, address)
   if (early && early !== 'wait') {
     if (changesAnswer(early, client)) return ruled(view, question, options, early, undefined)
-    return { ...(await translated(view, question, options, address)), verdict: verdictOf(early) }
+    return { ...(await translated(view, question, options, address)), verdict: passedBy(early) }
   }
   const answer = await translated(view, question, options, address)
   policies.refresh()
   const ruling = judged(policies, question, address, answer)
   if (!ruling) return answer
-  if (!changesAnswer(ruling, client)) return { ...answer, verdict: verdictOf(ruling) }
+  if (!changesAnswer(ruling, client)) return { ...answer, verdict: passedBy(ruling) }
   return ruled(view, question, options, ruling, answer)
 }
 
@@ -144,6 +144,11 @@ function aliasesTo(name: Name, question: Question, answer: ResolverAnswer | unde
   const aliases = answer.answer.filter(({ type }) => type === Type.CNAME)
   const last = aliases.findIndex(({ rdata }) => equalNames(rdata, name))
   return aliases.slice(0, last + 1)
+}
+
+/** A rule that lets the answer be as it is. */
+function passedBy(ruling: NamedRuling): PolicyVerdict {
+  return { ...verdictOf(ruling), action: 'passthru' }
 }
 
 function verdictOf({ source, rule, action }: NamedRuling): PolicyVerdict {
