@@ -9,7 +9,7 @@ import type { Database } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { recordsOfVersion } from '../../zones/baseline.ts'
 import { Gate } from '../../zones/gate.ts'
-import type { LoadWhole } from '../../zones/refresh.ts'
+import type { LoadWhole, TransferLimits } from '../../zones/refresh.ts'
 import { openSecondary, type SecondaryZone } from '../../zones/secondary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { ZoneImage } from '../../zones/zone.ts'
@@ -44,6 +44,8 @@ interface Options {
   key?: TsigKey
   world?: World
   loadWhole?: LoadWhole
+  limits?: Partial<TransferLimits>
+  more?: Partial<ZoneConfig>
 }
 
 function newWorld(): World {
@@ -53,7 +55,7 @@ function newWorld(): World {
 }
 
 /** A secondary, opened and started, with what it has logged and handed to the threads. */
-async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWhole }: Options = {}) {
+async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWhole, limits, more }: Options = {}) {
   const { log, logged } = keepLog()
   const counts = { done: 0, failed: 0, refused: 0 }
   const served: (number | undefined)[] = []
@@ -61,6 +63,7 @@ async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWho
   const serialOf = (one: SecondaryZone) => one.image?.latest().serial()
   const config = {
     ...{ name: ORIGIN, type: 'secondary', dynamic: false, update: [], transfer: [], notify: [] },
+    ...{ refresh: [5 * SECOND_S, 28 * 24 * HOUR], retry: [5 * SECOND_S, 28 * 24 * HOUR], ...more },
     primaries: primaries.map(primary => ({ ...primary, ...(key && { key: key.name }) })),
   } as unknown as ZoneConfig
   const zone = await openSecondary('inside', config, {
@@ -69,6 +72,7 @@ async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWho
     log,
     findKey: () => key,
     gate: new Gate(8),
+    limits: () => ({ octets: 2 ** 24, records: undefined, idle: 30 * SECOND_S, time: 2 * HOUR, ...limits }),
     counts,
     ...(loadWhole && { loadWhole }),
     onReplaced: (one, image) => served.push(image && serialOf(one)),
