@@ -84,14 +84,18 @@ export async function refreshFrom(world: World, remote: Remote, held: Held, aski
     const few = loadWhole ? { ...limits, octets: Math.min(limits.octets, SMALL) } : limits
     const transferred = await transfer(world, remote, origin, version, few, signal)
     if (transferred.kind === 'current') return transferred
-    if (transferred.kind === 'whole') return judge(wholeZone(origin, transferred.records), held)
-    const change = applySteps(version, transferred.steps)
+    if (transferred.kind === 'whole') return judge(wholeZone(origin, transferred.records, secondsOf(world)), held)
+    const change = applySteps(version, transferred.steps, secondsOf(world))
     requireRoom(version.size() + change.added.length - change.deleted.length, limits)
     return { kind: 'differences', change }
   } catch (error) {
     if (signal.aborted) throw error
     return whole().catch(second => Promise.reject(bothOf(error, second)))
   }
+}
+
+function secondsOf({ clock }: World): number {
+  return Math.floor(clock.now() / 1000)
 }
 
 function bothOf(first: unknown, second: unknown): unknown {
@@ -127,7 +131,7 @@ export async function transferWhole(
   signal: AbortSignal,
 ): Promise<ZoneVersion> {
   const transferred = await transfer(world, remote, origin, undefined, limits, signal)
-  return wholeZone(origin, transferred.kind === 'whole' ? transferred.records : [])
+  return wholeZone(origin, transferred.kind === 'whole' ? transferred.records : [], secondsOf(world))
 }
 
 /** What a zone that has come whole means to us. */

@@ -41,10 +41,16 @@ t.test('a zone is transferred in a thread of its own', async t => {
     t.equal(version.size(), 3003, 'what was is as it was')
   })
   t.test('what the primary refuses is told', async t => {
-    await t.rejects(loadInThread({ address: served.dns }, ORIGIN, LIMITS, signal), { code: 'remote', message: /REFUSED/ })
+    await t.rejects(loadInThread({ address: served.dns }, ORIGIN, LIMITS, signal), {
+      code: 'remote',
+      message: /REFUSED/,
+    })
   })
   t.test('a zone that could not be served is refused', async t => {
-    await t.rejects(loadInThread(remote, parseName('broken.example.'), LIMITS, signal), { code: 'zone', message: /no NS/ })
+    await t.rejects(loadInThread(remote, parseName('broken.example.'), LIMITS, signal), {
+      code: 'zone',
+      message: /no NS/,
+    })
   })
   t.test('it can be given up', async t => {
     const abort = new AbortController()
