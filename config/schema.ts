@@ -1,6 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
@@ -12,7 +13,6 @@ import {
   file,
   flag,
   integer,
-  reserved,
   socketAddress,
   text,
 } from './values.ts'
@@ -29,6 +29,7 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
@@ -211,9 +212,13 @@ export const schema = record({
     [],
     'the addresses of proxies in front of `dns` and `dot`: every datagram and connection from there begins with a PROXY protocol header, version 2, before TLS, which tells the client',
   ),
-  cache: optional(reserved, 'limits of the resolver cache'),
-  stub: optional(reserved, 'stub zones'),
-  rpz: optional(reserved, 'response policy zones'),
+  cache: defaulted(cache, {}, 'the cache of the resolver; `size` is taken up at the next start'),
+  stub: defaulted(stubZones, [], 'stub zones of the views that say nothing of their own'),
+  rpz: defaulted(
+    policyZones,
+    [],
+    'response policy zones of the views that say nothing of their own, as far as they have these zones',
+  ),
   empty_zones: defaulted(
     flag,
     true,

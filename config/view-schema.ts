@@ -1,8 +1,10 @@
 import { type Name, nameKey } from '../dns/name.ts'
 import { isMetaType, typeCode } from '../dns/types.ts'
+import type { SocketAddress } from '../host/network.ts'
 import { addressBytes, parseSocketAddress } from './address.ts'
 import { shownName } from './findings.ts'
 import { byShape, type Decoded, defaulted, type Kind, list, mapped, optional, record, required } from './kinds.ts'
+import { dns64, type Forwarder, forwarder, policyZones, rebinding, selection, stubZones } from './resolver-schema.ts'
 import { pem } from './secret.ts'
 import { parseUpstream, type Upstream } from './upstream.ts'
 import {
@@ -266,6 +268,22 @@ const dnssec = record({
     'one key that signs all, or a key-signing key and a zone-signing key',
   ),
   nsec3: defaulted(flag, false, 'whether absence is proved by NSEC3 (RFC 5155), which hides names, instead of NSEC'),
+  ksk_lifetime: optional(
+    duration,
+    'how long a key that the parent knows (CSK or KSK) is used before another takes its place; left out: until `zone dnssec rollover`',
+  ),
+  zsk_lifetime: optional(duration, 'the same of a ZSK'),
+  propagation_delay: defaulted(duration, '5m', 'how long a change takes to reach all servers of the zone'),
+  parent_propagation_delay: defaulted(
+    duration,
+    '1h',
+    'how long a change takes to reach all servers of the parent zone',
+  ),
+  parent_ds_ttl: defaulted(
+    duration,
+    '1d',
+    'the TTL of the DS in the parent zone; a longer one that is seen there counts',
+  ),
 })
 /** How a zone is signed. */
 export type DnssecConfig = Decoded<typeof dnssec>
@@ -347,15 +365,41 @@ function complaintOfCatalog({ name, ...zone }: { name: Name } & Record<string, u
   return name.length > LONGEST_CATALOG ? `the name ${shownName(name)} is too long for a catalog` : undefined
 }
 
-const upstream = parsed('upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH#NAME', parseUpstream)
-
-const forwardRule = record({
-  zone: required(domainName, 'the names it is for: this one and all below; the longest that fits decides'),
-  to: required(list(upstream, { nonEmpty: true }), 'the resolvers asked, in order of preference'),
-  dnssec: defaulted(choice('off', 'validate'), 'off', 'whether what they say is validated'),
-})
+const forwardRule = record(
+  {
+    zone: required(domainName, 'the names it is for: this one and all below; the longest that fits decides'),
+    to: required(
+      list(forwarder, { nonEmpty: true }),
+      'the resolvers asked, in order of preference unless `select` says otherwise',
+    ),
+    select: defaulted(
+      selection,
+      'order',
+      'who is asked first: as listed, the fastest, or by chance according to `weight`',
+    ),
+    bootstrap: defaulted(
+      list(socketAddress(53)),
+      [],
+      'resolvers that are asked, over UDP, for the addresses of those in `to` that are given by name',
+    ),
+    client_subnet: defaulted(
+      flag,
+      false,
+      'whether the subnet that a client sends along (ECS, RFC 7871) is passed on; otherwise it never leaves',
+    ),
+    dnssec: defaulted(choice('off', 'validate'), 'off', 'whether what they say is validated'),
+  },
+  checkBootstrap,
+)
 /** Where names that are not ours are resolved. */
 export type ForwardRule = Decoded<typeof forwardRule>
+
+function checkBootstrap(rule: { to: readonly Forwarder[]; bootstrap: readonly SocketAddress[] }): string | undefined {
+  const named = rule.to.find(one => 'name' in one)
+  return named && 'name' in named && rule.bootstrap.length === 0
+    ? `${named.name} is given by name: the rule needs bootstrap, the resolvers that know its address`
+    : undefined
+}
 
 /** A local address that a request came to; port 0 is any. */
 export interface DestinationMatch {
@@ -403,6 +447,25 @@ export const view = record({
     'whether reverse names of private addresses (RFC 6303) that no zone or rule is for are answered here to those who may recurse; left out: as at the top level',
   ),
   forward: defaulted(list(forwardRule, { unique: one => nameKey(one.zone) }), [], 'where other names are resolved'),
+  refuse: defaulted(accessList, [], 'clients that get no answer here but REFUSED, whatever else lets them in'),
+  stub: optional(
+    stubZones,
+    'zones whose authoritative servers are asked directly, for clients that may recurse; left out: as at the top level',
+  ),
+  rpz: optional(
+    policyZones,
+    'response policy zones, the first that fits decides; what our own zones say is left alone; left out: as at the top level',
+  ),
+  leak_guard: defaulted(
+    flag,
+    true,
+    'whether names that mean something at home alone (`internal`, `cluster.local`, zones of other views, what search lists make of them) are kept from upstreams with public addresses, unless a rule is for them in particular',
+  ),
+  rebinding_protection: optional(
+    rebinding,
+    'private addresses are taken out of answers from upstreams with public addresses; left out: they are passed on',
+  ),
+  dns64: optional(dns64, 'IPv6 addresses are made for names that have IPv4 addresses alone (RFC 6147)'),
 })
 /** What one group of clients sees. The first view that matches a request answers it. */
 export type ViewConfig = Decoded<typeof view>

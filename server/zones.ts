@@ -230,6 +230,16 @@ export function createZones(deps: ZonesDeps): Zones {
     )
   }
 
+  /** Keys that zones of one name share are decided on when all of these are there. */
+  const together = async <T>(task: () => Promise<T>): Promise<T> => {
+    deps.keyRings.hold()
+    try {
+      return await task()
+    } finally {
+      deps.keyRings.release()
+    }
+  }
+
   return {
     find: (view, origin) => zones.get(keyOf(view, origin)),
     named: origin => views.flatMap(({ name }) => zones.get(keyOf(name, origin)) ?? []),
@@ -248,9 +258,10 @@ export function createZones(deps: ZonesDeps): Zones {
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
-    configure: next => turns.run(() => configure(next)),
-    followCatalogs: () => turns.run(followCatalogs),
+    configure: next => turns.run(() => together(() => configure(next))),
+    followCatalogs: () => turns.run(() => together(followCatalogs)),
     async close() {
+      deps.keyRings.hold()
       await Promise.all([...zones.values()].map(zone => zone.close()))
     },
   }

@@ -15,7 +15,7 @@ import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
 import type { Holders } from './holders.ts'
-import type { KeyRings } from './keys.ts'
+import type { KeyRing, KeyRings } from './keys.ts'
 import {
   checkLoadable,
   continueFrom,
@@ -50,6 +50,8 @@ export interface PrimaryDependencies {
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** Those that change along with the zone. */
   followers?: (zone: PrimaryZone) => readonly Follower[]
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
@@ -140,7 +142,12 @@ export class PrimaryZone {
 
   /** Whether its signatures are made here. */
   get signed(): boolean {
-    return this.config.dnssec?.sign ?? false
+    return this.keyRing !== undefined
+  }
+
+  /** The keys that it is signed with. */
+  get keyRing(): KeyRing | undefined {
+    return this.loaded?.keyRing
   }
 
   /** Of an overlay: what makes it follow its base. */
@@ -189,7 +196,7 @@ export class PrimaryZone {
       }
     }
     if (config.overlay_of !== undefined) this.overlayRules(config)
-    else if (kindOf(config) !== 'file') await checkLoadable(config, { ...this.deps, log: this.log })
+    else if (kindOf(config) !== 'file' || earlier.writer) await checkLoadable(config, { ...this.deps, log: this.log })
     else return this.prepareStatic(config, earlier)
     return () => this.become(config, earlier)
   }
@@ -218,6 +225,7 @@ export class PrimaryZone {
         throw error
       })
       this.config = config
+      if (!this.keyRing) earlier.keyRing?.leave(this.view)
       // Before an update to it is answered.
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
     } finally {
@@ -429,6 +437,7 @@ export class PrimaryZone {
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   async close(): Promise<void> {
     await this.loaded?.close()
+    this.keyRing?.leave(this.view)
   }
 }
 
