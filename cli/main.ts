@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
 import { addCa } from './ca.ts'
+import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
@@ -43,6 +44,7 @@ export function createProgram(terminal: Terminal): Command {
     addKeygen,
     addZone,
     addCa,
+    addCache,
     addToken,
     addExplain,
     addNta,

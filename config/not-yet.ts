@@ -17,9 +17,6 @@ export const NOT_YET: readonly NotYet[] = [
   { path: 'ca.vault', lacking: 'of the Vault API only sys/health is served' },
   { path: 'probes[]', lacking: 'nothing is probed' },
   { path: 'database.postgres', lacking: 'state is kept in SQLite' },
-  { path: 'cache', lacking: 'the limits of the resolver cache are fixed' },
-  { path: 'stub', lacking: 'stub zones are not known' },
-  { path: 'rpz', lacking: 'response policies are not known' },
 ]
 
 /** Calls `report` for every key of the document that is accepted but not served. */

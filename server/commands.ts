@@ -24,7 +24,7 @@ export interface CommandDeps {
   promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
   explainUpdate: Explain
-  status: () => object
+  status: () => Promise<object>
   reload: () => Promise<object>
   stop: () => void
   /** Those of other parts of the daemon. */

@@ -15,6 +15,7 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -33,6 +34,7 @@ import { createOwnership } from './ownership.ts'
 import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
+import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { probeRootOnce, TrustKeeper } from './trust.ts'
 import { createTrustCommands } from './trust-commands.ts'
@@ -94,6 +96,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       log,
       askParents: origin => askParents(authority.state.views, origin),
     })
+    const cache = openResolverCache(config, clock, log)
+    const id = world.random.bytes(8)
+    opened.push(() => cache.save(config))
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
     const trust = await TrustKeeper.open({
@@ -103,7 +108,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => trust.close())
     const authority = createAuthority({
-      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log },
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log, memory: cache.memory, id },
       trust: () => trust.trust,
     })
     opened.push(() => authority.close())
@@ -130,7 +135,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
     opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
@@ -138,7 +143,12 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
-    const explain = createExplain({ state: authority.state, zoneOf: authority.zones.find, now: clock.now })
+    const explain = createExplain({
+      ...world,
+      state: authority.state,
+      zoneOf: authority.zones.find,
+      affairs: ca?.affairs,
+    })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
@@ -148,10 +158,12 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ca,
       explain,
       explainUpdate,
-      status,
+      status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
       more: {
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
+        ...cacheCommands(cache, authority.state, () => workers.flushed()),
+        resolver: () => workers.report(),
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)
@@ -248,6 +260,6 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
+  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones, ca })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -1,5 +1,6 @@
+import type { ForwardRule } from '../../config/schema.ts'
 import { OptionCode } from '../../dns/codes.ts'
-import { isSubdomain, type Name, printName } from '../../dns/name.ts'
+import { equalNames, isSubdomain, type Name, printName } from '../../dns/name.ts'
 import type { Inquiry } from '../inquire.ts'
 import type { ServingView } from '../state.ts'
 
@@ -13,17 +14,21 @@ export function errorsOf({ message }: Inquiry): { code: number; text: string }[]
   )
 }
 
-/** The forward rule of the longest suffix of a name that is not ours. */
-export function ruleFor({ forward }: ServingView, name: Name): ServingView['forward'][number] | undefined {
-  const fitting = forward.filter(({ zone }) => isSubdomain(name, zone))
-  return fitting.reduce<(typeof fitting)[number] | undefined>(
-    (a, b) => (a && a.zone.length >= b.zone.length ? a : b),
-    undefined,
-  )
+/** The forward rule that a name which is not ours is resolved by; undefined where a stub zone, or nothing, is for it. */
+export function ruleFor(view: ServingView, name: Name): ForwardRule | undefined {
+  const zone = ruledZone(view, name)
+  return zone && view.config.forward.find(rule => equalNames(rule.zone, zone))
 }
 
 /** The same in words. */
 export function describeRule(view: ServingView, name: Name): string {
-  const rule = ruleFor(view, name)
-  return rule ? `forward rule ${printName(rule.zone)}` : 'no zone and no forward rule'
+  const zone = ruledZone(view, name)
+  if (!zone) return 'no zone and no forward rule'
+  return `${ruleFor(view, name) ? 'forward rule' : 'stub zone'} ${printName(zone)}`
+}
+
+/** The longest suffix that a rule or stub zone is for. */
+function ruledZone({ ruled }: ServingView, name: Name): Name | undefined {
+  const fitting = ruled.filter(zone => isSubdomain(name, zone))
+  return fitting.reduce<Name | undefined>((a, b) => (a && a.length >= b.length ? a : b), undefined)
 }
