@@ -29,6 +29,8 @@ export function trustIn(tree: Tree, more: Partial<Trust> = {}): Trust {
 export interface SignedOptions extends WorldOptions {
   tamper?: Tamper
   upstreams?: number
+  /** Changes the zones before anything is asked. */
+  prepare?: (tree: Tree) => void
   /** Of another world, in place of one that is made anew. */
   tree?: Tree
   /** Rules beside that of the root; they are not validated. */
@@ -38,10 +40,11 @@ export interface SignedOptions extends WorldOptions {
 /** Upstreams at 192.0.2.1 and, where there are to be two, 192.0.2.2. */
 export function createSignedWorld(
   specs: readonly ZoneSpec[],
-  { tamper, upstreams = 1, trust, more, tree: given, ...options }: SignedOptions = {},
+  { tamper, upstreams = 1, trust, more, tree: given, prepare, ...options }: SignedOptions = {},
 ): SignedWorld {
   const now = Math.floor(createSimulatedClock().now() / 1000)
   const tree = given ?? new Tree(specs, now)
+  prepare?.(tree)
   const asked: string[] = []
   const to = ['192.0.2.1', '192.0.2.2'].slice(0, upstreams)
   const world = createWorld({ ...more, '.': to }, { trust: trust ?? trustIn(tree), validate: ['.'], ...options })
