@@ -4,9 +4,16 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
+const cores = allowedCores()
 /** The core that servers have to themselves, as far as the machine allows, and the one of whoever asks them. */
-export const SERVER_CORE = '0'
-export const CLIENT_CORE = '1'
+export const SERVER_CORE = cores.at(0)!
+export const CLIENT_CORE = cores.at(-1)!
+
+/** The numbers of the cores that this process may run on: in a container not always those from 0. */
+function allowedCores(): string[] {
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!
+  return list.split(',').flatMap(range => [...new Set(range.split('-'))])
+}
 
 /** A server under test. */
 export interface Contender {

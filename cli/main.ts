@@ -5,6 +5,7 @@ import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
+import { addNta } from './nta.ts'
 import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStart } from './start.ts'
@@ -44,6 +45,7 @@ export function createProgram(terminal: Terminal): Command {
     addCa,
     addToken,
     addExplain,
+    addNta,
   ])
     add(program, terminal)
   settle(program, terminal)

@@ -52,6 +52,12 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{}` */
+  'nta.list': NegativeTrustAnchor[]
+  /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
+  'nta.add': NegativeTrustAnchor
+  /** `{ name }`: one that a command has made. */
+  'nta.remove': { zone: string }
   /** `{ zones, roles?, views?, from?, name?, expires? }`: lists, or texts with commas; the token is shown this once. */
   'token.create': ApiToken & { token: string }
   /** `{}` */
@@ -79,6 +85,28 @@ export interface Status {
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
   ca?: { directory: string; root_sha256: string }
+  /** Where a forward rule has its answers validated. */
+  validation?: Validation
+}
+
+/** A zone that is taken for unsigned for a while (RFC 7646). */
+export interface NegativeTrustAnchor {
+  zone: string
+  /** ISO 8601. */
+  until: string
+  why?: string
+  source: 'config' | 'command'
+}
+
+/** How the validation of answers stands. */
+export interface Validation {
+  /** Trust anchors as DS and DNSKEY records. */
+  anchors: string[]
+  /** The root's keys as they are followed (RFC 5011). */
+  root_keys: string[]
+  negative: NegativeTrustAnchor[]
+  /** What keeps answers from being validated. */
+  problems: string[]
 }
 
 /** What a reload did. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { Status } from './replies.ts'
+import type { Status, Validation } from './replies.ts'
 import { facts, type Terminal } from './terminal.ts'
 
 /** `status`: the running daemon at a glance. */
@@ -12,6 +12,14 @@ export function addStatus(program: Command, terminal: Terminal): void {
       else terminal.out(printStatus(status))
     },
   )
+}
+
+function describeValidation({ anchors, negative, problems }: Validation): [string, string][] {
+  return [
+    ['trust anchors', String(anchors.length)],
+    ...negative.map(({ zone, until }): [string, string] => ['not validated', `${zone} until ${until}`]),
+    ...problems.map((problem): [string, string] => ['validation', problem]),
+  ]
 }
 
 function printStatus(status: Status): string {
@@ -29,6 +37,7 @@ function printStatus(status: Status): string {
           ['root', `SHA-256 ${status.ca.root_sha256}`],
         ] as const)
       : []),
+    ...(status.validation ? describeValidation(status.validation) : []),
     ...Object.entries(status.counters ?? {}),
   ])
 }

@@ -2,6 +2,7 @@ import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
+import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
   accessList,
   choice,
@@ -28,6 +29,7 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
   DestinationMatch,
@@ -142,9 +144,14 @@ export const schema = record({
     'what each group of clients sees; the first that matches a request answers it',
   ),
   trust_anchors: defaulted(
-    list(reserved),
+    trustAnchors,
     [],
-    'DS or DNSKEY lines, or `{ file: PATH }`, added to the built-in anchor of the root',
+    'where validation begins, beside the built-in anchors of the root: DS or DNSKEY lines, or `{ file: PATH }`; one of "." replaces those',
+  ),
+  negative_trust_anchors: defaulted(
+    list(negativeTrustAnchor, { unique: one => nameKey(one.name) }),
+    [],
+    'zones that are taken for unsigned until they are mended (RFC 7646); others come and go by `namestead nta`',
   ),
   ca: optional(ca, 'the certificate authority; left out: none'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),

@@ -1,6 +1,6 @@
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
-import { equalNames, lowerName, type Name, nameKey, printName } from '../dns/name.ts'
+import { equalNames, lowerName, type Name, nameKey, printName, ROOT } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
@@ -25,6 +25,7 @@ import { createRuleTable } from './rules.ts'
 import { createServerTable, type Server, type ServerAddress } from './server.ts'
 import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
 import { withoutDnssec } from './validate/presentation.ts'
+import { probeRoot, type RootProbe } from './validate/probe.ts'
 import type { Security } from './validate/security.ts'
 import { createValidator } from './validate/validator.ts'
 
@@ -34,6 +35,8 @@ export interface Resolver {
   resolve(question: Question, options?: ResolveOptions): Promise<ResolverAnswer>
   /** Whether a rule says how to resolve this name. */
   covers(name: Name): boolean
+  /** Asks every upstream that validation relies on for the root's keys; none where no rule validates. */
+  probeRoot(): Promise<RootProbe[]>
   readonly counters: Readonly<Counters>
   /** Ends all that is outstanding, and closes every socket. */
   close(): void
@@ -124,6 +127,13 @@ export function createResolver(options: ResolverOptions): Resolver {
     forward.filter((_, i) => options.rules[i]!.dnssec === 'validate').map(route => [route, validator.route(route)]),
   )
 
+  /** The routes by which the root's keys are found: the root's own, else each that validates. */
+  function keyRoutes(): ForwardRoute[] {
+    const checked = forward.filter(route => validating.has(route))
+    const root = routes.find(ROOT)
+    return root && checked.length > 0 ? [root] : checked
+  }
+
   function usableServers({ zone, to }: ResolverRule): Server[] {
     const isOwn = (at: ServerAddress) => options.own?.some(own => sameSocket(own, at)) ?? false
     for (const at of to.filter(isOwn))
@@ -199,6 +209,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     resolve,
     counters,
+    probeRoot: () => probeRoot(keyRoutes(), closing.signal),
     covers: name => routes.find(name) !== undefined,
     close: () => {
       closing.abort()

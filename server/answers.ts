@@ -18,6 +18,9 @@ export interface AnswerSource {
   ttl?: number
 }
 
+/** No answer was made from a version of it. */
+const GONE: Versioned = { latest: () => ({ at: 0 }) }
+
 /** Longer answers are not kept. */
 const LONGEST = 4096
 const HEADER = 12
@@ -38,7 +41,7 @@ export class AnswerCache {
   private readonly slots: Uint32Array
   private readonly mask: number
   private readonly seed: number
-  private zones: readonly Versioned[] = []
+  private zones: Versioned[] = []
 
   /** @param octets of memory for entries; @param seed unpredictable, so that nobody can choose names that meet in one slot */
   constructor(octets: number, seed: number) {
@@ -58,12 +61,21 @@ export class AnswerCache {
     return this.log.octets
   }
 
-  /** Forgets everything: the zones or their numbers have changed. */
+  /** Forgets everything: there are other zones. */
   reset(zones: readonly Versioned[]): void {
-    this.zones = zones
+    this.zones = [...zones]
     this.tags.fill(0)
     this.slots.fill(0)
     this.log.clear()
+  }
+
+  /**
+   * The zone of number `before` has the number `after`, the next one, from now on: another image, whose versions are not to be taken for those of
+   * the one before. Answers that were made from that are not good any more; all others are.
+   */
+  renumber(before: number, after: number, zone: Versioned): void {
+    this.zones[before] = GONE
+    this.zones[after] = zone
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { createResolver } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
@@ -29,6 +30,8 @@ export interface Authority extends Decisions {
   promote(zone: SecondaryZone): Promise<void>
   /** Tells the zone's secondaries of it, though they may have heard already. */
   notifySecondaries(zone: ServedZone): void
+  /** What `trust` of its dependencies gives has changed: hands it to the serving threads. */
+  trustChanged(): void
   /** From now on these threads hear of every change. */
   attach(workers: Workers): void
   close(): Promise<void>
@@ -42,6 +45,8 @@ export interface AuthorityDeps extends World {
   /** The keys of signed zones. */
   keyRings: KeyRings
   log: Log
+  /** What the validation of answers begins with, at this moment. */
+  trust?: () => Trust
   /** Transfers large zones in a thread of its own. */
   loadWhole?: LoadWhole
 }
@@ -90,9 +95,11 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   }
   const state = new State(
     empty,
-    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own }),
+    (rules, ownName, trust) =>
+      createResolver({ rules, network, clock, random, log, ownName, own, ...(trust && { trust }) }),
     {
       zonesChanged() {},
+      imageChanged() {},
       certificateChanged() {},
       configured() {},
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
@@ -126,7 +133,8 @@ export function createAuthority(deps: AuthorityDeps): Authority {
 
   const serve = (serving: ServingConfig): void => {
     // A zone may be something else by now than what the configuration says: promoted.
-    const now = { ...serving, views: zones.configured(serving.views) }
+    const trust = deps.trust && { trust: deps.trust() }
+    const now = { ...serving, ...trust, views: zones.configured(serving.views) }
     state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
     workers?.configure(now, zones.serving())
   }
@@ -152,6 +160,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       await zones.promote(zone)
       serve(state.config)
     },
+    trustChanged: () => serve(state.config),
     notifySecondaries: zone => notifier.again(notifying(zone)),
     async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
       const zone = zones.find(from.view, origin)

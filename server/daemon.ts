@@ -32,6 +32,8 @@ import { serveMetrics } from './metrics-listener.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { createTrustCommands } from './trust-commands.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 /** A running daemon. */
@@ -48,6 +50,8 @@ export interface DaemonOwner {
   configFile: string
   reload: () => Promise<object>
   stop: () => void
+  /** The daemon can't go on and is to be stopped. */
+  fail: (error: Error) => void
 }
 
 /** What is in flight when a stop is asked for may take so many milliseconds. */
@@ -75,17 +79,27 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => listeners.closeHttp(GRACE))
     if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
-    const database = await openDatabase(config.database.sqlite, [
-      ...ZONE_MIGRATIONS,
-      ...CA_MIGRATIONS,
-      ...API_MIGRATIONS,
-    ])
+    const migrations = [...ZONE_MIGRATIONS, ...CA_MIGRATIONS, ...API_MIGRATIONS]
+    const database = await openDatabase(config.database.sqlite, migrations, {
+      onRestart: reason =>
+        log.error({ reason }, 'the storage thread crashed and was started again; what was in flight was not answered'),
+      onLost: owner.fail,
+    })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
+    const trust = await TrustKeeper.open({
+      ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+      probe: () => probeRootOnce(authority.state.views),
+      changed: () => authority.trustChanged(),
+    })
+    opened.push(() => trust.close())
+    const authority = createAuthority({
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log },
+      trust: () => trust.trust,
+    })
     opened.push(() => authority.close())
     /** One after the other: two at once would open the same new zone twice. */
     let turn: Promise<unknown> = Promise.resolve()
@@ -117,7 +131,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
-    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
     const explain = createExplain(authority.state, authority.zones.find)
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
@@ -128,7 +142,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       explain,
       explainUpdate,
       status,
-      more: tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+      more: {
+        ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+        ...createTrustCommands(trust),
+      },
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
@@ -147,14 +164,20 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       log,
     }
     await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    trust.start()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await configure(next)
+      await trust.configure(next)
+      await configure(next).catch(async error => {
+        await trust.configure(config)
+        throw error
+      })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      trust.start()
       return compared
     }
     return {

@@ -1,5 +1,3 @@
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import {
   ConflictError,
   type Database,
@@ -9,18 +7,29 @@ import {
   StorageError,
 } from '../host/database.ts'
 import { type Operation, type Outcome, SqliteStorage } from './sqlite.ts'
-import { type NumberedOperation, OperationEncoder, requireEncodable, unpackResults } from './statement-codec.ts'
-import type { PackedOutcome, StorageReply, StorageRequest, StorageThreadData } from './storage-thread.ts'
+import { type NumberedOperation, requireEncodable, unpackResults } from './statement-codec.ts'
+import { type SpawnStorage, StorageLink } from './storage-link.ts'
+import type { PackedOutcome } from './storage-thread.ts'
+
+/** What whoever opened a database is told of it, and how its threads are started. */
+export interface DatabaseOptions {
+  /** Its thread crashed, and another goes on with the file. What was in flight has failed, and may be on disk all the same. */
+  onRestart?: (reason: string) => void
+  /** Its thread crashed, and none can go on: every call fails from now on. */
+  onLost?: (error: StorageError) => void
+  spawn?: SpawnStorage
+}
 
 /**
  * Opens the SQLite file in a thread of its own, creating it where it is missing and running the migrations it lacks.
  * Rejects with StorageError, whose message is one sentence for the operator: in use, read-only, foreign, or of a newer version.
  */
-export async function openDatabase(file: string, migrations: readonly Migration[]): Promise<Database> {
-  const script = new URL(`./storage-thread${extname(import.meta.url)}`, import.meta.url)
-  const posted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-  const worker = new Worker(script, { workerData: { file, migrations, posted } satisfies StorageThreadData })
-  const database = new ThreadDatabase(worker, posted)
+export async function openDatabase(
+  file: string,
+  migrations: readonly Migration[],
+  options: DatabaseOptions = {},
+): Promise<Database> {
+  const database = new ThreadDatabase(file, migrations, options)
   await database.opened
   return database
 }
@@ -38,44 +47,34 @@ const BATCHES_UNDER_WAY = 2
 
 class ThreadDatabase implements Database {
   readonly opened: Promise<void>
-  private readonly worker: Worker
-  /** Counts what was posted, for the thread to wait on. */
-  private readonly posted: Int32Array
+  private readonly start: () => StorageLink
+  private readonly options: DatabaseOptions
+  /** Replaced where its thread crashes. */
+  private link: StorageLink
+  /** Sent, in the order of their calls. */
   private readonly pending = new Map<number, Pending>()
-  /** Not sent yet, in the order of their calls. */
-  private waiting: NumberedOperation[] = []
-  private underWay = 0
-  private readonly encoder = new OperationEncoder()
+  /** Not sent yet. */
+  private waiting: (NumberedOperation & Pending)[] = []
   private nextId = 0
+  private wasOpened = false
   /** Why no further operation is accepted. */
   private ended: StorageError | undefined
-  private readonly exited: Promise<void>
+  private readonly exited = Promise.withResolvers<void>()
 
-  constructor(worker: Worker, posted: SharedArrayBuffer) {
-    this.worker = worker
-    this.posted = new Int32Array(posted)
-    const opened = Promise.withResolvers<void>()
-    this.opened = opened.promise
-    worker.on('message', (reply: StorageReply) => {
-      if ('outcomes' in reply) this.settleAll(reply.outcomes)
-      else if ('opened' in reply) opened.resolve()
-      else if ('refused' in reply) opened.reject(new StorageError(reply.refused))
+  constructor(file: string, migrations: readonly Migration[], options: DatabaseOptions) {
+    const listener = {
+      onOutcomes: (outcomes: readonly { id: number; outcome: PackedOutcome }[]) => this.settleAll(outcomes),
+      onEnded: (reason: string | undefined) => this.threadEnded(reason),
+    }
+    this.options = options
+    this.start = () => new StorageLink({ file, migrations }, listener, options.spawn)
+    this.link = this.start()
+    this.opened = this.link.opened.then(() => {
+      this.wasOpened = true
     })
-    worker.on('error', error => {
-      const failure = new StorageError(`the storage thread failed: ${error.message}`)
-      opened.reject(failure)
-      this.end(failure)
-    })
-    this.exited = new Promise(resolve =>
-      worker.on('exit', () => {
-        this.end(new StorageError('the database is closed'))
-        resolve()
-      }),
-    )
   }
 
   private settleAll(outcomes: readonly { id: number; outcome: PackedOutcome }[]): void {
-    this.underWay--
     this.send()
     for (const { id, outcome } of outcomes) this.settle(id, outcome)
   }
@@ -87,10 +86,36 @@ class ThreadDatabase implements Database {
     else call?.reject(errorOf(outcome))
   }
 
+  /** What it had may be on disk or not, which those who asked find out. A thread that never did anything would crash again. */
+  private threadEnded(reason: string | undefined): void {
+    if (reason === undefined || this.ended) {
+      this.end(new StorageError('the database is closed'))
+      this.exited.resolve()
+      return
+    }
+    const error = new StorageError(`the storage thread failed: ${reason}`)
+    if (!this.link.proven) {
+      this.end(error)
+      this.exited.resolve()
+      if (this.wasOpened) this.options.onLost?.(error)
+      return
+    }
+    this.options.onRestart?.(reason)
+    this.link = this.start()
+    this.rejectPending(error)
+    this.send()
+  }
+
   private end(reason: StorageError): void {
     this.ended ??= reason
-    for (const call of this.pending.values()) call.reject(this.ended)
+    this.rejectPending(this.ended)
+    for (const call of this.waiting.splice(0)) call.reject(this.ended)
+  }
+
+  private rejectPending(error: StorageError): void {
+    const calls = [...this.pending.values()]
     this.pending.clear()
+    for (const call of calls) call.reject(error)
   }
 
   private call(operation: Operation): Promise<StatementResult[]> {
@@ -99,24 +124,18 @@ class ThreadDatabase implements Database {
     return new Promise((resolve, reject) => {
       // Here it fails this call alone, later it would fail the batch.
       for (const { parameters } of operation.statements) parameters.forEach(requireEncodable)
-      this.pending.set(id, { resolve, reject })
-      this.waiting.push({ id, operation })
+      this.waiting.push({ id, operation, resolve, reject })
       this.send()
     })
   }
 
   private send(most: number = BATCHES_UNDER_WAY): void {
-    while (this.waiting.length > 0 && this.underWay < most) {
-      const batch = this.encoder.encode(this.waiting.splice(0, BATCH))
-      this.underWay++
-      this.post({ batch }, [batch.octets.buffer])
+    const { link, waiting, pending } = this
+    while (waiting.length > 0 && link.underWay < most) {
+      const batch = waiting.splice(0, BATCH)
+      for (const { id, resolve, reject } of batch) pending.set(id, { resolve, reject })
+      link.send(batch)
     }
-  }
-
-  private post(request: StorageRequest, transferred: readonly ArrayBuffer[] = []): void {
-    this.worker.postMessage(request, transferred)
-    Atomics.add(this.posted, 0, 1)
-    Atomics.notify(this.posted, 0)
   }
 
   async read(statement: Statement) {
@@ -130,8 +149,8 @@ class ThreadDatabase implements Database {
   async close() {
     this.ended ??= new StorageError('the database is closed')
     this.send(Number.POSITIVE_INFINITY)
-    this.post({ close: true })
-    await this.exited
+    this.link.close()
+    await this.exited.promise
   }
 }
 

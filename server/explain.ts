@@ -1,5 +1,5 @@
 import { addressBytes, containsAddress, printAddress } from '../config/address.ts'
-import { OptionCode, rcodeName } from '../dns/codes.ts'
+import { OptionCode, Rcode, rcodeName } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import { equalNames, isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
@@ -38,7 +38,7 @@ export function createExplain(state: State, zoneOf: (view: string, origin: Name)
       source: describeSource(view, name, origin, inquiry),
       rcode: rcodeName(rcode),
       answer: answer.map(printRecord),
-      notes: notesOn(inquiry.message, origin, recursive),
+      notes: [...notesOn(inquiry.message, origin, recursive), ...notesOnValidation(view, name, inquiry)],
       ...(owner !== undefined && { owner }),
     }
   }
@@ -77,13 +77,29 @@ function describeSource(view: ServingView, name: Name, origin: Name | undefined,
   return describeRule(view, name)
 }
 
+/** What validation came to, and where there was none, why. */
+function notesOnValidation(view: ServingView, name: Name, { security, unresolved, message }: Inquiry): string[] {
+  if (security.length > 0) return security.map(({ status, reason }) => `DNSSEC: ${status}: ${reason}`)
+  if (!unresolved) return view.zones.find(name, 0) ? ['DNSSEC: not validated: the zone is our own'] : []
+  if (unresolved.delegation) return ['DNSSEC: not validated: the delegation is of a zone of our own']
+  const rule = ruleFor(view, unresolved.name)
+  if (!rule) return []
+  if (rule.dnssec === 'off') return [`DNSSEC: not validated: forward rule ${printName(rule.zone)} does not ask for it`]
+  return message.rcode === Rcode.SERVFAIL ? ['DNSSEC: validation is on; the answer failed, or there was none'] : []
+}
+
 function describeRule(view: ServingView, name: Name): string {
-  const rules = view.forward.filter(({ zone }) => isSubdomain(name, zone))
-  const longest = rules.reduce<(typeof rules)[number] | undefined>(
+  const longest = ruleFor(view, name)
+  return longest ? `forward rule ${printName(longest.zone)}` : 'no zone and no forward rule'
+}
+
+/** The forward rule of the longest suffix. */
+function ruleFor({ forward }: ServingView, name: Name) {
+  const rules = forward.filter(({ zone }) => isSubdomain(name, zone))
+  return rules.reduce<(typeof rules)[number] | undefined>(
     (a, b) => (a && a.zone.length >= b.zone.length ? a : b),
     undefined,
   )
-  return longest ? `forward rule ${printName(longest.zone)}` : 'no zone and no forward rule'
 }
 
 /** The key that added the answer's records, where they are a key's. */

@@ -1,9 +1,10 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { constants, createSecureServer, type Http2SecureServer } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
+import { HttpConnections } from './http-connections.ts'
 
 /** A certificate chain and its key, PEM. */
 export interface TlsMaterial {
@@ -89,23 +90,19 @@ type Http2Listener = Parameters<typeof createSecureServer>[1]
 /** One listening socket, and the connections it has accepted. */
 class HttpServer {
   readonly server: Server | Http2SecureServer
-  private readonly sockets = new Set<Socket>()
+  private readonly connections: HttpConnections
 
   constructor(server: Server | Http2SecureServer) {
     this.server = server
     Object.assign(server, LIMITS)
-    server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket)
-      socket.once('close', () => this.sockets.delete(socket))
-    })
+    this.connections = new HttpConnections(server)
   }
 
   /** Stops accepting, lets requests in flight finish for `patience` milliseconds, then cuts what is left. */
   async close(patience: number): Promise<void> {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
-    const cut = setTimeout(() => {
-      for (const socket of this.sockets) socket.destroy()
-    }, patience)
+    this.connections.close()
+    const cut = setTimeout(() => this.connections.cut(), patience)
     await closed
     clearTimeout(cut)
   }

@@ -28,7 +28,9 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   const { config, warnings } = readConfig(configFile)
   const { log, setLevel } = createLog(config.log.level)
   warn(log, warnings)
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  /** Resolves with why it has to end, where that is not its owner's wish. */
+  const { promise: stopped, resolve } = Promise.withResolvers<Error | undefined>()
+  const stop = () => resolve(undefined)
   let daemon: Daemon | undefined
   const { clock } = systemWorld
   const manager = createServiceManager({ libc: loadLibc(), env: process.env, pid: process.pid, clock })
@@ -60,14 +62,15 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
   // What nobody foresaw is logged before the process ends: a half-working daemon would be worse than a restarted one.
   process.on('uncaughtExceptionMonitor', error => log.error({ err: error }, 'unforeseen failure'))
   try {
-    daemon = await startDaemon(config, { configFile, reload, stop }, systemWorld, log)
+    daemon = await startDaemon(config, { configFile, reload, stop, fail: resolve }, systemWorld, log)
     tellReady()
     onReady?.(daemon.status())
-    await stopped
+    const failure = await stopped
     manager.stopping()
     log.info({}, 'stopping')
     await daemon.stop()
     log.info({}, 'stopped')
+    if (failure) throw failure
     return 0
   } catch (error) {
     throw operatorError(error)

@@ -2,6 +2,7 @@ import type { Config, KeyConfig, RateLimitConfig, ViewConfig } from '../config/s
 import type { Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
 import type { SocketAddress } from '../host/network.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
@@ -31,6 +32,8 @@ export interface ServingConfig {
   rate_limit?: RateLimitConfig
   chaos: Config['chaos']
   proxy_protocol: Config['proxy_protocol']
+  /** What the validation of answers begins with; left out: the root's built-in anchors. */
+  trust?: Trust
   log: Config['log']
 }
 

@@ -4,6 +4,7 @@ import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
+import type { Trust } from '../resolver/validate/anchors.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
@@ -28,12 +29,18 @@ export interface ServingView {
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: Name) => boolean) => Resolver
+export type ResolverFactory = (
+  rules: readonly ResolverRule[],
+  ownName: (name: Name) => boolean,
+  trust: Trust | undefined,
+) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
-  /** Zones were added, removed or have another image. */
+  /** There are other zones, numbered in this order. */
   zonesChanged(images: readonly ZoneImage[]): void
+  /** The zone of number `before` has another image, and the number `after`. */
+  imageChanged(before: number, after: number, image: ZoneImage): void
   /** A resolver is not used any more; questions may be outstanding. */
   retired(resolver: Resolver): void
   certificateChanged(certificate: ServerCertificate): void
@@ -55,6 +62,7 @@ export class State {
   certificate: ServerCertificate | null
   /** Numbers of the zones' images, for the answer cache. */
   readonly numbers = new Map<ZoneImage, number>()
+  private nextNumber = 0
   private keys = new Map<string, TsigKey>()
   private readonly createResolver: ResolverFactory
   private readonly listener: StateListener
@@ -82,7 +90,8 @@ export class State {
   }
 
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
-    const before = this.views
+    const before = isDeepStrictEqual(this.config.trust, config.trust) ? this.views : this.views.filter(trustsNobody)
+    const retiring = this.views
     this.config = config
     this.listener.configured(config)
     this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
@@ -90,7 +99,7 @@ export class State {
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
     )
     this.views = config.views.map((view, index) => this.view(view, index, zones, before))
-    for (const { resolver } of before)
+    for (const { resolver } of retiring)
       if (!this.views.some(view => view.resolver === resolver)) this.listener.retired(resolver)
     this.renumber()
   }
@@ -116,7 +125,9 @@ export class State {
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
       forward: config.forward,
       // One whose rules are the same keeps what it has learned.
-      resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
+      resolver:
+        known?.resolver ??
+        this.createResolver(config.forward, name => this.isOwn(config.name, name), this.config.trust),
     }
   }
 
@@ -135,24 +146,43 @@ export class State {
     if (!view) return
     const key = nameKey(origin)
     const tables = new Set([view.zones, view.zonesAtHome])
-    if (image) {
-      const attached = ZoneImage.attach(image)
-      for (const table of tables) table.set(attached)
-      view.missing.delete(key)
-    } else {
+    const before = view.zones.get(origin)
+    if (!image) {
       for (const table of tables) table.delete(origin)
       view.missing.add(key)
+      this.renumber()
+      return
     }
-    this.renumber()
+    const attached = ZoneImage.attach(image)
+    for (const table of tables) table.set(attached)
+    view.missing.delete(key)
+    if (before && this.nextNumber < MOST_NUMBERS) this.imageChanged(before, attached)
+    else this.renumber()
+  }
+
+  private imageChanged(before: ZoneImage, image: ZoneImage): void {
+    const number = this.numbers.get(before)!
+    this.numbers.delete(before)
+    this.numbers.set(image, this.nextNumber)
+    this.listener.imageChanged(number, this.nextNumber++, image)
   }
 
   private renumber(): void {
     const images = this.views.flatMap(({ zonesAtHome }) => [...zonesAtHome])
     this.numbers.clear()
     for (const [number, image] of images.entries()) this.numbers.set(image, number)
+    this.nextNumber = images.length
     this.listener.zonesChanged(images)
   }
 }
+
+/** Whether nothing of what the view's resolver has learned was validated. */
+function trustsNobody({ forward }: ServingView): boolean {
+  return forward.every(({ dnssec }) => dnssec === 'off')
+}
+
+/** A number is not given twice, until there are so many that all begin anew. */
+const MOST_NUMBERS = 1 << 20
 
 /** Whether the view's zones say where the name is answered: by themselves, or by the servers that they delegate it to. */
 export function isOwnName(view: ServingView, name: Name): boolean {

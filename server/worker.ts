@@ -58,9 +58,11 @@ export async function createServing(
   const outstanding = new Outstanding()
   const state: State = new State(
     initial.state,
-    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own: initial.own }),
+    (rules, ownName, trust) =>
+      createResolver({ rules, network, clock, random, log, ownName, own: initial.own, ...(trust && { trust }) }),
     {
       zonesChanged: images => answers.reset(images),
+      imageChanged: (before, after, image) => answers.renumber(before, after, image),
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
       certificateChanged: certificate => void listeners.renew(certificate),
       configured(config) {

@@ -93,7 +93,7 @@ export function createZones(deps: ZonesDeps): Zones {
     const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
       deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
       // What a secondary has for the first time did not come as a change that others could follow.
-      if (isSecondary(zone) && image) void links.synchronize(zone).catch(report(zone))
+      if (isSecondary(zone) && image) queueMicrotask(() => links.synchronize(zone).catch(report(zone)))
     }
     const listeners = {
       onReplaced,

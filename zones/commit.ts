@@ -8,11 +8,12 @@ import {
   failure,
   type Pending,
   type Pipeline,
+  publishSettled,
   type Standing,
   type Written,
 } from './pipeline.ts'
 import type { Stale } from './sign.ts'
-import type { Baseline, ZoneCommit, ZoneStore } from './store.ts'
+import type { Baseline, ExecutedRequest, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** Who changes a zone, for its journal. */
@@ -21,6 +22,8 @@ export interface Actor {
   key: string | undefined
   /** An address, "file", a user. */
   source: string
+  /** The signed request by which it is asked for: once that is on disk it is not executed again. */
+  request?: ExecutedRequest
 }
 
 /** One of the zones to be changed, and how. */
@@ -164,6 +167,7 @@ class CommitDraft {
       [...this.zones]
         .filter(([pipeline, draft]) => !isChanged(draft) && pipeline.newest)
         .map(([pipeline]) => at(pipeline)),
+      this.actor.request,
     )
     const pending = changed.map(([pipeline, { tip, change, holders }]) => pipeline.push(tip, change, holders, settled))
     try {
@@ -172,7 +176,8 @@ class CommitDraft {
       for (const [i, pipeline] of pipelines.entries()) pipeline.fail(pending[i]!, pipelines)
       throw failure(`the change could not be stored: ${error instanceof Error ? error.message : error}`)
     }
-    for (const [i, pipeline] of pipelines.entries()) this.published.set(pipeline, pipeline.publish(pending[i]!))
+    publishSettled(pipelines.map((pipeline, i) => ({ pipeline, pending: pending[i]! })))
+    for (const [i, pipeline] of pipelines.entries()) this.published.set(pipeline, pending[i]!)
     for (const [pipeline, written] of this.published) pipeline.options.onPublished?.(written)
   }
 
@@ -188,7 +193,8 @@ class CommitDraft {
       released: change.deleted.map(record => pipeline.holders.of(record)),
       at: pipeline.options.clock.now(),
       ...serials,
-      ...this.actor,
+      key: this.actor.key,
+      source: this.actor.source,
       ...(baseline && { baseline }),
     }
     return { ...at(pipeline), entry }

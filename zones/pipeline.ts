@@ -8,7 +8,7 @@ import { recordsOf } from './draft.ts'
 import { Holders, type Holding } from './holders.ts'
 import type { Stale, ZoneSigner } from './sign.ts'
 import type { Baseline, JournalEntry, ZoneStore } from './store.ts'
-import { ZoneImage, type ZoneVersion } from './zone.ts'
+import { publishTogether, ZoneImage, type ZoneVersion } from './zone.ts'
 
 /** What is to be done to the version it was decided on. */
 export interface Decision {
@@ -67,7 +67,7 @@ export interface PipelineOptions {
   signer?: ZoneSigner
   /** Those that change along with this zone; may differ from one change to the next. */
   followers?: () => readonly Follower[]
-  /** Hands a new image to all threads before anyone hears of what is in it. */
+  /** Hands a new image to all threads before anyone hears of what is in it; must not read it. */
   onReplaced?: (image: ZoneImage) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
   onPublished?: (written: Written) => void
@@ -162,20 +162,20 @@ export class Pipeline {
     for (const mate of mates) this.mates.add(mate)
   }
 
-  /** Shows what the disk has. Commits end in the order in which they began, and one that holds proves those before it. */
-  publish(pending: Pending): Written {
+  /**
+   * The disk has it, and it is to be published by whoever calls this. Undefined where a later one is published already: commits end in the
+   * order in which they began, and one that holds proves those before it.
+   */
+  settle(pending: Pending): { replaced: boolean } | undefined {
     this.remove(pending)
-    const { version, revision, change } = pending
-    if (revision > this.revision) {
-      this.revision = revision
-      const { image } = version
-      const replaced = image !== this.image
-      if (replaced) image.succeed(this.image)
-      image.publish(version)
-      this.image = image
-      if (replaced) this.options.onReplaced?.(image)
-    }
-    return { version, change }
+    const { version, revision } = pending
+    if (revision <= this.revision) return undefined
+    this.revision = revision
+    const { image } = version
+    const replaced = image !== this.image
+    if (replaced) image.succeed(this.image)
+    this.image = image
+    return { replaced }
   }
 
   private remove(pending: Pending): void {
@@ -227,19 +227,33 @@ export class Pipeline {
     return { holders, missed }
   }
 
-  /** Shows what was read back, and goes on from there. */
-  resume({ holders, missed }: { holders: Holders; missed: readonly JournalEntry[] }): Written[] {
-    const shown = missed.map(({ change, revision }) => {
-      const version = this.withChange(this.image.latest(), change)
-      return this.publish({ version, revision, change, settled: Promise.resolve() })
+  /** Goes on from what was read back, which is still to be published. */
+  resume({ holders, missed }: { holders: Holders; missed: readonly JournalEntry[] }): Pending[] {
+    this.tip = this.image.latest()
+    const found = missed.map(({ change, revision }) => {
+      this.tip = this.withChange(this.tip, change)
+      return { version: this.tip, revision, change, settled: Promise.resolve() }
     })
     this.holders = holders
-    this.tip = this.image.latest()
-    this.tipRevision = this.revision
+    this.tipRevision = found.at(-1)?.revision ?? this.revision
     this.broken = false
     this.mates.clear()
-    return shown
+    return found
   }
+}
+
+/** Shows what the disk has of several zones: all at one moment. */
+export function publishSettled(zones: readonly { pipeline: Pipeline; pending: Pending | undefined }[]): void {
+  const shown = zones.flatMap(({ pipeline, pending }) => {
+    const settled = pending && pipeline.settle(pending)
+    return settled ? [{ pipeline, version: pending.version, ...settled }] : []
+  })
+  publishTogether(
+    shown.map(({ version }) => version),
+    () => {
+      for (const { pipeline, version, replaced } of shown) if (replaced) pipeline.options.onReplaced?.(version.image)
+    },
+  )
 }
 
 /** Brings back a zone whose commit failed and those that failed with it: all are shown at the same moment. */
@@ -250,12 +264,13 @@ async function recoverTogether(first: Pipeline): Promise<void> {
     for (const pipeline of group) await pipeline.idle()
   }
   const read = await Promise.all(group.map(async pipeline => ({ pipeline, found: await pipeline.readBack() })))
-  const shown = read.map(({ pipeline, found }) => ({ pipeline, written: pipeline.resume(found) }))
-  for (const { pipeline, written } of shown) {
+  const resumed = read.map(({ pipeline, found }) => ({ pipeline, found: pipeline.resume(found) }))
+  publishSettled(resumed.map(({ pipeline, found }) => ({ pipeline, pending: found.at(-1) })))
+  for (const { pipeline, found } of resumed) {
     const { log, onPublished } = pipeline.options
     const fields = { zone: printName(pipeline.image.origin), serial: pipeline.tip.serial() }
     log.warn(fields, 'zone read back after a failed write')
-    for (const one of written) onPublished?.(one)
+    for (const one of found) onPublished?.(one)
   }
 }
 

@@ -85,6 +85,11 @@ export interface UpdateReply {
   ede: number | undefined
 }
 
+const DONE: UpdateReply = { rcode: Rcode.NOERROR, reason: '', ede: undefined }
+
+/** Milliseconds for which an executed update is remembered on disk, however soon its signature ends by a clock that may be set. */
+const LEAST_VALIDITY = 60_000
+
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
 
@@ -236,7 +241,16 @@ export class PrimaryZone {
       ? loadZone(this.view, config, needs)
       : loadOverlay(this.view, config, this, this.overlayRules(config), needs))
     served = true
+    await this.recall(loaded)
     return loaded
+  }
+
+  /** RFC 8945 §5.2.3: an update that somebody recorded is not executed again, though we were restarted since. */
+  private async recall({ writer }: LoadedZone): Promise<void> {
+    if (!writer) return
+    const { clock, store } = this.deps
+    const now = clock.now()
+    for (const { mac, until } of await store.requests(writer.zone, now)) this.replays.recall(mac, DONE, until - now)
   }
 
   private overlayRules(config: ZoneConfig): OverlayRules {
@@ -263,7 +277,7 @@ export class PrimaryZone {
   private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
     try {
       await this.change(message, requestor)
-      return { rcode: Rcode.NOERROR, reason: '', ede: undefined }
+      return DONE
     } catch (error) {
       // What failed for our own reasons may be tried again; what was refused stays refused.
       if (!(error instanceof RcodeError) || error.rcode === Rcode.SERVFAIL) throw error
@@ -276,7 +290,7 @@ export class PrimaryZone {
     const zones = this.updated()
     const writers = zones.map(zone => zone.requireWriter())
     permitRequestor(this.config.update, requestor)
-    const actor = { key: requestor.key && keyText(requestor.key), source: describeAddress(requestor) }
+    const actor = this.actor(message, requestor, writers[0]!)
     const ignored = new Set<string>()
     let takeBack: (() => void) | undefined
     const decide = (contents: ZoneVersion, holders: Holders) => {
@@ -299,6 +313,16 @@ export class PrimaryZone {
     }
     for (const what of [...ignored].slice(0, IGNORED_LOGGED))
       this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
+  }
+
+  private actor(message: Message, requestor: UpdateRequestor, { zone }: ZoneWriter): Actor {
+    const { mac, key } = requestor
+    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
+    return {
+      key: key && keyText(key),
+      source: describeAddress(requestor),
+      ...(mac && { request: { zone, mac, until } }),
+    }
   }
 
   /** This zone, and those that take each of its updates too. */

@@ -23,7 +23,7 @@ export class ReplayCache<Outcome> {
    * is good for longer than the usual fudge is remembered for `lifetime` milliseconds.
    */
   once(mac: Uint8Array, execute: () => Promise<Outcome>, lifetime = 0): Promise<Outcome> {
-    const key = Buffer.from(mac.buffer, mac.byteOffset, mac.length).toString('latin1')
+    const key = textOf(mac)
     const now = this.clock.monotonic()
     this.forgetUntil(now)
     const known = this.entries.get(key)
@@ -32,6 +32,11 @@ export class ReplayCache<Outcome> {
     this.entries.set(key, { outcome, ends: now + Math.max(lifetime, this.lifetime) })
     outcome.catch(() => this.entries.delete(key))
     return outcome
+  }
+
+  /** Remembers what came of a request in an earlier life, for `lifetime` milliseconds from now. */
+  recall(mac: Uint8Array, outcome: Outcome, lifetime: number): void {
+    this.entries.set(textOf(mac), { outcome: Promise.resolve(outcome), ends: this.clock.monotonic() + lifetime })
   }
 
   private forgetUntil(now: number): void {
@@ -44,4 +49,8 @@ export class ReplayCache<Outcome> {
   get size(): number {
     return this.entries.size
   }
+}
+
+function textOf(mac: Uint8Array): string {
+  return Buffer.from(mac.buffer, mac.byteOffset, mac.length).toString('latin1')
 }

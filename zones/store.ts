@@ -7,6 +7,7 @@ import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import type { Holding } from './holders.ts'
+import { type ExecutedRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
   deleteRecord,
   holdRecord,
@@ -21,6 +22,7 @@ import {
 } from './store/rows.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
 
+export type { ExecutedRequest } from './store/requests.ts'
 export { ZONE_MIGRATIONS } from './store/schema.ts'
 
 /** The dynamic zones and their journal on disk. Every promise resolves once the disk has it. */
@@ -37,8 +39,17 @@ export interface ZoneStore {
   baseline(zone: number): Promise<ResourceRecord[]>
   /** Stores a change as the revision after `revision`. ConflictError where the zone is no longer at that one. */
   commit(zone: number, revision: number, entry: NewEntry): Promise<void>
-  /** Stores changes of several zones, all or none, if these `unchanged` ones are at their revisions as well. */
-  commitTogether(changed: readonly ZoneCommit[], unchanged?: readonly ZoneRevision[]): Promise<void>
+  /**
+   * Stores changes of several zones, all or none, if these `unchanged` ones are at their revisions as well; and with them the request that
+   * asked for them.
+   */
+  commitTogether(
+    changed: readonly ZoneCommit[],
+    unchanged?: readonly ZoneRevision[],
+    request?: ExecutedRequest,
+  ): Promise<void>
+  /** The requests to this zone that were executed and could be accepted again, oldest first. */
+  requests(zone: number, now: number): Promise<ExecutedRequest[]>
   /** The journal after `revision`, oldest first, `limit` entries at most. */
   journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
@@ -147,12 +158,14 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
     async commit(zone, revision, entry) {
       await database.commit([...commitStatements(zone, revision, entry, limits)])
     },
-    async commitTogether(changed, unchanged = []) {
+    async commitTogether(changed, unchanged = [], request) {
       const statements = changed.flatMap(({ zone, revision, entry }) => [
         ...commitStatements(zone, revision, entry, limits),
       ])
-      await database.commit([...unchanged.map(requireRevision), ...statements])
+      const executed = request ? [insertRequest(request)] : []
+      await database.commit([...unchanged.map(requireRevision), ...statements, ...executed])
     },
+    requests: (zone, now) => readRequests(database, zone, now),
     async journal(zone, revision, limit) {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
       return rows.map(journalEntry)
@@ -305,7 +318,9 @@ function* commitStatements(
     changes: encodeChange(entry.change),
     released: entry.released?.some(Boolean) ? JSON.stringify(entry.released) : null,
   })
-  if (next % JOURNAL_DROPPED_EVERY === 0) yield* dropStatements(zone, next, entry.at, limits())
+  if (next % JOURNAL_DROPPED_EVERY !== 0) return
+  yield* dropStatements(zone, next, entry.at, limits())
+  yield forgetRequests(entry.at)
 }
 
 /** A record that goes and comes back with another TTL or spelling stays its holder's. */

@@ -21,6 +21,11 @@ export class ZoneWriter {
     this.pipeline = new Pipeline(options)
   }
 
+  /** The zone in the store. */
+  get zone(): number {
+    return this.pipeline.options.zone
+  }
+
   /** The image that shows what is committed. */
   get image(): ZoneImage {
     return this.pipeline.image

@@ -129,6 +129,20 @@ export class ZoneImage {
   }
 }
 
+/**
+ * Makes these the versions that every thread sees from now on, all at one moment: whoever asks while the first is published and the last is not
+ * waits. `handOut` gives away images that nobody reads yet; it must not read any of them.
+ */
+export function publishTogether(versions: readonly ZoneVersion[], handOut: () => void = () => {}): void {
+  if (versions.length > 1) for (const { image } of versions) image.arena.hold()
+  try {
+    handOut()
+    for (const { image, at } of versions) image.arena.publish(at)
+  } finally {
+    if (versions.length > 1) for (const { image } of versions) image.arena.release()
+  }
+}
+
 /** One version of a zone: a cheap handle on what never changes. */
 export class ZoneVersion {
   readonly image: ZoneImage

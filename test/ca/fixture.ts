@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CaFiles } from '../../ca/files.ts'
@@ -13,6 +13,7 @@ import { parseName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import { type Random, systemRandom } from '../../host/random.ts'
+import { removeFolder } from '../scratch.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { memoryFiles } from './memory-files.ts'
 import { memoryStore } from './memory-store.ts'
@@ -88,7 +89,7 @@ export async function judge(files: Record<string, string | Uint8Array>, ...comma
     for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
     return await run(command, folder)
   } finally {
-    rmSync(folder, { recursive: true })
+    await removeFolder(folder)
   }
 }
 

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { type Ca, createCa } from '../../ca/ca.ts'
@@ -15,6 +12,7 @@ import type { Database } from '../../host/database.ts'
 import { type Log, silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
+import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
 
 export const ORIGIN = 'https://ca.example.test'
@@ -102,7 +100,7 @@ export interface WorldOptions {
 }
 
 export async function createWorld(t: Test, options: WorldOptions = {}): Promise<World> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'namestead-ca-'))
+  const dataDir = scratchFolder(t)
   const memory = openMemoryDatabase(CA_MIGRATIONS)
   const database = options.wrap?.(memory) ?? memory
   const clock = createSimulatedClock()
@@ -133,7 +131,6 @@ export async function createWorld(t: Test, options: WorldOptions = {}): Promise<
     world.ca.close()
     await Promise.all([world.https.close(), world.http.close()])
     await memory.close()
-    rmSync(dataDir, { recursive: true, force: true })
   })
   return world
 }

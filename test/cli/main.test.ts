@@ -40,6 +40,9 @@ t.test('the commands that there are', async t => {
     'token list',
     'token revoke',
     'explain',
+    'nta list',
+    'nta add',
+    'nta remove',
   ])
 })
 

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { run } from '../../cli/main.ts'
 import type { Terminal } from '../../cli/terminal.ts'
 import { silentLog } from '../../host/log.ts'
 import { type Command, listenControl } from '../../server/control.ts'
+import { scratchFolder } from '../scratch.ts'
 
 /** What a command line printed and how it ended. */
 export interface Outcome {
@@ -37,10 +37,9 @@ export async function type(
   return outcome
 }
 
-/** A directory with these files, gone after the test. Not t.testdir(): the path of a socket in it has to be short. */
+/** A directory with these files, gone after the test. */
 export function scratch(t: Test, files: Record<string, string>): string {
-  const cwd = mkdtempSync(join(tmpdir(), 'namestead-'))
-  t.teardown(() => rmSync(cwd, { recursive: true }))
+  const cwd = scratchFolder(t)
   for (const [path, content] of Object.entries(files)) put(cwd, path, content)
   return cwd
 }

@@ -1,7 +1,6 @@
 import { createSocket } from 'node:dgram'
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import acme from 'acme-client'
 import { decode, encode, RECURSION_AVAILABLE } from 'dns-packet'
@@ -17,11 +16,12 @@ import { systemRandom } from '../../host/random.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { createApp, openHttp } from '../../server/http.ts'
 import { caConfig } from '../ca/world.ts'
+import { scratchFolder } from '../scratch.ts'
 import { run, without } from './tools.ts'
 
 /** A CA on loopback HTTPS whose DNS is a file of "NAME VALUE" lines that the clients' hooks write. */
 async function serveCa(t: Test, more = '') {
-  const folder = mkdtempSync(join(tmpdir(), 'namestead-acme-'))
+  const folder = scratchFolder(t)
   const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], true)
   const url = `https://localhost:${listener.bound[0]!.port}`
   const records = join(folder, 'records')
@@ -72,7 +72,6 @@ echo "$2 $3" >> '${records}'
   t.teardown(async () => {
     ca.close()
     await listener.close(0)
-    rmSync(folder, { recursive: true, force: true })
   })
   const root = join(folder, 'root.pem')
   const roots = (await ca.commands['ca.roots']!({})) as { certificate: string }[]

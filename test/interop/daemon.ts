@@ -84,6 +84,15 @@ ca:
 `
 }
 
+/** A line of its log; one that is something else, or that a killed daemon had only begun, is text. */
+function parseLine(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return { text }
+  }
+}
+
 /** A daemon of this tree as a process of its own. */
 export class Daemon {
   readonly folder: string
@@ -131,10 +140,11 @@ export class Daemon {
     child.stderr!.setEncoding('utf8').on('data', text => (this.stderr += text))
     return await new Promise((resolve, reject) => {
       createInterface({ input: child.stdout! }).on('line', text => {
-        const line = text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : { text }
+        const line = parseLine(text)
         this.lines.push(line)
         if (line['msg'] === 'ready') resolve(line)
       })
+      child.once('error', reject)
       child.once('exit', code => reject(new Error(`the daemon ended with ${code}: ${this.stderr.slice(-2000)}`)))
     })
   }
@@ -145,8 +155,8 @@ export class Daemon {
 
   /** Sends a signal and waits for the end; the exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    const child = this.child!
-    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+    const child = this.child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
     const ended = new Promise<number | null>(resolve => child.once('exit', code => resolve(code)))
     child.kill(signal)
     return await ended

@@ -2,11 +2,11 @@ import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_proces
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Test } from 'tap'
+
+export { scratchFolder as scratch } from '../scratch.ts'
 
 /** What `skip` of a test must be for programs that nobody here wrote: false where all are installed, or where INTEROP=required. */
 export function without(...programs: string[]): string | false {
@@ -50,24 +50,19 @@ export function run(
   })
 }
 
-/** A folder that goes with the test. */
-export function scratch(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'namestead-test-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
 /** Starts a peer that ends with the test; its output goes to `log`. */
 export function startPeer(t: Test, program: string, args: readonly string[], log: string, cwd?: string): ChildProcess {
   const out = openSync(log, 'a')
   const child = spawn(program, args, { env: pathEnv(), stdio: ['ignore', out, out], cwd })
+  closeSync(out)
   child.on('error', error => t.fail(`${program}: ${error.message}`))
   t.teardown(() => stopPeer(child))
   return child
 }
 
 export async function stopPeer(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  // One that could not be started has no end either.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise(resolve => child.once('exit', resolve))
   child.kill('SIGTERM')
   const cut = setTimeout(() => child.kill('SIGKILL'), 5000)

@@ -192,6 +192,25 @@ t.test('an answer goes with the version of any of its zones', async t => {
   t.equal(cache.entries, 0)
 })
 
+t.test('another image of a zone ends the answers from the one before, and no others', async t => {
+  const zones = [new Zone(), new Zone()]
+  const cache = cacheOver(zones)
+  const queries = ['a.test', 'b.test', 'forwarded.test'].map(name => ask({ name }))
+  const sources = [{ zones: [0], versions: [1] }, { zones: [1], versions: [1] }, ALWAYS]
+  for (const [i, query] of queries.entries()) cache.keep(query, 0, respond(query, address), sources[i]!, 0)
+  const rebuilt = new Zone()
+  cache.renumber(0, 2, rebuilt)
+  t.same(
+    queries.map(query => find(cache, query) !== undefined),
+    [false, true, true],
+    'though its version has the same address',
+  )
+  cache.keep(queries[0]!, 0, respond(queries[0]!, address), { zones: [2], versions: [1] }, 0)
+  t.ok(find(cache, queries[0]!))
+  rebuilt.value++
+  t.notOk(find(cache, queries[0]!))
+})
+
 t.test('what others told us counts down and ends (RFC 1035 §3.2.1)', async t => {
   const cache = cacheOver()
   const query = ask({ name: 'www.example.', edns: true })

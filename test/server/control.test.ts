@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { CaCommandError } from '../../ca/commands.ts'
 import { silentLog } from '../../host/log.ts'
 import { type Command, CommandError, listenControl } from '../../server/control.ts'
+import { scratchFolder } from '../scratch.ts'
 
 const COMMANDS: Record<string, Command> = {
   echo: args => args,
@@ -26,8 +26,7 @@ const COMMANDS: Record<string, Command> = {
 }
 
 async function open(t: Test) {
-  const folder = mkdtempSync(join(tmpdir(), 'control-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
+  const folder = scratchFolder(t)
   const path = join(folder, 'control.sock')
   const server = await listenControl(path, COMMANDS, silentLog)
   t.teardown(() => void server.close())

@@ -33,7 +33,7 @@ async function start(t: Test): Promise<Running> {
     if (!config) throw new Error(errors.map(({ message }) => message).join())
     return config
   }
-  const owner = { configFile, reload: async () => ({}), stop() {} }
+  const owner = { configFile, reload: async () => ({}), stop() {}, fail() {} }
   return { daemon: await startDaemon(read(CONFIG), owner, systemWorld, silentLog), read }
 }
 

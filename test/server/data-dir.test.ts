@@ -1,15 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDataDir } from '../../server/data-dir.ts'
+import { scratchFolder } from '../scratch.ts'
 
 function folder(t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'data-dir-'))
-  t.teardown(() => {
-    chmodSync(path, 0o700)
-    rmSync(path, { recursive: true })
-  })
+  const path = scratchFolder(t)
+  t.teardown(() => chmodSync(path, 0o700))
   return path
 }
 

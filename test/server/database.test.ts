@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { ConflictError, type Database, type Migration, StorageError } from '../../host/database.ts'
 import { openDatabase, openMemoryDatabase } from '../../server/database.ts'
+import { spawnStorage } from '../../server/storage-link.ts'
+import { scratchFolder } from '../scratch.ts'
 
 const FIRST: Migration = {
   id: 'test-0001',
@@ -24,8 +26,7 @@ const move = (name: string, from: string, to: string) => ({
 const names = async (database: Database) =>
   (await database.read({ sql: 'SELECT name FROM things ORDER BY name', parameters: [] })).map(row => row.name)
 
-const dir = mkdtempSync(join(tmpdir(), 'namestead-database-'))
-t.teardown(() => rmSync(dir, { recursive: true }))
+const dir = scratchFolder(t)
 
 const engines: [string, () => Promise<Database>][] = [
   ['in memory', async () => openMemoryDatabase([FIRST])],
@@ -98,6 +99,52 @@ t.test('a closed database refuses instead of hanging', async t => {
   await database.close()
   await last
   await t.rejects(database.commit([insert('late')]), StorageError)
+})
+
+/** Opens a database whose thread can be made to crash. */
+async function fragile(file: string) {
+  const threads: Worker[] = []
+  const told: string[] = []
+  const lost = Promise.withResolvers<StorageError>()
+  const database = await openDatabase(join(dir, file), [FIRST], {
+    spawn(data) {
+      threads.push(spawnStorage(data))
+      return threads.at(-1)!
+    },
+    onRestart: reason => told.push(reason),
+    onLost: lost.resolve,
+  })
+  return { database, threads, told, lost: lost.promise, crash: () => threads.at(-1)!.terminate() }
+}
+
+t.test('a storage thread that crashes is replaced: what was in flight fails, what comes later is done', async t => {
+  const { database, threads, told, crash } = await fragile('crashed.db')
+  await database.commit([insert('before')])
+  const inFlight = Array.from({ length: 2000 }, (_, i) => database.commit([insert(`x${i}`)]))
+  const crashed = crash()
+  const outcomes = await Promise.allSettled(inFlight)
+  await crashed
+  const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  t.match(failures[0], { name: 'StorageError', message: /the storage thread failed/ })
+  await database.commit([insert('after')])
+  const kept = new Set(await names(database))
+  t.ok(kept.has('before') && kept.has('after'))
+  t.ok(
+    outcomes.every(({ status }, i) => status === 'rejected' || kept.has(`x${i}`)),
+    'what was answered is there',
+  )
+  t.equal(threads.length, 2)
+  t.equal(told.length, 1)
+  await database.close()
+})
+
+t.test('one that crashes before it has done anything is not replaced again', async t => {
+  const { database, threads, lost, crash } = await fragile('lost.db')
+  await crash()
+  t.match(await lost, { name: 'StorageError', message: /the storage thread failed/ })
+  await t.rejects(database.commit([insert('late')]), StorageError)
+  t.equal(threads.length, 1)
+  await database.close()
 })
 
 t.test('a file that is not ours is refused with one plain sentence', async t => {

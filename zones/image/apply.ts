@@ -104,15 +104,18 @@ function changeEntry(
     const type = rrsetType(arena, rrset)
     if (!touched.has(type)) kept.push({ type, rrset })
   }
+  // What is left of the owner keeps its spelling; an owner that comes anew has that of the records that come.
+  let stays = kept.length > 0
   for (const type of touched) {
-    const rrset = changeRRset(arena, before, type, change, version)
+    const { rrset, left } = changeRRset(arena, before, type, change, version)
+    if (left) stays = true
     if (rrset !== 0) kept.push({ type, rrset })
   }
   if (before !== 0) countEntry(arena, before, key, version, -1, change.hashed)
   version.rrsets += kept.length - (before === 0 ? 0 : rrsetsAt(arena, before))
   if (kept.length === 0) return 0
   kept.sort((a, b) => a.type - b.type)
-  const spelling = before === 0 ? spellingOf(change.owner, origin) : spellingAt(arena, before)
+  const spelling = stays ? spellingAt(arena, before) : spellingOf(change.added[0]!.owner, origin)
   const types = kept.map(({ type }) => type)
   const rrsets = kept.map(({ rrset }) => rrset)
   const after = writeEntry(arena, key, spelling, types, rrsets)
@@ -126,8 +129,17 @@ function spellingAt(arena: Arena, entry: number): Uint8Array | undefined {
   return length === 0 ? undefined : arena.octets.subarray(at, at + length)
 }
 
-/** Writes what becomes of an RRset: what stays keeps its order, what comes goes to its end and sets the TTL. Returns 0 where nothing is left. */
-function changeRRset(arena: Arena, entry: number, type: number, change: OwnerChange, version: VersionRecord): number {
+/**
+ * Writes what becomes of an RRset: what stays keeps its order, what comes goes to its end and sets the TTL. `rrset` is 0 where it is empty;
+ * `left` tells whether any of its records is from before.
+ */
+function changeRRset(
+  arena: Arena,
+  entry: number,
+  type: number,
+  change: OwnerChange,
+  version: VersionRecord,
+): { rrset: number; left: boolean } {
   const before = entry === 0 ? 0 : findRRset(arena, entry, type)
   const rdatas = new RdataSet(type, before === 0 ? [] : rrsetRdatas(arena, before))
   version.records -= rdatas.size
@@ -135,6 +147,7 @@ function changeRRset(arena: Arena, entry: number, type: number, change: OwnerCha
   for (const record of change.deleted)
     if (record.type === type && !rdatas.delete(record.rdata))
       throw new ZoneError('a record that is deleted is not there', record)
+  const left = rdatas.size > 0
   for (const record of change.added) {
     if (record.type !== type) continue
     // RFC 2136 §3.4.2.2: an added record that is there already takes its place, spelling and TTL.
@@ -143,5 +156,5 @@ function changeRRset(arena: Arena, entry: number, type: number, change: OwnerCha
   }
   checkCount(rdatas, change.added[0])
   version.records += rdatas.size
-  return rdatas.size === 0 ? 0 : writeRRset(arena, type, ttl, rdatas.toArray())
+  return { rrset: rdatas.size === 0 ? 0 : writeRRset(arena, type, ttl, rdatas.toArray()), left }
 }

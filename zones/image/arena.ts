@@ -25,7 +25,7 @@ export function roomFor(live: number, slack: number): number {
 /**
  * The memory of a zone: one SharedArrayBuffer that only grows at its top, seen as octets and as words.
  * One thread writes. What lies below a published version never changes, so that any thread may read it without locks;
- * storing the published version's address is the one synchronizing write.
+ * storing the published version's address is the one synchronizing write; its negative stands there while others are published with it.
  */
 export class Arena {
   readonly buffer: SharedArrayBuffer
@@ -71,8 +71,27 @@ export class Arena {
     return at
   }
 
+  /** The published version; while the arena is held, waits for the one that comes. */
   published(): number {
-    return Atomics.load(this.words, Head.PUBLISHED)
+    const at = Atomics.load(this.words, Head.PUBLISHED)
+    return at >= 0 ? at : this.awaitPublished(at)
+  }
+
+  private awaitPublished(held: number): number {
+    Atomics.wait(this.words, Head.PUBLISHED, held)
+    return this.published()
+  }
+
+  /** Lets whoever asks for the published version wait for the next: `publish`, or `release`, must follow at once. */
+  hold(): void {
+    Atomics.store(this.words, Head.PUBLISHED, -this.published())
+  }
+
+  /** Wakes those who wait. */
+  release(): void {
+    const at = Atomics.load(this.words, Head.PUBLISHED)
+    if (at < 0) Atomics.store(this.words, Head.PUBLISHED, -at)
+    Atomics.notify(this.words, Head.PUBLISHED)
   }
 
   generation(): number {

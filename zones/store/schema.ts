@@ -34,6 +34,8 @@ export interface ZoneTables {
     changes: Uint8Array
     released: string | null
   }
+  /** MACs of updates that were executed, and until when each could be accepted again; in the order in which they came. */
+  zone_requests: { zone: number; mac: Uint8Array; until: number }
 }
 
 /** Compiles; `host/database.ts` executes. */
@@ -86,6 +88,13 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     statements: [
       `CREATE TABLE zone_secondaries (zone INTEGER PRIMARY KEY REFERENCES zones (id) ON DELETE CASCADE, checked INTEGER NOT NULL,
         promoted INTEGER NOT NULL DEFAULT 0) STRICT`,
+    ],
+  },
+  {
+    id: 'zones-0004-requests',
+    statements: [
+      `CREATE TABLE zone_requests (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, mac BLOB NOT NULL,
+        until INTEGER NOT NULL) STRICT`,
     ],
   },
 ]

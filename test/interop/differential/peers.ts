@@ -72,6 +72,8 @@ export class Pipeline {
 
   private constructor(socket: Socket) {
     this.socket = socket
+    // A peer that is stopped may cut the connection before we close it.
+    socket.on('error', () => {})
     socket.on('data', chunk => this.take(chunk))
   }
 

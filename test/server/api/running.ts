@@ -67,7 +67,7 @@ export async function startApi(t: Test, world: World = systemWorld): Promise<Run
   const lines: Record<string, unknown>[] = []
   const { config, errors } = loadConfig(configFile)
   if (!config) throw new Error(errors.map(({ message }) => message).join())
-  const owner = { configFile, reload: async () => ({}), stop() {} }
+  const owner = { configFile, reload: async () => ({}), stop() {}, fail() {} }
   const daemon = await startDaemon(config, owner, world, recordingLog(lines))
   t.teardown(() => daemon.stop())
   const port = Number(daemon.status().listen['https']![0]!.split(':')[1])
