@@ -29,6 +29,9 @@ const STATEMENTS_KEPT = 500
 /** Pages of write-ahead log after which SQLite moves them into the file: 16 MiB. */
 const CHECKPOINT_PAGES = 4096
 
+/** Pages that are copied before commits get their turn: 1 MiB. */
+const COPIED_AT_ONCE = 256
+
 /** The one connection to the SQLite file. It is used by one thread; the only code that imports better-sqlite3. */
 export class SqliteStorage {
   private readonly db: Sqlite.Database
@@ -149,6 +152,17 @@ export class SqliteStorage {
   /** A statement of transaction control, compiled once like all others. */
   private control(text: string): void {
     this.prepare(text).run()
+  }
+
+  /** Writes a copy into `file` piece by piece; commits go on between the pieces and are in it. Gives the event loop its turns. */
+  async copy(file: string, progress: (share: number) => void): Promise<void> {
+    createPrivately(file)
+    await this.db.backup(file, {
+      progress({ totalPages, remainingPages }) {
+        progress(totalPages === 0 ? 1 : 1 - remainingPages / totalPages)
+        return COPIED_AT_ONCE
+      },
+    })
   }
 
   /** Moves the write-ahead log into the file and closes it. */
