@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
+import { addBackup } from './backup.ts'
 import { addCa } from './ca.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
@@ -44,6 +45,7 @@ export function createProgram(terminal: Terminal): Command {
     addZone,
     addCa,
     addToken,
+    addBackup,
     addExplain,
     addNta,
   ])

@@ -64,6 +64,8 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
+  backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */

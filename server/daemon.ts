@@ -15,6 +15,9 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { backupCommands } from './backup/commands.ts'
+import { openBackupKeeper } from './backup/keeper.ts'
+import { resumeAfterRestore } from './backup/resume.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
@@ -117,6 +120,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       reconfigure: () => inTurn(() => configure(config)),
     })
     await configure(config)
+    await resumeAfterRestore(config.data_dir, authority.zones, log)
+    const { configFile } = owner
+    const backups = await openBackupKeeper({ config: () => config, configFile, database, clock }, log)
+    opened.push(() => backups.close())
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())

@@ -165,6 +165,25 @@ export class SqliteStorage {
     })
   }
 
+  /** What is wrong with the file and with rows that refer to others; nothing where all is well. */
+  check(): string[] {
+    const damage = (this.db.prepare('PRAGMA integrity_check').pluck().all() as string[]).filter(line => line !== 'ok')
+    const lost = this.db.prepare('PRAGMA foreign_key_check').all() as { table: string }[]
+    return [...damage, ...new Set(lost.map(({ table }) => `rows of ${table} refer to some that are gone`))]
+  }
+
+  /** Replaces the content of the tables whose names begin so by that of another database of ours, which nobody else has open. */
+  takeTables(file: string, prefixes: readonly string[]): void {
+    const names = this.db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[]
+    const taken = names.filter(name => prefixes.some(prefix => name.startsWith(prefix)))
+    this.db.prepare('ATTACH ? AS other').run(file)
+    this.db.transaction(() => {
+      for (const name of taken)
+        this.db.exec(`DELETE FROM main."${name}"; INSERT INTO main."${name}" SELECT * FROM other."${name}"`)
+    })()
+    this.db.exec('DETACH other')
+  }
+
   /** Moves the write-ahead log into the file and closes it. */
   close(): void {
     this.db.close()
