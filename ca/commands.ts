@@ -5,7 +5,8 @@ import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CsrError, readCsr } from './csr.ts'
-import { type Identifier, IdentifierError, identifierOfHost, uniqueIdentifiers } from './identifier.ts'
+import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
+import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
 import { makeKey } from './keystore.ts'
 import { chooseProfile } from './profiles.ts'
@@ -21,10 +22,11 @@ export class CaCommandError extends Error {
   readonly code = 'ca-command'
   readonly exit: 1 | 2
   readonly errors: readonly string[]
-  constructor(message: string, exit: 1 | 2 = 2) {
-    super(message)
+  constructor(message: string | readonly string[], exit: 1 | 2 = 2) {
+    const errors = typeof message === 'string' ? [message] : message
+    super(errors.join('; '))
     this.exit = exit
-    this.errors = [message]
+    this.errors = errors
   }
 }
 
@@ -47,11 +49,12 @@ export function createCommands(deps: {
   name: string
   issuers: readonly CommandedIssuer[]
   store: CaStore
+  inventory: Inventory
   clock: Clock
   random: Random
   log: Log
 }): CaCommands {
-  const { name, issuers, store, clock, random, log } = deps
+  const { name, issuers, store, inventory, clock, random, log } = deps
 
   const authorityOf = ({ issuer }: Record<string, unknown>): Authority => {
     const found = issuer === undefined ? issuers[0] : issuers.find(({ name }) => name === issuer)
@@ -69,7 +72,9 @@ export function createCommands(deps: {
     if (!profile) throw new CaCommandError(`there is no profile "${wanted}"`)
     const refused = identifiers.find(identifier => !authority.hierarchy.permits(identifier))
     if (refused) throw new CaCommandError(`the name constraints of the intermediate do not cover ${refused.value}`)
-    const { record, chain } = await authority.issuance.issue({ publicKey, identifiers, profile })
+    // No issue rule is asked, so that the record says who was asked instead.
+    const circumstances = { by: 'break-glass', way: String(args['csr'] === undefined ? 'ca issue' : 'ca sign') }
+    const { record, chain } = await authority.issuance.issue({ publicKey, identifiers, profile, circumstances })
     return { ...summary(record, clock.now()), certificate: chain }
   }
 
@@ -101,7 +106,7 @@ export function createCommands(deps: {
 
     /** For break-glass: who may open the control socket may have any name within the name constraints. */
     'ca.issue': async args => {
-      const identifiers = uniqueIdentifiers(texts(args['names'], 'names').map(identifierOfHost))
+      const identifiers = uniqueIdentifiers(texts(args['names'], 'names').map(identifierOfName))
       const { pem, signer } = await makeKey('ecdsa-p256')
       return { ...(await issue(args, signer.publicKey, identifiers)), key: pem }
     },
@@ -133,6 +138,13 @@ export function createCommands(deps: {
         ...(args['all'] !== true && { standingAt: clock.now() }),
       })
       return found.map(record => summary(record, clock.now()))
+    },
+
+    /** `{ days?, limit? }` → what ends within so many days, soonest first. */
+    'ca.expiring': async args => {
+      const days = Number(args['days'] ?? WITHIN_DAYS[0])
+      if (!Number.isInteger(days) || days < 0) throw new CaCommandError(`"${args['days']}" is no number of days`)
+      return inventory.list(days, Math.min(Number(args['limit'] ?? PAGE), PAGE))
     },
 
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),

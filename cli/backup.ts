@@ -37,7 +37,8 @@ export function addBackup(program: Command, terminal: Terminal): void {
       const taken = await ask('backup', args, options, terminal, bar.show).finally(bar.end)
       if (options.json) return printJson(taken, terminal)
       terminal.out(`${taken.file}: ${taken.size} octets${taken.encrypted ? ', encrypted' : ''}\n`)
-      if (!taken.encrypted) terminal.err('warning: it is not encrypted, and holds every key: keep it where nobody else reads it\n')
+      if (!taken.encrypted)
+        terminal.err('warning: it is not encrypted, and holds every key: keep it where nobody else reads it\n')
     })
   program
     .command('restore')
@@ -85,7 +86,12 @@ async function rehearse(file: string, options: RestoreOptions, terminal: Termina
       ...found.authorities.map(subject => ['authority', subject] as const),
     ]),
   )
-  terminal.out(table(['ZONE', 'VIEW', 'SERIAL', 'RECORDS'], found.zones.map(one => [one.zone, one.view, one.serial, one.records])))
+  terminal.out(
+    table(
+      ['ZONE', 'VIEW', 'SERIAL', 'RECORDS'],
+      found.zones.map(one => [one.zone, one.view, one.serial, one.records]),
+    ),
+  )
 }
 
 function passphraseOf({ passphraseFile }: { passphraseFile?: string }, terminal: Terminal): string | undefined {

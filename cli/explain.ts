@@ -76,14 +76,27 @@ function checkQuestion(name: string, type: string, { from }: ExplainOptions): vo
 }
 
 function printExplanation(told: Explanation): string {
+  const { name, type, verdict, view, because, source, steps, notes, zone, owner, changed, elsewhere, rcode, answer } =
+    told
+  const branches = [
+    ['view', `${view ?? 'none'} (${because})`],
+    ['source', source],
+    ...(zone ? [['zone', `${zone.kind}, ${zone.serial === null ? 'nothing to serve' : `serial ${zone.serial}`}`]] : []),
+    ...steps.map(step => ['step', step]),
+    ...notes.map(note => ['note', note]),
+    ...(owner === undefined ? [] : [['owner', owner]]),
+    ...(changed ? [['changed', `${changed.at} by ${changed.by}, serial ${changed.serial}`]] : []),
+    ...elsewhere.map(other => ['others', `view ${other.view}: ${other.same ? 'the same' : printAnswer(other)}`]),
+  ] as [string, string][]
   const lines = [
-    `${told.name} ${told.type}`,
-    `├─ view    ${told.view ?? 'none'} (${told.because})`,
-    `├─ source  ${told.source}`,
-    ...told.notes.map(note => `├─ note    ${note}`),
-    ...(told.owner ? [`├─ owner   ${told.owner}`] : []),
-    `└─ ${told.rcode}`,
-    ...told.answer.map(record => `   ${record}`),
+    `${name} ${type}: ${verdict.text}`,
+    ...branches.map(([what, text]) => `├─ ${what.padEnd(8)}${text}`),
+    `└─ ${rcode}`,
+    ...answer.map(record => `   ${record}`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function printAnswer({ rcode, answer }: { rcode: string; answer: string[] }): string {
+  return answer.length > 0 ? answer.join('; ') : rcode
 }

@@ -53,6 +53,11 @@ export interface Replies {
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
   /** `{}` */
+  'cache.show': { entries: number; octets: number; size: number }
+  /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */
+  'cache.flush': { name?: string; subtree: boolean; removed: number }
+  /** `{}`: the resolvers of all threads together. */
+  resolver: ResolverState
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -72,6 +77,28 @@ export interface Replies {
   'explain.update': UpdateExplanation
 }
 
+/** How the resolver fares. */
+export interface ResolverState {
+  counters: Record<string, number>
+  upstreams: UpstreamState[]
+}
+
+/** How an upstream fares, as the thread sees it that is worst off with it; counts are of all threads. */
+export interface UpstreamState {
+  view: string
+  /** Of the rule that names it. */
+  zone: string
+  upstream: string
+  state: 'up' | 'down' | 'not asked yet' | 'no address'
+  /** Smoothed round-trip time in milliseconds. */
+  round_trip?: number
+  outstanding: number
+  asked: number
+  unanswered: number
+  /** Why it is down. */
+  reason?: string
+}
+
 /** The daemon at a glance. */
 export interface Status {
   version: string
@@ -86,6 +113,8 @@ export interface Status {
   zones: number
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
+  /** Whom names are forwarded to, and how they fare. */
+  upstreams?: UpstreamState[]
   ca?: { directory: string; root_sha256: string }
   /** Where a forward rule has its answers validated. */
   validation?: Validation
@@ -255,19 +284,28 @@ export interface CertificateSummary {
 export interface Explanation {
   name: string
   type: string
+  /** What is wrong, in a sentence, or the data where nothing is; `finding` names its kind, "fine" where nothing is wrong. */
+  verdict: { finding: string; text: string }
   /** Absent where no view matches. */
   view?: string
   /** Why this view: "client 127.0.0.1 is in its clients". */
   because: string
   /** The zone that answers, or the forward rule. */
   source: string
+  /** What each zone on the way said, in order. */
+  steps: string[]
   rcode: string
   /** Records in master-file form. */
   answer: string[]
-  /** Lines that tell the rest: referral, CNAME steps, refusal. */
+  /** Lines that tell the rest: where the resolver had it from, validation, refusal. */
   notes: string[]
+  zone?: { name: string; kind: 'primary' | 'secondary' | 'overlay'; serial: number | null }
   /** The TSIG key that added the records, where one did. */
   owner?: string
+  /** The last change at the name that the zone's history knows; `at` in ISO 8601. */
+  changed?: { at: string; by: string; serial: number }
+  /** What the zones of other views say; `same` where that is what the client gets. */
+  elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
 }
 
 /** Whether a client would be allowed to update, and by which rule. */

@@ -1,6 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
@@ -13,10 +14,10 @@ import {
   flag,
   integer,
   parsed,
-  reserved,
   socketAddress,
   text,
 } from './values.ts'
+
 import { view } from './view-schema.ts'
 
 export type {
@@ -30,9 +31,12 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
+  CatalogConfig,
+  CatalogOfConfig,
   DestinationMatch,
   ForwardRule,
   MatchConfig,
@@ -98,7 +102,9 @@ const probe = record({
   every: defaulted(duration, '5m', 'how often'),
 })
 
-const ageRecipient = parsed('age recipient: age1…', value => (/^age1[0-9a-z]{20,4000}$/.test(value) ? value : undefined))
+const ageRecipient = parsed('age recipient: age1…', value =>
+  /^age1[0-9a-z]{20,4000}$/.test(value) ? value : undefined,
+)
 
 const backup = record(
   {
@@ -210,9 +216,13 @@ export const schema = record({
     [],
     'the addresses of proxies in front of `dns` and `dot`: every datagram and connection from there begins with a PROXY protocol header, version 2, before TLS, which tells the client',
   ),
-  cache: optional(reserved, 'limits of the resolver cache'),
-  stub: optional(reserved, 'stub zones'),
-  rpz: optional(reserved, 'response policy zones'),
+  cache: defaulted(cache, {}, 'the cache of the resolver; `size` is taken up at the next start'),
+  stub: defaulted(stubZones, [], 'stub zones of the views that say nothing of their own'),
+  rpz: defaulted(
+    policyZones,
+    [],
+    'response policy zones of the views that say nothing of their own, as far as they have these zones',
+  ),
   empty_zones: defaulted(
     flag,
     true,

@@ -39,8 +39,10 @@ export interface TlsOptions {
   alpn?: string[]
   /** The oldest version that is accepted; left out: 1.2. */
   minVersion?: 'TLSv1.3'
-  /** False where the caller checks the peer by `peerSpki`, or not at all. Default true. */
+  /** False where the caller checks the peer by `peerSpki` or `peerCertificate`, or not at all. Default true. */
   rejectUnauthorized?: boolean
+  /** True for a handshake of its own: no session of an earlier one is taken up. */
+  fresh?: boolean
 }
 
 /** A byte stream. */
@@ -52,6 +54,8 @@ export interface Connection {
   readonly socket?: Duplex
   /** The application protocol that the handshake chose, for TLS. */
   readonly alpn?: string
+  /** The peer's certificate in DER, for TLS. */
+  readonly peerCertificate?: Uint8Array
   /** SHA-256 of the peer certificate's SubjectPublicKeyInfo (base64), for TLS. */
   readonly peerSpki?: string
   close(): void

@@ -102,7 +102,7 @@ function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): 
   requireLiteral(remote)
   // A session is only resumed where the same name, anchors and protocols were checked when it began.
   const sessionKey = JSON.stringify([remote, tls])
-  const session = sessions.get(sessionKey)
+  const session = tls.fresh ? undefined : sessions.get(sessionKey)
   const socket = connectTls({
     host: remote.address,
     port: remote.port,
@@ -114,11 +114,11 @@ function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): 
     rejectUnauthorized: tls.rejectUnauthorized ?? true,
   })
   socket.setNoDelay(true)
-  socket.on('session', ticket => remember(sessionKey, ticket))
+  if (!tls.fresh) socket.on('session', ticket => remember(sessionKey, ticket))
   return established(socket, 'secureConnect', signal, () => ({
     ...connectionOf(socket),
     ...(socket.alpnProtocol && { alpn: socket.alpnProtocol }),
-    ...spkiOf(socket),
+    ...peerOf(socket),
   }))
 }
 
@@ -165,9 +165,9 @@ function connectionOf(socket: Socket): Connection {
   }
 }
 
-function spkiOf(socket: TLSSocket): { peerSpki?: string } {
+function peerOf(socket: TLSSocket): Pick<Connection, 'peerCertificate' | 'peerSpki'> {
   const certificate = socket.getPeerCertificate().raw
   if (!certificate) return {}
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
-  return { peerSpki: createHash('sha256').update(spki).digest('base64') }
+  return { peerCertificate: certificate, peerSpki: createHash('sha256').update(spki).digest('base64') }
 }

@@ -9,10 +9,12 @@ export interface MetricsSource {
   serving: () => string
   ready: () => boolean
   zones: Zones
+  /** When the newest backup was taken, milliseconds since 1970. */
+  lastBackup?: () => number | undefined
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
-export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: MetricsSource): void {
+export function serveMetrics(app: FastifyInstance, { serving, ready, zones, lastBackup }: MetricsSource): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   const labelNames = ['view', 'zone']
@@ -27,6 +29,15 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: Me
     help: 'Records of the zone',
     labelNames,
     registers: [registry],
+  })
+
+  new Gauge({
+    name: 'namestead_backup_timestamp_seconds',
+    help: 'When the newest backup was taken; 0 where none ever was',
+    registers: [registry],
+    collect() {
+      this.set((lastBackup?.() ?? 0) / 1000)
+    },
   })
 
   new Counter({

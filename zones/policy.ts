@@ -151,11 +151,27 @@ function misfit(
   if (!requestor.key || !equalNames(rule.key, requestor.key)) return 'is for another key'
   if (!fitsRequestor(rule, requestor)) return `does not cover the address ${describeAddress(requestor)}`
   if (isWildcard(owner) && !rule.wildcards) return 'does not cover wildcards'
-  if (!rule.names.some(pattern => matchesPattern(pattern, owner, origin, { wildcards: rule.wildcards })))
-    return 'does not cover the name'
+  if (!coversName(rule, owner, origin)) return 'does not cover the name'
   if (type === undefined) return undefined
   if (!rule.types) return UNLISTED.has(type) ? `covers ${typeName(type)} only where its types list it` : undefined
   return rule.types.includes(type) ? undefined : `does not cover the type ${typeName(type)}`
+}
+
+function coversName({ names, wildcards }: UpdateRule, owner: Name, origin: Name): boolean {
+  return names.some(pattern => matchesPattern(pattern, owner, origin, { wildcards }))
+}
+
+/** Types by which a name gets somewhere: who may write one of them decides what the name is. */
+const LEADING: readonly number[] = [Type.A, Type.AAAA, Type.CNAME]
+
+/** Whether some rule lets the key, wherever it comes from, decide what the name is. */
+export function mayWriteName(rules: readonly UpdateRule[], key: Name, name: Name, origin: Name): boolean {
+  return rules.some(
+    rule =>
+      equalNames(rule.key, key) &&
+      coversName(rule, name, origin) &&
+      (!rule.types || rule.types.some(type => LEADING.includes(type))),
+  )
 }
 
 function fitsRequestor(rule: UpdateRule, { key, address }: Requestor): boolean {

@@ -1,6 +1,10 @@
-import type { Database } from '../../host/database.ts'
-import type { CertificateRecord, CertificateStore, RevokedCertificate } from '../certificate-store.ts'
+import { ConflictError, type Database } from '../../host/database.ts'
+import type { CertificateRecord, CertificateStore, Circumstances, RevokedCertificate } from '../certificate-store.ts'
+import { identifierText } from '../identifier.ts'
+import type { RecordEntry } from '../record/entry.ts'
 import { REASONS } from '../revoke.ts'
+import { fingerprint } from '../x509.ts'
+import { appendStatement } from './record.ts'
 import { type CertificateRow, type NewRow, sql, statement } from './schema.ts'
 
 /** Which certificates `certificates()` lists. */
@@ -33,12 +37,13 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const row = { serial, issuer, reserved_at: reservedAt, order_id: order ?? null, issued: 0 }
       await database.commit([statement(sql.insertInto('ca_serials').values(row))])
     },
-    async storeCertificate(record) {
+    async storeCertificate(record, circumstances) {
       const issued = sql.updateTable('ca_serials').set({ issued: 1 }).where('serial', '=', record.serial)
       await database.commit([
         statement(issued.where('issued', '=', 0), 1),
         statement(sql.insertInto('ca_certificates').values(rowOf(record))),
         ...(record.order === undefined ? [] : [completeOrder(record.order, record.serial)]),
+        appendStatement(issuedEntry(record, circumstances)),
       ])
     },
     certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
@@ -57,11 +62,18 @@ export function createCertificateStore(database: Database): CertificateArchive {
     async revokeCertificate(serial, { at, reason }) {
       const update = sql.updateTable('ca_certificates').set({ revoked_at: at, revocation_reason: reason })
       const standing = update.where('serial', '=', serial).where('revoked_at', 'is', null)
-      return (await database.commit([statement(standing)]))[0]!.changes === 1
+      try {
+        await database.commit([statement(standing, 1), appendStatement({ kind: 'revoked', at, serial, reason })])
+        return true
+      } catch (error) {
+        if (error instanceof ConflictError) return false
+        throw error
+      }
     },
-    async revokedCertificates(issuer, since) {
+    async revokedCertificates(issuer, since, partition) {
       const columns = ['serial', 'revoked_at as at', 'revocation_reason as reason'] as const
-      const revoked = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
+      const of = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
+      const revoked = partition === undefined ? of : of.where('crl_partition', '=', partition)
       const query = revoked.where('revoked_at', 'is not', null).where('not_after', '>=', since).orderBy('serial')
       return (await database.read(statement(query))) as unknown as RevokedCertificate[]
     },
@@ -81,6 +93,26 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const [result] = await database.commit([statement(query)])
       return Number(result!.rows[0]!['number'])
     },
+  }
+}
+
+/** All that tells what was issued, to whom and why, without the rows beside it. */
+function issuedEntry(record: CertificateRecord, circumstances: Circumstances = {}): RecordEntry {
+  const { serial, issuer, profile, identifiers, issuedAt, der, keyHash, account, order } = record
+  return {
+    kind: 'issued',
+    at: issuedAt,
+    serial,
+    issuer,
+    profile,
+    names: identifiers.map(identifierText),
+    not_before: new Date(record.notBefore).toISOString(),
+    not_after: new Date(record.notAfter).toISOString(),
+    certificate_sha256: fingerprint(der),
+    key_sha256: keyHash,
+    ...(account !== undefined && { account }),
+    ...(order !== undefined && { order }),
+    ...circumstances,
   }
 }
 
@@ -117,6 +149,7 @@ function rowOf(record: CertificateRecord): NewRow<'ca_certificates'> {
     order_id: record.order ?? null,
     revoked_at: record.revocation?.at ?? null,
     revocation_reason: record.revocation?.reason ?? null,
+    crl_partition: record.crlPartition ?? null,
   }
 }
 
@@ -133,6 +166,7 @@ function recordOf(row: CertificateRow): CertificateRecord {
     keyHash: row.key_hash,
     ...(row.account !== null && { account: row.account }),
     ...(row.order_id !== null && { order: row.order_id }),
+    ...(row.crl_partition !== null && { crlPartition: row.crl_partition }),
     ...(row.revoked_at !== null && { revocation: { at: row.revoked_at, reason: row.revocation_reason ?? 0 } }),
   }
 }

@@ -7,7 +7,7 @@ import { type HierarchySettings, openHierarchy } from '../../ca/hierarchy.ts'
 import type { Identifier } from '../../ca/identifier.ts'
 import { createIssuance } from '../../ca/issue.ts'
 import { makeKey } from '../../ca/keystore.ts'
-import type { Profile } from '../../ca/profiles.ts'
+import { type Profile, plainProfile } from '../../ca/profiles.ts'
 import { createRevocation } from '../../ca/revoke.ts'
 import { parseName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
@@ -21,11 +21,8 @@ import { memoryStore } from './memory-store.ts'
 export const DAY = 86_400_000
 export const HTTP = 'http://ca.internal.example.com'
 export const profile: Profile = {
-  name: 'default',
-  validity: 90 * DAY,
-  backdate: 60_000,
-  jitter: 0,
-  usages: ['server', 'client'],
+  ...plainProfile({ name: 'default', validity: 90 * DAY, backdate: 60_000, usages: ['server', 'client'] }),
+  keys: ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048'],
 }
 
 export const settings: HierarchySettings = {

@@ -117,7 +117,7 @@ ca: { name: A, url: "http://ca.example", profiles: [{ name: default, validity: 9
     '9:24: no access list is named "crop"; there are any, none, localhost',
     '9:38: no key is named "b"; there are a, A.',
     '11:48: expected true or false, found "yes"',
-    '13:33: expected upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH#NAME, found "dns.example"',
+    '13:33: expected upstream: IP, IP:port, tls://IP#NAME, https://IP/PATH#NAME, tls://NAME or https://NAME/PATH, found "dns.example"',
     '14:21: expected https URL, found "http://ca.example"',
     '14:80: expected duration such as 30s, 5m, 12h or 90d, found 90',
   ])
