@@ -27,8 +27,7 @@ export async function pack(
 ): Promise<void> {
   const unfinished = `${file}.${randomBytes(4).toString('hex')}.partial`
   try {
-    const packed = create({ cwd: folder, gzip: { level: 6 }, portable: true, strict: true }, [...entries])
-    const plain = Readable.toWeb(packed.pipe(new PassThrough())) as ReadableStream<Uint8Array>
+    const plain = Readable.toWeb(tarOf(folder, entries)) as ReadableStream<Uint8Array>
     const sealed = await encrypt(plain, encryption)
     await pipeline(
       Readable.fromWeb(sealed as never),
@@ -40,6 +39,15 @@ export async function pack(
     await rm(unfinished, { force: true })
     throw error
   }
+}
+
+function tarOf(folder: string, entries: readonly string[]): Readable {
+  const piped = new PassThrough()
+  const packed = create({ cwd: folder, gzip: { level: 6 }, portable: true, strict: true }, [...entries])
+  // An error does not come along a pipe by itself.
+  packed.on('error', error => piped.destroy(error as Error))
+  packed.pipe(piped)
+  return piped
 }
 
 /**
