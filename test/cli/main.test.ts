@@ -27,6 +27,7 @@ t.test('the commands that there are', async t => {
     'zone check',
     'zone history',
     'zone revert',
+    'zone restore',
     'zone diff',
     'ca show',
     'ca roots',
