@@ -96,6 +96,24 @@ const history = record({
   size: defaulted(integer(1, 1_000_000), 256, 'how many MiB the changes of each zone may take'),
 })
 
+const transfers = record({
+  in: defaulted(integer(1, 10_000), 32, 'zones that are fetched from primaries at once'),
+  out: defaulted(
+    integer(1, 10_000),
+    64,
+    'zones that each worker hands out at once; who comes then is told to come again',
+  ),
+  size: defaulted(integer(1, 65_536), 256, 'how many MiB a primary may send of one zone'),
+  records: optional(
+    integer(1, 1_000_000_000),
+    'how many records a zone may have that comes from a primary; left out: as many as fit',
+  ),
+  idle: defaulted(duration, '30s', 'how long a primary may be silent amid a transfer'),
+  time: defaulted(duration, '2h', 'how long a transfer from a primary may take'),
+})
+/** Limits of zone transfers, in and out. */
+export type TransfersConfig = Decoded<typeof transfers>
+
 const probe = record({
   name: required(domainName, 'the name that is asked and connected to'),
   port: defaulted(integer(1, 65535), 443, 'the port'),
@@ -186,6 +204,7 @@ export const schema = record({
     {},
     'what is kept of the changes of each zone: for `zone history` and `zone revert`, and for secondaries that ask what changed',
   ),
+  transfers: defaulted(transfers, {}, 'limits of zone transfers'),
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),

@@ -323,6 +323,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     upstreams: () => routes.all.flatMap(route => reportUpstreams(route.zone, route.upstreams)),
     forget() {
       failures.clear()
+      validator.forget()
       descent.cuts.clear()
     },
     close: () => {

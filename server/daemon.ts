@@ -145,7 +145,12 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
-    const explain = createExplain({ state: authority.state, zoneOf: authority.zones.find, now: clock.now })
+    const explain = createExplain({
+      ...world,
+      state: authority.state,
+      zoneOf: authority.zones.find,
+      affairs: ca?.affairs,
+    })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
@@ -265,6 +270,7 @@ async function serveHttp(
     ready,
     zones: authority.zones,
     lastBackup: () => backups.last,
+    ca,
   })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }
