@@ -8,10 +8,13 @@ import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
+import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
-import { type CaCommands, createCommands } from './commands.ts'
+import type { CaCommands } from './command.ts'
+import { createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
 import { openHierarchy } from './hierarchy.ts'
@@ -19,7 +22,13 @@ import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
 import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import { statusPublications, stepPublications, trustPublications, vaultPublications } from './publications.ts'
+import {
+  admissionPublications,
+  statusPublications,
+  stepPublications,
+  trustPublications,
+  vaultPublications,
+} from './publications.ts'
 import { recordCommands } from './record/commands.ts'
 import type { DnsChange } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
@@ -54,6 +63,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
+  /** What it knows of a name, by the first issuer's rules. */
+  readonly affairs: Affairs
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
@@ -98,9 +109,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
 
   const sweep = async () => {
     try {
+      const { certificates, record: lines } = config.keep
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
+      while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
+      while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
     } catch (error) {
-      log.warn({ err: error }, 'expired orders could not be removed; tried again in an hour')
+      log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
     timer = clock.after(HOUR, sweep)
   }
@@ -114,6 +128,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...trustPublications(issuers),
         ...stepPublications(issuers, requireEab),
         ...vaultPublications(clock.now),
+        ...(config.admission ? admissionPublications(issuers[0]!.authority) : []),
       ])
     },
     registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
@@ -129,6 +144,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       ...recordCommands({ record, store }),
     },
     inventory,
+    affairs: createAffairs({
+      ...deps,
+      store,
+      caa: createCaaChecker({ ...deps, identities: caaIdentities(config) }),
+      policy: issuers[0]!.authority.policy,
+    }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
     rootFingerprint: issuers[0]!.authority.hierarchy.root.fingerprint,
@@ -216,8 +237,8 @@ async function openSigning(
   return {
     files,
     hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, clock, random, log }),
-    revocation: createRevocation({ hierarchy, store, clock, random, log }),
+    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
+    revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { addressBytes, containsAddress } from '../config/address.ts'
 import type { IssueRule } from '../config/ca-schema.ts'
 import { matchesPattern, type NamePattern } from '../config/pattern.ts'
-import { equalNames, type Name } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import { type Identifier, identifierText, isWildcardIdentifier, nameOfIdentifier } from './identifier.ts'
 
 /** What decides who may have what. */
@@ -64,6 +64,26 @@ export function refusals(policy: Policy, request: PolicyRequest): Refusal[] {
   })
 }
 
+/** The rules that cover an identifier, whoever asks; numbered from 1. */
+export function coveringRules({ rules }: Policy, identifier: Identifier): { rule: IssueRule; number: number }[] {
+  return rules.flatMap((rule, i) => (covers(rule, identifier, true) ? [{ rule, number: i + 1 }] : []))
+}
+
+/** For whom a rule is, in words. */
+export function describeHolder({ account, key, writers, wildcards, profiles, approval }: IssueRule): string {
+  const who = [
+    ...(account === undefined ? [] : [`account ${account}`]),
+    ...(key === undefined ? [] : [`accounts bound to ${printName(key)}`]),
+    ...(writers ? ['who may write the name in DNS'] : []),
+  ]
+  const terms = [
+    ...(wildcards ? ['wildcards'] : []),
+    ...(profiles === undefined ? [] : [`profiles ${profiles.join(', ')}`]),
+    ...(approval ? ['after approval'] : []),
+  ]
+  return `${who.join(' and ') || 'any account'}${terms.length > 0 ? ` (${terms.join('; ')})` : ''}`
+}
+
 function reservation({ reserved = [] }: Policy, identifier: Identifier): NamePattern | undefined {
   if (identifier.type !== 'dns') return undefined
   const name = nameOfIdentifier(identifier)
@@ -108,10 +128,8 @@ function hasProfile(rule: IssueRule, profile: string | undefined): boolean {
 
 /** The nearest miss: what would have had to be different, and in which rule. */
 function whyRefused(policy: Policy, identifier: Identifier, request: PolicyRequest): string {
-  const { rules } = policy
   const what = { dns: 'name', ip: 'address', uri: 'URI', email: 'mail address' }[identifier.type]
-  const numbered = rules.map((rule, i) => ({ rule, number: i + 1 }))
-  const covering = numbered.filter(({ rule }) => covers(rule, identifier, true))
+  const covering = coveringRules(policy, identifier)
   if (covering.length === 0) return `no issue rule covers this ${what}`
   const held = covering.filter(({ rule }) => isHolder(rule, request))
   if (held.length === 0)

@@ -1,5 +1,6 @@
 import type { Database } from '../host/database.ts'
 import { type AccountStore, createAccountStore } from './store/accounts.ts'
+import { type AffairsStore, createAffairsStore } from './store/affairs.ts'
 import { type ApprovalStore, createApprovalStore } from './store/approvals.ts'
 import { type CertificateArchive, createCertificateStore } from './store/certificates.ts'
 import { createInventoryStore, type InventoryStore } from './store/inventory.ts'
@@ -11,6 +12,7 @@ export { CA_MIGRATIONS } from './store/schema.ts'
 /** Everything of the CA that is on disk, but for its keys. */
 export interface CaStore
   extends AccountStore,
+    AffairsStore,
     ApprovalStore,
     OrderStore,
     CertificateArchive,
@@ -21,6 +23,7 @@ export interface CaStore
 export function createCaStore(database: Database): CaStore {
   return {
     ...createAccountStore(database),
+    ...createAffairsStore(database),
     ...createApprovalStore(database),
     ...createOrderStore(database),
     ...createCertificateStore(database),

@@ -10,6 +10,7 @@ import type { Terminal } from './terminal.ts'
 interface ExplainOptions extends OnlineOptions {
   from?: string
   key?: string
+  port?: string
   update?: string[]
 }
 
@@ -21,15 +22,20 @@ export function addExplain(program: Command, terminal: Terminal): void {
     .option('--from <ip>', "the client's address", '127.0.0.1')
     .option('--key <name>', 'the TSIG key that the client signs with')
     .option(
+      '--port <port>',
+      'where the hosts of the name are looked at over TLS, if we have issued a certificate for it',
+      '443',
+    )
+    .option(
       '--update <change>',
       'a dry run: "add NAME TTL TYPE DATA" or "delete NAME [TYPE [DATA]]"; may be repeated',
       collect,
     )
     .action(async (name: string, type: string, options: ExplainOptions) => {
       checkQuestion(name, type, options)
-      const { from, key } = options
+      const { from, key, port } = options
       if (options.update) return explainUpdate(name, options, terminal)
-      const args = { name, type, from, ...(key === undefined ? {} : { key }) }
+      const args = { name, type, from, port, ...(key === undefined ? {} : { key }) }
       const told = await ask('explain', args, options, terminal)
       if (options.json) printJson(told, terminal)
       else terminal.out(printExplanation(told))
@@ -87,6 +93,7 @@ function printExplanation(told: Explanation): string {
     ...(owner === undefined ? [] : [['owner', owner]]),
     ...(changed ? [['changed', `${changed.at} by ${changed.by}, serial ${changed.serial}`]] : []),
     ...elsewhere.map(other => ['others', `view ${other.view}: ${other.same ? 'the same' : printAnswer(other)}`]),
+    ...printCertificates(told.certificates),
   ] as [string, string][]
   const lines = [
     `${name} ${type}: ${verdict.text}`,
@@ -99,4 +106,28 @@ function printExplanation(told: Explanation): string {
 
 function printAnswer({ rcode, answer }: { rcode: string; answer: string[] }): string {
   return answer.length > 0 ? answer.join('; ') : rcode
+}
+
+function printCertificates(certified: Explanation['certificates']): [string, string][] {
+  if (!certified) return []
+  const { certificates, orders, refusals, rules, caa, challenge, endpoints } = certified
+  return [
+    ...certificates.map(({ serial, status, not_after, profile }): [string, string] => [
+      'cert',
+      `${serial}: ${status}, until ${not_after}, profile ${profile}`,
+    ]),
+    ...endpoints.map(({ address, port, serial, not_after, problem }): [string, string] => [
+      'served',
+      `${address} port ${port}: ${problem ?? `${serial}, until ${not_after}`}`,
+    ]),
+    ...orders.map(({ created, status, account, problem }): [string, string] => [
+      'order',
+      `${created} ${status}, account ${account}${problem === undefined ? '' : `: ${problem}`}`,
+    ]),
+    ...refusals.map(({ at, because }): [string, string] => ['refused', `${at}: ${because}`]),
+    ...rules.map((rule): [string, string] => ['may', rule]),
+    ...(rules.length === 0 ? [['may', 'nobody: no issue rule covers it'] as [string, string]] : []),
+    ['caa', caa],
+    ['dns-01', `${challenge.name} TXT: ${challenge.records.join(' ') || challenge.rcode}`],
+  ]
 }

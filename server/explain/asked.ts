@@ -21,6 +21,15 @@ export function factsOf(args: Record<string, unknown>): RequestFacts {
   return { client, ...(args['key'] !== undefined && { key: nameOf(args['key']) }) }
 }
 
+const HTTPS = 443
+
+/** The port at which the name's hosts are looked at over TLS: `{ port? }`. Throws CommandError. */
+export function portOf(args: Record<string, unknown>): number {
+  const port = Number(args['port'] ?? HTTPS)
+  if (Number.isInteger(port) && port > 0 && port < 65536) return port
+  throw new CommandError(`"${args['port']}" is not a port`, 2)
+}
+
 /** "client 192.0.2.1 with key xfr." */
 export function describeClient({ client, key }: RequestFacts): string {
   return `client ${printAddress(client)}${key ? ` with key ${printName(key)}` : ''}`

@@ -7,7 +7,7 @@ import type { Step } from '../../zones/trace.ts'
 import { CommandError } from '../control.ts'
 import { isSecondary, type ServedZone } from '../zones.ts'
 import { describeRule, errorsOf, ruleFor } from './answers.ts'
-import { factsOf, nameOf, whyThisView } from './asked.ts'
+import { factsOf, nameOf, portOf, whyThisView } from './asked.ts'
 import { gather, type SeenView, type Sources, type Story } from './story.ts'
 import { judge } from './verdict.ts'
 
@@ -20,11 +20,12 @@ export function createExplain(sources: Sources): Explain {
     const name = nameOf(args['name'])
     const type = typeCode(String(args['type'] ?? 'A'))
     if (type === undefined) throw new CommandError(`"${args['type']}" is not a record type`, 2)
-    const story = await gather(sources, name, type, factsOf(args))
+    const story = await gather(sources, name, type, { facts: factsOf(args), port: portOf(args) })
     return {
       ...{ name: printName(name), type: typeName(type), verdict: judge(story) },
       ...(story.seen ? await tellView(story.seen, story) : NOBODY),
       elsewhere: story.elsewhere.filter(hasZone).map(other => tellElsewhere(other, story.seen)),
+      ...(story.certified && { certificates: { ...story.certified.affairs, endpoints: story.certified.endpoints } }),
     }
   }
 }

@@ -8,19 +8,15 @@ import type { Step } from '../../zones/trace.ts'
 import { isSecondary } from '../zones.ts'
 import { describeRule, errorsOf } from './answers.ts'
 import { describeClient } from './asked.ts'
-import type { SeenView, Story } from './story.ts'
+import { CERTIFICATE_FINDINGS } from './certificate-findings.ts'
+import { span } from './span.ts'
+import type { Finding, SeenView, Story } from './story.ts'
 
 /** What is wrong, or that nothing is: the first line that somebody with a pager reads. */
 export interface Verdict {
   /** Names the kind of finding, for programs; "fine" where nothing is wrong. */
   finding: string
   text: string
-}
-
-/** A kind of trouble: says it in a sentence with what to do, or nothing where the story is another. */
-interface Finding {
-  id: string
-  says(story: Story): string | undefined
 }
 
 /** A finding about the client's view, where there is one. */
@@ -50,7 +46,7 @@ const FINDINGS: readonly Finding[] = [
     const from = primaries.map(printServer).join(', ')
     return checked === undefined
       ? `SERVFAIL: ${printName(zone.origin)} in view ${view.name} was never transferred; none of its primaries (${from}) has given it to us`
-      : `SERVFAIL: ${printName(zone.origin)} in view ${view.name} has expired; no primary (${from}) was reached for ${ago(now - checked)}`
+      : `SERVFAIL: ${printName(zone.origin)} in view ${view.name} has expired; no primary (${from}) was reached for ${span(now - checked)}`
   }),
   ofView('zone-not-loaded', ({ view, zone, inquiry }) =>
     zone && !zone.image && inquiry.message.rcode === Rcode.SERVFAIL
@@ -140,7 +136,7 @@ const FINDINGS: readonly Finding[] = [
     const { refresh, retry } = readRdata('SOA', soa.rdata)
     if (now - checked <= (refresh + retry) * 1000) return undefined
     const from = primaries.map(printServer).join(', ')
-    return `${printName(zone.origin)} may be out of date: no primary (${from}) was reached for ${ago(now - checked)}; it expires in ${ago(expires - now)}`
+    return `${printName(zone.origin)} may be out of date: no primary (${from}) was reached for ${span(now - checked)}; it expires in ${span(expires - now)}`
   }),
   ofView('home', ({ steps, zone, view }) => {
     const last = steps.at(-1)
@@ -193,7 +189,7 @@ const FINDINGS: readonly Finding[] = [
 
 /** The first finding that speaks, or that all is well. */
 export function judge(story: Story): Verdict {
-  for (const { id, says } of FINDINGS) {
+  for (const { id, says } of [...FINDINGS, ...CERTIFICATE_FINDINGS]) {
     const text = says(story)
     if (text !== undefined) return { finding: id, text }
   }
@@ -216,17 +212,4 @@ function chainOf(steps: readonly Step[]): string {
 
 function brief({ type, rdata }: ResourceRecord): string {
   return `${typeName(type)} ${printRdata(type, rdata)}`
-}
-
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1000],
-] as const
-
-/** A span in its largest unit, as in "3 h". */
-export function ago(milliseconds: number): string {
-  const [unit, size] = UNITS.find(([, size]) => milliseconds >= size) ?? UNITS.at(-1)!
-  return `${Math.floor(milliseconds / size)} ${unit}`
 }

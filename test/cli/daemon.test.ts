@@ -180,7 +180,7 @@ t.test('explain', async t => {
    www.a.example.\t60\tIN\tA\t192.0.2.1
 `,
   )
-  t.strictSame(asked[0], ['explain', { name: 'www.a.example', type: 'A', from: '10.0.0.1', key: 'k' }])
+  t.strictSame(asked[0], ['explain', { name: 'www.a.example', type: 'A', from: '10.0.0.1', port: '443', key: 'k' }])
   for (const argv of [['a..b'], ['a.b', 'NOPE'], ['a.b', 'A', '--from', 'here']])
     t.equal((await type(cwd, ['explain', ...argv])).exit, 2, argv.join(' '))
 })
