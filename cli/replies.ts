@@ -27,6 +27,8 @@ export interface Replies {
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
   'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
+  'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
   'zone.diff': {
     name: string
@@ -87,6 +89,8 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
+  backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
