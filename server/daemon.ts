@@ -157,7 +157,11 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
-        resolver: () => workers.report(),
+        resolver: async () => {
+          const { counters, upstreams } = await workers.report()
+          return { counters, upstreams }
+        },
+        top: async () => (await workers.report()).top,
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)
