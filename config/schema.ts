@@ -14,9 +14,11 @@ import {
   file,
   flag,
   integer,
+  parsed,
   socketAddress,
   text,
 } from './values.ts'
+
 import { view } from './view-schema.ts'
 
 export type {
@@ -120,6 +122,26 @@ const probe = record({
   every: defaulted(duration, '5m', 'how often'),
 })
 
+const ageRecipient = parsed('age recipient: age1…', value =>
+  /^age1[0-9a-z]{20,4000}$/.test(value) ? value : undefined,
+)
+
+const backup = record(
+  {
+    directory: optional(
+      dataFile,
+      'where backups are put by themselves, relative to `data_dir`; left out: none are made',
+    ),
+    every: defaulted(duration, '24h', 'how often'),
+    keep: defaulted(integer(1, 10_000), 14, 'how many are kept there; older ones are removed'),
+    passphrase: optional(secret, 'encrypts backups by age for whoever has it'),
+    recipients: optional(list(ageRecipient, { nonEmpty: true }), 'encrypts them by age for these recipients: `age1…`'),
+  },
+  one => (one.passphrase && one.recipients ? 'give a passphrase or recipients: age takes one or the other' : undefined),
+)
+/** How and where backups are taken. */
+export type BackupConfig = Decoded<typeof backup>
+
 const rate = integer(0, 100_000)
 
 const rateLimit = record({
@@ -194,6 +216,7 @@ export const schema = record({
     'the log, JSON lines on stdout',
   ),
   dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
+  backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(
     rateLimit,
     'response rate limiting, for UDP without a signature or a DNS cookie that we have given; left out: none',

@@ -145,6 +145,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
     store,
     keyRings,
+    signAside: true,
     log,
     findKey,
     serverName: config.name,
