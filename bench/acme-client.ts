@@ -24,6 +24,7 @@ interface Reply {
 }
 
 const POLL = 5
+export const USER_AGENT = 'namestead-bench'
 
 /** Registers an account at the server. */
 export async function openAcmeClient(target: AcmeTarget) {
@@ -37,8 +38,14 @@ export async function openAcmeClient(target: AcmeTarget) {
 
   const send = (method: string, url: string, body?: string): Promise<Reply> =>
     new Promise((resolve, reject) => {
-      const headers =
-        body === undefined ? {} : { 'content-type': 'application/jose+json', 'content-length': Buffer.byteLength(body) }
+      // RFC 8555 §6.1: clients say who they are.
+      const headers = {
+        'user-agent': USER_AGENT,
+        ...(body !== undefined && {
+          'content-type': 'application/jose+json',
+          'content-length': Buffer.byteLength(body),
+        }),
+      }
       const sent = request(url, { method, agent, headers }, response => {
         const chunks: Buffer[] = []
         response

@@ -27,7 +27,7 @@ import { systemClock } from '../host/clock.ts'
 import { openDatabase } from '../server/database.ts'
 import { createCsr } from '../test/ca/client.ts'
 import { leafKey, openFixture, profile } from '../test/ca/fixture.ts'
-import { type AcmeTarget, type OrderTimes, openAcmeClient } from './acme-client.ts'
+import { type AcmeTarget, type OrderTimes, openAcmeClient, USER_AGENT } from './acme-client.ts'
 import { CLIENT_CORE, type Contender, cpuSeconds, end, freePort, median, pinned, requireAlive } from './contender.ts'
 
 const { values } = parseArgs({
@@ -232,7 +232,7 @@ async function opened(contender: Contender, target: AcmeTarget): Promise<AcmeCon
 }
 
 async function isUp(url: string): Promise<boolean> {
-  const sent = request(url, { rejectUnauthorized: false })
+  const sent = request(url, { rejectUnauthorized: false, headers: { 'user-agent': USER_AGENT } })
   sent.end()
   try {
     const [response] = await once(sent, 'response')
