@@ -17,6 +17,7 @@ import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
+import type { Habits } from './habits.ts'
 import { openHierarchy } from './hierarchy.ts'
 import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
@@ -53,6 +54,8 @@ export interface CaDeps {
   provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
   /** Whether the holder of a TSIG key may write this very name in the view where challenges are looked up; left out: nobody. */
   mayWrite?: (key: Name, name: Name) => boolean
+  /** Bad habits, for trying clients out; left out: none. */
+  habits?: Habits
 }
 
 /** The certificate authority, whole. */
