@@ -63,12 +63,6 @@ export function stepPublications(issuers: readonly PublishedIssuer[], requireEAB
   ]
 }
 
-/** By this Vault's clients see that we live, before they log in. */
-export function vaultPublications(now: () => number): Publication[] {
-  const state = { initialized: true, sealed: false, standby: false, version: VERSION }
-  return [get('/v1/sys/health', () => json({ ...state, server_time_utc: Math.floor(now() / 1000) }))]
-}
-
 /** What certificates point at (RFC 5280 §4.2.1.13, §4.2.2.1): issuer certificates, CRLs and OCSP, over plain HTTP. */
 export function statusPublications(issuers: readonly PublishedIssuer[]): Publication[] {
   const find = (id: string) => issuers.find(({ authority }) => authority.hierarchy.find(id))?.authority
