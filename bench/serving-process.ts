@@ -31,6 +31,7 @@ const config = {
   views: [view],
   keys: [],
   cookie_secret: [new Uint8Array(16)],
+  transfers: { out: 64 },
   chaos: { identity: false },
   proxy_protocol: [],
   log: { level: 'warn' as const, queries: false },

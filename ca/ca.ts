@@ -14,7 +14,8 @@ import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
 import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
-import { type CaCommands, createCommands } from './commands.ts'
+import type { CaCommands } from './command.ts'
+import { createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
 import { openHierarchy } from './hierarchy.ts'
@@ -22,7 +23,7 @@ import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
 import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import { statusPublications, stepPublications, trustPublications } from './publications.ts'
+import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
 import type { DnsChange } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
@@ -108,9 +109,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
 
   const sweep = async () => {
     try {
+      const { certificates, record: lines } = config.keep
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
+      while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
+      while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
     } catch (error) {
-      log.warn({ err: error }, 'expired orders could not be removed; tried again in an hour')
+      log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
     timer = clock.after(HOUR, sweep)
   }
@@ -120,8 +124,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
-      publicRoutes(app, [...trustPublications(issuers), ...stepPublications(issuers, requireEab)])
       const { authority } = issuers[0]!
+      publicRoutes(app, [
+        ...trustPublications(issuers),
+        ...stepPublications(issuers, requireEab),
+        ...(config.admission ? admissionPublications(authority) : []),
+      ])
       vaultRoutes(app, {
         fetchText,
         ...deps,
@@ -237,8 +245,8 @@ async function openSigning(
   return {
     files,
     hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, clock, random, log }),
-    revocation: createRevocation({ hierarchy, store, clock, random, log }),
+    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
+    revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
   }
 }
 

@@ -60,6 +60,11 @@ export interface CertificateStore {
   revokedCertificates(issuer: string, since: number, partition?: number): Promise<RevokedCertificate[]>
   /** Whether a certificate with this key hash was ever revoked for keyCompromise: such a key is never certified again. */
   isCompromised(keyHash: string): Promise<boolean>
-  /** The next CRL number of this issuer, committed before it is returned: 1, 2, 3 … never twice. */
-  nextCrlNumber(issuer: string): Promise<number>
+  /** The greatest number of a part of this issuer's CRLs in which a certificate is or would be; undefined where there are no parts. */
+  lastPartition(issuer: string): Promise<number | undefined>
+  /**
+   * The next CRL number of this issuer, or of a part ("issuer/1"), committed before it is returned with its line in the record: 1, 2, 3 …
+   * never twice.
+   */
+  nextCrlNumber(list: string, at: number): Promise<number>
 }

@@ -24,6 +24,8 @@ export interface Replies {
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
   'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
+  'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
   'zone.diff': {
     name: string
@@ -44,6 +46,21 @@ export interface Replies {
   'ca.revoke': { serial: string; revoked_at: string; reason: string }
   /** `{ all?, name?, account?, after?, limit? }`: at most 1000; without `all` only those that are neither expired nor revoked. */
   'ca.list': CertificateSummary[]
+  /** `{ where: { account?, name?, key?, profile? }, reason?, dry_run? }` → what was, or would be, revoked. */
+  'ca.revoke.where': CertificateSummary[]
+  /** `{ days? }` → what ends within so many days, soonest first. */
+  'ca.expiring': EndingCertificate[]
+  /** `{ all? }` → names that wait for a person. */
+  'ca.approvals': Approval[]
+  /** `{ id, deny?, days? }` */
+  'ca.approve': Approval
+  'ca.log.head': TreeHead & { public_key: string }
+  /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
+  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
+  /** `{ serial }` → the entry and the way from its hash to the root. */
+  'ca.log.prove': TreeHead & { entry: string; leaf: string; index: number; path: string[] }
+  /** `{ after?, limit? }` → lines of the record in order. */
+  'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
@@ -69,6 +86,8 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
+  backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
@@ -251,6 +270,49 @@ export interface CertificateAuthority {
   sha256: string
   not_before: string
   not_after: string
+}
+
+/** A certificate that ends soon; times in ISO 8601. */
+export interface EndingCertificate {
+  serial: string
+  names: string[]
+  profile: string
+  not_after: string
+  days: number
+  account?: string
+  /** Serial of its successor. */
+  replaced_by?: string
+  /** Why the last try to renew it failed. */
+  failure?: { at: string; type: string; detail: string }
+}
+
+/** A name that waits, or waited, for a person. */
+export interface Approval {
+  id: string
+  issuer: string
+  account: string
+  name: string
+  because: string
+  status: 'waiting' | 'approved' | 'denied'
+  requested_at: string
+  until?: string
+}
+
+/** The signed head of the record (RFC 9162 §4.10): hashes in hex, the signature in base64. */
+export interface TreeHead {
+  size: number
+  at: string
+  /** Milliseconds since 1970, as it is signed. */
+  timestamp: number
+  root: string
+  signature: string
+}
+
+/** A line of the record; of one whose text is no longer kept, its hash. */
+export interface RecordLine {
+  seq: number
+  entry?: { at: string; kind: string; [member: string]: unknown }
+  forgotten?: string
 }
 
 /** A root with its certificate in PEM. */

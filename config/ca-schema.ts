@@ -266,6 +266,11 @@ export const ca = record({
     [],
     'names that a person must approve, whichever rule allows them: `namestead ca approve`',
   ),
+  admission: defaulted(
+    flag,
+    false,
+    'whether `/api/v1/ca/admission/{key}` answers a Kubernetes AdmissionReview as an order of that key would be; it asks for no token',
+  ),
   limits: defaulted(
     record({
       accounts: defaulted(integer(0, 1_000_000), 300, 'new accounts in an hour from one address (IPv6: one /64)'),
@@ -274,6 +279,31 @@ export const ca = record({
     }),
     {},
     'what one client may ask for, 0 for any number; who asks for more gets 503 with Retry-After',
+  ),
+  crl: defaulted(
+    record({
+      partitions: defaulted(
+        integer(1, 1024),
+        1,
+        'parts into which the CRLs of an issuer are split, so that clients fetch a small one; a certificate keeps to the part it was issued for',
+      ),
+      validity: defaulted(duration, '7d', 'how long a CRL may be relied on'),
+      every: defaulted(duration, '1d', 'how often the next is signed, where nothing is revoked in between'),
+    }),
+    {},
+    'certificate revocation lists',
+  ),
+  keep: defaulted(
+    record({
+      certificates: defaulted(duration, '90d', 'for how long a certificate is kept after its end'),
+      record: defaulted(
+        duration,
+        '3650d',
+        'for how long the lines of the record are kept; their hashes stay, so that what is kept can be verified',
+      ),
+    }),
+    {},
+    'what is kept how long',
   ),
   website: optional(url('http', 'https'), 'a page about the CA, named in the directory'),
   profiles: defaulted(

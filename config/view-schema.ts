@@ -15,6 +15,7 @@ import {
   file,
   flag,
   integer,
+  ipAddress,
   keyReference,
   namePattern,
   parsed,
@@ -31,13 +32,20 @@ const typeKind: Kind<number> = mapped({ ...text, label: 'record type' }, word =>
 })
 
 const ttlRange: Kind<[number, number]> = {
-  ...mapped(list(seconds), limits => {
-    const [least, most] = limits
-    if (least === undefined || most === undefined || limits.length !== 2 || least > most)
-      throw new Error('expected [least, most]')
-    return [least, most]
-  }),
+  ...mapped(list(seconds), limits => leastAndMost(limits)),
   label: '[least, most], in seconds or as durations',
+}
+
+function leastAndMost(limits: readonly number[]): [number, number] {
+  const [least, most] = limits
+  if (least === undefined || most === undefined || limits.length !== 2 || least > most)
+    throw new Error('expected [least, most]')
+  return [least, most]
+}
+
+const durationRange: Kind<[number, number]> = {
+  ...mapped(list(duration), limits => leastAndMost(limits)),
+  label: '[least, most] as durations',
 }
 
 const updateRule = record({
@@ -71,16 +79,29 @@ const transferRule = record(
     key: optional(keyReference, 'the TSIG key that must have signed the request'),
     from: optional(accessList, 'the addresses it must come from'),
     tls: optional(flag, 'whether it must come over TLS (RFC 9103)'),
+    ixfr: optional(
+      flag,
+      'whether differences are given (RFC 1995); false: always the whole zone, to who takes them wrong',
+    ),
   },
   rule => (rule.key || rule.from ? undefined : 'give key, from, or both; { from: [any] } is everybody'),
 )
 /** Who may have the whole zone; all that the rule names must hold. */
 export type TransferRule = Decoded<typeof transferRule>
 
-const keyedServer = record({
-  address: required(socketAddress(53), 'its address, and its port unless that is 53'),
-  key: optional(keyReference, 'the TSIG key to sign with'),
-})
+const source = optional(
+  ipAddress,
+  'the address of ours from which it is asked; left out: the one that the system chooses',
+)
+
+const keyedServer = record(
+  {
+    address: required(socketAddress(53), 'its address, and its port unless that is 53'),
+    key: optional(keyReference, 'the TSIG key to sign with'),
+    source,
+  },
+  ({ address, source: from }) => complaintOfSource(address.address, from),
+)
 /** A server that is told of changes, or asked for them. */
 export type RemoteServer = Decoded<typeof keyedServer>
 
@@ -95,8 +116,16 @@ const primaryAddress = parsed('address: IP, IP:port or tls://IP#NAME', text => {
   return upstream?.transport === 'https' ? undefined : upstream
 })
 
+/** Both must be of one family. */
+function complaintOfSource(address: string, from: string | undefined): string | undefined {
+  if (from === undefined || addressBytes(from)!.length === addressBytes(address)!.length) return undefined
+  return `${address} can not be asked from ${from}: one is IPv4, the other IPv6`
+}
+
 /** A server that a secondary zone is transferred from. */
 export interface PrimaryServer extends RemoteServer {
+  /** False: differences (RFC 1995) are not asked for, always the whole zone. */
+  ixfr?: false
   /** It is asked over TLS alone (RFC 9103): the name that its certificate must carry, and the roots that are trusted, in PEM. */
   tls?: { hostname?: string; roots?: string }
 }
@@ -109,20 +138,41 @@ const primaryServer: Kind<PrimaryServer> = byShape({
         address: required(primaryAddress, 'its address; with tls:// it is asked over TLS, port 853 (RFC 9103)'),
         key: optional(keyReference, 'the TSIG key to sign with'),
         roots: optional(pem, 'the roots that its TLS certificate may come from, in PEM; left out: those of the system'),
+        ixfr: optional(
+          flag,
+          'whether differences are asked for (RFC 1995); false: always the whole zone, of who gives them wrong',
+        ),
+        source,
       },
-      ({ address, roots }) =>
-        roots === undefined || address.transport === 'tls' ? undefined : 'roots are for an address with tls://',
+      ({ address, roots, source: from }) =>
+        roots !== undefined && address.transport !== 'tls'
+          ? 'roots are for an address with tls://'
+          : complaintOfSource(address.address, from),
     ),
     primaryOf,
   ),
   label: 'address, or map of address, key and roots',
 })
 
-function primaryOf(written: { address: Upstream; key?: Name; roots?: string }): PrimaryServer {
+interface WrittenPrimary {
+  address: Upstream
+  key?: Name
+  roots?: string
+  ixfr?: boolean
+  source?: string
+}
+
+function primaryOf(written: WrittenPrimary): PrimaryServer {
   const { transport, address, port, hostname } = written.address
-  const { key, roots } = written
+  const { key, roots, ixfr, source: from } = written
   const tls = { ...(hostname !== undefined && { hostname }), ...(roots !== undefined && { roots }) }
-  return { address: { address, port }, ...(key && { key }), ...(transport === 'tls' && { tls }) }
+  return {
+    address: { address, port },
+    ...(key && { key }),
+    ...(transport === 'tls' && { tls }),
+    ...(ixfr === false && { ixfr }),
+    ...(from !== undefined && { source: from }),
+  }
 }
 
 /** RFC 9432 §4.3.2: one string of a TXT record. */
@@ -269,6 +319,12 @@ const zoneFields = {
     catalogOf,
     'makes it a catalog (RFC 9432) of zones of the view, for secondaries that configure themselves by it',
   ),
+  refresh: defaulted(
+    durationRange,
+    ['5s', '28d'],
+    'of a secondary: how often its primaries are asked, at most and at least, whatever its SOA says',
+  ),
+  retry: defaulted(durationRange, ['5s', '28d'], 'of a secondary: the same where none of them has answered'),
   overlay_of: optional(reference('views', 'view'), 'the view whose zone of this name is the base of this one'),
   show: optional(list(showRule), 'of an overlay: what it shows of its base'),
   hide_private: defaulted(flag, false, 'of an overlay: whether private addresses are left out'),

@@ -7,6 +7,7 @@ export interface Network {
     remote: SocketAddress,
     onMessage: (message: Uint8Array) => void,
     onError: (error: Error) => void,
+    options?: SourceOptions,
   ): Promise<UdpSocket>
   /** A TCP connection, or TLS where `tls` is given. Resolves once connected (and handshaken); rejects on failure or abort. */
   connect(remote: SocketAddress, options: ConnectOptions): Promise<Connection>
@@ -24,8 +25,14 @@ export interface UdpSocket {
   close(): void
 }
 
+/** Where to send from. */
+export interface SourceOptions {
+  /** An address of ours, of the remote's family; left out: the system's choice. */
+  source?: string
+}
+
 /** How to connect: TLS parameters, and a signal that gives up. */
-export interface ConnectOptions {
+export interface ConnectOptions extends SourceOptions {
   tls?: TlsOptions
   signal?: AbortSignal
 }

@@ -74,10 +74,10 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, chaos, proxy_protocol, cache, log } = config
+  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log } = config
   const views = config.views.map(view => withDefaults(view, config))
   const limited = rate_limit && { rate_limit }
-  const told = { chaos, proxy_protocol, cache, log }
+  const told = { transfers, chaos, proxy_protocol, cache, log }
   return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
 }
 
@@ -133,6 +133,8 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     else early.push(zone)
   }
   const { findKey } = state
+  /** Replaced by `configure`. */
+  let { transfers } = config
   const onPublished = (zone: ServedZone) => {
     changed(zone)
     if (zone.config.catalog) void followCatalogs()
@@ -146,6 +148,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     log,
     findKey,
     serverName: config.name,
+    transfers: () => transfers,
     onReplaced,
     onPublished,
   })
@@ -189,6 +192,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async configure(next) {
       await zones.configure(next.views)
+      transfers = next.transfers
       serve(servingConfig(next, cookieSecret))
       startZones()
     },

@@ -15,6 +15,9 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { backupCommands } from './backup/commands.ts'
+import { type BackupKeeper, openBackupKeeper } from './backup/keeper.ts'
+import { resumeAfterRestore } from './backup/resume.ts'
 import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
@@ -123,6 +126,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       reconfigure: () => inTurn(() => configure(config)),
     })
     await configure(config)
+    await resumeAfterRestore(config.data_dir, authority.zones, log)
+    const { configFile } = owner
+    const backups = await openBackupKeeper({ config: () => config, configFile, database, clock }, log)
+    opened.push(() => backups.close())
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
@@ -156,6 +163,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       more: {
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
+        ...backupCommands(backups),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
         resolver: () => workers.report(),
       },
@@ -175,8 +183,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       clock,
       log,
     }
-    await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    await serveHttp(listeners, ca, workers, () => ready, authority, context, backups, log)
     trust.start()
+    backups.plan()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
@@ -189,6 +198,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      backups.plan()
       trust.start()
       return compared
     }
@@ -247,6 +257,7 @@ async function serveHttp(
   ready: () => boolean,
   authority: Authority,
   api: ApiContext,
+  backups: BackupKeeper,
   log: Log,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
@@ -254,6 +265,12 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
+  serveMetrics(metrics, {
+    serving: () => workers.metrics(),
+    ready,
+    zones: authority.zones,
+    lastBackup: () => backups.last,
+    ca,
+  })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -16,7 +16,7 @@ import type { AnswerCache } from './answers.ts'
 import { answerChaos } from './chaos.ts'
 import { CLIENT_COOKIE, type Cookies } from './cookies.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
-import { keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
+import { type ForwardedQuery, isForAll, keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
@@ -158,7 +158,7 @@ export class Handler {
     checkAdmission(view, client)
     const recursion = this.standing(view, client)
     if (state.config.log.queries) this.logQuery(client, view)
-    const cacheable = isCacheable(query)
+    const cacheable = isCacheable(query) && !(query.subnet.length > 0 && view.passesSubnets)
     const facts = answerFacts(query, view, recursion)
     if (cacheable) {
       const length = answers.find(query, facts, this.now, out, outAt, limit - responseOptions.length)
@@ -244,23 +244,46 @@ export class Handler {
     const { writer } = responder
     const { counters, log, outstanding } = this.options
     outstanding.begin()
-    resolveForwarded(query, view, open, printAddress(client.address), { answerer, response: writer })
+    const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
+    resolveForwarded(query, view, open, who, { answerer, response: writer })
       .then(forwarded => {
         this.beforeBatch()
+        this.logPolicy(forwarded, client)
+        if (forwarded.withheld === 'drop') return
         this.responseOptions.prepare(query, client)
         responder.begin(query, limit, signing, true)
         answerer.pins.clear()
-        writeForwarded(forwarded, answerer, writer)
+        if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
+        else if (client.transport === 'udp') writer.truncated = true
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
         this.sendLimited(query, client, limit, signing)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
-        const ttl = keepable ? keepFor(forwarded) : 0
-        if (ttl > 0) this.keep(query, facts, ttl)
+        const ttl = keepable && isForAll(forwarded) ? keepFor(forwarded) : 0
+        if (ttl > 0 && this.pinPolicies(view)) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
       .finally(() => outstanding.end(client))
     return LATER
+  }
+
+  /** An answer is good as long as the policies that let it pass; false where they have just changed. */
+  private pinPolicies({ policies, zones, config }: ServingView): boolean {
+    if (!policies) return true
+    for (const { zone } of config.rpz ?? []) {
+      const image = zones.get(zone)
+      if (image) this.answerer.pins.pin(image)
+    }
+    return policies.areCurrent
+  }
+
+  private logPolicy({ view, parts }: ForwardedQuery, client: Client): void {
+    for (const part of parts) {
+      if (part.kind === 'own' || !part.answer.verdict?.log) continue
+      const { rule, action } = part.answer.verdict
+      const fields = { client: printAddress(client.address), view: view.name, rule, action }
+      this.options.log.info(fields, 'a response policy decided')
+    }
   }
 
   /** Completes the response that has waited, and sends what the rate limits leave of it. */

@@ -38,6 +38,7 @@ export interface ServingConfig {
   /** Secrets of DNS cookies, the same for all threads: the first makes them. */
   cookie_secret: readonly Uint8Array[]
   rate_limit?: RateLimitConfig
+  transfers: Pick<Config['transfers'], 'out'>
   chaos: Config['chaos']
   proxy_protocol: Config['proxy_protocol']
   /** What the validation of answers begins with; left out: the root's built-in anchors. */

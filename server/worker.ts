@@ -74,7 +74,7 @@ export async function createServing(
     },
   })
   configured = state
-  const transfers = new Transfers({ counters, main: calls, clock, log })
+  const transfers = new Transfers({ counters, main: calls, most: () => state.config.transfers.out, clock, log })
   const handler = new Handler({
     state,
     answers,

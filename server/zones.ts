@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import type { TransfersConfig, ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
@@ -34,6 +34,8 @@ export interface ZonesDeps extends World {
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
+  /** Limits of transfers from primaries; asked for each time. */
+  transfers: () => TransfersConfig
   /** Transfers large zones; left out: this thread does. */
   loadWhole?: LoadWhole
 }
@@ -62,8 +64,7 @@ export interface Zones {
   close(): Promise<void>
 }
 
-/** Primaries that are asked at once. */
-const MOST_REFRESHES = 32
+const MIB = 1 << 20
 
 const readFile = (path: string): string => readFileSync(path, 'utf8')
 
@@ -72,7 +73,11 @@ export function createZones(deps: ZonesDeps): Zones {
   const { onPublished } = deps
   let zones = new Map<string, ServedZone>()
   const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
-  const gate = new Gate(MOST_REFRESHES)
+  const gate = new Gate(() => deps.transfers().in)
+  const limits = () => {
+    const { size, records, idle, time } = deps.transfers()
+    return { octets: size * MIB, records, idle, time }
+  }
   const readZone = createZoneLoader(readFile)
   let views: readonly ViewConfig[] = []
   let members: Members = new Map()
@@ -95,7 +100,7 @@ export function createZones(deps: ZonesDeps): Zones {
       ...(onPublished && { onPublished }),
     }
     return config.type === 'secondary'
-      ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
+      ? openSecondary(view, config, { ...deps, gate, limits, counts: transfersIn, ...listeners })
       : openPrimary(view, config, { ...deps, readFile, readZone, sibling: known, ...listeners })
   }
   /** All that an operator can get wrong was found before; what fails now is the disk, and stops no other zone. */

@@ -194,13 +194,14 @@ function noRule(policy: UpdatePolicy, owner: Name, type: number | undefined): Rc
   return refused(`no update rule lets ${key} change ${what}${misfits.length ? `: ${misfits.join('; ')}` : ''}`)
 }
 
-/** Throws REFUSED unless a rule lets the requestor have the whole zone; all that a rule names must hold. */
-export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): void {
+/** The rule that lets the requestor have the whole zone, all that it names holding; throws REFUSED where none does. */
+export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): TransferRule {
   const fits = (rule: TransferRule) =>
     (!rule.key || (requestor.key !== undefined && equalNames(rule.key, requestor.key))) &&
     (!rule.tls || requestor.tls === true) &&
     (!rule.from || (requestor.address !== undefined && containsAddress(rule.from, requestor.address)))
-  if (rules.some(fits)) return
+  const rule = rules.find(fits)
+  if (rule) return rule
   const who = requestor.key ? `the key ${printName(requestor.key)}` : 'an unsigned request'
   const how = requestor.tls ? 'over TLS ' : ''
   throw refused(`no transfer rule of the zone allows ${who} ${how}from ${describeAddress(requestor)}`)

@@ -22,7 +22,7 @@ import { ZoneError } from './image/errors.ts'
 import { readStored } from './load.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
-import { type LoadWhole, type Refreshed, refreshFrom } from './refresh.ts'
+import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
 import { differenceOf } from './takeover.ts'
@@ -38,6 +38,8 @@ export interface SecondaryDependencies extends World {
   /** Shared by all zones: how many primaries are asked at once. */
   gate: Gate
   counts: TransfersIn
+  /** What a primary may send of one zone; asked for each time. */
+  limits: () => TransferLimits
   /** Transfers large zones; left out: this thread does. */
   loadWhole?: LoadWhole
   /** Those that change along with the zone. */
@@ -74,9 +76,6 @@ export interface SecondaryStatus {
   refreshing: boolean
 }
 
-/** Refresh and retry are at least this, whatever a primary says, and at most that: milliseconds. */
-const LEAST = 5000
-const MOST = 28 * 86_400_000
 /** While there is no SOA that would say how often: from this, doubled with each failure, to that. */
 const FIRST_RETRY = { least: 2000, most: 600_000 }
 /** After a start the first question comes within this time. */
@@ -210,13 +209,11 @@ export class SecondaryZone {
   /** Of the SOA that we have, in milliseconds, within limits. */
   private times(): { refresh: number; retry: number; expire: number } {
     const { refresh, retry, expire } = readRdata('SOA', soaOf(this.contents!).rdata)
-    const within = (seconds: number) => Math.min(Math.max(seconds * 1000, LEAST), MOST)
+    const within = (seconds: number, [least, most]: readonly [number, number]) =>
+      Math.min(Math.max(seconds * 1000, least), most)
+    const waits = { refresh: within(refresh, this.config.refresh), retry: within(retry, this.config.retry) }
     // RFC 1912 §2.2: a zone is not to expire before it was asked for and asked for again.
-    return {
-      refresh: within(refresh),
-      retry: within(retry),
-      expire: Math.max(expire * 1000, within(refresh) + within(retry)),
-    }
+    return { ...waits, expire: Math.max(expire * 1000, waits.refresh + waits.retry) }
   }
 
   /** A NOTIFY (RFC 1996 §3.11): heard from a primary's address, or signed with a primary's key. Returns the RCODE. */
@@ -319,15 +316,22 @@ export class SecondaryZone {
     signal.throwIfAborted()
     const { origin, contents: version } = this
     const held = { origin, version, expired: !this.served }
-    const refreshed = await refreshFrom(this.deps, this.remote(server), held, signal, this.deps.loadWhole)
+    const { limits, loadWhole } = this.deps
+    const asking = { limits: limits(), signal, ixfr: server.ixfr !== false, loadWhole }
+    const refreshed = await refreshFrom(this.deps, this.remote(server), held, asking)
     signal.throwIfAborted()
     if (refreshed.kind !== 'current') await this.take(refreshed, version, server)
     await this.confirm()
   }
 
-  private remote({ address, key: name, tls }: PrimaryServer): Remote {
+  private remote({ address, key: name, tls, source }: PrimaryServer): Remote {
     const key = name && this.deps.findKey(name)
-    return { address, ...(key && { key }), ...(tls && { tls: tlsOptions(tls) }) }
+    return {
+      address,
+      ...(key && { key }),
+      ...(tls && { tls: tlsOptions(tls) }),
+      ...(source !== undefined && { source }),
+    }
   }
 
   /** Stores and publishes what has come; until it is on disk, the zone is as it was. */

@@ -1,4 +1,4 @@
-import { CaCommandError, type CaCommands } from '../commands.ts'
+import { CaCommandError, type CaCommands } from '../command.ts'
 import { timestamp } from '../states.ts'
 import type { RecordRow, RecordStore, TreeHead } from '../store/record.ts'
 import { parseSerial, pemOf } from '../x509.ts'

@@ -12,6 +12,9 @@ export interface CertificateFilter {
   /** Part of an identifier. */
   name?: string
   account?: string
+  profile?: string
+  /** SHA-256 of the key in hex. */
+  keyHash?: string
   /** Only those that are neither expired at this time nor revoked. */
   standingAt?: number
   limit: number
@@ -22,6 +25,8 @@ export interface CertificateFilter {
 /** The certificate store with the questions that ACME and the operator ask. */
 export interface CertificateArchive extends CertificateStore {
   certificateOfOrder(order: string): Promise<CertificateRecord | undefined>
+  /** Removes at most `limit` certificates that ended before, with their serials; the record keeps that they were issued. How many went. */
+  forgetCertificates(before: number, limit: number): Promise<number>
   /** Newest first. */
   certificates(filter: CertificateFilter): Promise<CertificateRecord[]>
   /** How many certificates are neither expired at this time nor revoked. */
@@ -48,6 +53,19 @@ export function createCertificateStore(database: Database): CertificateArchive {
     },
     certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
     certificateOfOrder: async order => (await read(all.where('order_id', '=', order)))[0],
+    async forgetCertificates(before, limit) {
+      const ended = sql.selectFrom('ca_certificates').select('serial').where('not_after', '<', before)
+      // Compromised keys are known for ever.
+      const old = ended.where(({ or, eb }) =>
+        or([eb('revocation_reason', 'is', null), eb('revocation_reason', '<>', REASONS.keyCompromise)]),
+      )
+      const some = old.orderBy('not_after').limit(limit)
+      const [, result] = await database.commit([
+        statement(sql.deleteFrom('ca_serials').where('serial', 'in', some)),
+        statement(sql.deleteFrom('ca_certificates').where('serial', 'in', some)),
+      ])
+      return result!.changes
+    },
     certificates: filter => read(listed(filter)),
     async countStanding(at) {
       const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.countAll().as('count'))
@@ -82,7 +100,12 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const revoked = query.where('revoked_at', 'is not', null).where('revocation_reason', '=', REASONS.keyCompromise)
       return (await database.read(statement(revoked.limit(1)))).length > 0
     },
-    async nextCrlNumber(issuer) {
+    async lastPartition(issuer) {
+      const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('crl_partition').as('last'))
+      const [row] = await database.read(statement(query.where('issuer', '=', issuer)))
+      return row?.['last'] == null ? undefined : Number(row['last'])
+    },
+    async nextCrlNumber(issuer, at) {
       const query = sql
         .insertInto('ca_crl_numbers')
         .values({ issuer, number: 1 })
@@ -90,7 +113,7 @@ export function createCertificateStore(database: Database): CertificateArchive {
           taken.column('issuer').doUpdateSet(row => ({ number: row('ca_crl_numbers.number', '+', 1) })),
         )
         .returning('number')
-      const [result] = await database.commit([statement(query)])
+      const [result] = await database.commit([statement(query), appendStatement({ kind: 'crl', at, list: issuer })])
       return Number(result!.rows[0]!['number'])
     },
   }
@@ -122,14 +145,19 @@ function completeOrder(order: string, serial: string) {
   return statement(update.where('id', '=', order).where('status', '=', 'processing'), 1)
 }
 
-function listed({ name, account, standingAt, limit, after }: CertificateFilter) {
+function listed({ name, account, profile, keyHash, standingAt, limit, after }: CertificateFilter) {
   let query = sql.selectFrom('ca_certificates').selectAll()
   if (name !== undefined) query = query.where('identifiers', 'like', `%${name.replace(/[%_"\\]/g, '')}%`)
   if (account !== undefined) query = query.where('account', '=', account)
+  if (profile !== undefined) query = query.where('profile', '=', profile)
+  if (keyHash !== undefined) query = query.where('key_hash', '=', keyHash)
   if (standingAt !== undefined) query = query.where('revoked_at', 'is', null).where('not_after', '>=', standingAt)
   if (after !== undefined) {
     const last = sql.selectFrom('ca_certificates').select('issued_at').where('serial', '=', after)
-    query = query.where('issued_at', '<', last)
+    // Of those of one moment, the serial tells which come after.
+    query = query.where(({ or, and, eb }) =>
+      or([eb('issued_at', '<', last), and([eb('issued_at', '=', last), eb('serial', '>', after)])]),
+    )
   }
   return query.orderBy('issued_at', 'desc').orderBy('serial').limit(limit)
 }

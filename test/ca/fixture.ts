@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { CrlSettings } from '../../ca/crls.ts'
 import type { CaFiles } from '../../ca/files.ts'
 import { type HierarchySettings, openHierarchy } from '../../ca/hierarchy.ts'
 import type { Identifier } from '../../ca/identifier.ts'
@@ -51,6 +52,7 @@ export interface FixtureOptions {
   memory?: ReturnType<typeof memoryStore>
   clock?: Clock
   random?: Random
+  crl?: Partial<CrlSettings>
 }
 
 /** A whole signing side under a simulated clock (or the real one, where openssl is to judge), nothing on disk. */
@@ -66,9 +68,10 @@ export async function openFixture(options: FixtureOptions = {}) {
     random: options.random ?? systemRandom,
     log,
     httpUrl: HTTP,
+    crl: { partitions: 1, validity: 7 * DAY, every: DAY, ...options.crl },
   }
   const hierarchy = await openHierarchy(deps)
-  const issuance = createIssuance({ ...deps, hierarchy })
+  const issuance = createIssuance({ ...deps, hierarchy, partitions: deps.crl.partitions })
   const revocation = createRevocation({ ...deps, hierarchy })
   return { ...deps, hierarchy, issuance, revocation, memory, lines, clock }
 }

@@ -52,7 +52,7 @@ for (const [name, make] of Object.entries(STORES))
     t.equal(await store.isCompromised('key1'), true)
     t.equal(await store.isCompromised('key2'), false)
     t.strictSame(
-      [await store.nextCrlNumber('aa'), await store.nextCrlNumber('aa'), await store.nextCrlNumber('bb')],
+      [await store.nextCrlNumber('aa', 0), await store.nextCrlNumber('aa', 0), await store.nextCrlNumber('bb', 0)],
       [1, 2, 1],
     )
   })

@@ -39,6 +39,7 @@ const secondary = (name: string, address: string, more: object = {}) => ({
   name: parseName(name),
   type: 'secondary',
   primaries: [at(address)],
+  ...{ refresh: [5000, 86_400_000], retry: [5000, 86_400_000] },
   ...more,
 })
 const GROUPS = { groups: [{ name: 'two', primaries: [at(TWO)] }], primaries: [at(ONE)] }
@@ -56,6 +57,7 @@ function world() {
       findKey: () => undefined,
       keyRings: createKeyRings(memoryKeyFiles(), clock),
       serverName: parseName('ns.server.example.'),
+      transfers: () => ({ in: 8, out: 8, size: 16, idle: 30_000, time: 600_000 }),
       onReplaced() {},
       onPublished: zone => {
         if (zone.config.catalog) void zones.followCatalogs().then(changed => changed && zones.start())

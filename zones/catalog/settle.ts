@@ -88,6 +88,7 @@ export function memberConfig({ config }: Catalog, { zone, groups }: Member): Zon
   const group = catalog.groups.find(({ name }) => groups.includes(name))
   return {
     ...{ name: zone, type: 'secondary', dynamic: false, hide_private: false, update: [] },
+    ...{ refresh: config.refresh, retry: config.retry },
     primaries: group?.primaries ?? catalog.primaries ?? primaries!,
     transfer: group?.transfer ?? catalog.transfer ?? [],
     notify: group?.notify ?? catalog.notify ?? [],
