@@ -207,6 +207,26 @@ t.test('signing may begin, change its proofs, and end', async t => {
   t.same(unsigned(), before)
 })
 
+for (const nsec3 of [false, true])
+  t.test(`${nsec3 ? 'NSEC3' : 'NSEC'}: a large zone is signed by and by, and others change it meanwhile`, async t => {
+    const { open, files, faults, clock } = machine()
+    const names = Array.from({ length: 1100 }, (_, i) => `h${i} 60 IN A 192.0.2.1`)
+    files.set('/z', [SOA, NS, 'ns 300 IN A 192.0.2.53', ...names].join('\n'))
+    let zone = await open({ ...SIGN, nsec3 })
+    const isSigned = () => rrset(zone, '@', Type.DNSKEY) !== undefined
+    for (let i = 0; !isSigned(); i++) {
+      t.equal(await send(zone, `new${i}.h${i} 60 IN A 192.0.2.2`), Rcode.NOERROR)
+      t.equal(await send(zone, `h${i * 7} 60 IN NS ns`, `h${i * 5 + 1} 0 ANY ANY`), Rcode.NOERROR)
+      if (i === 2) {
+        await zone.close()
+        zone = await open({ ...SIGN, nsec3 })
+      }
+      await clock.advance(100)
+    }
+    t.same(faults(zone), [])
+    t.ok(zone.image.latest().serial() > 10, 'in many changes')
+  })
+
 t.test('another TTL of negative answers is that of the proofs (RFC 9077 §3)', async t => {
   const { open, faults } = machine()
   const zone = await open(SIGN, { update: [{ ...RULE, types: [Type.SOA] }] } as Partial<ZoneConfig>)
