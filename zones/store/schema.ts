@@ -34,8 +34,8 @@ export interface ZoneTables {
     changes: Uint8Array
     released: string | null
   }
-  /** MACs of updates that were executed, and until when each could be accepted again; in the order in which they came. */
-  zone_requests: { zone: number; mac: Uint8Array; until: number }
+  /** MACs of updates that were answered, with what, and until when each could be accepted again; in the order in which they came. */
+  zone_requests: { zone: number; mac: Uint8Array; rcode: number; until: number }
 }
 
 /** Compiles; `host/database.ts` executes. */
@@ -94,7 +94,7 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     id: 'zones-0004-requests',
     statements: [
       `CREATE TABLE zone_requests (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, mac BLOB NOT NULL,
-        until INTEGER NOT NULL) STRICT`,
+        rcode INTEGER NOT NULL, until INTEGER NOT NULL) STRICT`,
     ],
   },
 ]
