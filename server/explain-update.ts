@@ -19,7 +19,7 @@ export function createExplainUpdate(
     const lines = Array.isArray(args['updates']) ? args['updates'].map(String) : []
     if (lines.length === 0) throw new CommandError('say what is to be updated', 2)
     const updates = lines.map(parseUpdate)
-    const facts = factsOf(args)
+    const facts = factsOf(args, state)
     const view = chooseView(state.views, facts)
     if (!view) return refusal(name, 'REFUSED', 'no view is for this client')
     const origin = view.zones.find(name, 0)?.origin

@@ -1,7 +1,7 @@
 import { addressBytes, containsAddress, printAddress } from '../config/address.ts'
 import { OptionCode, rcodeName } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
-import { equalNames, isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
+import { equalNames, isSubdomain, type Name, nameKey, parseName, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type, typeCode, typeName } from '../dns/types.ts'
 import { chooseView, type RequestFacts } from '../zones/views.ts'
@@ -19,7 +19,7 @@ export function createExplain(state: State, zoneOf: (view: string, origin: Name)
     const name = nameOf(args['name'])
     const type = typeCode(String(args['type'] ?? 'A'))
     if (type === undefined) throw new CommandError(`"${args['type']}" is not a record type`, 2)
-    const facts = factsOf(args)
+    const facts = factsOf(args, state)
     const asked = { name: printName(name), type: typeName(type) }
     const view = chooseView(state.views, facts)
     if (!view) {
@@ -52,12 +52,16 @@ function nameOf(value: unknown): Name {
   }
 }
 
-/** Who asks, as far as the choice of the view goes. */
-export function factsOf(args: Record<string, unknown>): RequestFacts {
+/** Who asks, as far as the choice of the view goes. CommandError where no view is chosen, for the signature would not be good. */
+export function factsOf(args: Record<string, unknown>, { findKey }: State): RequestFacts {
   const from = String(args['from'] ?? '127.0.0.1')
   const client = addressBytes(from)
   if (!client) throw new CommandError(`"${from}" is not an IP address`, 2)
-  return { client, ...(args['key'] !== undefined && { key: nameOf(args['key']) }) }
+  if (args['key'] === undefined) return { client }
+  const key = nameOf(args['key'])
+  if (!findKey(key))
+    throw new CommandError(`the configuration has no key ${printName(key)}: what it signs is answered NOTAUTH (BADKEY)`)
+  return { client, key }
 }
 
 function describeClient({ client, key }: RequestFacts): string {
@@ -73,8 +77,13 @@ export function whyThisView({ match }: ServingView, facts: RequestFacts): string
 
 function describeSource(view: ServingView, name: Name, origin: Name | undefined, { unresolved }: Inquiry): string {
   if (unresolved?.delegation) return `the servers of the delegation ${printName(unresolved.delegation.cut)}`
-  if (origin) return `zone ${printName(origin)}${unresolved ? `, then ${describeRule(view, unresolved.name)}` : ''}`
+  if (origin) return `${describeZone(view, origin)}${unresolved ? `, then ${describeRule(view, unresolved.name)}` : ''}`
   return describeRule(view, name)
+}
+
+function describeZone({ configs }: ServingView, origin: Name): string {
+  const base = configs.get(nameKey(origin))?.overlay_of
+  return `zone ${printName(origin)}${base === undefined ? '' : ` (overlay of ${base})`}`
 }
 
 function describeRule(view: ServingView, name: Name): string {

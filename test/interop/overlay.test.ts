@@ -45,6 +45,14 @@ t.test(
     t.strictSame(await outside('alias.apps.internal.example.com', 'CNAME'), ['priv.apps.internal.example.com.'])
     t.strictSame(await dig(dns, '-x', '192.0.2.50'), [])
 
+    const explain = (...args: string[]) => daemon.cli('explain', 'priv.apps.internal.example.com', 'A', ...args)
+    t.match((await explain()).stdout, /owner +externaldns\.\n/)
+    t.match((await explain('--from', '127.0.0.9')).stdout, /zone internal\.example\.com\. \(overlay of inside\)/)
+    const unknown = await explain('--key', 'nobody')
+    t.match([unknown.status, unknown.stderr], [1, /no key nobody\.: what it signs is answered NOTAUTH \(BADKEY\)/])
+    const owned = await daemon.cli('zone', 'export', 'internal.example.com', '--view', 'inside', '--owners')
+    t.match(owned.stdout, /^priv\.apps\t60\tIN\tA\t192\.0\.2\.51\t; externaldns\.$/m)
+
     const whole = await run('dig', [
       '+noall',
       '+answer',
