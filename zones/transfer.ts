@@ -87,7 +87,7 @@ class OneRecord implements WireRecord {
   ownerNumber = 0
   type = 0
   ttl = 0
-  octets = NO_OCTETS
+  octets: Uint8Array = NO_OCTETS
   readonly at = 0
   length = 0
 
