@@ -5,7 +5,7 @@ import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
 import type { Holding } from './holders.ts'
 import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
@@ -328,9 +328,10 @@ function* commitStatements(
   yield forgetRequests(entry.at)
 }
 
-/** A record that goes and comes back with another TTL or spelling stays its holder's. */
+/** A record that goes and comes back with another TTL or spelling stays its holder's; so it is with the SOA, which always comes back. */
 function* recordStatements(zone: number, { change, key, holdings }: NewEntry): Generator<Statement> {
-  const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
+  const keyOf = (record: ResourceRecord) =>
+    record.type === Type.SOA ? rrsetKey(record.owner, Type.SOA) : recordKey(record.owner, record.type, record.rdata)
   const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
   for (const record of change.added) {
     const { owner, type, ttl, rdata } = record

@@ -97,4 +97,17 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
         rcode INTEGER NOT NULL, until INTEGER NOT NULL) STRICT`,
     ],
   },
+  {
+    // One tree instead of two: every update writes a page less.
+    id: 'zones-0005-journal',
+    statements: [
+      `CREATE TABLE zone_journal_ordered (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+        serial_before INTEGER NOT NULL, serial_after INTEGER NOT NULL, at INTEGER NOT NULL, key TEXT, source TEXT NOT NULL,
+        changes BLOB NOT NULL, released TEXT, PRIMARY KEY (zone, revision)) STRICT, WITHOUT ROWID`,
+      `INSERT INTO zone_journal_ordered SELECT zone, revision, serial_before, serial_after, at, key, source, changes, released
+        FROM zone_journal`,
+      'DROP TABLE zone_journal',
+      'ALTER TABLE zone_journal_ordered RENAME TO zone_journal',
+    ],
+  },
 ]
