@@ -21,6 +21,8 @@ const view: ViewConfig = {
   recursion: [],
   zones: [],
   forward: [],
+  refuse: [],
+  leak_guard: true,
 }
 const address = { address: '127.0.0.1', port: Number(port) }
 const sockets = await openSockets({ dns: [address], dot: [], workers: 1, libc: loadLibc() })
@@ -29,6 +31,7 @@ const config = {
   views: [view],
   keys: [],
   cookie_secret: [new Uint8Array(16)],
+  transfers: { out: 64 },
   chaos: { identity: false },
   proxy_protocol: [],
   log: { level: 'warn' as const, queries: false },

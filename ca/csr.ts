@@ -110,7 +110,9 @@ function namesOf(request: CertificationRequest): Identifier[] {
   try {
     const { identifiers, others } = identifiersOf(requestedNames(request))
     if (others.length > 0)
-      throw new CsrError(`it asks for a name of the kind ${others[0]}; only DNS names and addresses are certified`)
+      throw new CsrError(
+        `it asks for a name of the kind ${others[0]}; only DNS names, addresses, URIs and mail addresses are certified`,
+      )
     const named = identifiers.map(({ type, value }) => parseIdentifier(type, value))
     const common = commonNameOf(request.certificationRequestInfo.subject)
     const all = uniqueIdentifiers(common ? [identifierOfHost(common), ...named] : named)

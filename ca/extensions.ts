@@ -84,11 +84,17 @@ export function authorityKeyExtension(keyId: string): Extension {
   return extension(id_ce_authorityKeyIdentifier, false, encode(value))
 }
 
+/** What the library calls the kinds of GeneralName that an identifier is. */
+const GENERAL_NAMES = {
+  dns: 'dNSName',
+  ip: 'iPAddress',
+  uri: 'uniformResourceIdentifier',
+  email: 'rfc822Name',
+} as const satisfies Record<Identifier['type'], keyof GeneralName>
+
 /** RFC 5280 §4.2.1.6: critical where the subject is empty. */
 export function subjectAltName(identifiers: readonly Identifier[], critical: boolean): Uint8Array {
-  const names = identifiers.map(
-    ({ type, value }) => new GeneralName(type === 'dns' ? { dNSName: value } : { iPAddress: value }),
-  )
+  const names = identifiers.map(({ type, value }) => new GeneralName({ [GENERAL_NAMES[type]]: value }))
   return encodeExtension(id_ce_subjectAltName, critical, encode(new SubjectAlternativeName(names)))
 }
 
@@ -99,6 +105,11 @@ export function authorityInfoAccess(urls: { ocsp?: string; issuer: string }): Ui
   const list = [access(id_ad_caIssuers, urls.issuer)]
   if (urls.ocsp) list.unshift(access(id_ad_ocsp, urls.ocsp))
   return encodeExtension(id_pe_authorityInfoAccess, false, encode(new AuthorityInfoAccessSyntax(list)))
+}
+
+/** RFC 7633 §4.2.3.1: status_request, which a server must then answer; a SEQUENCE of the INTEGER 5. */
+export function mustStaple(): Uint8Array {
+  return encodeExtension('1.3.6.1.5.5.7.1.24', false, Uint8Array.of(0x30, 3, 2, 1, 5))
 }
 
 /** RFC 5280 §4.2.1.13. */

@@ -6,6 +6,7 @@ import { readCsr } from './csr.ts'
 import { type Issuance, IssueError } from './issue.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
 import { chooseProfile, type Profile } from './profiles.ts'
+import { authorizationStatus } from './states.ts'
 import type { OrderStore, StoredOrder } from './store/orders.ts'
 import { canonicalIdentifiers } from './subjects.ts'
 import type { AcmeUrls } from './urls.ts'
@@ -43,7 +44,7 @@ export function createFulfilment(deps: {
   let closed = false
 
   const issue = async (order: StoredOrder, log: Log) => {
-    await checkCaa(order, log)
+    const proofs = await checkCaa(order, log)
     const profile = chooseProfile(profiles(), order.profile)
     if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
     const { record } = await issuance.issue({
@@ -54,23 +55,28 @@ export function createFulfilment(deps: {
       notAfter: order.not_after ?? undefined,
       account: order.account,
       order: order.id,
+      circumstances: { request: order.request, proofs },
     })
     log.info({ serial: record.serial }, 'order fulfilled')
   }
 
-  const checkCaa = async (order: StoredOrder, log: Log) => {
+  /** What proved control of each identifier, once CAA allows them all. */
+  const checkCaa = async (order: StoredOrder, log: Log): Promise<object[]> => {
     const accountUrl = urls.account(order.account)
+    const proofs: object[] = []
     for (const id of order.authorizations) {
       const authorization = await store.authorization(id)
       const proved = authorization?.challenges.find(challenge => challenge.status === 'valid')
       // Orders are kept as long as their authorizations; nothing is issued on the word of one that is gone.
-      if (authorization?.status !== 'valid' || !proved)
+      if (!authorization || authorizationStatus(authorization, clock.now()) !== 'valid' || !proved)
         throw new AcmeError('unauthorized', 'an authorization of this order is no longer valid')
       const { type, value, wildcard } = authorization
+      proofs.push({ authorization: id, ...JSON.parse(proved.proof ?? '{}') })
       if (type !== 'dns') continue
       const subject = { identifier: { type, value }, wildcard: wildcard === 1 }
       await caa.check({ subject, accountUrl, method: proved.type }, log)
     }
+    return proofs
   }
 
   const fulfil = async (order: StoredOrder, log: Log, tries: number): Promise<void> => {
@@ -95,7 +101,7 @@ export function createFulfilment(deps: {
     const problem = problemOf(error instanceof IssueError ? issueProblem(error) : error)
     log.warn({ err: error, problem: problem.type }, `order failed: ${problem.detail}`)
     try {
-      await store.failOrder(order.id, JSON.stringify(problem))
+      await store.failOrder(order, problem, clock.now())
     } catch (cause) {
       if (!(cause instanceof ConflictError)) {
         // It stays processing on disk: a full one may have room again.

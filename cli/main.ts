@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
 import { addCa } from './ca.ts'
+import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
+import { addNta } from './nta.ts'
 import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStart } from './start.ts'
@@ -42,8 +44,10 @@ export function createProgram(terminal: Terminal): Command {
     addKeygen,
     addZone,
     addCa,
+    addCache,
     addToken,
     addExplain,
+    addNta,
   ])
     add(program, terminal)
   settle(program, terminal)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { Status } from './replies.ts'
+import type { Status, UpstreamState, Validation } from './replies.ts'
 import { facts, type Terminal } from './terminal.ts'
 
 /** `status`: the running daemon at a glance. */
@@ -14,6 +14,14 @@ export function addStatus(program: Command, terminal: Terminal): void {
   )
 }
 
+function describeValidation({ anchors, negative, problems }: Validation): [string, string][] {
+  return [
+    ['trust anchors', String(anchors.length)],
+    ...negative.map(({ zone, until }): [string, string] => ['not validated', `${zone} until ${until}`]),
+    ...problems.map((problem): [string, string] => ['validation', problem]),
+  ]
+}
+
 function printStatus(status: Status): string {
   return facts([
     ['version', status.version],
@@ -23,12 +31,19 @@ function printStatus(status: Status): string {
     ...Object.entries(status.listen).map(([name, addresses]) => [name, addresses.join(', ')] as const),
     ['workers', status.workers],
     ['zones', status.zones],
+    ...(status.upstreams ?? []).map(one => ['upstream', describeUpstream(one)] as const),
     ...(status.ca
       ? ([
           ['acme', status.ca.directory],
           ['root', `SHA-256 ${status.ca.root_sha256}`],
         ] as const)
       : []),
+    ...(status.validation ? describeValidation(status.validation) : []),
     ...Object.entries(status.counters ?? {}),
   ])
+}
+
+function describeUpstream({ view, zone, upstream, state, round_trip: time, reason }: UpstreamState): string {
+  const details = [...(time === undefined ? [] : [`${time} ms`]), ...(reason === undefined ? [] : [reason])]
+  return `${upstream} for ${zone} in ${view}: ${state}${details.length > 0 ? ` (${details.join(', ')})` : ''}`
 }

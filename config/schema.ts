@@ -1,7 +1,9 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
+import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
   accessList,
   choice,
@@ -11,7 +13,6 @@ import {
   file,
   flag,
   integer,
-  reserved,
   socketAddress,
   text,
 } from './values.ts'
@@ -28,8 +29,12 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
+export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
+  CatalogConfig,
+  CatalogOfConfig,
   DestinationMatch,
   ForwardRule,
   MatchConfig,
@@ -89,6 +94,24 @@ const history = record({
   size: defaulted(integer(1, 1_000_000), 256, 'how many MiB the changes of each zone may take'),
 })
 
+const transfers = record({
+  in: defaulted(integer(1, 10_000), 32, 'zones that are fetched from primaries at once'),
+  out: defaulted(
+    integer(1, 10_000),
+    64,
+    'zones that each worker hands out at once; who comes then is told to come again',
+  ),
+  size: defaulted(integer(1, 65_536), 256, 'how many MiB a primary may send of one zone'),
+  records: optional(
+    integer(1, 1_000_000_000),
+    'how many records a zone may have that comes from a primary; left out: as many as fit',
+  ),
+  idle: defaulted(duration, '30s', 'how long a primary may be silent amid a transfer'),
+  time: defaulted(duration, '2h', 'how long a transfer from a primary may take'),
+})
+/** Limits of zone transfers, in and out. */
+export type TransfersConfig = Decoded<typeof transfers>
+
 const probe = record({
   name: required(domainName, 'the name that is asked and connected to'),
   port: defaulted(integer(1, 65535), 443, 'the port'),
@@ -142,9 +165,14 @@ export const schema = record({
     'what each group of clients sees; the first that matches a request answers it',
   ),
   trust_anchors: defaulted(
-    list(reserved),
+    trustAnchors,
     [],
-    'DS or DNSKEY lines, or `{ file: PATH }`, added to the built-in anchor of the root',
+    'where validation begins, beside the built-in anchors of the root: DS or DNSKEY lines, or `{ file: PATH }`; one of "." replaces those',
+  ),
+  negative_trust_anchors: defaulted(
+    list(negativeTrustAnchor, { unique: one => nameKey(one.name) }),
+    [],
+    'zones that are taken for unsigned until they are mended (RFC 7646); others come and go by `namestead nta`',
   ),
   ca: optional(ca, 'the certificate authority; left out: none'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),
@@ -154,6 +182,7 @@ export const schema = record({
     {},
     'what is kept of the changes of each zone: for `zone history` and `zone revert`, and for secondaries that ask what changed',
   ),
+  transfers: defaulted(transfers, {}, 'limits of zone transfers'),
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),
@@ -183,9 +212,13 @@ export const schema = record({
     [],
     'the addresses of proxies in front of `dns` and `dot`: every datagram and connection from there begins with a PROXY protocol header, version 2, before TLS, which tells the client',
   ),
-  cache: optional(reserved, 'limits of the resolver cache'),
-  stub: optional(reserved, 'stub zones'),
-  rpz: optional(reserved, 'response policy zones'),
+  cache: defaulted(cache, {}, 'the cache of the resolver; `size` is taken up at the next start'),
+  stub: defaulted(stubZones, [], 'stub zones of the views that say nothing of their own'),
+  rpz: defaulted(
+    policyZones,
+    [],
+    'response policy zones of the views that say nothing of their own, as far as they have these zones',
+  ),
   empty_zones: defaulted(
     flag,
     true,

@@ -46,6 +46,8 @@ export class ResponseWriter {
   padded = false
   trailer = 0
   private readonly names = new NameTable()
+  /** Whether `names` has the question's: not before another name is written, for most answers have no other. */
+  private questionNoted = false
   private readonly options = new Uint8Array(MAX_OPTIONS)
   private optionsLength = 0
   /** Records by section, and the question's. */
@@ -72,19 +74,20 @@ export class ResponseWriter {
 
   /** Takes back RCODE, AA and all records, to write others; the other flags and the options stay. */
   restart(): void {
-    const { query, buf } = this
+    const { query } = this
     this.section = Section.ANSWER
     this.rcode = 0
     this.authoritative = false
     this.truncated = false
     this.names.clear()
+    this.questionNoted = false
     const { counts } = this
     counts[QUESTION] = counts[Section.ANSWER] = counts[Section.AUTHORITY] = counts[Section.ADDITIONAL] = 0
     this.pos = HEADER
     // A message whose question could not be read is answered without one.
     if (query.nameLength === 0) return
     counts[QUESTION] = 1
-    this.pos = this.names.write(buf, HEADER, query.buf, query.nameAt)
+    this.copy(query.buf, query.nameAt, query.nameLength)
     this.u16(query.qtype)
     this.u16(query.qclass)
   }
@@ -277,7 +280,9 @@ export class ResponseWriter {
     length: number,
   ): void {
     if (this.pos > first && first <= LAST_TARGET) this.u16(this.pointerTo(first))
-    else this.pos = this.names.write(this.buf, this.pos, names, ownerAt)
+    else if (names === this.query.buf && ownerAt === this.query.nameAt && this.query.nameLength > 1)
+      this.u16(0xc000 | HEADER)
+    else this.name(names, ownerAt)
     this.fixed(type, rrclass, ttl)
     const lengthAt = this.pos
     this.pos += 2
@@ -309,13 +314,21 @@ export class ResponseWriter {
     }
     this.copy(source, at, prefix)
     const name = at + prefix
-    this.pos = this.names.write(this.buf, this.pos, source, name)
+    this.name(source, name)
     let next = endOfName(source, name)
     if (type === SOA || type === MINFO) {
-      this.pos = this.names.write(this.buf, this.pos, source, next)
+      this.name(source, next)
       next = endOfName(source, next)
     }
     this.copy(source, next, at + length - next)
+  }
+
+  /** Writes an uncompressed name, compressed. */
+  private name(source: Uint8Array, at: number): void {
+    const { buf, names, query } = this
+    if (!this.questionNoted && query.nameLength > 0) names.write(buf, HEADER, buf, HEADER)
+    this.questionNoted = true
+    this.pos = names.write(buf, this.pos, source, at)
   }
 
   private copy(source: Uint8Array, at: number, length: number): void {
@@ -337,6 +350,7 @@ export class ResponseWriter {
   private leaveOut(pos: number, names: number, required: boolean): false {
     this.pos = pos
     this.names.forget(names)
+    if (names === 0) this.questionNoted = false
     if (required || this.section !== Section.ADDITIONAL) this.truncated = true
     return false
   }

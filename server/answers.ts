@@ -25,10 +25,16 @@ const GONE: Versioned = { latest: () => ({ at: 0 }) }
 const LONGEST = 4096
 const HEADER = 12
 const OPT = 11
-/** Slots that a hash may lie in. */
+/** Slots that a hash may lie in. A slot is two words, the hash and the entry, so that the slots of a hash share a line of the CPU's cache. */
 const WAYS = 8
+const SLOT = 2
+const BUCKET = WAYS * SLOT
+/** Words before the first bucket: large blocks begin 16 octets after a line. */
+const ALIGNMENT = 12
 /** Average octets of an entry, roughly; the table is sized by it. */
 const TYPICAL = 64
+/** Octets of the cache for each note of a question that was asked. */
+const NOTED = 32
 
 /**
  * Answers as they were sent, in front of everything: typed arrays of a fixed size, and no object for an entry. The key is the QNAME in lower case,
@@ -37,18 +43,21 @@ const TYPICAL = 64
  */
 export class AnswerCache {
   private readonly log: AnswerLog
-  private readonly tags: Int32Array
-  private readonly slots: Uint32Array
+  private readonly slots: Int32Array
   private readonly mask: number
   private readonly seed: number
+  /** By hash, eight more bits of the hash of what was asked last. */
+  private readonly notes: Uint8Array
+  /** Of the question that `find` found nothing for. */
+  private missed = 0
   private zones: Versioned[] = []
 
   /** @param octets of memory for entries; @param seed unpredictable, so that nobody can choose names that meet in one slot */
   constructor(octets: number, seed: number) {
     const buckets = 2 ** Math.ceil(Math.log2(octets / TYPICAL / WAYS))
     this.mask = buckets - 1
-    this.tags = new Int32Array(buckets * WAYS)
-    this.slots = new Uint32Array(buckets * WAYS)
+    this.slots = new Int32Array(ALIGNMENT + buckets * BUCKET)
+    this.notes = new Uint8Array(2 ** Math.ceil(Math.log2(octets / NOTED)))
     this.seed = seed | 0
     this.log = new AnswerLog(octets, (hash, from, to) => this.moved(hash, from, to))
   }
@@ -64,7 +73,6 @@ export class AnswerCache {
   /** Forgets everything: there are other zones. */
   reset(zones: readonly Versioned[]): void {
     this.zones = [...zones]
-    this.tags.fill(0)
     this.slots.fill(0)
     this.log.clear()
   }
@@ -84,17 +92,32 @@ export class AnswerCache {
    */
   find(query: Query, facts: number, now: number, out: Uint8Array, outAt: number, limit: number): number {
     const hash = this.hash(query, facts)
-    const bucket = (hash & this.mask) * WAYS
-    for (let slot = bucket; slot < bucket + WAYS; slot++) {
-      if (this.tags[slot] !== hash) continue
-      const entry = this.slots[slot]!
+    const { slots } = this
+    const bucket = this.bucketOf(hash)
+    this.missed = hash
+    for (let slot = bucket; slot < bucket + BUCKET; slot += SLOT) {
+      if (slots[slot] !== hash) continue
+      const entry = slots[slot + 1]!
       if (entry === 0 || !this.matches(entry, query, facts)) continue
       if (this.fresh(entry, now)) return this.write(entry, query, now, out, outAt, limit)
-      this.slots[slot] = 0
+      slots[slot + 1] = 0
       this.log.kill(entry)
       return 0
     }
     return 0
+  }
+
+  /**
+   * Whether the question that `find` has found nothing for was asked before, lately: only then an answer that is cheap to make is worth
+   * keeping. So a flood of names that are asked for once costs a note for each, and no more.
+   */
+  isWanted(): boolean {
+    const { notes, missed } = this
+    const at = (missed >>> 8) & (notes.length - 1)
+    const note = missed & 255
+    if (notes[at] === note) return true
+    notes[at] = note
+    return false
   }
 
   /** Keeps the answer that `response` has finished in place of an earlier one, unless it is truncated. Its OPT is not kept: the options in it must be the query's affair. */
@@ -157,45 +180,52 @@ export class AnswerCache {
     }
   }
 
+  /** Where the slots of a hash begin. */
+  private bucketOf(hash: number): number {
+    return ALIGNMENT + (hash & this.mask) * BUCKET
+  }
+
   /** Puts a new entry into its bucket: over the one of the same key, into a free slot, or over the oldest. */
   private place(hash: number, entry: number, query: Query, facts: number): void {
-    const bucket = (hash & this.mask) * WAYS
+    const { slots, log } = this
+    const bucket = this.bucketOf(hash)
     let free = -1
     let oldest = bucket
-    for (let slot = bucket; slot < bucket + WAYS; slot++) {
-      const other = this.slots[slot]!
+    for (let slot = bucket; slot < bucket + BUCKET; slot += SLOT) {
+      const other = slots[slot + 1]!
       if (other === 0) {
         if (free < 0) free = slot
-      } else if (this.tags[slot] === hash && this.matches(other, query, facts)) {
-        this.log.kill(other)
-        this.slots[slot] = entry
+      } else if (slots[slot] === hash && this.matches(other, query, facts)) {
+        log.kill(other)
+        slots[slot + 1] = entry
         return
-      } else if (this.log.words[other + Entry.STORED]! < this.log.words[this.slots[oldest]! + Entry.STORED]!)
-        oldest = slot
+      } else if (log.words[other + Entry.STORED]! < log.words[slots[oldest + 1]! + Entry.STORED]!) oldest = slot
     }
     if (free < 0) {
-      this.log.kill(this.slots[oldest]!)
+      log.kill(slots[oldest + 1]!)
       free = oldest
     }
-    this.tags[free] = hash
-    this.slots[free] = entry
+    slots[free] = hash
+    slots[free + 1] = entry
   }
 
   /** What was kept for the key is not what would be answered now. */
   private forget(hash: number, query: Query, facts: number): void {
-    const bucket = (hash & this.mask) * WAYS
-    for (let slot = bucket; slot < bucket + WAYS; slot++) {
-      const entry = this.slots[slot]!
-      if (entry === 0 || this.tags[slot] !== hash || !this.matches(entry, query, facts)) continue
-      this.slots[slot] = 0
+    const { slots } = this
+    const bucket = this.bucketOf(hash)
+    for (let slot = bucket; slot < bucket + BUCKET; slot += SLOT) {
+      const entry = slots[slot + 1]!
+      if (entry === 0 || slots[slot] !== hash || !this.matches(entry, query, facts)) continue
+      slots[slot + 1] = 0
       this.log.kill(entry)
     }
   }
 
   /** The log has moved an entry, or dropped it (`to` is 0). */
   private moved(hash: number, from: number, to: number): void {
-    const bucket = (hash & this.mask) * WAYS
-    for (let slot = bucket; slot < bucket + WAYS; slot++) if (this.slots[slot] === from) this.slots[slot] = to
+    const { slots } = this
+    const bucket = this.bucketOf(hash)
+    for (let slot = bucket + 1; slot < bucket + BUCKET; slot += SLOT) if (slots[slot] === from) slots[slot] = to
   }
 
   private hash(query: Query, facts: number): number {

@@ -10,7 +10,7 @@ import { printServer, type SecondaryZone } from '../zones/secondary.ts'
 import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
-import type { Explain } from './explain.ts'
+import type { Explain } from './explain/explain.ts'
 import { historyCommands } from './history.ts'
 import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
@@ -23,7 +23,7 @@ export interface CommandDeps {
   promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
   explainUpdate: Explain
-  status: () => object
+  status: () => Promise<object>
   reload: () => Promise<object>
   stop: () => void
   /** Those of other parts of the daemon. */

@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { CaCommandError } from '../ca/commands.ts'
+import { CaCommandError } from '../ca/command.ts'
 import { LineReader } from '../host/lines.ts'
 import type { Log } from '../host/log.ts'
 

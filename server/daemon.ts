@@ -15,13 +15,14 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
-import { createExplain } from './explain.ts'
-import { createExplainUpdate } from './explain-update.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -29,9 +30,13 @@ import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
+import { createOwnership } from './ownership.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
+import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { createTrustCommands } from './trust-commands.ts'
 import { startWorkers, type Workers } from './workers.ts'
 
 /** A running daemon. */
@@ -85,10 +90,22 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
+    const cache = openResolverCache(config, clock, log)
+    const id = world.random.bytes(8)
+    opened.push(() => cache.save(config))
     const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
-    const authority = createAuthority({ ...world, loadWhole: loadInThread, config, own, store, keyRings, log })
+    const trust = await TrustKeeper.open({
+      ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+      probe: () => probeRootOnce(authority.state.views),
+      changed: () => authority.trustChanged(),
+    })
+    opened.push(() => trust.close())
+    const authority = createAuthority({
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log, memory: cache.memory, id },
+      trust: () => trust.trust,
+    })
     opened.push(() => authority.close())
     /** One after the other: two at once would open the same new zone twice. */
     let turn: Promise<unknown> = Promise.resolve()
@@ -113,15 +130,20 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
     opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
     authority.attach(workers)
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
-    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, ...owner })
-    const explain = createExplain(authority.state, authority.zones.find)
+    const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
+    const explain = createExplain({
+      ...world,
+      state: authority.state,
+      zoneOf: authority.zones.find,
+      affairs: ca?.affairs,
+    })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
@@ -130,8 +152,13 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ca,
       explain,
       explainUpdate,
-      status,
-      more: tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+      status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
+      more: {
+        ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
+        ...createTrustCommands(trust),
+        ...cacheCommands(cache, authority.state, () => workers.flushed()),
+        resolver: () => workers.report(),
+      },
     })
     const control = await listenControl(controlSocket(config), commands, log)
     opened.push(() => control.close())
@@ -142,7 +169,6 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ...api,
       zones,
       config: () => config,
-      keyRings,
       commands,
       notifySecondaries,
       statistics,
@@ -150,14 +176,20 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       log,
     }
     await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    trust.start()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
-      await configure(next)
+      await trust.configure(next)
+      await configure(next).catch(async error => {
+        await trust.configure(config)
+        throw error
+      })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      trust.start()
       return compared
     }
     return {
@@ -181,14 +213,16 @@ function controlSocket({ data_dir }: Config): string {
 
 function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
   const ca = config.ca!
+  const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
   return createCa({
+    ...createOwnership(viewOf, authority.zones.find),
     config: ca,
     dataDir: config.data_dir,
     database,
     ...world,
     log,
     async lookup(name, type) {
-      const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+      const view = viewOf()
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
@@ -220,6 +254,6 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
+  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones, ca })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -9,7 +9,7 @@ import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
 import type { ServingView } from './state.ts'
 
 /** Part of an answer whose CNAME chain goes in and out of our zones: what the resolver said, or a name that our zones answer. */
-type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
+export type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
 
 /** All that is needed to complete an answer that has left our zones. */
 export interface ForwardedQuery {
@@ -118,9 +118,11 @@ export function keepFor({ parts }: ForwardedQuery): number {
   let least = MOST_SECONDS
   for (const part of parts) {
     if (part.kind === 'own') return 0
-    const { rcode, answer, authority, ede, from } = part.answer
+    const { rcode, answer, authority, ede, from, renewIn } = part.answer
     if (ede || from === 'stale' || (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN)) return 0
     if (answer.length + authority.length === 0) return 0
+    // In the last part of its time it is asked for again, so that the resolver can renew it.
+    least = Math.min(least, renewIn)
     for (const { ttl } of answer) least = Math.min(least, ttl)
     for (const { ttl } of authority) least = Math.min(least, ttl)
   }

@@ -155,7 +155,7 @@ export class Handler {
     const { answers, counters, state } = this.options
     if (query.nameLength === 0) return this.answerCookieRequest(out, outAt, limit)
     const view = this.chooseView(client, undefined)
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
+    checkAdmission(view, client)
     const recursion = this.standing(view, client)
     if (state.config.log.queries) this.logQuery(client, view)
     const cacheable = isCacheable(query)
@@ -174,7 +174,7 @@ export class Handler {
     const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(keepQuery(query), client.retain(), view, open, limit, cacheable ? facts : -1)
     const length = responder.write(out, outAt)
-    if (cacheable && responder.tellsContent) this.keep(query, facts)
+    if (cacheable && responder.tellsContent && answers.isWanted()) this.keep(query, facts)
     return length
   }
 
@@ -303,7 +303,7 @@ export class Handler {
 
   private dispatch(request: Request, out: Uint8Array, outAt: number): number {
     const { view, message, query, client } = request
-    if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
+    checkAdmission(view, client)
     checkVersion(query)
     switch (query.opcode) {
       case Opcode.UPDATE:
@@ -415,6 +415,13 @@ export class Handler {
     }
     this.options.log.info(fields, 'query')
   }
+}
+
+/** Throws RcodeError for a client that no view is for, or that its view refuses. */
+function checkAdmission(view: ServingView | undefined, client: Client): asserts view {
+  if (!view) throw new RcodeError(Rcode.REFUSED, 'no view is for this client', Ede.PROHIBITED)
+  if (containsAddress(view.config.refuse, client.address))
+    throw new RcodeError(Rcode.REFUSED, 'the view refuses this client', Ede.PROHIBITED)
 }
 
 function isTransfer({ qtype }: Query): boolean {

@@ -4,7 +4,7 @@ import type { Name } from '../dns/name.ts'
 import { Query, readQuery } from '../dns/query.ts'
 import { ResponseWriter } from '../dns/response.ts'
 import { Answerer } from '../zones/answer.ts'
-import { resolveForwarded, writeForwarded } from './forwarded.ts'
+import { type Part, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { answerFromZones, type Unresolved } from './query.ts'
 import type { ServingView } from './state.ts'
 
@@ -12,6 +12,8 @@ import type { ServingView } from './state.ts'
 export interface Inquiry {
   message: Message
   unresolved: Unresolved | undefined
+  /** What the resolver said, where it was asked. */
+  parts: readonly Part[]
 }
 
 /**
@@ -36,12 +38,14 @@ export async function inquire(
   readQuery(wire, 0, wire.length, query)
   response.begin(query)
   const unresolved = answerFromZones(query, view, { allowed: recursive, desired: recursive }, answerer, response)
+  let parts: readonly Part[] = []
   if (unresolved) {
     const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
     const forwarded = await resolveForwarded(query, view, unresolved, client, scratch)
+    parts = forwarded.parts
     response.begin(query)
     writeForwarded(forwarded, answerer, response)
   }
   response.finish()
-  return { message: parseMessage(response.message()), unresolved }
+  return { message: parseMessage(response.message()), unresolved, parts }
 }

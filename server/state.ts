@@ -3,12 +3,13 @@ import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
-import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
+import type { Resolver } from '../resolver/resolver.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import { HomeZones } from './local-zones.ts'
 import type { ServingChange, ServingConfig, ServingState, ServingZone } from './messages.ts'
+import { type ResolverConfig, resolverConfigOf } from './view-resolver.ts'
 
 /** A view as a serving thread has it. */
 export interface ServingView {
@@ -23,12 +24,17 @@ export interface ServingView {
   /** Configured zones that have nothing to serve now; by `nameKey`. */
   readonly missing: Set<string>
   readonly configs: ReadonlyMap<string, ZoneConfig>
-  readonly forward: ViewConfig['forward']
+  /** As configured. */
+  readonly config: ViewConfig
+  /** The zones of its forward rules and its stub zones. */
+  readonly ruled: readonly Name[]
+  /** What its resolver is made from. */
+  readonly resolving: ResolverConfig
   readonly resolver: Resolver
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (rules: readonly ResolverRule[], ownName: (name: Name) => boolean) => Resolver
+export type ResolverFactory = (config: ResolverConfig, ownName: (name: Name) => boolean) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
@@ -78,10 +84,17 @@ export class State {
     this.epoch = change.epoch
     if (change.kind === 'configure') this.configure(change.config, change.zones)
     else if (change.kind === 'zone') this.replace(change.zone)
+    else if (change.kind === 'flush') this.flush()
     else {
       this.certificate = change.certificate
       this.listener.certificateChanged(change.certificate)
     }
+  }
+
+  /** What was resolved before is not answered with any more. */
+  private flush(): void {
+    for (const { resolver } of this.views) resolver.forget()
+    this.renumber()
   }
 
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
@@ -106,7 +119,9 @@ export class State {
   ): ServingView {
     const own = zones.filter(zone => zone.view === config.name)
     const table = new ZoneTable(own.flatMap(({ image }) => (image ? [ZoneImage.attach(image)] : [])))
-    const known = before.find(({ name, forward }) => name === config.name && isDeepStrictEqual(forward, config.forward))
+    const resolving = resolverConfigOf(config, this.config)
+    const known = before.find(one => isDeepStrictEqual(one.resolving, resolving))
+    const ruled = ruledZones(config)
     const atHome = config.recursion.length === 0 ? table : this.homeZones(config, table)
     return {
       index,
@@ -117,15 +132,17 @@ export class State {
       zonesAtHome: atHome,
       missing: new Set(own.filter(({ image }) => !image).map(({ origin }) => nameKey(origin))),
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
-      forward: config.forward,
+      config,
+      ruled,
+      resolving,
       // One whose rules are the same keeps what it has learned.
-      resolver: known?.resolver ?? this.createResolver(config.forward, name => this.isOwn(config.name, name)),
+      resolver: known?.resolver ?? this.createResolver(resolving, name => this.isOwn(config.name, name)),
     }
   }
 
-  private homeZones({ zones, forward, empty_zones }: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
-    const spokenFor = { zones: zones.map(({ name }) => name), rules: forward.map(({ zone }) => zone) }
-    return new HomeZones(own, spokenFor, this.config.name, empty_zones === true)
+  private homeZones(config: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
+    const spokenFor = { zones: config.zones.map(({ name }) => name), rules: ruledZones(config) }
+    return new HomeZones(own, spokenFor, this.config.name, config.empty_zones === true)
   }
 
   private isOwn(viewName: string, name: Name): boolean {
@@ -182,9 +199,13 @@ export function isOwnName(view: ServingView, name: Name): boolean {
   return true
 }
 
-/** Whether a forward rule inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
+/** Whether a forward rule or stub zone inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
 export function isRuled(view: ServingView, name: Name, origin: Name): boolean {
-  return view.forward.some(({ zone }) => isSubdomain(name, zone) && isSubdomain(zone, origin))
+  return view.ruled.some(zone => isSubdomain(name, zone) && isSubdomain(zone, origin))
+}
+
+function ruledZones({ forward, stub = [] }: ViewConfig): Name[] {
+  return [...forward, ...stub].map(({ zone }) => zone)
 }
 
 /** Whether the name is in a zone that is configured and has nothing to serve: not loaded, or expired. */

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts'
 import { VERSION } from '../host/version.ts'
 import type { Authority } from './authority.ts'
 import type { Listeners } from './listeners.ts'
+import type { TrustKeeper, ValidationReport } from './trust.ts'
 
 /** The daemon at a glance, as the `status` command prints it. */
 export interface StatusReport {
@@ -17,6 +18,8 @@ export interface StatusReport {
   workers: number
   zones: number
   ca?: { directory: string; root_sha256: string }
+  /** Where a forward rule has its answers validated. */
+  validation?: ValidationReport
 }
 
 export function describeStatus(of: {
@@ -28,6 +31,7 @@ export function describeStatus(of: {
   authority: Authority
   listeners: Listeners
   ca: Ca | undefined
+  trust: TrustKeeper
 }): StatusReport {
   const { config, ca } = of
   const listening = Object.entries(of.listeners.bound).filter(([, addresses]) => addresses.length > 0)
@@ -40,6 +44,7 @@ export function describeStatus(of: {
     listen: Object.fromEntries(listening),
     workers: of.count,
     zones: [...of.authority.zones].length,
+    ...(validates(config) && { validation: of.trust.report() }),
     ...(ca &&
       config.ca && {
         ca: {
@@ -48,6 +53,11 @@ export function describeStatus(of: {
         },
       }),
   }
+}
+
+/** Whether any view has answers validated. */
+export function validates({ views }: Pick<Config, 'views'>): boolean {
+  return views.some(({ forward }) => forward.some(({ dnssec }) => dnssec === 'validate'))
 }
 
 /** "AB:CD:…", as humans compare it. */

@@ -6,10 +6,11 @@ import type { AnswerCache } from './answers.ts'
 import type { RequestHandler } from './listen/client.ts'
 import type { DatagramListener } from './listen/datagrams.ts'
 import type { Libc } from './listen/libc.ts'
+import { Poller } from './listen/poller.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import { listenTcp, STREAM_LIMITS, type StreamListener } from './listen/tcp.ts'
 import { listenTls, type ServerCertificate, type TlsListener } from './listen/tls.ts'
-import { type BatchLibrary, createBatches, listenBatched } from './listen/udp.ts'
+import { type BatchLibrary, createBatches, listenBatched, listenPolled } from './listen/udp.ts'
 import { listenLate, type WildcardSocket } from './listen/udp-late.ts'
 import { listenPlain } from './listen/udp-plain.ts'
 import { cellOf } from './metrics.ts'
@@ -23,6 +24,8 @@ export interface ListenersOptions {
   answers: AnswerCache
   clock: Clock
   libc: Libc | undefined
+  /** The thread has nothing else to do: it may wait for datagrams itself. */
+  polls: boolean
   log: Log
 }
 
@@ -33,6 +36,7 @@ export class Listeners {
   private readonly options: ListenersOptions
   private readonly onError: (error: Error) => void
   private readonly batches: BatchLibrary | undefined
+  private poller: Poller | undefined
   private readonly datagrams: DatagramListener[] = []
   private readonly streams: { kind: 'tcp' | 'tls'; listener: StreamListener }[] = []
   private readonly tls: TlsListener[] = []
@@ -49,9 +53,11 @@ export class Listeners {
   /** Begins to serve the sockets; resolves with what is listened on. */
   async open(sockets: readonly ServingSocket[], certificate: ServerCertificate | null): Promise<SocketAddress[]> {
     const late: WildcardSocket[] = []
+    const { libc, polls } = this.options
+    this.poller = libc && polls ? await Poller.create(libc) : undefined
     for (const socket of sockets) {
-      if (socket.kind === 'late') late.push({ fd: socket.fd!, local: socket.address })
-      else if (socket.kind === 'udp') this.datagrams.push(await this.openDatagram(socket))
+      if (socket.kind === 'late' && !this.poller) late.push({ fd: socket.fd!, local: socket.address })
+      else if (socket.kind === 'udp' || socket.kind === 'late') this.datagrams.push(await this.openDatagram(socket))
       else if (socket.kind === 'tcp')
         this.streams.push({ kind: 'tcp', listener: await listenTcp(socket, this.streamOptions()) })
       else this.waiting.push(socket)
@@ -62,9 +68,10 @@ export class Listeners {
     return [...this.datagrams.map(({ address }) => address), ...this.streams.map(({ listener }) => listener.address)]
   }
 
-  private openDatagram({ fd, address, shared }: ServingSocket): Promise<DatagramListener> {
+  private async openDatagram({ kind, fd, address, shared }: ServingSocket): Promise<DatagramListener> {
     const options = this.datagramOptions()
     if (fd === undefined || !this.batches) return listenPlain(address, shared === true, options)
+    if (this.poller) return listenPolled(fd, address, this.batches, this.poller, options, kind === 'late')
     return listenBatched(fd, address, this.batches, options)
   }
 

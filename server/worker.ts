@@ -1,9 +1,9 @@
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { isMainThread, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { type Clock, systemClock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import { type Random, systemRandom } from '../host/random.ts'
 import { createSystemNetwork } from '../host/system-network.ts'
-import { createResolver } from '../resolver/resolver.ts'
+import { CacheMemory } from '../resolver/cache-memory.ts'
 import { AnswerCache } from './answers.ts'
 import { Cookies } from './cookies.ts'
 import { Handler } from './handle.ts'
@@ -14,10 +14,13 @@ import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { reportOf } from './report.ts'
 import { State } from './state.ts'
 import { Listeners } from './thread-listeners.ts'
 import { createThreadLog } from './thread-log.ts'
 import { Transfers } from './transfer.ts'
+import { createViewResolver } from './view-resolver.ts'
+import { holderOf } from './workers.ts'
 
 export { startWorkers, type Workers, type WorkersOptions } from './workers.ts'
 
@@ -27,6 +30,8 @@ export interface ServingWorld {
   network: Network
   random: Random
   libc: Libc | undefined
+  /** The thread is for serving alone, and may wait for datagrams itself instead of leaving that to the event loop. */
+  polls: boolean
   /** Octets that the answer cache may take. */
   answers: number
 }
@@ -44,7 +49,7 @@ export async function createServing(
   initial: ServingInit,
   world: Partial<ServingWorld> = {},
 ): Promise<void> {
-  const { clock, network, random, libc, answers: cacheSize } = { ...systemWorld(), ...world }
+  const { clock, network, random, libc, polls, answers: cacheSize } = { ...systemWorld(), ...world }
   const post = (message: ToMain): void => port.postMessage(message)
   const counters = new Float64Array(initial.counters)
   const control = new Int32Array(initial.control)
@@ -56,22 +61,20 @@ export async function createServing(
   const rates = new RateLimiter(initial.rates)
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
-  const state: State = new State(
-    initial.state,
-    (rules, ownName) => createResolver({ rules, network, clock, random, log, ownName, own: initial.own }),
-    {
-      zonesChanged: images => answers.reset(images),
-      imageChanged: (before, after, image) => answers.renumber(before, after, image),
-      retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
-      certificateChanged: certificate => void listeners.renew(certificate),
-      configured(config) {
-        cookies.useSecrets(config.cookie_secret)
-        rates.configure(config.rate_limit)
-      },
+  const memory = new CacheMemory(initial.cache, holderOf(initial.index))
+  const resolvers = { network, clock, random, log, own: initial.own, memory, id: initial.id }
+  const state: State = new State(initial.state, (config, ownName) => createViewResolver(config, ownName, resolvers), {
+    zonesChanged: images => answers.reset(images),
+    imageChanged: (before, after, image) => answers.renumber(before, after, image),
+    retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
+    certificateChanged: certificate => void listeners.renew(certificate),
+    configured(config) {
+      cookies.useSecrets(config.cookie_secret)
+      rates.configure(config.rate_limit)
     },
-  )
+  })
   configured = state
-  const transfers = new Transfers({ counters, main: calls, clock, log })
+  const transfers = new Transfers({ counters, main: calls, most: () => state.config.transfers.out, clock, log })
   const handler = new Handler({
     state,
     answers,
@@ -95,12 +98,13 @@ export async function createServing(
   }
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
-  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, log })
+  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, polls, log })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
+    else if (message.kind === 'report') post({ kind: 'report', id: message.id, report: reportOf(state.views) })
     else if (message.kind !== 'request') state.apply(message)
     else {
       beforeBatch()
@@ -132,6 +136,7 @@ function systemWorld(): ServingWorld {
     network: createSystemNetwork(),
     random: systemRandom,
     libc: loadLibc(),
+    polls: !isMainThread,
     answers: ANSWERS,
   }
 }

@@ -19,6 +19,8 @@ export interface Libc {
   /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
   recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
   sendmmsg(fd: number, headers: bigint, count: number, flags: number): number
+  /** `event` is a `struct epoll_event`. */
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number
   /** A descriptor that is readable once 8 octets have been written to it: wakes a `pollAsync`. */
   eventfd(initial: number, flags: number): number
   /** `descriptors` is an array of `struct pollfd`. */
@@ -63,6 +65,7 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
   POLLIN: 1,
   POLLOUT: 4,
+  EPOLL_CTL_MOD: 3,
   F_SETFD: 2,
   F_SETFL: 4,
   FD_CLOEXEC: 1,
@@ -119,6 +122,7 @@ function bindLibc(): Libc {
     close: declare('close', 'int'),
     recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),
+    epoll_ctl: declare('epoll_ctl', 'int', 'int', 'int', 'void *'),
     eventfd: declare('eventfd', 'uint', 'int'),
     poll,
     pollAsync: poll.async,

@@ -12,6 +12,7 @@ export interface ServingSocket {
   /** `late`: a wildcard UDP socket that tells the destination of each datagram. */
   kind: 'udp' | 'late' | 'tcp' | 'tls'
   address: SocketAddress
+  /** Of TCP and TLS it is a duplicate that the thread owns and closes; the others stay with whoever opened them. */
   fd?: number
   /** Where the thread opens it: whether other threads open the same. */
   shared?: boolean
@@ -22,7 +23,7 @@ export interface OpenSockets {
   /** What was bound, with the ports the system chose for port 0. */
   dns: SocketAddress[]
   dot: SocketAddress[]
-  /** Sockets for the thread of that number; descriptors are duplicates that the thread owns and closes. */
+  /** Sockets for the thread of that number. */
   forWorker(index: number): ServingSocket[]
   /** Datagrams and connections that are still queued are dropped. */
   close(): void
@@ -81,7 +82,7 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
     const forWorker = (index: number): ServingSocket[] =>
       descriptors
         .filter(({ worker }) => worker === undefined || worker === index)
-        .map(({ kind, address, fd }) => ({ kind, address, fd: duplicate(libc, fd) }))
+        .map(({ kind, address, fd }) => ({ kind, address, fd: isStream(kind) ? duplicate(libc, fd) : fd }))
     return { dns, dot, forWorker, close }
   } catch (error) {
     close()
@@ -223,7 +224,12 @@ function boundTo(libc: Libc, fd: number, { address }: SocketAddress): SocketAddr
   return { address, port: readSockaddr(sockaddr).port }
 }
 
-function duplicate(libc: Libc, fd: number): number {
+function isStream(kind: ServingSocket['kind']): boolean {
+  return kind === 'tcp' || kind === 'tls'
+}
+
+/** Another descriptor of the same socket. Throws ListenError where there is none left. */
+export function duplicate(libc: Libc, fd: number): number {
   const copy = libc.fcntl(fd, LINUX.F_DUPFD_CLOEXEC, 0)
   if (copy < 0)
     throw new ListenError('no file descriptor is left for a serving thread: raise the limit (ulimit -n)', 'EMFILE')

@@ -33,7 +33,7 @@ export function listenLate(
   const descriptors = libc.addressOf(interests.buffer)
   let closing: (() => void) | undefined
   const finish = (): void => {
-    for (const fd of watched) libc.close(fd)
+    libc.close(wake)
     closing?.()
   }
   const drain = (): boolean => clients.map(client => client.serve(0, options, counts)).some(count => count > 0)

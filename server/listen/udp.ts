@@ -2,7 +2,7 @@ import type { RemoteInfo } from 'node:dgram'
 import { addressBytes } from '../../config/address.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { DatagramBatch } from './batch.ts'
-import type { Client, RequestHandler } from './client.ts'
+import { type Client, LATER, type RequestHandler } from './client.ts'
 import {
   bound,
   closeSocket,
@@ -14,7 +14,9 @@ import {
   UDP_LIMIT,
 } from './datagrams.ts'
 import type { Libc } from './libc.ts'
+import type { Poller } from './poller.ts'
 import { makeSockaddr } from './sockaddr.ts'
+import { duplicate } from './sockets.ts'
 
 const SLOTS = 64
 /** Batches answered before the event loop has its turn. */
@@ -38,6 +40,8 @@ export class BatchClient implements Client {
   readonly transport = 'udp'
   /** Set when the socket is closed: its descriptor's number may by then be another's. */
   closed = false
+  /** Answers that were not ready when their batch was sent, since the start. */
+  postponed = 0
   port = 0
   address: Uint8Array = new Uint8Array(4)
   destination: Uint8Array
@@ -89,6 +93,7 @@ export class BatchClient implements Client {
     const out = batch.answerAt()
     const written = handler(batch.bytes, at, at + length, this, batch.bytes, out, UDP_LIMIT)
     if (written > 0) batch.queue(slot, written, this.size, this.informed)
+    else if (written === LATER) this.postponed++
   }
 
   send(message: Uint8Array): boolean {
@@ -134,8 +139,8 @@ export class BatchClient implements Client {
 }
 
 /**
- * Serves a socket that was opened and bound by `openSockets`, in batches. `dgram` watches the descriptor: the first datagram of a
- * burst arrives by it, the rest of the queue is received with one call for up to 64, and answered with one call.
+ * Serves a socket that was opened and bound by `openSockets`, in batches. `dgram` watches a duplicate of the descriptor: the first
+ * datagram of a burst arrives by it, the rest of the queue is received with one call for up to 64, and answered with one call.
  */
 export function listenBatched(
   fd: number,
@@ -171,10 +176,38 @@ export function listenBatched(
   }
   return bound(
     socket,
-    () => socket.bind({ fd, exclusive: true }),
+    () => socket.bind({ fd: duplicate(library.libc, fd), exclusive: true }),
     options,
     () => ({ address: local, counts, close }),
   )
+}
+
+/**
+ * The same for a thread that waits with a `Poller`: no datagram is read but in a batch. With `informed` the socket is a wildcard's that was
+ * opened to tell the destination of each datagram.
+ */
+export function listenPolled(
+  fd: number,
+  local: SocketAddress,
+  library: BatchLibrary,
+  poller: Poller,
+  options: DatagramOptions,
+  informed = false,
+): DatagramListener {
+  const counts: DatagramCounts = { batches: 0, received: 0, dropped: 0 }
+  const client = new BatchClient(library, fd, local, informed)
+  const serve = (): boolean => {
+    const { postponed } = client
+    for (let round = 0; round < ROUNDS && client.serve(0, options, counts) === SLOTS; round++);
+    return client.postponed > postponed
+  }
+  const socket = { fd, serve }
+  poller.add(socket)
+  const close = async (): Promise<void> => {
+    poller.remove(socket)
+    client.closed = true
+  }
+  return { address: local, counts, close }
 }
 
 /** The C form of the sender of a `dgram` message; bursts often come from one address, so the last is kept. */

@@ -36,10 +36,16 @@ t.test('the commands that there are', async t => {
     'ca list',
     'ca renew-intermediate',
     'ca eab',
+    'ca expiring',
+    'ca approve',
+    'ca log',
     'token create',
     'token list',
     'token revoke',
     'explain',
+    'nta list',
+    'nta add',
+    'nta remove',
   ])
 })
 

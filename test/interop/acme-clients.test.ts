@@ -13,6 +13,7 @@ import { parseRdataText, Type } from '../../dns/types.ts'
 import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
+import { systemNetwork } from '../../host/system-network.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { createApp, openHttp } from '../../server/http.ts'
 import { caConfig } from '../ca/world.ts'
@@ -63,6 +64,7 @@ echo "$2 $3" >> '${records}'
     random: systemRandom,
     log: silentLog,
     lookup,
+    network: systemNetwork,
   })
   listener.useCertificate((await ca.serverCertificate(['localhost']))!)
   const app = createApp(silentLog)

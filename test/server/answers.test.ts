@@ -325,3 +325,24 @@ t.test('a cache larger than what is kept forgets nothing', async t => {
   }
   t.equal(queries.filter(query => find(cache, query)).length, 2000)
 })
+
+t.test('an answer is wanted once its question was asked twice', async t => {
+  const cache = cacheOver()
+  const [one, other] = [ask({ name: 'one.example.' }), ask({ name: 'other.example.' })]
+  const wanted = (query: Query) => {
+    find(cache, query)
+    return cache.isWanted()
+  }
+  t.same([wanted(one), wanted(other), wanted(one), wanted(other)], [false, false, true, true])
+})
+
+t.test('names that are asked for once leave hardly a trace', async t => {
+  const cache = cacheOver()
+  let wanted = 0
+  for (let i = 0; i < 10_000; i++) {
+    find(cache, ask({ name: `random-${i}.example.` }))
+    if (cache.isWanted()) wanted++
+  }
+  // Eight bits of hash tell one name from another.
+  t.ok(wanted < 200, `${wanted} of 10,000`)
+})

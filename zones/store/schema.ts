@@ -22,6 +22,8 @@ export interface ZoneTables {
   zone_baselines: { zone: number; part: number; records: Uint8Array }
   /** When a secondary was last known to be what its primaries have, milliseconds since 1970; `promoted` once it is its own primary. */
   zone_secondaries: { zone: number; checked: number; promoted: number }
+  /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
+  zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
   zone_journal: {
     zone: number
@@ -98,8 +100,15 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    id: 'zones-0005-members',
+    statements: [
+      `CREATE TABLE zone_members (view TEXT NOT NULL, zone TEXT NOT NULL, catalog TEXT NOT NULL, label TEXT NOT NULL,
+        PRIMARY KEY (view, zone)) STRICT, WITHOUT ROWID`,
+    ],
+  },
+  {
     // One tree instead of two: every update writes a page less.
-    id: 'zones-0005-journal',
+    id: 'zones-0006-journal',
     statements: [
       `CREATE TABLE zone_journal_ordered (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
         serial_before INTEGER NOT NULL, serial_after INTEGER NOT NULL, at INTEGER NOT NULL, key TEXT, source TEXT NOT NULL,

@@ -14,6 +14,7 @@ import { BEST_PARAMETERS, type Nsec3Parameters, nsec3Hash, nsec3Owner } from '..
 import type { ResourceRecord, RRset } from '../../../dns/record.ts'
 import { printBase32Hex } from '../../../dns/text.ts'
 import { makeRdata, parseRdataText, Type, typeCode } from '../../../dns/types.ts'
+import { newKey } from '../../dns/new-key.ts'
 
 /** How a test zone is made. */
 export interface ZoneSpec {
@@ -51,7 +52,7 @@ export class TestZone {
     this.apex = parseName(spec.apex)
     const code = spec.algorithm ?? 13
     const algorithm = dnssecAlgorithm(code)!
-    const privateKey = algorithm.generate()
+    const privateKey = newKey(code)
     const publicKey = algorithm.publicOctets(privateKey)
     this.dnskey = makeRdata('DNSKEY', { flags: 257, protocol: 3, algorithm: spec.disguise ?? code, publicKey })
     this.key = { signer: this.apex, algorithm: code, keyTag: keyTag(this.dnskey), privateKey }

@@ -8,8 +8,9 @@ import { MAX_REQUEST } from '../../../server/listen/batch.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
 import type { DatagramListener, DatagramOptions } from '../../../server/listen/datagrams.ts'
 import { LINUX, type Libc, loadLibc } from '../../../server/listen/libc.ts'
+import { Poller } from '../../../server/listen/poller.ts'
 import { openSockets } from '../../../server/listen/sockets.ts'
-import { createBatches, listenBatched } from '../../../server/listen/udp.ts'
+import { createBatches, listenBatched, listenPolled } from '../../../server/listen/udp.ts'
 import { listenLate } from '../../../server/listen/udp-late.ts'
 import { listenPlain } from '../../../server/listen/udp-plain.ts'
 
@@ -22,22 +23,36 @@ interface Kind {
 const libc = loadLibc()
 
 async function listenOpened(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
+  const { fd, local, close } = await openOne(library, address)
+  return closing(await listenBatched(fd, local, createBatches(library), options), close)
+}
+
+async function listenByPoll(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
+  const { fd, local, close } = await openOne(library, address)
+  const poller = await Poller.create(library)
+  return closing(listenPolled(fd, local, createBatches(library), poller!, options), close)
+}
+
+async function openOne(library: Libc, address: string) {
   const sockets = await openSockets({ dns: [{ address, port: 0 }], dot: [], workers: 1, libc: library })
-  const socket = sockets.forWorker(0).find(({ kind }) => kind === 'udp')!
-  sockets.close()
-  return listenBatched(socket.fd!, socket.address, createBatches(library), options)
+  const { tcp, udp } = Object.fromEntries(sockets.forWorker(0).map(socket => [socket.kind, socket]))
+  library.close(tcp!.fd!)
+  return { fd: udp!.fd!, local: udp!.address, close: sockets.close }
+}
+
+/** Closes the socket after its listener. */
+function closing(listener: DatagramListener, close: () => void): DatagramListener {
+  return { ...listener, close: () => listener.close().then(close) }
 }
 
 /** As `forWorker` opens a wildcard's late socket, but of one address, so that only this test's datagrams reach it. */
 async function listenInformed(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
-  const sockets = await openSockets({ dns: [{ address, port: 0 }], dot: [], workers: 1, libc: library })
-  const socket = sockets.forWorker(0).find(({ kind }) => kind === 'udp')!
-  sockets.close()
+  const { fd, local, close } = await openOne(library, address)
   const [level, option] = address.includes(':')
     ? [LINUX.IPPROTO_IPV6, LINUX.IPV6_RECVPKTINFO]
     : [LINUX.IPPROTO_IP, LINUX.IP_PKTINFO]
-  library.setsockopt(socket.fd!, level, option, new Uint8Array(Int32Array.of(1).buffer), 4)
-  return listenLate([{ fd: socket.fd!, local: socket.address }], createBatches(library), options)
+  library.setsockopt(fd, level, option, new Uint8Array(Int32Array.of(1).buffer), 4)
+  return closing(listenLate([{ fd, local }], createBatches(library), options), close)
 }
 
 const KINDS: Kind[] = [
@@ -45,6 +60,10 @@ const KINDS: Kind[] = [
 ]
 if (libc) {
   KINDS.push({ name: 'batches', listen: (address, options) => listenOpened(libc, address, options) })
+  KINDS.push({
+    name: 'batches that are waited for',
+    listen: (address, options) => listenByPoll(libc, address, options),
+  })
   KINDS.push({
     name: 'batches that know their destination',
     listen: (address, options) => listenInformed(libc, address, options),
@@ -219,7 +238,6 @@ t.test('batches', { skip: libc ? false : 'the C library can not be called here' 
       libc,
       interfaces: loopback,
     })
-    t.teardown(() => sockets.close())
     const [port] = sockets.dns.map(({ port }) => port)
     const library = createBatches(libc!)
     const listeners: DatagramListener[] = []
@@ -227,7 +245,10 @@ t.test('batches', { skip: libc ? false : 'the C library can not be called here' 
       if (kind === 'udp') listeners.push(await listenBatched(fd!, address, library, options(echo)))
       if (kind === 'late') listeners.push(listenLate([{ fd: fd!, local: address }], library, options(echo)))
     }
-    t.teardown(() => Promise.all(listeners.map(listener => listener.close())))
+    t.teardown(async () => {
+      await Promise.all(listeners.map(listener => listener.close()))
+      sockets.close()
+    })
     // A connected socket takes answers from the address it is connected to alone. 127.0.0.53 is none of the interface's addresses.
     for (const address of ['127.0.0.1', '127.0.0.53'])
       t.same((await exchange({ address, port: port! }, [Buffer.from(address)])).map(String), [address])

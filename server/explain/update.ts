@@ -1,13 +1,14 @@
-import { Class, Opcode, Rcode, rcodeName } from '../dns/codes.ts'
-import type { Message } from '../dns/message.ts'
-import { type Name, parseName, printName } from '../dns/name.ts'
-import type { ResourceRecord } from '../dns/record.ts'
-import { parseRdataText, Type, typeCode } from '../dns/types.ts'
-import { chooseView } from '../zones/views.ts'
-import { CommandError } from './control.ts'
-import { type Explain, factsOf, whyThisView } from './explain.ts'
-import type { State } from './state.ts'
-import { isSecondary, type ServedZone } from './zones.ts'
+import { Class, Opcode, Rcode, rcodeName } from '../../dns/codes.ts'
+import type { Message } from '../../dns/message.ts'
+import { type Name, printName } from '../../dns/name.ts'
+import type { ResourceRecord } from '../../dns/record.ts'
+import { parseRdataText, Type, typeCode } from '../../dns/types.ts'
+import { chooseView } from '../../zones/views.ts'
+import { CommandError } from '../control.ts'
+import type { State } from '../state.ts'
+import { isSecondary, type ServedZone } from '../zones.ts'
+import { factsOf, nameOf, whyThisView } from './asked.ts'
+import type { Explain } from './explain.ts'
 
 /** `{ name, from?, key?, updates }` → whether that client would be allowed these updates of the zone that the name is in. */
 export function createExplainUpdate(
@@ -19,7 +20,9 @@ export function createExplainUpdate(
     const lines = Array.isArray(args['updates']) ? args['updates'].map(String) : []
     if (lines.length === 0) throw new CommandError('say what is to be updated', 2)
     const updates = lines.map(parseUpdate)
-    const facts = factsOf(args, state)
+    const facts = factsOf(args)
+    if (facts.key && !state.findKey(facts.key))
+      return refusal(name, 'NOTAUTH', `no key ${printName(facts.key)} is configured (BADKEY)`)
     const view = chooseView(state.views, facts)
     if (!view) return refusal(name, 'REFUSED', 'no view is for this client')
     const origin = view.zones.find(name, 0)?.origin
@@ -84,12 +87,4 @@ function typeOf(word: string): number {
   const type = typeCode(word)
   if (type === undefined) throw new CommandError(`"${word}" is not a record type`, 2)
   return type
-}
-
-function nameOf(text: string): Name {
-  try {
-    return parseName(text)
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
-  }
 }
