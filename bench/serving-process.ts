@@ -34,7 +34,7 @@ const config = {
   transfers: { out: 64 },
   chaos: { identity: false },
   proxy_protocol: [],
-  log: { level: 'warn' as const, queries: false },
+  log: { level: 'warn' as const, queries: false as const },
 }
 await startWorkers({
   count: 1,

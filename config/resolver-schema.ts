@@ -81,7 +81,7 @@ const policyZone = record({
   policy: defaulted(
     choice('given', 'passthru', 'nxdomain', 'nodata', 'drop', 'tcp-only', 'disabled'),
     'given',
-    'what becomes of what a rule fits: what the rule says, or always the same; `disabled` only logs',
+    'what becomes of what a rule fits: what the rule says, or always the same; `disabled` switches the zone off',
   ),
   log: defaulted(flag, true, 'whether each answer that a rule has changed is logged'),
 })

@@ -6,6 +6,8 @@ import type { Log } from '../host/log.ts'
 import type { Admission } from './admission.ts'
 import type { AnswerCache, Cacheable, CacheHit } from './cache.ts'
 import type { Counters } from './counters.ts'
+import type { Cut } from './cuts.ts'
+import { printServer } from './explain.ts'
 import type { ExtendedError, FailureCache } from './failures.ts'
 import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
@@ -26,6 +28,9 @@ export interface Part {
   from: 'cache' | 'upstream' | 'stale'
   /** Seconds until it is worth a new look: where it is asked for after that, it is renewed before it expires. */
   renewIn: number
+  /** Who was asked, as in logs; the zone that it spoke for, where it was an authoritative server. */
+  upstream?: string
+  cut?: Cut
   error?: ExtendedError
 }
 
@@ -79,7 +84,15 @@ export function createParts(context: PartContext) {
       })
     if (outcome.kind === 'failed') return instead(hit, outcome.error)
     const renewIn = renewal({ lifetime: outcome.seconds, age: 0 })
-    return { kind: 'part', ...limited(outcome.found, 0), from: 'upstream', renewIn }
+    const { server, cut } = outcome
+    return {
+      kind: 'part',
+      ...limited(outcome.found, 0),
+      from: 'upstream',
+      renewIn,
+      ...(server && { upstream: printServer(server) }),
+      ...(cut && { cut }),
+    }
   }
 
   /** Asks again for what is still good but soon won't be; nobody waits for it. */

@@ -12,7 +12,7 @@ import { createAdmission } from './admission.ts'
 import { createAnswerCache, PARTITION_LENGTH } from './cache.ts'
 import { CacheMemory, createCacheBuffer } from './cache-memory.ts'
 import { type Counters, createCounters } from './counters.ts'
-import { createCutCache } from './cuts.ts'
+import { type Cut, createCutCache } from './cuts.ts'
 import { createDelegationRoute, type Delegation } from './delegation.ts'
 import type { DescentContext } from './descent.ts'
 import { createExchanger } from './exchange.ts'
@@ -86,6 +86,11 @@ export interface ResolverAnswer {
   from: 'cache' | 'upstream' | 'stale' | 'local'
   /** Seconds for which the caller may repeat it without asking again: less than its TTLs where it is to be renewed before they end. */
   renewIn: number
+  /** Where authoritative servers were asked: the zone and who they are. */
+  authorities?: Cut
+  /** The upstream that was asked, as in logs, and the zone of the rule; absent where nobody was asked. */
+  upstream?: string
+  rule?: Name
   /** Where the CNAME chain in `answer` goes on to a name of the caller's own, or to one that no rule covers. */
   next?: Name
 }
@@ -287,6 +292,9 @@ export function createResolver(options: ResolverOptions): Resolver {
       whole.authority = checked ? shown(part.authority) : part.authority
       whole.ad &&= part.authentic
       whole.renewIn = Math.min(whole.renewIn, part.renewIn)
+      whole.rule = route.zone
+      if (part.upstream !== undefined) whole.upstream = part.upstream
+      if (part.cut) whole.authorities = part.cut
       if (part.security) whole.security = weakest(whole.security, part.security)
       if (part.security?.ede) whole.ede ??= part.security.ede
       whole.from = slowest(whole.from, part.from)

@@ -74,10 +74,10 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log } = config
+  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log, dnstap } = config
   const views = config.views.map(view => withDefaults(view, config))
   const limited = rate_limit && { rate_limit }
-  const told = { transfers, chaos, proxy_protocol, cache, log }
+  const told = { transfers, chaos, proxy_protocol, cache, log, ...(dnstap && { dnstap }) }
   return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
 }
 
@@ -145,6 +145,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
     store,
     keyRings,
+    signAside: true,
     log,
     findKey,
     serverName: config.name,

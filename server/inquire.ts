@@ -24,9 +24,9 @@ export async function inquire(
   view: ServingView,
   name: Name,
   type: number,
-  options: { recursive: boolean; client: string },
+  options: { recursive: boolean; client: string; address?: Uint8Array },
 ): Promise<Inquiry> {
-  const { recursive, client } = options
+  const { recursive, client, address = LOOPBACK } = options
   const query = new Query()
   const answerer = new Answerer()
   const response = new ResponseWriter()
@@ -41,7 +41,7 @@ export async function inquire(
   let parts: readonly Part[] = []
   if (unresolved) {
     const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
-    const forwarded = await resolveForwarded(query, view, unresolved, client, scratch)
+    const forwarded = await resolveForwarded(query, view, unresolved, { account: client, address, udp: false }, scratch)
     parts = forwarded.parts
     response.begin(query)
     writeForwarded(forwarded, answerer, response)
@@ -49,3 +49,6 @@ export async function inquire(
   response.finish()
   return { message: parseMessage(response.message()), unresolved, parts }
 }
+
+/** Who asks from inside. */
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1)

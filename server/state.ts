@@ -3,6 +3,7 @@ import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
+import { Policies } from '../resolver/policy/policies.ts'
 import type { Resolver } from '../resolver/resolver.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
@@ -31,6 +32,10 @@ export interface ServingView {
   /** What its resolver is made from. */
   readonly resolving: ResolverConfig
   readonly resolver: Resolver
+  /** Whether some rule passes clients' subnets on (RFC 7871). */
+  readonly passesSubnets: boolean
+  /** Its response policies, where it has any. */
+  readonly policies: Policies | undefined
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
@@ -134,6 +139,8 @@ export class State {
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
       config,
       ruled,
+      passesSubnets: config.forward.some(({ client_subnet: passed }) => passed),
+      policies: policiesOf(config, table),
       resolving,
       // One whose rules are the same keeps what it has learned.
       resolver: known?.resolver ?? this.createResolver(resolving, name => this.isOwn(config.name, name)),
@@ -142,7 +149,8 @@ export class State {
 
   private homeZones(config: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
     const spokenFor = { zones: config.zones.map(({ name }) => name), rules: ruledZones(config) }
-    return new HomeZones(own, spokenFor, this.config.name, config.empty_zones === true)
+    const { empty_zones: emptyZones, dns64 } = config
+    return new HomeZones(own, spokenFor, this.config.name, emptyZones === true, dns64?.prefix)
   }
 
   private isOwn(viewName: string, name: Name): boolean {
@@ -202,6 +210,14 @@ export function isOwnName(view: ServingView, name: Name): boolean {
 /** Whether a forward rule or stub zone inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
 export function isRuled(view: ServingView, name: Name, origin: Name): boolean {
   return view.ruled.some(zone => isSubdomain(name, zone) && isSubdomain(zone, origin))
+}
+
+/** The policy zones are zones of the view: what they hold is found where they lie. */
+function policiesOf({ rpz = [] }: ViewConfig, zones: ZoneTable): Policies | undefined {
+  if (rpz.length === 0) return undefined
+  return new Policies(
+    rpz.map(({ zone, policy, log }) => ({ origin: zone, policy, log, latest: () => zones.get(zone)?.latest() })),
+  )
 }
 
 function ruledZones({ forward, stub = [] }: ViewConfig): Name[] {

@@ -32,6 +32,8 @@ export interface ZonesDeps extends World {
   serverName: Name
   /** The keys of signed zones. */
   keyRings: KeyRings
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
