@@ -1,9 +1,12 @@
+import type { CaConfig } from '../config/schema.ts'
+import { isSubdomain, type Name, parseName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { AccountRequest, SignedRequest } from './authenticate.ts'
 import { BINDING_ALGORITHMS, checkAlgorithm, importKey, parseJws, readPayload, verifyJws, verifyMac } from './jws.ts'
+import type { Limits } from './limits.ts'
 import { AcmeError, printable } from './problems.ts'
 import type { AccountStore } from './store/accounts.ts'
 import type { AccountRow } from './store/schema.ts'
@@ -12,7 +15,7 @@ import type { AcmeUrls } from './urls.ts'
 /** Accounts of one directory (RFC 8555 §7.3). */
 export interface Accounts {
   /** newAccount: the account of the key, made where there is none. */
-  register(request: SignedRequest, log: Log): Promise<{ account: AccountRow; created: boolean }>
+  register(request: SignedRequest, address: string, log: Log): Promise<{ account: AccountRow; created: boolean }>
   /** POST to the account's URL: contacts replaced, or the account deactivated. */
   update(request: AccountRequest, log: Log): Promise<AccountRow>
   /** keyChange (RFC 8555 §7.3.5). */
@@ -27,11 +30,13 @@ export function createAccounts(deps: {
   store: AccountStore
   urls: AcmeUrls
   issuer: string
-  externalBinding: 'off' | 'optional' | 'required'
+  settings: CaConfig['accounts']
+  limits: Pick<Limits, 'newAccount'>
   clock: Clock
   random: Random
 }): Accounts {
-  const { store, urls, issuer, externalBinding, clock, random } = deps
+  const { store, urls, issuer, settings, limits, clock, random } = deps
+  const { external_binding: externalBinding, terms_of_service: terms } = settings
 
   const existing = async (thumbprint: string) => {
     const account = await store.accountByKey(issuer, thumbprint)
@@ -93,15 +98,21 @@ export function createAccounts(deps: {
   }
 
   return {
-    async register(request, log) {
+    async register(request, address, log) {
       const payload = request.payload
       if (!payload) throw new AcmeError('malformed', 'newAccount needs a payload')
       const known = await existing(request.key.thumbprint)
       if (known) return { account: known, created: false }
       // RFC 8555 §7.3.1.
       if (payload['onlyReturnExisting'] === true) throw new AcmeError('accountDoesNotExist', 'no account has this key')
+      // RFC 8555 §7.3.3: nobody registers without agreeing; the Link tells to what.
+      if (terms !== undefined && payload['termsOfServiceAgreed'] !== true)
+        throw new AcmeError('userActionRequired', `agree to the terms of service at ${terms}`, {
+          links: [`<${terms}>;rel="terms-of-service"`],
+        })
+      limits.newAccount(address)
       try {
-        const account = await create(request, readContact(payload['contact']))
+        const account = await create(request, readContact(payload['contact'], settings))
         log.info(
           { account: account.id, thumbprint: account.thumbprint, binding: account.binding ?? undefined },
           'account created',
@@ -123,7 +134,7 @@ export function createAccounts(deps: {
         return { ...account, status: 'deactivated' }
       }
       if (payload?.['contact'] === undefined) return account
-      const contact = JSON.stringify(readContact(payload['contact']))
+      const contact = JSON.stringify(readContact(payload['contact'], settings))
       await store.setContact(account.id, contact)
       return { ...account, contact }
     },
@@ -167,7 +178,13 @@ export function createAccounts(deps: {
 }
 
 /** RFC 8555 §7.3: `mailto:` alone is supported, with one address and no header fields. */
-export function readContact(value: unknown): string[] {
+export function readContact(
+  value: unknown,
+  { contact: need, contact_domains: domains }: Pick<CaConfig['accounts'], 'contact' | 'contact_domains'>,
+): string[] {
+  const given = value ?? []
+  if (Array.isArray(given) && given.length === 0 && need === 'required')
+    throw new AcmeError('invalidContact', 'an account here must have a contact')
   if (value === undefined) return []
   if (!Array.isArray(value) || value.some(contact => typeof contact !== 'string'))
     throw new AcmeError('invalidContact', '"contact" must be a list of URLs')
@@ -177,6 +194,18 @@ export function readContact(value: unknown): string[] {
       throw new AcmeError('unsupportedContact', `"${printable(contact)}" is not a mailto: URL`)
     if (!/^mailto:[^\s,?@]{1,64}@[A-Za-z0-9.-]{1,255}$/i.test(contact))
       throw new AcmeError('invalidContact', `"${printable(contact)}" is not the mailto: URL of one address`)
+    if (domains && !isAtOneOf(contact, domains))
+      throw new AcmeError('invalidContact', `"${printable(contact)}" is at no domain that is accepted here`)
   }
   return value as string[]
+}
+
+function isAtOneOf(contact: string, domains: readonly Name[]): boolean {
+  const host = contact.slice(contact.indexOf('@') + 1)
+  try {
+    const name = parseName(host)
+    return domains.some(domain => isSubdomain(name, domain))
+  } catch {
+    return false
+  }
 }

@@ -1,6 +1,6 @@
-import type { IssueRule } from '../config/schema.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import type { Issuance } from './issue.ts'
+import type { Policy } from './policy.ts'
 import type { Profile } from './profiles.ts'
 import type { RevocationService } from './revoke.ts'
 
@@ -11,5 +11,5 @@ export interface Authority {
   readonly revocation: RevocationService
   /** Replaced by a reload; asked for each time. */
   profiles(): readonly Profile[]
-  rules(): readonly IssueRule[]
+  policy(): Policy
 }

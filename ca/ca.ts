@@ -1,23 +1,41 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
+import type { Name } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Database } from '../host/database.ts'
+import { fetchText } from '../host/fetch-text.ts'
 import type { Log } from '../host/log.ts'
+import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import { type Affairs, createAffairs } from './affairs.ts'
+import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
+import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
-import { type CaCommands, createCommands } from './commands.ts'
+import type { CaCommands } from './command.ts'
+import { createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
+import type { Habits } from './habits.ts'
 import { openHierarchy } from './hierarchy.ts'
+import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
+import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import { statusPublications, stepPublications, trustPublications, vaultPublications } from './publications.ts'
+import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
+import { recordCommands } from './record/commands.ts'
+import type { DnsChange } from './record/entry.ts'
+import { notePolicy } from './record/policy.ts'
+import { type CaRecord, createRecord } from './record/record.ts'
 import { createRevocation } from './revoke.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
+import { issueSubordinate } from './subordinate.ts'
+import type { FetchText } from './vault/logins.ts'
+import { vaultRoutes } from './vault/routes.ts'
 
 /** What the CA needs of the daemon. */
 export interface CaDeps {
@@ -29,6 +47,15 @@ export interface CaDeps {
   random: Random
   log: Log
   lookup: Lookup
+  network: Pick<Network, 'connect'>
+  /** Fetches the keys of a Kubernetes cluster; left out: over HTTPS. */
+  fetchText?: FetchText
+  /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
+  provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
+  /** Whether the holder of a TSIG key may write this very name in the view where challenges are looked up; left out: nobody. */
+  mayWrite?: (key: Name, name: Name) => boolean
+  /** Bad habits, for trying clients out; left out: none. */
+  habits?: Habits
 }
 
 /** The certificate authority, whole. */
@@ -38,6 +65,9 @@ export interface Ca {
   /** CRLs, OCSP and CA certificates, on the plain listener. */
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
+  readonly inventory: Inventory
+  /** What it knows of a name, by the first issuer's rules. */
+  readonly affairs: Affairs
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
@@ -61,6 +91,8 @@ interface Issuer {
 }
 
 const HOUR = 3_600_000
+/** What a reload takes over at once. */
+const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault'])
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -73,14 +105,19 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const issuers = await openIssuers(deps, store, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
+  const inventory = createInventory(store, clock)
+  const record = await openRecord(deps, store)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
 
   const sweep = async () => {
     try {
+      const { certificates, record: lines } = config.keep
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
+      while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
+      while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
     } catch (error) {
-      log.warn({ err: error }, 'expired orders could not be removed; tried again in an hour')
+      log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
     timer = clock.after(HOUR, sweep)
   }
@@ -90,41 +127,75 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
+      const { authority } = issuers[0]!
       publicRoutes(app, [
         ...trustPublications(issuers),
         ...stepPublications(issuers, requireEab),
-        ...vaultPublications(clock.now),
+        ...(config.admission ? admissionPublications(authority) : []),
       ])
+      vaultRoutes(app, {
+        fetchText,
+        ...deps,
+        config: () => config.vault,
+        authority,
+        sign: request =>
+          issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
+      })
     },
     registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
-    commands: createCommands({
+    commands: {
+      ...createCommands({
+        ...deps,
+        name: config.name,
+        store,
+        inventory,
+        issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
+      }),
+      ...approvalCommands({ store, clock, log }),
+      ...recordCommands({ record, store }),
+    },
+    inventory,
+    affairs: createAffairs({
       ...deps,
-      name: config.name,
       store,
-      issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
+      caa: createCaaChecker({ ...deps, identities: caaIdentities(config) }),
+      policy: issuers[0]!.authority.policy,
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
     rootFingerprint: issuers[0]!.authority.hierarchy.root.fingerprint,
     reload(next) {
-      const fixed = Object.keys(next).filter(key => key !== 'issue' && key !== 'profiles') as (keyof CaConfig)[]
+      const fixed = Object.keys(next).filter(key => !RELOADED.has(key)) as (keyof CaConfig)[]
       const changed = fixed.filter(key => JSON.stringify(next[key]) !== JSON.stringify(deps.config[key]))
       config = next
+      void notePolicy(store, config, clock.now()).catch(error =>
+        log.error({ err: error }, 'the record lacks a change of policy'),
+      )
       return changed.map(key => `ca.${key}`)
     },
     async start() {
       for (const revocation of unique(authority => authority.revocation)) await revocation.start()
+      await notePolicy(store, config, clock.now())
       for (const { directory } of issuers) await directory.resume()
+      await record.start()
       await sweep()
     },
     close() {
       timer?.cancel()
+      record.close()
       own.close()
       for (const { directory } of issuers) directory.close()
       for (const revocation of unique(authority => authority.revocation)) revocation.close()
       for (const hierarchy of unique(authority => authority.hierarchy)) hierarchy.close()
     },
   }
+}
+
+/** The record, with the key that signs its heads. */
+async function openRecord({ dataDir, clock, log }: CaDeps, store: CaStore): Promise<CaRecord> {
+  const files = await openCaFiles(join(dataDir, 'ca'))
+  const signer = (await loadKey(files, 'record.key')) ?? (await createKey(files, 'record.key', 'ecdsa-p256'))
+  return createRecord({ store, signer, clock, log })
 }
 
 /** RFC 8659 §4.2: by these names CAA records mean us; unless said, by our own host. */
@@ -177,8 +248,8 @@ async function openSigning(
   return {
     files,
     hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, clock, random, log }),
-    revocation: createRevocation({ hierarchy, store, clock, random, log }),
+    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
+    revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
   }
 }
 
@@ -187,7 +258,7 @@ function assemble(
   store: CaStore,
   { name, plain, staging }: { name: string; plain: boolean; staging: boolean },
   signing: Signing,
-  settings: () => Pick<CaConfig, 'issue' | 'profiles'>,
+  settings: () => Pick<CaConfig, 'issue' | 'reserved' | 'profiles'>,
 ): Issuer {
   const { hierarchy, issuance, revocation } = signing
   const authority: Authority = {
@@ -195,7 +266,11 @@ function assemble(
     issuance,
     revocation,
     profiles: () => settings().profiles,
-    rules: () => settings().issue,
+    policy: () => ({
+      rules: settings().issue,
+      reserved: settings().reserved,
+      ...(deps.mayWrite && { mayWrite: deps.mayWrite }),
+    }),
   }
   const directory = createDirectory({
     ...deps,

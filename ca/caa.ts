@@ -4,6 +4,7 @@ import { readRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Lookup } from './challenges/challenge.ts'
+import { parseIssueValue } from './issue-value.ts'
 import { AcmeError, printable } from './problems.ts'
 import type { Subject } from './subjects.ts'
 import { answeredWithin } from './wait.ts'
@@ -111,14 +112,10 @@ function refused(where: string, why: string): AcmeError {
   return new AcmeError('caa', `the CAA RRset of ${where} ${why}`)
 }
 
-/** RFC 8659 §4.2: [issuer-domain-name] *(";" tag "=" value). What does not follow the grammar permits nobody. */
 function permits(value: string, request: CaaRequest, identities: readonly string[]): boolean {
-  const [issuer = '', ...rest] = value.split(';').map(part => part.trim())
-  if (!identities.includes(issuer.toLowerCase())) return false
-  const parameters = rest
-    .filter(part => part !== '')
-    .map(part => /^([A-Za-z0-9]+)\s*=\s*([\x21-\x3a\x3c-\x7e]*)$/.exec(part))
-  return parameters.every(match => match !== null && parameterHolds(match[1]!.toLowerCase(), match[2]!, request))
+  const parsed = parseIssueValue(value)
+  if (!parsed || !identities.includes(parsed.issuer)) return false
+  return parsed.parameters.every(({ tag, value }) => parameterHolds(tag, value, request))
 }
 
 // RFC 8657 §3, §4; RFC 8659 §4.2 leaves other parameters to the issuer: they are ignored.

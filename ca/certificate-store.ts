@@ -22,7 +22,12 @@ export interface CertificateRecord {
   account?: string
   order?: string
   revocation?: Revocation
+  /** The part of its issuer's CRLs in which it would be listed; absent where there is only the whole. */
+  crlPartition?: number
 }
+
+/** Why a certificate was issued: into the record with it, and nowhere else. */
+export type Circumstances = Readonly<Record<string, unknown>>
 
 /** When and why a certificate was revoked. */
 export interface Revocation {
@@ -42,19 +47,24 @@ export interface CertificateStore {
   reserveSerial(reservation: { serial: string; issuer: string; reservedAt: number; order?: string }): Promise<void>
   /**
    * Moves a reserved serial to issued and keeps the certificate, by compare-and-set: ConflictError where it is not reserved or is issued already.
-   * Where the record names an order, the order may be moved in the same commit.
+   * Where the record names an order, the order may be moved in the same commit. None is kept without its line in the record.
    */
-  storeCertificate(record: CertificateRecord): Promise<void>
+  storeCertificate(record: CertificateRecord, circumstances?: Circumstances): Promise<void>
   /** The issued certificate with this serial; undefined where none is (a serial merely reserved counts as none). */
   certificate(serial: string): Promise<CertificateRecord | undefined>
   /** The greatest `issuedAt` of all certificates that are not revoked, or 0: shows a clock that was set back. */
   latestIssuance(): Promise<number>
   /** Moves issued to revoked by compare-and-set; false where it is revoked already (the first revocation stands) or unknown. */
   revokeCertificate(serial: string, revocation: Revocation): Promise<boolean>
-  /** What this issuer revoked of the certificates whose notAfter is `since` or later, ordered by serial. */
-  revokedCertificates(issuer: string, since: number): Promise<RevokedCertificate[]>
+  /** What this issuer revoked of the certificates whose notAfter is `since` or later, in one part of its CRLs or all, ordered by serial. */
+  revokedCertificates(issuer: string, since: number, partition?: number): Promise<RevokedCertificate[]>
   /** Whether a certificate with this key hash was ever revoked for keyCompromise: such a key is never certified again. */
   isCompromised(keyHash: string): Promise<boolean>
-  /** The next CRL number of this issuer, committed before it is returned: 1, 2, 3 … never twice. */
-  nextCrlNumber(issuer: string): Promise<number>
+  /** The greatest number of a part of this issuer's CRLs in which a certificate is or would be; undefined where there are no parts. */
+  lastPartition(issuer: string): Promise<number | undefined>
+  /**
+   * The next CRL number of this issuer, or of a part ("issuer/1"), committed before it is returned with its line in the record: 1, 2, 3 …
+   * never twice.
+   */
+  nextCrlNumber(list: string, at: number): Promise<number>
 }

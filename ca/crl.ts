@@ -2,9 +2,14 @@ import { AsnConvert } from '@peculiar/asn1-schema'
 import {
   CRLNumber,
   CRLReason,
+  DistributionPointName,
+  type Extension,
   Extensions,
+  GeneralName,
+  IssuingDistributionPoint,
   id_ce_cRLNumber,
   id_ce_cRLReasons,
+  id_ce_issuingDistributionPoint,
   Name,
   RevokedCertificate as RevokedEntry,
   TBSCertList,
@@ -24,15 +29,20 @@ export interface Crl {
 }
 
 /** What a CRL says besides its issuer. */
-export type CrlContent = Omit<Crl, 'der'> & { revoked: readonly RevokedCertificate[] }
+export type CrlContent = Omit<Crl, 'der'> & {
+  revoked: readonly RevokedCertificate[]
+  /** Of a part: where it is, as certificates name it. */
+  url?: string
+}
 
-/** Signs a full CRL of everything that this issuer revoked (RFC 5280 §5). */
+/** Signs a CRL of what this issuer revoked: of everything, or of the part that has a URL of its own (RFC 5280 §5). */
 export async function signCrl(issuer: CaCertificate, content: CrlContent): Promise<Crl> {
   const { number, thisUpdate, nextUpdate } = content
   return { der: await signStructure(encodeTbsCertList(issuer, content), issuer.signer), number, thisUpdate, nextUpdate }
 }
 
-function encodeTbsCertList(issuer: CaCertificate, { number, thisUpdate, nextUpdate, revoked }: CrlContent): Uint8Array {
+function encodeTbsCertList(issuer: CaCertificate, content: CrlContent): Uint8Array {
+  const { number, thisUpdate, nextUpdate, revoked, url } = content
   const list = new TBSCertList({
     version: 1,
     signature: algorithmIdentifier(issuer.signer.algorithm),
@@ -42,11 +52,20 @@ function encodeTbsCertList(issuer: CaCertificate, { number, thisUpdate, nextUpda
     crlExtensions: new Extensions([
       authorityKeyExtension(issuer.id),
       extension(id_ce_cRLNumber, false, encode(new CRLNumber(number))),
+      ...(url === undefined ? [] : [issuingDistributionPoint(url)]),
     ]),
   })
   // RFC 5280 §5.1.2.6: absent where nothing is revoked.
   if (revoked.length > 0) list.revokedCertificates = revoked.map(entryOf)
   return encode(list)
+}
+
+/** RFC 5280 §5.2.5: critical, so that nobody takes a part for the whole; parts hold no CA certificates. */
+function issuingDistributionPoint(url: string): Extension {
+  const fullName = [new GeneralName({ uniformResourceIdentifier: url })]
+  const distributionPoint = new DistributionPointName({ fullName })
+  const value = new IssuingDistributionPoint({ distributionPoint, onlyContainsUserCerts: true })
+  return extension(id_ce_issuingDistributionPoint, true, encode(value))
 }
 
 function entryOf({ serial, at, reason }: RevokedCertificate): RevokedEntry {

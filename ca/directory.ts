@@ -1,6 +1,8 @@
 import type { CaConfig } from '../config/schema.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Authenticator, createAuthenticator } from './authenticate.ts'
@@ -10,8 +12,13 @@ import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import { challengesFor } from './challenges/table.ts'
 import { createFulfilment } from './fulfilment.ts'
+import { forgetful, type Habits, shuffled } from './habits.ts'
+import { createLimits } from './limits.ts'
 import { createNonces, type Nonces } from './nonces.ts'
 import { createOrders, type Orders } from './orders.ts'
+import { createOutbound } from './outbound.ts'
+import { createPermission } from './permission.ts'
+import type { DnsChange } from './record/entry.ts'
 import { createRevocationRequests } from './revocation-request.ts'
 import type { CaStore } from './store.ts'
 import { type AcmeUrls, createUrls } from './urls.ts'
@@ -48,26 +55,55 @@ export interface DirectoryDeps {
   random: Random
   log: Log
   lookup: Lookup
+  network: Pick<Network, 'connect'>
+  /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
+  provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
+  /** For trying clients out; left out: none. */
+  habits?: Habits
 }
 
 export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
   const { config, issuer, plain, authority, caaIdentities, store, clock, random, log, lookup } = deps
-  const { hierarchy, issuance, revocation, profiles, rules } = authority
+  const { hierarchy, issuance, revocation, profiles, policy } = authority
   const urls = createUrls(config.url, issuer, plain)
   const nonces = createNonces(random)
+  const inOrder = <T>(list: readonly T[]) => (deps.habits?.shuffled ? shuffled(list, random) : list)
   const challenges = challengesFor(config.challenges)
-  const externalBinding = config.accounts.external_binding
+  const { authorization_reuse: authorizationReuse, accounts: settings } = config
+  const limits = createLimits(() => config.limits, clock)
+  const permission = createPermission({ issuer, store, hierarchy, policy, challenges, clock, random })
+  const connect = createOutbound({ network: deps.network, lookup, clock, allowed: config.challenge_targets })
   const caa = createCaaChecker({ lookup, identities: caaIdentities, clock })
-  const validator = createValidator({ store, challenges, network: { lookup }, clock })
+  const validator = createValidator({
+    store,
+    challenges,
+    network: { lookup, connect, ports: config.challenge_ports, identities: caaIdentities, now: clock.now },
+    accountUrl: urls.account,
+    provenance: deps.provenance ?? (async () => undefined),
+    authorizationReuse,
+    clientLimits: limits,
+    clock,
+  })
   const fulfilment = createFulfilment({ store, urls, profiles, caa, issuance, clock })
   return {
     urls,
     plain,
     nonces,
-    authenticator: createAuthenticator({ store, nonces, urls, issuer }),
-    accounts: createAccounts({ store, urls, issuer, externalBinding, clock, random }),
-    orders: createOrders({ store, urls, issuer, hierarchy, rules, profiles, challenges, fulfilment, clock, random }),
-    authorizations: createAuthorizations({ store, urls, validator, clock }),
+    authenticator: createAuthenticator({
+      store,
+      nonces: deps.habits ? forgetful(nonces, deps.habits) : nonces,
+      urls,
+      issuer,
+    }),
+    accounts: createAccounts({ store, urls, issuer, settings, limits, clock, random }),
+    orders: createOrders({
+      ...{ store, urls, issuer, permission, limits, profiles, authorizationReuse },
+      ...{ challenges, fulfilment, clock, random, log, inOrder },
+    }),
+    authorizations: createAuthorizations({
+      ...{ store, urls, validator, permission, limits, challenges, identities: caaIdentities },
+      ...{ clock, random, inOrder },
+    }),
     revoke: createRevocationRequests({ store, hierarchy, revocation, clock }),
     authority,
     store,
@@ -75,12 +111,15 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
       newNonce: urls.newNonce,
       newAccount: urls.newAccount,
       newOrder: urls.newOrder,
+      newAuthz: urls.newAuthz,
       revokeCert: urls.revokeCert,
       keyChange: urls.keyChange,
       renewalInfo: urls.renewalInfo, // RFC 9773 §3
       meta: {
         caaIdentities,
-        externalAccountRequired: externalBinding === 'required',
+        externalAccountRequired: settings.external_binding === 'required',
+        ...(settings.terms_of_service !== undefined && { termsOfService: settings.terms_of_service }),
+        ...(config.website !== undefined && { website: config.website }),
         // draft-ietf-acme-profiles
         profiles: Object.fromEntries(profiles().map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),
       },

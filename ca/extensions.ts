@@ -84,11 +84,17 @@ export function authorityKeyExtension(keyId: string): Extension {
   return extension(id_ce_authorityKeyIdentifier, false, encode(value))
 }
 
+/** What the library calls the kinds of GeneralName that an identifier is. */
+const GENERAL_NAMES = {
+  dns: 'dNSName',
+  ip: 'iPAddress',
+  uri: 'uniformResourceIdentifier',
+  email: 'rfc822Name',
+} as const satisfies Record<Identifier['type'], keyof GeneralName>
+
 /** RFC 5280 §4.2.1.6: critical where the subject is empty. */
 export function subjectAltName(identifiers: readonly Identifier[], critical: boolean): Uint8Array {
-  const names = identifiers.map(
-    ({ type, value }) => new GeneralName(type === 'dns' ? { dNSName: value } : { iPAddress: value }),
-  )
+  const names = identifiers.map(({ type, value }) => new GeneralName({ [GENERAL_NAMES[type]]: value }))
   return encodeExtension(id_ce_subjectAltName, critical, encode(new SubjectAlternativeName(names)))
 }
 
@@ -101,6 +107,11 @@ export function authorityInfoAccess(urls: { ocsp?: string; issuer: string }): Ui
   return encodeExtension(id_pe_authorityInfoAccess, false, encode(new AuthorityInfoAccessSyntax(list)))
 }
 
+/** RFC 7633 §4.2.3.1: status_request, which a server must then answer; a SEQUENCE of the INTEGER 5. */
+export function mustStaple(): Uint8Array {
+  return encodeExtension('1.3.6.1.5.5.7.1.24', false, Uint8Array.of(0x30, 3, 2, 1, 5))
+}
+
 /** RFC 5280 §4.2.1.13. */
 export function crlDistributionPoint(url: string): Uint8Array {
   const fullName = [new GeneralName({ uniformResourceIdentifier: url })]
@@ -108,10 +119,24 @@ export function crlDistributionPoint(url: string): Uint8Array {
   return encodeExtension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
 }
 
-/** RFC 5280 §4.2.1.10: critical. DNS names are permitted at and below those given, addresses in the blocks given and in no others. */
-export function nameConstraints(permitted: readonly { dns?: string; ip?: string }[]): Uint8Array {
-  const subtree = (base: Partial<GeneralName>) => new GeneralSubtree({ base: new GeneralName(base) })
-  const bases = permitted.map(({ dns, ip }) => subtree(dns === undefined ? { iPAddress: ip! } : { dNSName: dns }))
-  const value = new NameConstraints({ permittedSubtrees: new GeneralSubtrees(bases) })
+/** Names at and below a domain, addresses in a block, URIs whose host it is; the empty domain is every one. */
+export type Subtree = { dns: string } | { ip: string } | { uri: string } | { email: string }
+
+/** RFC 5280 §4.2.1.10: critical. Of the kinds that `permitted` has only those given are allowed; none that is excluded. */
+export function nameConstraints(permitted: readonly Subtree[], excluded: readonly Subtree[] = []): Uint8Array {
+  const value = new NameConstraints({
+    ...(permitted.length > 0 && { permittedSubtrees: subtrees(permitted) }),
+    ...(excluded.length > 0 && { excludedSubtrees: subtrees(excluded) }),
+  })
   return encodeExtension(id_ce_nameConstraints, true, encode(value))
+}
+
+function subtrees(list: readonly Subtree[]): GeneralSubtrees {
+  return new GeneralSubtrees(list.map(one => new GeneralSubtree({ base: new GeneralName(baseOf(one)) })))
+}
+
+function baseOf(one: Subtree): Partial<GeneralName> {
+  if ('dns' in one) return { dNSName: one.dns }
+  if ('ip' in one) return { iPAddress: one.ip }
+  return 'uri' in one ? { uniformResourceIdentifier: one.uri } : { rfc822Name: one.email }
 }

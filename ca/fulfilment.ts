@@ -6,6 +6,7 @@ import { readCsr } from './csr.ts'
 import { type Issuance, IssueError } from './issue.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
 import { chooseProfile, type Profile } from './profiles.ts'
+import { authorizationStatus } from './states.ts'
 import type { OrderStore, StoredOrder } from './store/orders.ts'
 import { canonicalIdentifiers } from './subjects.ts'
 import type { AcmeUrls } from './urls.ts'
@@ -16,7 +17,7 @@ import { createWorkload } from './workload.ts'
 export interface Fulfilment {
   /** Whether one more may be started; throws 503 where not. */
   admit(): void
-  /** Fulfils an order that the store has as processing. Resolves once it is done, or after a moment if it takes longer. */
+  /** Fulfils an order that the store has as processing, unless it is being fulfilled. Resolves once it is done, or after a moment if it takes longer. */
   start(order: StoredOrder, log: Log): Promise<void>
   close(): void
 }
@@ -39,11 +40,12 @@ export function createFulfilment(deps: {
   const { store, urls, profiles, caa, issuance, clock } = deps
   const workload = createWorkload('orders are being processed', LIMITS)
   const timers = new Set<Timer>()
-  let unfinished = 0
+  /** Ids of orders that are on their way. */
+  const unfinished = new Set<string>()
   let closed = false
 
   const issue = async (order: StoredOrder, log: Log) => {
-    await checkCaa(order, log)
+    const proofs = await checkCaa(order, log)
     const profile = chooseProfile(profiles(), order.profile)
     if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
     const { record } = await issuance.issue({
@@ -54,34 +56,39 @@ export function createFulfilment(deps: {
       notAfter: order.not_after ?? undefined,
       account: order.account,
       order: order.id,
+      circumstances: { request: order.request, proofs },
     })
     log.info({ serial: record.serial }, 'order fulfilled')
   }
 
-  const checkCaa = async (order: StoredOrder, log: Log) => {
+  /** What proved control of each identifier, once CAA allows them all. */
+  const checkCaa = async (order: StoredOrder, log: Log): Promise<object[]> => {
     const accountUrl = urls.account(order.account)
+    const proofs: object[] = []
     for (const id of order.authorizations) {
       const authorization = await store.authorization(id)
       const proved = authorization?.challenges.find(challenge => challenge.status === 'valid')
       // Orders are kept as long as their authorizations; nothing is issued on the word of one that is gone.
-      if (authorization?.status !== 'valid' || !proved)
+      if (!authorization || authorizationStatus(authorization, clock.now()) !== 'valid' || !proved)
         throw new AcmeError('unauthorized', 'an authorization of this order is no longer valid')
       const { type, value, wildcard } = authorization
+      proofs.push({ authorization: id, ...JSON.parse(proved.proof ?? '{}') })
       if (type !== 'dns') continue
       const subject = { identifier: { type, value }, wildcard: wildcard === 1 }
       await caa.check({ subject, accountUrl, method: proved.type }, log)
     }
+    return proofs
   }
 
   const fulfil = async (order: StoredOrder, log: Log, tries: number): Promise<void> => {
     if (closed) return
     try {
       await workload.run(() => issue(order, log))
-      unfinished--
+      unfinished.delete(order.id)
     } catch (error) {
       // Somebody else ended it: nothing was stored, nothing is handed out.
       if (error instanceof ConflictError) {
-        unfinished--
+        unfinished.delete(order.id)
         log.warn({ err: error }, 'order was ended otherwise')
       } else if (isFinal(error)) await fail(order, error, log)
       else if (tries < RETRY_AFTER.length) {
@@ -95,7 +102,7 @@ export function createFulfilment(deps: {
     const problem = problemOf(error instanceof IssueError ? issueProblem(error) : error)
     log.warn({ err: error, problem: problem.type }, `order failed: ${problem.detail}`)
     try {
-      await store.failOrder(order.id, JSON.stringify(problem))
+      await store.failOrder(order, problem, clock.now())
     } catch (cause) {
       if (!(cause instanceof ConflictError)) {
         // It stays processing on disk: a full one may have room again.
@@ -103,7 +110,7 @@ export function createFulfilment(deps: {
         return later(RETRY_AFTER.at(-1)!, () => fail(order, error, log))
       }
     }
-    unfinished--
+    unfinished.delete(order.id)
   }
 
   const later = (wait: number, work: () => Promise<void>) => {
@@ -117,10 +124,12 @@ export function createFulfilment(deps: {
 
   return {
     admit() {
-      if (unfinished >= LIMITS.waiting) throw overloaded('too many orders are being processed')
+      if (unfinished.size >= LIMITS.waiting) throw overloaded('too many orders are being processed')
     },
     async start(order, log) {
-      unfinished++
+      // Whoever looks at an order may have it taken up, where the answer to a commit was lost.
+      if (closed || unfinished.has(order.id)) return
+      unfinished.add(order.id)
       const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0)
       await settledWithin(clock, done, GRACE)
     },

@@ -2,20 +2,23 @@ import { KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
-import { type CaCertificate, pointersTo } from './ca-certificate.ts'
-import type { CertificateRecord, CertificateStore } from './certificate-store.ts'
+import type { CaCertificate } from './ca-certificate.ts'
+import type { CertificateRecord, CertificateStore, Circumstances } from './certificate-store.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  encodeExtension,
   extendedKeyUsage,
   keyUsage,
+  mustStaple,
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { type Identifier, identifierText } from './identifier.ts'
 import { lint } from './lint.ts'
-import { type Profile, type Validity, validityPeriod } from './profiles.ts'
+import { leafPointers, partitionOf } from './pointers.ts'
+import { keyRefusal, type Profile, type Validity, validityPeriod } from './profiles.ts'
 import {
   distinguishedName,
   encodeTbsCertificate,
@@ -39,6 +42,8 @@ export interface IssueRequest {
   notAfter?: number | undefined
   account?: string | undefined
   order?: string | undefined
+  /** Why it is issued: into the record with it. */
+  circumstances?: Circumstances
 }
 
 /** A certificate with what a client installs beside it. */
@@ -51,7 +56,7 @@ export interface IssuedCertificate {
 /** Refused before anything was signed; the message is a sentence for the operator. */
 export class IssueError extends Error {
   override name = 'IssueError'
-  readonly code: 'clock' | 'lint' | 'expired' | 'validity' | 'key'
+  readonly code: 'clock' | 'lint' | 'expired' | 'validity' | 'key' | 'profile'
   constructor(code: IssueError['code'], message: string) {
     super(message)
     this.code = code
@@ -71,6 +76,8 @@ export interface IssueDeps {
   hierarchy: Hierarchy
   store: CertificateStore
   httpUrl: string | undefined
+  /** Parts into which CRLs are split; left out: one. */
+  partitions?: number
   clock: Clock
   random: Random
   log: Log
@@ -84,15 +91,6 @@ const MAX_COMMON_NAME = 64
 
 /** Makes the one door by which certificates come into being. */
 export function createIssuance(deps: IssueDeps): Issuance {
-  /** What certificates say of their issuer, made once. */
-  const pointers = new WeakMap<CaCertificate, readonly Uint8Array[]>()
-  const pointersOf = (issuer: CaCertificate) => {
-    const known = pointers.get(issuer)
-    if (known) return known
-    const made = [authorityKeyIdentifier(issuer.id), ...pointersTo(issuer, deps.httpUrl)]
-    pointers.set(issuer, made)
-    return made
-  }
   /** The greatest `issuedAt` so far, or undefined before the store was asked; only ever raised. */
   let latest: number | undefined
   const checkClock = async () => {
@@ -109,9 +107,10 @@ export function createIssuance(deps: IssueDeps): Issuance {
   const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
     const now = await checkClock()
     const issuer = deps.hierarchy.current()
+    refuseUnfit(request)
     await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)
-    const record = await signLeaf(deps, request, issuer, validity, now, pointersOf(issuer))
+    const record = await signLeaf(deps, request, issuer, validity, now)
     const { serial, profile, notAfter, account, order } = record
     const names = record.identifiers.map(identifierText)
     deps.log.info(
@@ -129,11 +128,12 @@ async function signLeaf(
   issuer: CaCertificate,
   validity: Validity,
   now: number,
-  pointers: readonly Uint8Array[],
 ): Promise<CertificateRecord> {
   const { publicKey, identifiers, profile, account, order } = request
   const serial = formatSerial(deps.random.bytes(16))
   await deps.store.reserveSerial({ serial, issuer: issuer.id, reservedAt: now, ...(order && { order }) })
+  const partition = partitionOf(serial, deps.partitions ?? 1)
+  const pointers = leafPointers(issuer, deps.httpUrl, profile, partition)
   const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
   refuseFindings(tbs, issuer)
   const record: CertificateRecord = {
@@ -147,8 +147,9 @@ async function signLeaf(
     keyHash: fingerprint(publicKey),
     ...(account && { account }),
     ...(order && { order }),
+    ...(partition !== undefined && { crlPartition: partition }),
   }
-  await deps.store.storeCertificate(record)
+  await deps.store.storeCertificate(record, request.circumstances)
   return record
 }
 
@@ -160,11 +161,13 @@ function leafTemplate(
   pointers: readonly Uint8Array[],
 ) {
   const { publicKey, identifiers, profile } = request
-  const commonName = identifiers.find(({ type, value }) => type === 'dns' && value.length <= MAX_COMMON_NAME)?.value
+  const named = identifiers.find(({ type, value }) => type === 'dns' && value.length <= MAX_COMMON_NAME)?.value
+  const commonName = profile.common_name ? named : undefined
+  const subject = { ...profile.subject, ...(commonName !== undefined && { commonName }) }
   return {
     serial,
     issuer: issuer.subject,
-    subject: distinguishedName(commonName === undefined ? {} : { commonName }),
+    subject: distinguishedName(subject),
     ...validity,
     publicKey,
     extensions: [
@@ -172,10 +175,23 @@ function leafTemplate(
       isRsa(publicKey) ? RSA_USAGE : USAGE,
       extendedKeyUsage(profile.usages),
       subjectKeyIdentifier(keyIdentifier(publicKey)),
+      authorityKeyIdentifier(issuer.id),
       ...pointers,
-      subjectAltName(identifiers, commonName === undefined),
+      subjectAltName(identifiers, Object.keys(subject).length === 0),
+      ...(profile.must_staple ? [mustStaple()] : []),
+      ...profile.extensions.map(({ oid, critical, value }) => encodeExtension(oid, critical, value)),
     ],
   }
+}
+
+/** What every way in obeys, whoever asks. */
+function refuseUnfit({ publicKey, identifiers, profile }: IssueRequest): void {
+  const unfit = keyRefusal(profile, publicKey)
+  if (unfit) throw new IssueError('profile', unfit)
+  const other = identifiers.find(({ type }) => !profile.san.includes(type))
+  if (other) throw new IssueError('profile', `the profile "${profile.name}" holds no names of the kind "${other.type}"`)
+  if (identifiers.length > profile.max_names)
+    throw new IssueError('profile', `the profile "${profile.name}" holds ${profile.max_names} names at most`)
 }
 
 const NO_CA = basicConstraints(false)

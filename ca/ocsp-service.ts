@@ -14,6 +14,7 @@ import {
   type StatusQuestion,
   type StatusRequest,
   signOcspResponse,
+  usualRequests,
 } from './ocsp.ts'
 import { createResponders } from './responder.ts'
 
@@ -44,6 +45,10 @@ export interface OcspService {
   answer(request: Uint8Array): Promise<OcspAnswer>
   /** The status of this certificate has changed. */
   forget(serial: string): void
+  /** Signs the answers about a certificate to the questions that clients usually ask, before they do. */
+  prepare(issuer: CaCertificate, serial: string): Promise<void>
+  /** Signs anew, before they get old, the answers that were asked for since they were signed. */
+  refresh(): Promise<void>
 }
 
 const HOUR = 3_600_000
@@ -60,19 +65,20 @@ export function createOcspService(deps: OcspDeps): OcspService {
   const responderFor = createResponders(deps)
   const findIssuer = issuerFinder(deps.hierarchy)
   /** By the request's bytes; oldest first. Entries are dropped by `forget`, by age and by number. */
-  const cache = new Map<string, { serial: string; answer: SignedAnswer }>()
+  const cache = new Map<string, { serial: string; request: Uint8Array; answer: SignedAnswer; asked: boolean }>()
   /** Grows with every revocation: an answer that was begun before is not kept. */
   let generation = 0
 
   const cached = (key: string): OcspAnswer | undefined => {
     const entry = cache.get(key)
     const age = entry && clock.now() - entry.answer.thisUpdate
+    if (entry) entry.asked = true
     return age !== undefined && age >= 0 && age < SIGN_AGAIN_AFTER ? entry?.answer : undefined
   }
-  const keep = (key: string, serial: string, answer: SignedAnswer) => {
+  const keep = (key: string, serial: string, request: Uint8Array, answer: SignedAnswer) => {
     cache.delete(key)
     if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!)
-    cache.set(key, { serial, answer })
+    cache.set(key, { serial, request, answer, asked: false })
   }
   const sign = async ({ questions, nonce }: StatusRequest) => {
     const issuer = questions.map(question => findIssuer(question.issuer)).find(found => found !== undefined)
@@ -87,24 +93,37 @@ export function createOcspService(deps: OcspDeps): OcspService {
     const isKept = questions.length === 1 && nonce === undefined && statuses[0]!.kind !== 'unknown'
     return { answer: { der, thisUpdate, nextUpdate }, isKept }
   }
-  const answer = async (der: Uint8Array): Promise<OcspAnswer> => {
+  const answer = (der: Uint8Array): OcspAnswer | Promise<OcspAnswer> =>
+    cached(Buffer.from(der).toString('latin1')) ?? signAnew(der)
+  const signAnew = async (der: Uint8Array): Promise<OcspAnswer> => {
     const key = Buffer.from(der).toString('latin1')
-    const known = cached(key)
-    if (known) return known
     const begun = generation
     const request = readOcspRequest(der)
     const signed = await sign(request)
     if (!signed.isKept) return { der: signed.answer.der }
-    if (begun === generation) keep(key, request.questions[0]!.serial, signed.answer)
+    if (begun === generation) keep(key, request.questions[0]!.serial, der, signed.answer)
     return signed.answer
   }
   return {
-    answer: der =>
-      answer(der).catch(error => {
+    async answer(der) {
+      try {
+        return await answer(der)
+      } catch (error) {
         if (error instanceof OcspError) return failed(error.status)
         log.error({ err: error }, 'an OCSP request could not be answered')
         return failed('internalError')
-      }),
+      }
+    },
+    async prepare(issuer, serial) {
+      await Promise.all(usualRequests(issuer, serial).map(signAnew))
+    },
+    async refresh() {
+      const due = [...cache.values()].filter(
+        ({ asked, answer }) => asked && clock.now() - answer.thisUpdate > SIGN_AGAIN_AFTER / 2,
+      )
+      for (const { request } of due)
+        await signAnew(request).catch(error => log.warn({ err: error }, 'an OCSP answer could not be signed anew'))
+    },
     forget(serial) {
       generation++
       for (const [key, entry] of cache) if (entry.serial === serial) cache.delete(key)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
-  type CertID,
+  CertID,
   CertStatus,
   id_pkix_ocsp_basic,
   id_pkix_ocsp_nonce,
@@ -8,18 +8,20 @@ import {
   OCSPRequest,
   OCSPResponse,
   OCSPResponseStatus,
+  Request,
   ResponderID,
   ResponseBytes,
   ResponseData,
   RevokedInfo,
   SingleResponse,
+  TBSRequest,
 } from '@peculiar/asn1-ocsp'
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
-import { CRLReason, type Extension } from '@peculiar/asn1-x509'
+import { AlgorithmIdentifier, CRLReason, type Extension } from '@peculiar/asn1-x509'
 import type { Revocation } from './certificate-store.ts'
 import { extension } from './extensions.ts'
 import type { Signer } from './keystore.ts'
-import { arrayBuffer, encode, formatSerial, hex, publicKeyBits, signStructure, tlv } from './x509.ts'
+import { arrayBuffer, encode, formatSerial, hex, publicKeyBits, serialOctets, signStructure, tlv } from './x509.ts'
 
 /** A certificate that is asked about. */
 export interface StatusQuestion {
@@ -115,6 +117,24 @@ export function issuerKeys(issuer: { subject: Uint8Array; publicKey: Uint8Array 
     return [oid, digest(issuer.subject), digest(bits)].join(':')
   })
 }
+
+/** The requests that clients usually send about a certificate (RFC 5019 §2.1.1): by SHA-1 and by SHA-256, one question, nothing else. */
+export function usualRequests(issuer: { subject: Uint8Array; publicKey: Uint8Array }, serial: string): Uint8Array[] {
+  const bits = publicKeyBits(issuer.publicKey)
+  return (['sha1', 'sha256'] as const).map(algorithm => {
+    const digest = (bytes: Uint8Array) => arrayBuffer(createHash(algorithm).update(bytes).digest())
+    const certId = new CertID({
+      hashAlgorithm: new AlgorithmIdentifier({ algorithm: HASHES[algorithm], parameters: NULL }),
+      issuerNameHash: new OctetString(digest(issuer.subject)),
+      issuerKeyHash: new OctetString(digest(bits)),
+      serialNumber: arrayBuffer(serialOctets(serial)),
+    })
+    const requestList = [new Request({ reqCert: certId })]
+    return encode(new OCSPRequest({ tbsRequest: new TBSRequest({ requestList }) }))
+  })
+}
+
+const NULL = arrayBuffer(Uint8Array.of(5, 0))
 
 /** A signed response (RFC 6960 §4.2.1) that holds from `thisUpdate` to `nextUpdate`. */
 export async function signOcspResponse(

@@ -1,5 +1,4 @@
-import type { IssueRule } from '../config/schema.ts'
-import { parseName } from '../dns/name.ts'
+import { type Name, parseName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
@@ -8,18 +7,20 @@ import type { AccountRequest } from './authenticate.ts'
 import type { Challenge } from './challenges/challenge.ts'
 import { CsrError, checkNames, readCsr, refuseAccountKey } from './csr.ts'
 import type { Fulfilment } from './fulfilment.ts'
-import type { Hierarchy } from './hierarchy.ts'
-import { parseIdentifier } from './identifier.ts'
+import { identifierText } from './identifier.ts'
 import { type AccountKey, decodeBase64url } from './jws.ts'
-import { refusals } from './policy.ts'
+import type { Limits } from './limits.ts'
+import { newAuthorization, token } from './new-authorization.ts'
+import type { Permission } from './permission.ts'
 import { AcmeError, notFound, printable, type RequestedIdentifier } from './problems.ts'
-import { chooseProfile, type Profile } from './profiles.ts'
+import { chooseProfile, keyRefusal, type Profile } from './profiles.ts'
+import type { Evidence } from './record/entry.ts'
 import { checkReplaced, readCertificateId } from './renewal.ts'
 import { orderStatus, timestamp } from './states.ts'
-import type { NewOrder, StoredOrder } from './store/orders.ts'
+import type { NewOrder, StoredAuthorization, StoredOrder } from './store/orders.ts'
 import type { AccountRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
-import { canonicalIdentifiers, readIdentifiers, refuseEach, subjectsOf } from './subjects.ts'
+import { canonicalIdentifiers, readIdentifiers, type Subject, subjectsOf } from './subjects.ts'
 import type { AcmeUrls } from './urls.ts'
 
 /** Orders of one directory (RFC 8555 §7.4). */
@@ -39,39 +40,48 @@ export interface OrderDeps {
   store: CaStore
   urls: AcmeUrls
   issuer: string
-  hierarchy: Pick<Hierarchy, 'permits'>
+  permission: Permission
+  limits: Pick<Limits, 'newOrder'>
   /** As the config has them now. */
-  rules(): readonly IssueRule[]
   profiles(): readonly Profile[]
+  /** Milliseconds for which an authorization serves further orders. */
+  authorizationReuse: number
   challenges: readonly Challenge[]
   fulfilment: Fulfilment
   clock: Clock
   random: Random
+  log: Log
+  /** The order in which a list is shown. */
+  inOrder: <T>(list: readonly T[]) => readonly T[]
 }
 
 /** How long an order and its authorizations last: an open one may be completed, a complete one looked at. */
-const ORDER_LIFETIME = 3 * 24 * 3_600_000
+export const ORDER_LIFETIME = 3 * 24 * 3_600_000
 const PAGE = 100
 
 export function createOrders(deps: OrderDeps): Orders {
-  const { store, urls, issuer, profiles, fulfilment, clock } = deps
+  const { store, urls, issuer, permission, limits, profiles, challenges, fulfilment, clock, inOrder } = deps
 
   const find = async (account: AccountRow, id: string) => {
     const order = await store.order(id)
     if (!order || order.issuer !== issuer) throw notFound('order')
     if (order.account !== account.id) throw new AcmeError('unauthorized', 'the order belongs to another account')
+    if (order.status === 'processing') void fulfilment.start(order, deps.log.child({ requestId: order.request }))
     return order
   }
 
   return {
     async create({ account, payload = {} }, requestId, log) {
-      const identifiers = readIdentifiers(payload['identifiers'], ['dns'])
+      limits.newOrder(account.id)
+      const identifiers = readIdentifiers(payload['identifiers'], identifierTypes(challenges))
       const profile = profileOf(profiles(), payload['profile'])
-      const keys = await keysOf(store, account)
-      checkPolicy(deps, identifiers, { account: account.id, profile: profile.name, keys })
+      if (identifiers.length > profile.max_names)
+        throw new AcmeError('malformed', `the profile "${profile.name}" takes ${profile.max_names} identifiers at most`)
+      await permission.check({ account, profile }, identifiers)
       const validity = readValidity(payload, profile, clock.now())
       const replaces = await replacedOf(store, payload['replaces'], account, identifiers)
-      const added = newOrder(deps, { account, identifiers, profile, validity, replaces, requestId })
+      const reused = await reusable(deps, account, identifiers)
+      const added = newOrder(deps, { account, identifiers, profile, validity, replaces, requestId, reused })
       try {
         await store.addOrder(added)
       } catch (error) {
@@ -95,12 +105,10 @@ export function createOrders(deps: OrderDeps): Orders {
       // RFC 8555 §7.4.
       if (status !== 'ready') throw new AcmeError('orderNotReady', `the order is ${status}, not ready`)
       const csr = decodeBase64url(payload?.['csr'], '"csr"')
-      checkCsr(csr, order, key)
-      checkPolicy(deps, JSON.parse(order.identifiers), {
-        account: account.id,
-        profile: order.profile,
-        keys: await keysOf(store, account),
-      })
+      const profile = profileOf(profiles(), order.profile)
+      checkCsr(csr, order, key, profile)
+      // Rules may have changed, and by now it is known which keys made the records that proved control.
+      await permission.check({ account, profile, proofs: await proofsOf(store, order) }, JSON.parse(order.identifiers))
       fulfilment.admit()
       try {
         await store.startOrder(id, csr, requestId)
@@ -127,7 +135,7 @@ export function createOrders(deps: OrderDeps): Orders {
       profile: order.profile,
       ...(order.replaces !== null && { replaces: order.replaces }),
       ...(order.error !== null && { error: JSON.parse(order.error) }),
-      authorizations: order.authorizations.map(urls.authorization),
+      authorizations: inOrder(order.authorizations).map(urls.authorization),
       finalize: urls.finalize(order.id),
       ...(order.certificate !== null && { certificate: urls.certificate(order.certificate) }),
     }),
@@ -144,29 +152,44 @@ function profileOf(profiles: readonly Profile[], name: unknown): Profile {
   return profile
 }
 
-/** Names of the keys that the account is known to belong to. One whose binding key was revoked may order nothing. */
-async function keysOf(store: CaStore, account: AccountRow) {
-  if (account.binding === null) return []
-  const binding = await store.binding(account.binding)
-  if (!binding || binding.revoked_at !== null)
-    throw new AcmeError('unauthorized', 'the key that binds this account to an external one was revoked')
-  return [parseName(binding.name)]
+/** The types of identifiers that some challenge can prove. */
+export function identifierTypes(challenges: readonly Challenge[]): string[] {
+  const samples = [
+    { type: 'dns', value: 'example.com' },
+    { type: 'ip', value: '192.0.2.1' },
+  ] as const
+  const provable = (identifier: Subject['identifier']) =>
+    challenges.some(challenge => challenge.appliesTo({ identifier, wildcard: false }))
+  return samples.filter(provable).map(({ type }) => type)
 }
 
-/** RFC 8555 §7.4: what policy forbids is refused at newOrder already, and again at finalize, for it may have changed. */
-function checkPolicy(
-  { hierarchy, rules, challenges }: OrderDeps,
-  requested: readonly RequestedIdentifier[],
-  asker: Omit<Parameters<typeof refusals>[1], 'identifiers'>,
-): void {
-  refuseEach('rejectedIdentifier', requested, ({ type, value }) => {
-    const identifier = parseIdentifier(type, value)
-    const [refused] = refusals(rules(), { ...asker, identifiers: [identifier] })
-    if (refused) return refused.reason
-    if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
-    const [subject] = subjectsOf([identifier])
-    return challenges.some(challenge => challenge.appliesTo(subject!)) ? undefined : 'no challenge can prove this name'
-  })
+/** The keys that made the records which proved control, by identifier. */
+async function proofsOf(store: CaStore, order: StoredOrder): Promise<Map<string, Name>> {
+  const proofs = new Map<string, Name>()
+  for (const id of order.authorizations) {
+    const authorization = await store.authorization(id)
+    const proof = authorization?.challenges.find(({ status }) => status === 'valid')?.proof
+    const key = proof ? (JSON.parse(proof) as Evidence).change?.key : undefined
+    if (authorization && key !== undefined) proofs.set(textOf(authorization), parseName(key))
+  }
+  return proofs
+}
+
+/** `identifierText` of what was ordered. */
+function textOf({ type, value, wildcard }: Pick<StoredAuthorization, 'type' | 'value' | 'wildcard'>): string {
+  return identifierText({ type, value: wildcard === 1 ? `*.${value}` : value })
+}
+
+/** RFC 8555 §7.1.3: authorizations that the account has already, by identifier. */
+async function reusable(
+  { store, clock, authorizationReuse }: OrderDeps,
+  account: AccountRow,
+  identifiers: readonly RequestedIdentifier[],
+): Promise<Map<string, StoredAuthorization>> {
+  const now = clock.now()
+  const wanted = new Set(subjectsOf(identifiers).map(({ identifier }) => identifier.value))
+  const found = await store.reusable(account.id, { now, validatedSince: now - authorizationReuse, values: [...wanted] })
+  return new Map(found.map(authorization => [textOf(authorization), authorization]))
 }
 
 /** RFC 8555 §7.4: notBefore and notAfter as wished, kept within the profile. */
@@ -216,50 +239,53 @@ function newOrder(
     validity: { not_before: number | null; not_after: number | null }
     replaces: string | null
     requestId: string
+    reused: ReadonlyMap<string, StoredAuthorization>
   },
 ): NewOrder {
   const now = clock.now()
-  const token = (size: number) => Buffer.from(random.bytes(size)).toString('base64url')
-  const expires_at = now + ORDER_LIFETIME
   const account = asked.account.id
-  const subjects = subjectsOf(asked.identifiers).map(subject => ({ subject, id: token(16) }))
+  const subjects = subjectsOf(asked.identifiers)
+  const reusedFor = ({ identifier: { type, value }, wildcard }: Subject) =>
+    asked.reused.get(identifierText({ type, value: wildcard ? `*.${value}` : value }))
+  const expiresAt = Math.min(
+    now + ORDER_LIFETIME,
+    ...subjects.map(subject => reusedFor(subject)?.expires_at ?? Infinity),
+  )
+  const parts = subjects.map(subject => {
+    const known = reusedFor(subject)
+    if (known) return { id: known.id, made: undefined }
+    const made = newAuthorization(subject, { account, challenges, random, expiresAt: now + ORDER_LIFETIME })
+    return { id: made.authorization.id, made }
+  })
   return {
     order: {
-      id: token(16),
+      id: token(random, 16),
       issuer,
       account,
       status: 'pending',
       identifiers: JSON.stringify(asked.identifiers),
+      names: JSON.stringify(canonicalIdentifiers(asked.identifiers)),
       profile: asked.profile.name,
       ...asked.validity,
       replaces: asked.replaces,
       request: asked.requestId,
       created_at: now,
-      expires_at,
+      expires_at: expiresAt,
     },
-    authorizations: subjects.map(({ subject: { identifier, wildcard }, id }) => ({
-      ...identifier,
-      id,
-      account,
-      wildcard: wildcard ? 1 : 0,
-      status: 'pending',
-      expires_at,
-    })),
-    challenges: subjects.flatMap(({ subject, id }) =>
-      challenges
-        .filter(challenge => challenge.appliesTo(subject))
-        // RFC 8555 §8.3, §8.4: a token has at least 128 bits; these have 256.
-        .map(({ type }) => ({ id: token(16), authorization: id, type, token: token(32), status: 'pending' })),
-    ),
+    ids: parts.map(({ id }) => id),
+    authorizations: parts.flatMap(({ made }) => (made ? [made.authorization] : [])),
+    challenges: parts.flatMap(({ made }) => made?.challenges ?? []),
   }
 }
 
 // RFC 8555 §7.4: a CSR that is not right for the order is badCSR, and the order stays ready.
-function checkCsr(der: Uint8Array, order: StoredOrder, key: AccountKey): void {
+function checkCsr(der: Uint8Array, order: StoredOrder, key: AccountKey, profile: Profile): void {
   try {
     const csr = readCsr(der)
     checkNames(csr, canonicalIdentifiers(JSON.parse(order.identifiers)))
     refuseAccountKey(csr, key.jwk)
+    const unfit = keyRefusal(profile, csr.publicKey)
+    if (unfit) throw new CsrError(unfit)
   } catch (error) {
     if (error instanceof CsrError) throw new AcmeError('badCSR', `the CSR is refused: ${printable(error.message)}`)
     throw error

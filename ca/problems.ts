@@ -57,6 +57,8 @@ export interface ProblemOptions {
   algorithms?: readonly string[]
   /** Seconds after which the client may try again. */
   retryAfter?: number
+  /** Link headers that tell more (RFC 8288). */
+  links?: readonly string[]
   /** URL of the resource in the way, for example the account that holds a key (RFC 8555 §7.3.5). */
   location?: string
   cause?: unknown

@@ -1,4 +1,5 @@
 import { VERSION } from '../host/version.ts'
+import { reviewAdmission } from './admission.ts'
 import type { Authority } from './authority.ts'
 import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
 import type { OcspAnswer } from './revoke.ts'
@@ -63,10 +64,13 @@ export function stepPublications(issuers: readonly PublishedIssuer[], requireEAB
   ]
 }
 
-/** By this Vault's clients see that we live, before they log in. */
-export function vaultPublications(now: () => number): Publication[] {
-  const state = { initialized: true, sealed: false, standby: false, version: VERSION }
-  return [get('/v1/sys/health', () => json({ ...state, server_time_utc: Math.floor(now() / 1000) }))]
+/** POST of a Kubernetes AdmissionReview, at the name of the key whose holder will order. */
+export function admissionPublications(authority: Authority): Publication[] {
+  const answer = (key: string, body: Uint8Array) => {
+    const review = reviewAdmission(body, key, authority)
+    return review && json(review)
+  }
+  return [{ method: 'POST', path: '/api/v1/ca/admission/*', answer }]
 }
 
 /** What certificates point at (RFC 5280 §4.2.1.13, §4.2.2.1): issuer certificates, CRLs and OCSP, over plain HTTP. */
@@ -79,10 +83,12 @@ export function statusPublications(issuers: readonly PublishedIssuer[]): Publica
       return certificate ? { type: 'application/pkix-cert', body: certificate.der } : undefined
     }),
     get('/crl/*', async file => {
-      const id = withoutSuffix(file, '.crl')
-      const crl = id ? await find(id)?.revocation.crl(id) : undefined
+      // A part of an issuer's CRLs stands below the whole.
+      const [, id, part] = /^([^/]+?)(?:\/(\d{1,4}))?\.crl$/.exec(file) ?? []
+      const crl = id && (await find(id)?.revocation.crl(id, part === undefined ? undefined : Number(part)))
       // RFC 2585 §4.2.
-      return crl && { type: 'application/pkix-crl', body: crl.der, headers: { 'last-modified': date(crl.thisUpdate) } }
+      if (!crl) return undefined
+      return { type: 'application/pkix-crl', body: crl.der, headers: { 'last-modified': date(crl.thisUpdate) } }
     }),
     get('/ocsp/*', async path => {
       const request = ocspRequestOfPath(path)

@@ -23,6 +23,8 @@ export interface Context {
   log: Log
   parameters: Record<string, string>
   query: Record<string, unknown>
+  /** Where it came from. */
+  address: string
 }
 
 /** A request as it came: its body, and the URL that its JWS must name. */
@@ -55,6 +57,7 @@ export const SIGNED_RESOURCES: readonly SignedResource[] = [
   signed('/account/:id/orders', 'byAccount', listOrders),
   signed('/key-change', 'byAccount', changeKey),
   signed('/new-order', 'byAccount', newOrder),
+  signed('/new-authz', 'byAccount', newAuthorization),
   signed('/order/:id', 'byAccount', readOrder),
   signed('/order/:id/finalize', 'byAccount', finalize),
   signed('/authorization/:id', 'byAccount', authorization),
@@ -92,9 +95,9 @@ async function readRenewalInfo({ authority, store }: AcmeDirectory, { parameters
 async function newAccount(
   { accounts, urls }: AcmeDirectory,
   request: SignedRequest,
-  { log }: Context,
+  { log, address }: Context,
 ): Promise<Answer> {
-  const { account, created } = await accounts.register(request, log)
+  const { account, created } = await accounts.register(request, address, log)
   return { status: created ? 201 : 200, body: accounts.view(account), location: urls.account(account.id) }
 }
 
@@ -136,6 +139,15 @@ async function newOrder(
 ): Promise<Answer> {
   const order = await orders.create(request, id, log)
   return { status: 201, body: orders.view(order), location: urls.order(order.id) }
+}
+
+async function newAuthorization(
+  { authorizations, urls }: AcmeDirectory,
+  request: AccountRequest,
+  { log }: Context,
+): Promise<Answer> {
+  const made = await authorizations.create(request, log)
+  return { status: 201, body: authorizations.view(made), location: urls.authorization(made.id) }
 }
 
 async function readOrder(
@@ -181,7 +193,7 @@ async function challenge(
   const { authorization: of, id: which } = parameters
   const { challenge } = await authorizations.respond(request, of!, which!, id, log)
   return {
-    body: authorizations.viewChallenge(challenge),
+    body: authorizations.viewChallenge(challenge, request.account.id),
     // RFC 8555 §7.5.1.
     links: [`<${urls.authorization(challenge.authorization)}>;rel="up"`],
     ...(challenge.status === 'processing' && { retryAfter: POLL_AFTER }),

@@ -81,6 +81,7 @@ function contextOf(request: FastifyRequest, log: Log): Context {
     log: log.child({ requestId: request.id }),
     parameters: request.params as Record<string, string>,
     query: request.query as Record<string, unknown>,
+    address: request.ip,
   }
 }
 
@@ -105,7 +106,8 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const fields = { requestId: request.id, url: request.url, status: problem.status, problem: problem.type }
   if (known instanceof AcmeError) log.info(fields, `refused: ${problem.detail}`)
   else log.error({ ...fields, err: error }, 'request failed')
-  const { retryAfter, location } = known instanceof AcmeError ? known.options : {}
+  const { retryAfter, location, links } = known instanceof AcmeError ? known.options : {}
+  if (links) reply.header('link', [...links])
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
   if (location !== undefined) reply.header('location', location)
   return reply

@@ -5,7 +5,7 @@ import type { Hierarchy } from './hierarchy.ts'
 import { type Identifier, IdentifierError, identifierOfHost, identifierText, uniqueIdentifiers } from './identifier.ts'
 import { type Issuance, IssueError } from './issue.ts'
 import { makeKey, signerOf } from './keystore.ts'
-import type { Profile } from './profiles.ts'
+import { plainProfile } from './profiles.ts'
 import { type CertificateFacts, derBlocks, readCertificate } from './x509.ts'
 
 /** What a TLS listener takes. */
@@ -38,7 +38,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const FILE = 'https.pem'
-const PROFILE: Profile = { name: 'https', validity: 30 * DAY, backdate: HOUR, jitter: 0, usages: ['server'] }
+const PROFILE = plainProfile({ name: 'https', validity: 30 * DAY, backdate: HOUR, usages: ['server'] })
 
 /** Makes the keeper of our own certificate. Key and chain are one file: never one without the other. */
 export function createServerCertificates(deps: ServerCertificateDeps): ServerCertificates {

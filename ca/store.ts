@@ -1,14 +1,33 @@
 import type { Database } from '../host/database.ts'
 import { type AccountStore, createAccountStore } from './store/accounts.ts'
+import { type AffairsStore, createAffairsStore } from './store/affairs.ts'
+import { type ApprovalStore, createApprovalStore } from './store/approvals.ts'
 import { type CertificateArchive, createCertificateStore } from './store/certificates.ts'
+import { createInventoryStore, type InventoryStore } from './store/inventory.ts'
 import { createOrderStore, type OrderStore } from './store/orders.ts'
+import { createRecordStore, type RecordStore } from './store/record.ts'
 
 export { CA_MIGRATIONS } from './store/schema.ts'
 
 /** Everything of the CA that is on disk, but for its keys. */
-export interface CaStore extends AccountStore, OrderStore, CertificateArchive {}
+export interface CaStore
+  extends AccountStore,
+    AffairsStore,
+    ApprovalStore,
+    OrderStore,
+    CertificateArchive,
+    InventoryStore,
+    RecordStore {}
 
 /** The CA's tables in a database on which CA_MIGRATIONS have been run. `store/` holds this folder's only SQL. */
 export function createCaStore(database: Database): CaStore {
-  return { ...createAccountStore(database), ...createOrderStore(database), ...createCertificateStore(database) }
+  return {
+    ...createAccountStore(database),
+    ...createAffairsStore(database),
+    ...createApprovalStore(database),
+    ...createOrderStore(database),
+    ...createCertificateStore(database),
+    ...createInventoryStore(database),
+    ...createRecordStore(database),
+  }
 }

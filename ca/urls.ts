@@ -6,6 +6,7 @@ export interface AcmeUrls {
   readonly newNonce: string
   readonly newAccount: string
   readonly newOrder: string
+  readonly newAuthz: string
   readonly revokeCert: string
   readonly keyChange: string
   readonly renewalInfo: string
@@ -31,6 +32,7 @@ export function createUrls(base: string, issuer: string, plain: boolean): AcmeUr
     newNonce: `${root}/new-nonce`,
     newAccount: `${root}/new-account`,
     newOrder: `${root}/new-order`,
+    newAuthz: `${root}/new-authz`,
     revokeCert: `${root}/revoke-cert`,
     keyChange: `${root}/key-change`,
     renewalInfo: `${root}/renewal-info`,

@@ -1,8 +1,14 @@
+import type { ResourceRecord } from '../dns/record.ts'
+import { printRecord } from '../dns/types.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
-import type { Challenge, ChallengeNetwork } from './challenges/challenge.ts'
+import type { Challenge, ChallengeNetwork, Proof } from './challenges/challenge.ts'
+import { identifierText } from './identifier.ts'
+import type { Limits } from './limits.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
+import type { DnsChange, Evidence } from './record/entry.ts'
+import { timestamp } from './states.ts'
 import type { OrderStore, StoredAuthorization } from './store/orders.ts'
 import type { AccountRow, ChallengeRow } from './store/schema.ts'
 import { answeredWithin } from './wait.ts'
@@ -10,8 +16,8 @@ import { createWorkload } from './workload.ts'
 
 /** Tries challenges in the background; what comes of it goes to the store. */
 export interface Validator {
-  /** Whether one more may be started; throws 503 where not. */
-  admit(): void
+  /** Whether the account may have one more started; throws 503 where not. */
+  admit(account: string): void
   /** Validates a challenge that the store has as processing. Resolves once the first try is over and written down. */
   start(challenge: ChallengeRow, authorization: StoredAuthorization, account: AccountRow, log: Log): Promise<void>
   /** Forgets what is waiting; the store still has it as processing, for the next start. */
@@ -22,18 +28,21 @@ export interface Validator {
 const RETRY_AFTER = [250, 500, 1000, 1500, 2000, 2500, 3000, 4000]
 /** Milliseconds after which a try has failed, so that none holds its place for ever. */
 const LONGEST_TRY = 10_000
-const LIMITS = { running: 32, waiting: 10_000 }
+/** Of all accounts together, and how many one of them may have unfinished. */
+const LIMITS = { running: 32, waiting: 10_000, account: 500 }
 
 /** For a challenge that was begun before the config left its type out. */
-const NOT_OFFERED: Pick<Challenge, 'validate'> = {
+const NOT_OFFERED: Pick<Challenge, 'validate' | 'connects'> = {
   validate: () => Promise.reject(new AcmeError('malformed', 'challenges of this type are no longer offered')),
 }
 
 /** One challenge on its way. */
 interface Task {
   challenge: ChallengeRow
-  kind: Pick<Challenge, 'validate'>
+  kind: Pick<Challenge, 'validate' | 'connects'>
   attempt: Parameters<Challenge['validate']>[0]
+  authorization: StoredAuthorization
+  account: string
   log: Log
   tries: number
 }
@@ -42,21 +51,40 @@ export function createValidator(deps: {
   store: OrderStore
   challenges: readonly Challenge[]
   network: ChallengeNetwork
+  /** URL of an account. */
+  accountUrl(id: string): string
+  /** The change of a zone of ours by which a record came into being. */
+  provenance(record: ResourceRecord): Promise<DnsChange | undefined>
+  /** Milliseconds for which an authorization serves further orders. */
+  authorizationReuse: number
+  clientLimits: Pick<Limits, 'validation' | 'failed'>
   clock: Clock
-  limits?: { running: number; waiting: number }
+  limits?: typeof LIMITS
 }): Validator {
-  const { store, challenges, network, clock, limits = LIMITS } = deps
-  const workload = createWorkload('challenges are being validated', limits)
+  const { store, challenges, network, clock, clientLimits, limits = LIMITS } = deps
+  // Hosts that never answer must not keep look-ups waiting.
+  const workloads = {
+    lookup: createWorkload('challenges are being looked up', limits),
+    connection: createWorkload('challenges are being connected to', limits),
+  }
+  /** Unfinished ones by account; those with none are not in it. */
+  const unfinishedOf = new Map<string, number>()
+  const count = (account: string, by: number) => {
+    const left = (unfinishedOf.get(account) ?? 0) + by
+    if (left > 0) unfinishedOf.set(account, left)
+    else unfinishedOf.delete(account)
+  }
   /** Tries that wait for their time. */
   const timers = new Set<Timer>()
-  let unfinished = 0
+  /** Ids of challenges that are on their way. */
+  const unfinished = new Set<string>()
   let closed = false
 
-  const judge = async (task: Task): Promise<AcmeError | undefined> => {
+  const judge = async (task: Task): Promise<AcmeError | Evidence> => {
     try {
       const trial = task.kind.validate(task.attempt, network)
-      await answeredWithin(clock, trial, LONGEST_TRY, () => new AcmeError('dns', 'there was no answer in time'))
-      return undefined
+      const late = () => new AcmeError(task.kind.connects ? 'connection' : 'dns', 'there was no answer in time')
+      return await evidenceOf(task, await answeredWithin(clock, trial, LONGEST_TRY, late))
     } catch (error) {
       if (error instanceof AcmeError) return error
       task.log.warn({ err: error }, 'challenge could not be tried')
@@ -64,13 +92,40 @@ export function createValidator(deps: {
     }
   }
 
+  const evidenceOf = async (
+    { challenge, attempt: { subject } }: Task,
+    { records, address }: Proof,
+  ): Promise<Evidence> => {
+    const { identifier, wildcard } = subject
+    const [record] = records ?? []
+    const change = record && (await deps.provenance(record))
+    return {
+      identifier: identifierText({ ...identifier, value: wildcard ? `*.${identifier.value}` : identifier.value }),
+      method: challenge.type,
+      validated: timestamp(clock.now()),
+      ...(record && { record: printRecord(record) }),
+      ...(address !== undefined && { host: address }),
+      ...(change && { change }),
+    }
+  }
+
+  const pass = (task: Task, evidence: Evidence) => {
+    const at = clock.now()
+    const until = Math.max(task.authorization.expires_at, at + deps.authorizationReuse)
+    const passed = { at, until, proof: JSON.stringify(evidence) }
+    return settle(task, () => store.passChallenge(task.challenge, passed), 'challenge valid')
+  }
+
   const attempt = async (task: Task): Promise<void> => {
-    const problem = await workload.run(() => judge(task))
+    const workload = task.kind.connects ? workloads.connection : workloads.lookup
+    const outcome = await workload.run(() => judge(task))
     if (closed) return
-    if (!problem) return settle(task, () => store.passChallenge(task.challenge, clock.now()), 'challenge valid')
+    if (!(outcome instanceof AcmeError)) return pass(task, outcome)
+    const problem = outcome
     task.log.debug({ try: task.tries + 1, problem: problem.message }, 'challenge not met yet')
     const wait = RETRY_AFTER[task.tries++]
     if (wait !== undefined) return later(task, wait)
+    clientLimits.failed(task.account)
     const error = JSON.stringify(problemOf(problem))
     return settle(task, () => store.failChallenge(task.challenge, error), `challenge invalid: ${problem.message}`)
   }
@@ -88,7 +143,8 @@ export function createValidator(deps: {
       // Deactivated or expired meanwhile: nothing is left to decide.
       task.log.info({}, 'challenge was ended otherwise')
     }
-    unfinished--
+    unfinished.delete(task.challenge.id)
+    count(task.account, -1)
   }
 
   const later = (task: Task, wait: number) => {
@@ -107,13 +163,18 @@ export function createValidator(deps: {
   }
 
   return {
-    admit() {
-      if (unfinished >= limits.waiting) throw overloaded('too many challenges are being validated')
+    admit(account) {
+      if (unfinished.size >= limits.waiting) throw overloaded('too many challenges are being validated')
+      if ((unfinishedOf.get(account) ?? 0) >= limits.account)
+        throw overloaded('too many challenges of this account are being validated')
+      clientLimits.validation(account)
     },
     async start(challenge, authorization, account, log) {
       const kind = challenges.find(each => each.type === challenge.type)
-      if (closed) return
-      unfinished++
+      // Whoever looks at a challenge may have it taken up, where the answer to a commit was lost.
+      if (closed || unfinished.has(challenge.id)) return
+      unfinished.add(challenge.id)
+      count(account.id, 1)
       const subject = {
         identifier: { type: authorization.type, value: authorization.value },
         wildcard: authorization.wildcard === 1,
@@ -123,7 +184,14 @@ export function createValidator(deps: {
         challenge,
         kind: kind ?? NOT_OFFERED,
         // RFC 8555 §8.1.
-        attempt: { subject, token, keyAuthorization: `${token}.${account.thumbprint}` },
+        attempt: {
+          subject,
+          token,
+          keyAuthorization: `${token}.${account.thumbprint}`,
+          accountUrl: deps.accountUrl(account.id),
+        },
+        authorization,
+        account: account.id,
         log: log.child({ challenge: challenge.id, type: challenge.type, name: authorization.value }),
         tries: 0,
       }

@@ -51,6 +51,8 @@ export interface CertificateFacts {
   notAfter: number
   publicKey: Uint8Array
   identifiers: Identifier[]
+  /** Whether it has subject alternative names of kinds that no identifier holds. */
+  otherNames: boolean
   keyId: string | undefined
   authorityKeyId: string | undefined
   ca: boolean
@@ -117,6 +119,7 @@ function readTbs(tbs: TBSCertificate): CertificateFacts {
     find(id_ce_authorityKeyIdentifier),
   ]
   const [constraints, basic] = [find(id_ce_nameConstraints), find(id_ce_basicConstraints)]
+  const names = identifiersOf(san ? [...AsnConvert.parse(san, SubjectAlternativeName)] : [])
   const authority = aki && AsnConvert.parse(aki, AuthorityKeyIdentifier).keyIdentifier?.buffer
   return {
     serial: formatSerial(new Uint8Array(tbs.serialNumber)),
@@ -126,7 +129,8 @@ function readTbs(tbs: TBSCertificate): CertificateFacts {
     notBefore: tbs.validity.notBefore.getTime().getTime(),
     notAfter: tbs.validity.notAfter.getTime().getTime(),
     publicKey: encode(tbs.subjectPublicKeyInfo),
-    identifiers: san ? identifiersOf([...AsnConvert.parse(san, SubjectAlternativeName)]).identifiers : [],
+    identifiers: names.identifiers,
+    otherNames: names.others.length > 0,
     keyId: ski && hex(AsnConvert.parse(ski, SubjectKeyIdentifier).buffer),
     authorityKeyId: authority && hex(authority),
     ca: basic ? AsnConvert.parse(basic, BasicConstraints).cA : false,
@@ -142,25 +146,40 @@ export function identifiersOf(names: readonly GeneralName[]): { identifiers: Ide
   for (const name of names) {
     if (name.dNSName !== undefined) identifiers.push({ type: 'dns', value: name.dNSName })
     else if (name.iPAddress !== undefined) identifiers.push({ type: 'ip', value: name.iPAddress })
+    else if (name.uniformResourceIdentifier !== undefined)
+      identifiers.push({ type: 'uri', value: name.uniformResourceIdentifier })
+    else if (name.rfc822Name !== undefined) identifiers.push({ type: 'email', value: name.rfc822Name })
     else others.push(Object.entries(name).find(([, value]) => value !== undefined)?.[0] ?? 'unknown')
   }
   return { identifiers, others }
 }
 
+const COMMON_NAME = '2.5.4.3'
+
+/** Attribute types of a Name (RFC 5280 appendix A.1), in the order in which they stand. */
+const ATTRIBUTES = {
+  country: '2.5.4.6',
+  province: '2.5.4.8',
+  locality: '2.5.4.7',
+  organization: '2.5.4.10',
+  unit: '2.5.4.11',
+  commonName: COMMON_NAME,
+} as const
+
+/** What a subject may say. */
+export type SubjectFields = { [Attribute in keyof typeof ATTRIBUTES]?: string | undefined }
+
 /** The DER Name with these attributes; an empty object gives the empty Name. */
-export function distinguishedName(attributes: { organization?: string; commonName?: string }): Uint8Array {
-  const rdns: RelativeDistinguishedName[] = []
-  const add = (type: string, value: string) => {
-    // RFC 5280 §4.1.2.4: UTF8String (or PrintableString) for every DirectoryString.
-    const attribute = new AttributeTypeAndValue({ type, value: new AttributeValue({ utf8String: value }) })
-    rdns.push(new RelativeDistinguishedName([attribute]))
-  }
-  if (attributes.organization) add('2.5.4.10', attributes.organization)
-  if (attributes.commonName) add(COMMON_NAME, attributes.commonName)
+export function distinguishedName(attributes: SubjectFields): Uint8Array {
+  const rdns = Object.entries(ATTRIBUTES).flatMap(([attribute, type]) => {
+    const text = attributes[attribute as keyof typeof ATTRIBUTES]
+    if (!text) return []
+    // RFC 5280 §4.1.2.4: UTF8String for a DirectoryString; appendix A.1: a country is a PrintableString.
+    const value = new AttributeValue(attribute === 'country' ? { printableString: text } : { utf8String: text })
+    return [new RelativeDistinguishedName([new AttributeTypeAndValue({ type, value })])]
+  })
   return encode(new Name(rdns))
 }
-
-const COMMON_NAME = '2.5.4.3'
 
 /** The last commonName of a Name. */
 export function commonNameOf(name: Name): string | undefined {

@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { reasonOf } from '../config/secret.ts'
+import { addApprovals } from './ca-approvals.ts'
 import { addBindings } from './ca-bindings.ts'
+import { addExpiring } from './ca-expiring.ts'
+import { addRecord } from './ca-record.ts'
 import { TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
@@ -37,6 +40,9 @@ export function addCa(program: Command, terminal: Terminal): void {
   addList(ca, terminal)
   addRenewal(ca, terminal)
   addBindings(ca, terminal)
+  addExpiring(ca, terminal)
+  addApprovals(ca, terminal)
+  addRecord(ca, terminal)
 }
 
 function addShow(ca: Command, terminal: Terminal): void {
@@ -136,9 +142,13 @@ function addSign(ca: Command, terminal: Terminal): void {
 
 function addRevoke(ca: Command, terminal: Terminal): void {
   online(ca.command('revoke').description('revoke a certificate; CRL and OCSP say so from then on'))
-    .addArgument(new Argument('<serial-or-file>', 'its serial in hex, or a file with it in PEM'))
+    .addArgument(new Argument('[serial-or-file]', 'its serial in hex, or a file with it in PEM'))
     .addOption(new Option('--reason <reason>', 'why').choices(REASONS).default('unspecified'))
-    .action(async (what: string, options: CaOptions) => {
+    .option('--where <terms...>', 'instead, all that stand with account=ID, name=PATTERN, key=SHA256, profile=NAME')
+    .option('--dry-run', 'with --where: only say which')
+    .action(async (what: string | undefined, options: CaOptions & WhereOptions) => {
+      if (options.where !== undefined) return revokeWhere(options, terminal)
+      if (what === undefined) throw new CliError('say which certificate, or --where', 2)
       const file = resolve(terminal.cwd, what)
       const bySerial = isSerial(what) && !existsSync(file)
       const which = bySerial ? { serial: plainSerial(what) } : { certificate: readText(file) }
@@ -146,6 +156,24 @@ function addRevoke(ca: Command, terminal: Terminal): void {
       if (options.json) printJson(revoked, terminal)
       else terminal.out(`${revoked.serial} revoked at ${revoked.revoked_at} (${revoked.reason})\n`)
     })
+}
+
+interface WhereOptions {
+  where?: string[]
+  dryRun?: boolean
+}
+
+async function revokeWhere(options: CaOptions & WhereOptions, terminal: Terminal): Promise<void> {
+  const terms = options.where!.map(term => /^(\w+)=(.+)$/.exec(term)?.slice(1) ?? [term, undefined])
+  const bad = terms.find(([, value]) => value === undefined)
+  if (bad) throw new CliError(`"${bad[0]}": expected TERM=VALUE`, 2)
+  const where = Object.fromEntries(terms)
+  const dryRun = options.dryRun === true
+  const revoked = await ask('ca.revoke.where', { where, reason: options.reason, dry_run: dryRun }, options, terminal)
+  if (options.json) return printJson(revoked, terminal)
+  const rows = revoked.map(one => [one.serial, one.not_after, one.names.join(' ')])
+  terminal.out(table(['SERIAL', 'UNTIL', 'NAMES'], rows))
+  terminal.out(`${revoked.length} ${dryRun ? 'would be revoked' : `revoked (${options.reason})`}\n`)
 }
 
 function isSerial(text: string): boolean {

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
+import { addBackup } from './backup.ts'
 import { addCa } from './ca.ts'
+import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
@@ -43,7 +45,9 @@ export function createProgram(terminal: Terminal): Command {
     addKeygen,
     addZone,
     addCa,
+    addCache,
     addToken,
+    addBackup,
     addExplain,
     addNta,
   ])

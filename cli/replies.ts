@@ -14,6 +14,9 @@ export interface Replies {
   'zone.export': { zone: string; view: string; serial: number; text: string }
   /** `{ zone, view? }` */
   'zone.dnssec': ZoneDnssec
+  'zone.dnssec.rollover': ZoneKeys
+  'zone.dnssec.ds-seen': ZoneKeys
+  'zone.dnssec.import': ZoneKeys
   /** `{ zone, view? }`: its primaries are asked at once. */
   'zone.refresh': { zone: string; view: string; primaries: string[] }
   /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
@@ -24,6 +27,8 @@ export interface Replies {
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
   'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
+  'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
   'zone.diff': {
     name: string
@@ -44,6 +49,21 @@ export interface Replies {
   'ca.revoke': { serial: string; revoked_at: string; reason: string }
   /** `{ all?, name?, account?, after?, limit? }`: at most 1000; without `all` only those that are neither expired nor revoked. */
   'ca.list': CertificateSummary[]
+  /** `{ where: { account?, name?, key?, profile? }, reason?, dry_run? }` → what was, or would be, revoked. */
+  'ca.revoke.where': CertificateSummary[]
+  /** `{ days? }` → what ends within so many days, soonest first. */
+  'ca.expiring': EndingCertificate[]
+  /** `{ all? }` → names that wait for a person. */
+  'ca.approvals': Approval[]
+  /** `{ id, deny?, days? }` */
+  'ca.approve': Approval
+  'ca.log.head': TreeHead & { public_key: string }
+  /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
+  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
+  /** `{ serial }` → the entry and the way from its hash to the root. */
+  'ca.log.prove': TreeHead & { entry: string; leaf: string; index: number; path: string[] }
+  /** `{ after?, limit? }` → lines of the record in order. */
+  'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
@@ -53,6 +73,13 @@ export interface Replies {
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
   /** `{}` */
+  'cache.show': { entries: number; octets: number; size: number }
+  /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */
+  'cache.flush': { name?: string; subtree: boolean; removed: number }
+  /** `{}`: the resolvers of all threads together. */
+  resolver: ResolverState
+  /** `{}`: what was most frequent in the last minutes; counts are estimates. */
+  top: Top
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -64,10 +91,51 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
+  backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
   'explain.update': UpdateExplanation
+}
+
+/** What is frequent, most frequent first. Names stand with their type: "www.example. A". */
+export interface Top {
+  /** How far back it looks. */
+  seconds: number
+  names: TopEntry[]
+  clients: TopEntry[]
+  /** Answered SERVFAIL. */
+  failures: TopEntry[]
+  /** Kept from upstreams, or changed by a response policy. */
+  blocked: TopEntry[]
+}
+
+export interface TopEntry {
+  key: string
+  count: number
+}
+
+/** How the resolver fares. */
+export interface ResolverState {
+  counters: Record<string, number>
+  upstreams: UpstreamState[]
+}
+
+/** How an upstream fares, as the thread sees it that is worst off with it; counts are of all threads. */
+export interface UpstreamState {
+  view: string
+  /** Of the rule that names it. */
+  zone: string
+  upstream: string
+  state: 'up' | 'down' | 'not asked yet' | 'no address'
+  /** Smoothed round-trip time in milliseconds. */
+  round_trip?: number
+  outstanding: number
+  asked: number
+  unanswered: number
+  /** Why it is down. */
+  reason?: string
 }
 
 /** The daemon at a glance. */
@@ -84,6 +152,8 @@ export interface Status {
   zones: number
   /** Shown as they come: counters of queries, updates, certificates. */
   counters?: Record<string, number>
+  /** Whom names are forwarded to, and how they fare. */
+  upstreams?: UpstreamState[]
   ca?: { directory: string; root_sha256: string }
   /** Where a forward rule has its answers validated. */
   validation?: Validation
@@ -146,12 +216,38 @@ export interface ZoneDnssec {
   view: string
   /** How absence is proved; "none" where the zone is not signed. */
   proofs: 'none' | 'nsec' | 'nsec3'
-  keys: { key_tag: number; algorithm: string; flags: number }[]
+  keys: ZoneKey[]
   /** Lines of a master file for the parent zone. */
   ds: string[]
+  /** The key is not of use to everybody yet: the parent must not have its DS before CDS says so. */
+  ds_too_early?: boolean
+  /** Whether the parent's DS is not what it is to be, or nobody has said so yet. */
+  waiting_for_parent?: boolean
+  /** When time alone lets the keys move on. */
+  next_step?: string
   signatures: number
   first_end?: string
   last_end?: string
+}
+
+/** A key of a zone; more is known of those that we sign with. */
+export interface ZoneKey {
+  key_tag: number
+  algorithm: string
+  flags: number
+  role?: 'csk' | 'ksk' | 'zsk'
+  /** RFC 7583 §3.1. */
+  stage?: 'generated' | 'published' | 'ready' | 'active' | 'retired' | 'removed'
+  created?: string
+  /** What happens to it next, and when, where time alone decides. */
+  next?: string
+  next_at?: string
+}
+
+/** The tags of a zone's keys. */
+export interface ZoneKeys {
+  zone: string
+  keys: number[]
 }
 
 /** How a secondary zone stands; times in ISO 8601. */
@@ -224,6 +320,49 @@ export interface CertificateAuthority {
   not_after: string
 }
 
+/** A certificate that ends soon; times in ISO 8601. */
+export interface EndingCertificate {
+  serial: string
+  names: string[]
+  profile: string
+  not_after: string
+  days: number
+  account?: string
+  /** Serial of its successor. */
+  replaced_by?: string
+  /** Why the last try to renew it failed. */
+  failure?: { at: string; type: string; detail: string }
+}
+
+/** A name that waits, or waited, for a person. */
+export interface Approval {
+  id: string
+  issuer: string
+  account: string
+  name: string
+  because: string
+  status: 'waiting' | 'approved' | 'denied'
+  requested_at: string
+  until?: string
+}
+
+/** The signed head of the record (RFC 9162 §4.10): hashes in hex, the signature in base64. */
+export interface TreeHead {
+  size: number
+  at: string
+  /** Milliseconds since 1970, as it is signed. */
+  timestamp: number
+  root: string
+  signature: string
+}
+
+/** A line of the record; of one whose text is no longer kept, its hash. */
+export interface RecordLine {
+  seq: number
+  entry?: { at: string; kind: string; [member: string]: unknown }
+  forgotten?: string
+}
+
 /** A root with its certificate in PEM. */
 export interface RootCertificate {
   subject: string
@@ -253,19 +392,55 @@ export interface CertificateSummary {
 export interface Explanation {
   name: string
   type: string
+  /** What is wrong, in a sentence, or the data where nothing is; `finding` names its kind, "fine" where nothing is wrong. */
+  verdict: { finding: string; text: string }
   /** Absent where no view matches. */
   view?: string
   /** Why this view: "client 127.0.0.1 is in its clients". */
   because: string
   /** The zone that answers, or the forward rule. */
   source: string
+  /** What each zone on the way said, in order. */
+  steps: string[]
   rcode: string
   /** Records in master-file form. */
   answer: string[]
-  /** Lines that tell the rest: referral, CNAME steps, refusal. */
+  /** Lines that tell the rest: where the resolver had it from, validation, refusal. */
   notes: string[]
+  zone?: { name: string; kind: 'primary' | 'secondary' | 'overlay'; serial: number | null }
   /** The TSIG key that added the records, where one did. */
   owner?: string
+  /** The last change at the name that the zone's history knows; `at` in ISO 8601. */
+  changed?: { at: string; by: string; serial: number }
+  /** What the zones of other views say; `same` where that is what the client gets. */
+  elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
+  /** Where there is a CA, and the name could be in a certificate. Times are RFC 3339. */
+  certificates?: {
+    certificates: {
+      serial: string
+      names: string[]
+      profile: string
+      not_before: string
+      not_after: string
+      status: string
+    }[]
+    orders: { id: string; account: string; status: string; created: string; problem?: string }[]
+    refusals: { at: string; account?: string; because: string }[]
+    /** The issue rules that cover the name. */
+    rules: string[]
+    caa: string
+    /** What a dns-01 challenge would find now. */
+    challenge: { name: string; rcode: string; records: string[] }
+    /** What the name's hosts show over TLS. */
+    endpoints: {
+      address: string
+      port: number
+      serial?: string
+      names?: string[]
+      not_after?: string
+      problem?: string
+    }[]
+  }
 }
 
 /** Whether a client would be allowed to update, and by which rule. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { Status, Validation } from './replies.ts'
+import type { Status, UpstreamState, Validation } from './replies.ts'
 import { facts, type Terminal } from './terminal.ts'
 
 /** `status`: the running daemon at a glance. */
@@ -31,6 +31,7 @@ function printStatus(status: Status): string {
     ...Object.entries(status.listen).map(([name, addresses]) => [name, addresses.join(', ')] as const),
     ['workers', status.workers],
     ['zones', status.zones],
+    ...(status.upstreams ?? []).map(one => ['upstream', describeUpstream(one)] as const),
     ...(status.ca
       ? ([
           ['acme', status.ca.directory],
@@ -40,4 +41,9 @@ function printStatus(status: Status): string {
     ...(status.validation ? describeValidation(status.validation) : []),
     ...Object.entries(status.counters ?? {}),
   ])
+}
+
+function describeUpstream({ view, zone, upstream, state, round_trip: time, reason }: UpstreamState): string {
+  const details = [...(time === undefined ? [] : [`${time} ms`]), ...(reason === undefined ? [] : [reason])]
+  return `${upstream} for ${zone} in ${view}: ${state}${details.length > 0 ? ` (${details.join(', ')})` : ''}`
 }

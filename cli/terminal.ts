@@ -6,6 +6,8 @@ export interface Terminal {
   err(text: string): void
   env: Readonly<Record<string, string | undefined>>
   cwd: string
+  /** Whether somebody watches what `err` writes. */
+  interactive?: boolean
   /** Asks the person at the keyboard; absent where nobody is there. */
   ask?(question: string): Promise<string>
 }
@@ -18,6 +20,7 @@ export function processTerminal(): Terminal {
     err: text => void process.stderr.write(text),
     env: process.env,
     cwd: process.cwd(),
+    interactive: process.stderr.isTTY === true,
     ...(interactive ? { ask } : {}),
   }
 }

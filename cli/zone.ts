@@ -2,17 +2,15 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { systemSources } from '../config/load.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
-import { type Name, parseName } from '../dns/name.ts'
+import type { Name } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
+import { addDnssec } from './dnssec.ts'
 import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
-import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { SecondaryDetails, ZoneDetails, ZoneDnssec, ZoneSummary } from './replies.ts'
+import { ask, online, printJson } from './online.ts'
+import type { SecondaryDetails, ZoneDetails, ZoneSummary } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
-
-interface ZoneOptions extends OnlineOptions {
-  view?: string
-}
+import { named, nameOf, target, type ZoneOptions } from './zone-arguments.ts'
 
 /** `zone …`: the zones of the running daemon, and master files. */
 export function addZone(program: Command, terminal: Terminal): void {
@@ -110,42 +108,6 @@ function addImport(zone: Command, terminal: Terminal): void {
   })
 }
 
-function addDnssec(zone: Command, terminal: Terminal): void {
-  named(
-    zone.command('dnssec').description("a zone's keys, the DS records for its parent, and when its signatures end"),
-  ).action(async (name: string, options: ZoneOptions) => {
-    const found = await ask('zone.dnssec', target(name, options), options, terminal)
-    if (options.json) printJson(found, terminal)
-    else terminal.out(printDnssec(found))
-  })
-}
-
-function printDnssec({
-  zone,
-  view,
-  proofs,
-  keys,
-  ds,
-  signatures,
-  first_end: first,
-  last_end: last,
-}: ZoneDnssec): string {
-  if (proofs === 'none') return `${zone} in ${view} is not signed\n`
-  const rows = keys.map(key => [key.key_tag, key.algorithm, key.flags & 1 ? 'key set and parent' : 'zone data'])
-  const ends = signatures > 0 ? `, which end from ${first} to ${last}` : ''
-  return [
-    facts([
-      ['zone', zone],
-      ['view', view],
-      ['absence', proofs.toUpperCase()],
-      ['signatures', `${signatures}${ends}`],
-    ]),
-    table(['KEY', 'ALGORITHM', 'FOR'], rows),
-    'For the parent zone:\n',
-    ...ds.map(line => `${line}\n`),
-  ].join('\n')
-}
-
 function addRefresh(zone: Command, terminal: Terminal): void {
   named(zone.command('refresh').description('ask the primaries of a secondary zone now')).action(
     async (name: string, options: ZoneOptions) => {
@@ -203,23 +165,4 @@ async function readMasterFile(origin: Name, path: string) {
 function showFindings(errors: readonly ConfigError[], warnings: readonly ConfigError[], terminal: Terminal): void {
   for (const warning of warnings) terminal.err(`warning: ${printConfigError(warning)}\n`)
   for (const error of errors) terminal.err(`${printConfigError(error)}\n`)
-}
-
-function nameOf(text: string): Name {
-  try {
-    return parseName(text)
-  } catch (error) {
-    throw new CliError((error as Error).message, 2)
-  }
-}
-
-function named(command: Command, file?: string): Command {
-  command.argument('<zone>', 'the apex')
-  if (file) command.argument(file, 'the master file')
-  return online(command).option('--view <view>', 'the view, where several have a zone of this name')
-}
-
-function target(zone: string, { view }: ZoneOptions): Record<string, unknown> {
-  nameOf(zone)
-  return { zone, ...(view === undefined ? {} : { view }) }
 }

@@ -13,18 +13,20 @@ import {
 } from './kinds.ts'
 import { pem } from './secret.ts'
 import {
+  accessList,
   choice,
   domainName,
   duration,
+  durationOrNone,
   flag,
   integer,
   namePattern,
   parsed,
   reference,
-  reserved,
   text,
   url,
 } from './values.ts'
+import { vault } from './vault-schema.ts'
 
 const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096')
 /** What kind of key is generated. */
@@ -73,18 +75,36 @@ const intermediate = record({
 /** The certificate that signs the others. */
 export type IntermediateConfig = Decoded<typeof intermediate>
 
-const issueRule = record({
-  names: required(list(namePattern, { nonEmpty: true }), 'the names that may be certified'),
-  wildcards: defaulted(flag, false, 'whether wildcard names (`*.x`) may be, too'),
-  profiles: optional(
-    list(reference('profiles', 'profile'), { nonEmpty: true }),
-    'the profiles that may be asked for; left out: all',
-  ),
-  key: optional(domainName, 'narrows the rule to accounts bound to the external key of this name'),
-  account: optional(text, 'narrows the rule to this account'),
-})
+const issueRule = record(
+  {
+    names: defaulted(list(namePattern), [], 'the names that may be certified'),
+    addresses: defaulted(accessList, [], 'the addresses that may be (RFC 8738), as blocks'),
+    wildcards: defaulted(flag, false, 'whether wildcard names (`*.x`) may be, too'),
+    profiles: optional(
+      list(reference('profiles', 'profile'), { nonEmpty: true }),
+      'the profiles that may be asked for; left out: all',
+    ),
+    key: optional(domainName, 'narrows the rule to accounts bound to the external key of this name'),
+    account: optional(text, 'narrows the rule to this account'),
+    writers: defaulted(
+      flag,
+      false,
+      'narrows the rule to who may write the very name in DNS: the key that an account is bound to, or that made the record which proved control, has an update rule for it in the view `validate_in`',
+    ),
+    approval: defaulted(
+      flag,
+      false,
+      'whether a person must have approved the name for the account: `namestead ca approve`',
+    ),
+  },
+  one => (one.names.length + one.addresses.length > 0 ? undefined : 'an issue rule needs names or addresses'),
+)
 /** Who may have certificates for which names. Nothing is issued unless a rule says so. */
 export type IssueRule = Decoded<typeof issueRule>
+
+function isBase64(value: string): boolean {
+  return value !== '' && Buffer.from(value, 'base64').toString('base64') === value
+}
 
 const percentage: Kind<number> = parsed('percentage such as 5%', value => {
   const match = /^(\d{1,2}(?:\.\d{1,3})?)%$/.exec(value)
@@ -104,6 +124,55 @@ const profile = record({
     list(choice('server', 'client'), { nonEmpty: true }),
     ['server'],
     'what the key may be used for in TLS',
+  ),
+  keys: defaulted(
+    list(choice('ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'), {
+      nonEmpty: true,
+    }),
+    ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048'],
+    'the kinds of keys that are certified; of RSA keys, the least length',
+  ),
+  san: defaulted(
+    list(choice('dns', 'ip', 'uri', 'email'), { nonEmpty: true, unique: kind => kind }),
+    ['dns', 'ip'],
+    'the kinds of names that they hold; URIs (SPIFFE) and mail addresses by other ways than ACME',
+  ),
+  max_names: defaulted(integer(1, 100), 100, 'how many names they hold at most'),
+  common_name: defaulted(flag, true, 'whether the first DNS name is in the subject, too, for old clients'),
+  subject: defaulted(
+    record({
+      country: optional(
+        parsed('two capital letters', value => (/^[A-Z]{2}$/.test(value) ? value : undefined)),
+        'C',
+      ),
+      province: optional(text, 'ST'),
+      locality: optional(text, 'L'),
+      organization: optional(text, 'O'),
+      unit: optional(text, 'OU'),
+    }),
+    {},
+    'what the subject says besides; what a client asks for is never taken over',
+  ),
+  ocsp: defaulted(flag, true, 'whether they name the OCSP responder'),
+  crl: defaulted(flag, true, 'whether they name a CRL'),
+  must_staple: defaulted(flag, false, 'whether servers must staple an OCSP response (RFC 7633)'),
+  extensions: defaulted(
+    list(
+      record({
+        oid: required(
+          parsed('object identifier', value => (/^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined)),
+          'its object identifier',
+        ),
+        critical: defaulted(flag, false, 'whether clients that do not know it must refuse the certificate'),
+        value: required(
+          parsed('DER in base64', value => (isBase64(value) ? Buffer.from(value, 'base64') : undefined)),
+          'its value in DER, in base64',
+        ),
+      }),
+      { unique: one => one.oid },
+    ),
+    [],
+    'further extensions, as they are',
   ),
 })
 /** How a certificate is made. */
@@ -151,6 +220,11 @@ export const ca = record({
     'the first view',
     'the view in which challenges are looked up',
   ),
+  authorization_reuse: defaulted(
+    durationOrNone,
+    '0s',
+    'for how long after its validation an authorization serves further orders of its account (RFC 8555 §7.1.3)',
+  ),
   accounts: defaulted(
     record({
       external_binding: defaulted(
@@ -158,6 +232,12 @@ export const ca = record({
         'off',
         'whether who registers must hold a binding key (RFC 8555 §7.3.4)',
       ),
+      contact: defaulted(choice('optional', 'required'), 'optional', 'whether who registers must give a mail address'),
+      contact_domains: optional(
+        list(domainName, { nonEmpty: true }),
+        'the domains at or below which contacts must be; left out: any',
+      ),
+      terms_of_service: optional(url('http', 'https'), 'terms that who registers must agree to (RFC 8555 §7.3.3)'),
     }),
     {},
     'who may register',
@@ -175,7 +255,57 @@ export const ca = record({
     {},
     'other ports, where tests need them',
   ),
+  challenge_targets: defaulted(
+    accessList,
+    [],
+    'loopback, link-local and other special addresses that http-01 and tls-alpn-01 may connect to all the same',
+  ),
   issue: defaulted(list(issueRule), [], 'who may have which names; nothing is issued unless a rule says so'),
+  reserved: defaulted(
+    list(namePattern),
+    [],
+    'names that a person must approve, whichever rule allows them: `namestead ca approve`',
+  ),
+  admission: defaulted(
+    flag,
+    false,
+    'whether `/api/v1/ca/admission/{key}` answers a Kubernetes AdmissionReview as an order of that key would be; it asks for no token',
+  ),
+  limits: defaulted(
+    record({
+      accounts: defaulted(integer(0, 1_000_000), 300, 'new accounts in an hour from one address (IPv6: one /64)'),
+      orders: defaulted(integer(0, 1_000_000), 3000, 'new orders and authorizations in an hour of one account'),
+      failures: defaulted(integer(0, 1_000_000), 300, 'failed validations in an hour of one account'),
+    }),
+    {},
+    'what one client may ask for, 0 for any number; who asks for more gets 503 with Retry-After',
+  ),
+  crl: defaulted(
+    record({
+      partitions: defaulted(
+        integer(1, 1024),
+        1,
+        'parts into which the CRLs of an issuer are split, so that clients fetch a small one; a certificate keeps to the part it was issued for',
+      ),
+      validity: defaulted(duration, '7d', 'how long a CRL may be relied on'),
+      every: defaulted(duration, '1d', 'how often the next is signed, where nothing is revoked in between'),
+    }),
+    {},
+    'certificate revocation lists',
+  ),
+  keep: defaulted(
+    record({
+      certificates: defaulted(duration, '90d', 'for how long a certificate is kept after its end'),
+      record: defaulted(
+        duration,
+        '3650d',
+        'for how long the lines of the record are kept; their hashes stay, so that what is kept can be verified',
+      ),
+    }),
+    {},
+    'what is kept how long',
+  ),
+  website: optional(url('http', 'https'), 'a page about the CA, named in the directory'),
   profiles: defaulted(
     profiles,
     [{ name: 'default', validity: '90d' }],
@@ -185,7 +315,7 @@ export const ca = record({
     list(text, { nonEmpty: true }),
     'the issuer domain names by which CAA records (RFC 8659) mean us; left out: the host of `url`',
   ),
-  vault: optional(reserved, 'the Vault-compatible API'),
+  vault: optional(vault, 'the Vault-compatible API, for the Vault issuer of cert-manager and for SPIRE'),
 })
 /** The certificate authority. */
 export type CaConfig = Decoded<typeof ca>

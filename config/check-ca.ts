@@ -8,6 +8,8 @@ import type { CaConfig, Config } from './schema.ts'
 export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): void {
   if (ca.validate_in === '') refuse(['ca', 'validate_in'], 'the CA needs a view in which challenges are looked up')
   checkValidity(ca, refuse)
+  if (ca.crl.every * 2 > ca.crl.validity)
+    refuse(['ca', 'crl', 'every'], 'a CRL must be valid for at least twice as long as it takes to the next')
   checkNameConstraints(ca, doubt)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)

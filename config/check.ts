@@ -1,4 +1,4 @@
-import { equalNames } from '../dns/name.ts'
+import { equalNames, type Name } from '../dns/name.ts'
 import { checkCa } from './check-ca.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkZone } from './check-rules.ts'
@@ -59,7 +59,7 @@ function checkKey(key: KeyConfig, index: number, doubt: Say): void {
 
 function checkView(config: Config, view: ViewConfig, index: number, refuse: Say, doubt: Say): void {
   const path = ['views', index]
-  if (view.recursion.length > 0 && view.forward.length === 0)
+  if (view.recursion.length > 0 && view.forward.length === 0 && !view.stub && config.stub.length === 0)
     doubt([...path, 'recursion'], `the view ${view.name} has recursion but no forward rule: nothing is resolved`)
   if (view.forward.length > 0 && view.recursion.length === 0)
     doubt([...path, 'forward'], `the view ${view.name} has forward rules but no recursion: nobody may use them`)
@@ -67,6 +67,8 @@ function checkView(config: Config, view: ViewConfig, index: number, refuse: Say,
   if (earlier && view.match.keys.length === 0)
     doubt([...path, 'match'], `the view ${view.name} is never reached: ${earlier.name}, before it, is for everybody`)
   checkForwarders(config, view, path, refuse)
+  checkStubs(view, path, refuse)
+  checkPolicies(view, path, refuse)
   for (const [i, zone] of view.zones.entries()) checkZone(config, view, zone, [...path, 'zones', i], refuse, doubt)
 }
 
@@ -80,12 +82,31 @@ function isForEverybody({ match }: ViewConfig): boolean {
 function checkForwarders(config: Config, view: ViewConfig, path: (string | number)[], refuse: Say): void {
   for (const [i, rule] of view.forward.entries()) {
     for (const [j, upstream] of rule.to.entries()) {
+      if (!('address' in upstream)) continue
       const ours = config.listen.dns.concat(config.listen.dot)
       if (upstream.port !== 0 && ours.some(one => one.address === upstream.address && one.port === upstream.port))
         refuse([...path, 'forward', i, 'to', j], `${upstream.address} port ${upstream.port} is ourselves`)
     }
-    const zone = view.zones.find(one => equalNames(one.name, rule.zone))
-    if (zone)
+    if (isZoneOf(view, rule.zone))
       refuse([...path, 'forward', i, 'zone'], `${shownName(rule.zone)} is a zone of this view: it can't be forwarded`)
   }
+}
+
+function checkStubs(view: ViewConfig, path: (string | number)[], refuse: Say): void {
+  for (const [i, { zone }] of (view.stub ?? []).entries()) {
+    const at = [...path, 'stub', i, 'zone']
+    if (isZoneOf(view, zone)) refuse(at, `${shownName(zone)} is a zone of this view: it is no stub zone`)
+    if (view.forward.some(rule => equalNames(rule.zone, zone)))
+      refuse(at, `${shownName(zone)} has a forward rule: it is no stub zone`)
+  }
+}
+
+function checkPolicies(view: ViewConfig, path: (string | number)[], refuse: Say): void {
+  for (const [i, { zone }] of (view.rpz ?? []).entries())
+    if (!isZoneOf(view, zone))
+      refuse([...path, 'rpz', i, 'zone'], `the view ${view.name} has no zone ${shownName(zone)}`)
+}
+
+function isZoneOf(view: ViewConfig, name: Name): boolean {
+  return view.zones.some(zone => equalNames(zone.name, name))
 }

@@ -14,17 +14,8 @@ export interface NotYet {
 export const NOT_YET: readonly NotYet[] = [
   { path: 'ca.root.key', values: ['offline'], lacking: 'the key of the root must be at hand; the CA does not start' },
   { path: 'ca.root.key.pkcs11', lacking: 'keys in tokens can not be used; the CA does not start' },
-  {
-    path: 'ca.challenges[]',
-    values: ['http-01', 'tls-alpn-01', 'dns-account-01', 'dns-persist-01'],
-    lacking: 'this challenge is not offered',
-  },
-  { path: 'ca.vault', lacking: 'of the Vault API only sys/health is served' },
   { path: 'probes[]', lacking: 'nothing is probed' },
   { path: 'database.postgres', lacking: 'state is kept in SQLite' },
-  { path: 'cache', lacking: 'the limits of the resolver cache are fixed' },
-  { path: 'stub', lacking: 'stub zones are not known' },
-  { path: 'rpz', lacking: 'response policies are not known' },
 ]
 
 /** Calls `report` for every key of the document that is accepted but not served. */

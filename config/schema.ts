@@ -1,6 +1,8 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { dnstap, queryLog } from './log-schema.ts'
+import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
@@ -12,10 +14,11 @@ import {
   file,
   flag,
   integer,
-  reserved,
+  parsed,
   socketAddress,
   text,
 } from './values.ts'
+
 import { view } from './view-schema.ts'
 
 export type {
@@ -29,9 +32,13 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { QueryLogConfig } from './log-schema.ts'
+export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
 export type {
+  CatalogConfig,
+  CatalogOfConfig,
   DestinationMatch,
   ForwardRule,
   MatchConfig,
@@ -91,11 +98,49 @@ const history = record({
   size: defaulted(integer(1, 1_000_000), 256, 'how many MiB the changes of each zone may take'),
 })
 
+const transfers = record({
+  in: defaulted(integer(1, 10_000), 32, 'zones that are fetched from primaries at once'),
+  out: defaulted(
+    integer(1, 10_000),
+    64,
+    'zones that each worker hands out at once; who comes then is told to come again',
+  ),
+  size: defaulted(integer(1, 65_536), 256, 'how many MiB a primary may send of one zone'),
+  records: optional(
+    integer(1, 1_000_000_000),
+    'how many records a zone may have that comes from a primary; left out: as many as fit',
+  ),
+  idle: defaulted(duration, '30s', 'how long a primary may be silent amid a transfer'),
+  time: defaulted(duration, '2h', 'how long a transfer from a primary may take'),
+})
+/** Limits of zone transfers, in and out. */
+export type TransfersConfig = Decoded<typeof transfers>
+
 const probe = record({
   name: required(domainName, 'the name that is asked and connected to'),
   port: defaulted(integer(1, 65535), 443, 'the port'),
   every: defaulted(duration, '5m', 'how often'),
 })
+
+const ageRecipient = parsed('age recipient: age1…', value =>
+  /^age1[0-9a-z]{20,4000}$/.test(value) ? value : undefined,
+)
+
+const backup = record(
+  {
+    directory: optional(
+      dataFile,
+      'where backups are put by themselves, relative to `data_dir`; left out: none are made',
+    ),
+    every: defaulted(duration, '24h', 'how often'),
+    keep: defaulted(integer(1, 10_000), 14, 'how many are kept there; older ones are removed'),
+    passphrase: optional(secret, 'encrypts backups by age for whoever has it'),
+    recipients: optional(list(ageRecipient, { nonEmpty: true }), 'encrypts them by age for these recipients: `age1…`'),
+  },
+  one => (one.passphrase && one.recipients ? 'give a passphrase or recipients: age takes one or the other' : undefined),
+)
+/** How and where backups are taken. */
+export type BackupConfig = Decoded<typeof backup>
 
 const rate = integer(0, 100_000)
 
@@ -161,14 +206,17 @@ export const schema = record({
     {},
     'what is kept of the changes of each zone: for `zone history` and `zone revert`, and for secondaries that ask what changed',
   ),
+  transfers: defaulted(transfers, {}, 'limits of zone transfers'),
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),
-      queries: defaulted(flag, false, 'whether each query is logged'),
+      queries: defaulted(queryLog, false, 'whether queries are logged, each with its answer, and which'),
     }),
     {},
     'the log, JSON lines on stdout',
   ),
+  dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
+  backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(
     rateLimit,
     'response rate limiting, for UDP without a signature or a DNS cookie that we have given; left out: none',
@@ -190,9 +238,13 @@ export const schema = record({
     [],
     'the addresses of proxies in front of `dns` and `dot`: every datagram and connection from there begins with a PROXY protocol header, version 2, before TLS, which tells the client',
   ),
-  cache: optional(reserved, 'limits of the resolver cache'),
-  stub: optional(reserved, 'stub zones'),
-  rpz: optional(reserved, 'response policy zones'),
+  cache: defaulted(cache, {}, 'the cache of the resolver; `size` is taken up at the next start'),
+  stub: defaulted(stubZones, [], 'stub zones of the views that say nothing of their own'),
+  rpz: defaulted(
+    policyZones,
+    [],
+    'response policy zones of the views that say nothing of their own, as far as they have these zones',
+  ),
   empty_zones: defaulted(
     flag,
     true,

@@ -1,3 +1,4 @@
+import { parseName, printName } from '../dns/name.ts'
 import type { SocketAddress } from '../host/network.ts'
 import { parseSocketAddress } from './address.ts'
 
@@ -32,4 +33,25 @@ export function printUpstream({ transport, address, port, hostname, path }: Upst
   const scheme = transport === 'udp' ? '' : `${transport}://`
   const host = address.includes(':') ? `[${address}]` : address
   return `${scheme}${host}:${port}${path ?? ''}${hostname ? `#${hostname}` : ''}`
+}
+
+/** An upstream whose address is to be looked up: its name is also what its certificate must carry. */
+export type NamedUpstream = Omit<Upstream, 'address'> & { name: string }
+
+/** Reads what `parseUpstream` reads, and `tls://NAME[:port]` or `https://NAME[:port][/path]`; undefined where it is none. */
+export function parseForwarder(text: string): Upstream | NamedUpstream | undefined {
+  const match = /^(tls|https):\/\/([a-z0-9-]+(?:\.[a-z0-9-]+)*\.?[a-z]\.?)(?::(\d{1,5}))?(\/[^#]*)?$/i.exec(text)
+  if (!match) return parseUpstream(text)
+  const [, scheme, host, port, path] = match
+  const transport = scheme as 'tls' | 'https'
+  const number = port === undefined ? { tls: 853, https: 443 }[transport] : Number(port)
+  if (number > 0xffff || (path && transport === 'tls')) return undefined
+  const name = printName(parseName(host!)).slice(0, -1)
+  return {
+    transport,
+    name,
+    port: number,
+    hostname: name,
+    ...(transport === 'https' ? { path: path ?? '/dns-query' } : {}),
+  }
 }

@@ -85,6 +85,13 @@ const LONGEST = 100 * 365 * UNITS['d']!
 /** `30s`, `5m`, `12h`, `90d`; decoded to milliseconds. */
 export const duration: Kind<number> = parsed('duration such as 30s, 5m, 12h or 90d', readDuration, '^[0-9]+[smhd]$')
 
+/** The same, or `0s` for none at all. */
+export const durationOrNone: Kind<number> = parsed(
+  'duration such as 30s, 5m, 12h or 90d, or 0s for none',
+  value => (value === '0s' ? 0 : readDuration(value)),
+  '^[0-9]+[smhd]$',
+)
+
 /** Milliseconds of a duration as operators write it; undefined where it is none. */
 export function readDuration(value: string): number | undefined {
   const match = /^(\d{1,10})([smhd])$/.exec(value)

@@ -1,10 +1,11 @@
 import {
   createPublicKey,
-  generateKeyPairSync,
+  generateKeyPair,
   type KeyObject,
   sign as signOctets,
   verify as verifyOctets,
 } from 'node:crypto'
+import { promisify } from 'node:util'
 
 /** One DNSSEC algorithm: how its keys lie in DNSKEY and how its signatures are made. */
 export interface DnssecAlgorithm {
@@ -16,14 +17,19 @@ export interface DnssecAlgorithm {
   /** Octets of a signature; RSA's are the modulus'. */
   readonly signatureLength?: number
   /** A new private key. */
-  generate(): KeyObject
+  generate(): Promise<KeyObject>
   /** DNSKEY's public key field of a key, private or public (RFC 4034 §2.1.4). */
   publicOctets(key: KeyObject): Uint8Array
   /** The key that the field holds. Throws where it holds none. */
   publicKey(octets: Uint8Array): KeyObject
   sign(data: Uint8Array, key: KeyObject): Uint8Array
+  /** The same, on another thread. */
+  signAside(data: Uint8Array, key: KeyObject): Promise<Uint8Array>
   verify(data: Uint8Array, key: KeyObject, signature: Uint8Array): boolean
 }
+
+const newKeyPair = promisify(generateKeyPair)
+const signElsewhere = promisify<string | null, Uint8Array, KeyObject, Buffer>(signOctets)
 
 /** RFC 8624 §3.1 of this time: 2048 bits are enough for RSA, and larger signatures fit UDP badly. */
 const RSA_BITS = 2048
@@ -53,7 +59,7 @@ function ecdsa(code: number, mnemonic: string, curve: string, digest: string, le
     mnemonic,
     rfc: 'RFC 6605 §4',
     signatureLength: 2 * length,
-    generate: () => generateKeyPairSync('ec', { namedCurve: curve }).privateKey,
+    generate: async () => (await newKeyPair('ec', { namedCurve: curve })).privateKey,
     publicOctets(key) {
       const { x, y } = jwkOf(key)
       return Buffer.concat([decoded(x), decoded(y)])
@@ -64,10 +70,27 @@ function ecdsa(code: number, mnemonic: string, curve: string, digest: string, le
       const y = encoded(octets.subarray(length))
       return createPublicKey({ key: { kty: 'EC', crv: curve, x, y }, format: 'jwk' })
     },
-    sign: (data, key) => signOctets(digest, data, { key, dsaEncoding }),
+    // Node takes twice as long where it is asked for this form itself.
+    sign: (data, key) => fromDer(signOctets(digest, data, key), length),
+    signAside: async (data, key) => fromDer(await signElsewhere(digest, data, key), length),
     verify: (data, key, signature) =>
       signature.length === 2 * length && verifyOctets(digest, data, { key, dsaEncoding }, signature),
   }
+}
+
+/** r and s of an ECDSA-Sig-Value in DER (RFC 3279 §2.2.3), each in `length` octets. */
+function fromDer(der: Uint8Array, length: number): Uint8Array {
+  const signature = new Uint8Array(2 * length)
+  // SEQUENCE, whose length is below 128 for both curves, and two INTEGERs: no octets too many, a zero before a first bit that is set.
+  let at = 2
+  for (let end = length; end <= 2 * length; end += length) {
+    const size = der[at + 1]!
+    const value = der.subarray(at + 2, at + 2 + size)
+    const digits = value[0] === 0 ? value.subarray(1) : value
+    signature.set(digits, end - digits.length)
+    at += 2 + size
+  }
+  return signature
 }
 
 function edwards(code: number, mnemonic: string, curve: string, rfc: string, length: number): DnssecAlgorithm {
@@ -77,10 +100,11 @@ function edwards(code: number, mnemonic: string, curve: string, rfc: string, len
     mnemonic,
     rfc,
     signatureLength: 2 * length,
-    generate: () => (type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ed448')).privateKey,
+    generate: async () => (await (type === 'ed25519' ? newKeyPair('ed25519') : newKeyPair('ed448'))).privateKey,
     publicOctets: key => decoded(jwkOf(key).x),
     publicKey: octets => createPublicKey({ key: { kty: 'OKP', crv: curve, x: encoded(octets) }, format: 'jwk' }),
     sign: (data, key) => signOctets(null, data, key),
+    signAside: (data, key) => signElsewhere(null, data, key),
     verify: (data, key, signature) => signature.length === 2 * length && verifyOctets(null, data, key, signature),
   }
 }
@@ -91,7 +115,7 @@ function rsa(code: number, mnemonic: string, rfc: string, digest: string): Dnsse
     code,
     mnemonic,
     rfc,
-    generate: () => generateKeyPairSync('rsa', { modulusLength: RSA_BITS }).privateKey,
+    generate: async () => (await newKeyPair('rsa', { modulusLength: RSA_BITS })).privateKey,
     publicOctets(key) {
       const { e, n } = jwkOf(key)
       const exponent = decoded(e)
@@ -108,6 +132,7 @@ function rsa(code: number, mnemonic: string, rfc: string, digest: string): Dnsse
       return createPublicKey({ key: { kty: 'RSA', e, n }, format: 'jwk' })
     },
     sign: (data, key) => signOctets(digest, data, key),
+    signAside: (data, key) => signElsewhere(digest, data, key),
     verify: (data, key, signature) => verifyOctets(digest, data, key, signature),
   }
 }

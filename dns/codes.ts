@@ -75,6 +75,8 @@ export const OptionCode = {
   CHAIN: 13,
   KEY_TAG: 14,
   EDE: 15,
+  /** Ours, from the range for private use (RFC 6891 §9): which daemons have sent a question on. */
+  HOPS: 65353,
 } as const
 
 /** Extended DNS Error INFO-CODEs (RFC 8914 §4). */

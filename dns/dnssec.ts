@@ -53,19 +53,31 @@ export interface SignaturePeriod {
 
 /** The RRSIG of an RRset: its RDATA (RFC 4034 §3.1). */
 export function signRRset(rrset: RRset, key: SigningKey, period: SignaturePeriod): Uint8Array {
-  const { privateKey, ...signing } = key
+  const { head, data } = toBeSigned(rrset, key, period)
+  return Buffer.concat([head, dnssecAlgorithm(key.algorithm)!.sign(data, key.privateKey)])
+}
+
+/** The same, while this thread goes on. */
+export async function signRRsetAside(rrset: RRset, key: SigningKey, period: SignaturePeriod): Promise<Uint8Array> {
+  const { head, data } = toBeSigned(rrset, key, period)
+  return Buffer.concat([head, await dnssecAlgorithm(key.algorithm)!.signAside(data, key.privateKey)])
+}
+
+function toBeSigned(rrset: RRset, key: SigningKey, period: SignaturePeriod): { head: Uint8Array; data: Uint8Array } {
+  const { algorithm, keyTag, signer } = key
   const head = makeRdata('RRSIG', {
     typeCovered: rrset.type,
+    algorithm,
     labels: signatureLabels(rrset.owner),
     originalTtl: rrset.ttl,
-    ...signing,
     // The field's numbers wrap (RFC 4034 §3.1.5, RFC 1982).
     expiration: period.expiration >>> 0,
     inception: period.inception >>> 0,
+    keyTag,
+    signer,
     signature: new Uint8Array(),
   })
-  const data = signedData(head, lowerName(rrset.owner), rrset)
-  return Buffer.concat([head, dnssecAlgorithm(key.algorithm)!.sign(data, privateKey)])
+  return { head, data: signedData(head, lowerName(rrset.owner), rrset) }
 }
 
 /** Why a signature does not hold. */

@@ -44,6 +44,9 @@ export class Query {
   /** Octets of its data, of which a client sends none (RFC 7828 §3.1). */
   keepaliveLength = 0
   padding = false
+  /** The client's subnet as it came (RFC 7871 §6), and the daemons that have sent the question on; empty where not given. */
+  subnet: Uint8Array = NOTHING
+  hops: Uint8Array = NOTHING
   /** There is a TSIG record (RFC 8945): where it starts, for what is signed ends there. */
   hasTsig = false
   tsigAt = 0
@@ -103,6 +106,8 @@ function readHeader(buf: Uint8Array, start: number, end: number, into: Query): v
   into.keepalive = false
   into.keepaliveLength = 0
   into.padding = false
+  into.subnet = NOTHING
+  into.hops = NOTHING
   into.hasTsig = false
   into.tsigAt = 0
   into.simple = false
@@ -191,6 +196,8 @@ function noteOption(code: number, at: number, length: number, into: Query): void
     into.keepalive = true
     into.keepaliveLength = length
   } else if (code === OptionCode.PADDING) into.padding = true
+  else if (code === OptionCode.ECS) into.subnet = into.buf.subarray(at, at + length)
+  else if (code === OptionCode.HOPS) into.hops = into.buf.subarray(at, at + length)
 }
 
 function noteCookie(at: number, length: number, into: Query): void {

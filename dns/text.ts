@@ -120,13 +120,22 @@ export function parseBase32Hex(text: string): Uint8Array {
 }
 
 export function printBase32Hex(octets: Uint8Array): string {
+  return printDigits(octets, BASE32HEX)
+}
+
+/** base32 (RFC 4648 §6) in lower case, without padding. */
+export function printBase32(octets: Uint8Array): string {
+  return printDigits(octets, 'abcdefghijklmnopqrstuvwxyz234567')
+}
+
+function printDigits(octets: Uint8Array, digits: string): string {
   let text = ''
   let bits = 0
   let held = 0
   for (const octet of octets) {
     held = ((held << 8) | octet) & 0xfff
     bits += 8
-    while (bits >= 5) text += BASE32HEX[(held >>> (bits -= 5)) & 31]
+    while (bits >= 5) text += digits[(held >>> (bits -= 5)) & 31]
   }
-  return bits > 0 ? text + BASE32HEX[(held << (5 - bits)) & 31] : text
+  return bits > 0 ? text + digits[(held << (5 - bits)) & 31] : text
 }

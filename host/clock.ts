@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC. May jump; use for dates that leave the process. */
   now(): number
-  /** Milliseconds since an arbitrary start; never jumps. Use for TTLs, time-outs and ages. */
+  /** Milliseconds since an arbitrary start, the same for all threads; never jumps. Use for TTLs, time-outs and ages. */
   monotonic(): number
   /** Runs `task` once after `ms` milliseconds. Does not keep the process alive. */
   after(ms: number, task: () => void): Timer
@@ -15,10 +15,13 @@ export interface Timer {
 
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
+/** `performance.now()` counts from the start of each thread; the kernel's monotonic clock, which it reads, is one for all. */
+const THREAD_START = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic: () => THREAD_START + performance.now(),
   after(ms, task) {
     let handle: NodeJS.Timeout
     // setTimeout fires at once beyond 2^31-1 ms (24.8 days): longer waits are made of several.

@@ -7,6 +7,7 @@ export interface Network {
     remote: SocketAddress,
     onMessage: (message: Uint8Array) => void,
     onError: (error: Error) => void,
+    options?: SourceOptions,
   ): Promise<UdpSocket>
   /** A TCP connection, or TLS where `tls` is given. Resolves once connected (and handshaken); rejects on failure or abort. */
   connect(remote: SocketAddress, options: ConnectOptions): Promise<Connection>
@@ -24,8 +25,14 @@ export interface UdpSocket {
   close(): void
 }
 
+/** Where to send from. */
+export interface SourceOptions {
+  /** An address of ours, of the remote's family; left out: the system's choice. */
+  source?: string
+}
+
 /** How to connect: TLS parameters, and a signal that gives up. */
-export interface ConnectOptions {
+export interface ConnectOptions extends SourceOptions {
   tls?: TlsOptions
   signal?: AbortSignal
 }
@@ -39,8 +46,10 @@ export interface TlsOptions {
   alpn?: string[]
   /** The oldest version that is accepted; left out: 1.2. */
   minVersion?: 'TLSv1.3'
-  /** False where the caller checks the peer by `peerSpki`, or not at all. Default true. */
+  /** False where the caller checks the peer by `peerSpki` or `peerCertificate`, or not at all. Default true. */
   rejectUnauthorized?: boolean
+  /** True for a handshake of its own: no session of an earlier one is taken up. */
+  fresh?: boolean
 }
 
 /** A byte stream. */
@@ -52,6 +61,8 @@ export interface Connection {
   readonly socket?: Duplex
   /** The application protocol that the handshake chose, for TLS. */
   readonly alpn?: string
+  /** The peer's certificate in DER, for TLS. */
+  readonly peerCertificate?: Uint8Array
   /** SHA-256 of the peer certificate's SubjectPublicKeyInfo (base64), for TLS. */
   readonly peerSpki?: string
   close(): void

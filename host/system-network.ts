@@ -8,9 +8,8 @@ import { type Random, systemRandom } from './random.ts'
 /** The machine's network. Takes literal addresses only: nothing here ever asks a resolver. */
 export function createSystemNetwork(random: Random = systemRandom): Network {
   return {
-    udp: (remote, onMessage, onError) => openUdp(random, remote, onMessage, onError),
-    connect: (remote, options) =>
-      options.tls ? openTls(remote, options.tls, options.signal) : openTcp(remote, options),
+    udp: (remote, onMessage, onError, { source } = {}) => openUdp(random, remote, onMessage, onError, source),
+    connect: (remote, options) => (options.tls ? openTls(remote, options.tls, options) : openTcp(remote, options)),
   }
 }
 
@@ -24,8 +23,9 @@ async function openUdp(
   remote: SocketAddress,
   onMessage: (message: Uint8Array) => void,
   onError: (error: Error) => void,
+  source: string | undefined,
 ): Promise<UdpSocket> {
-  const socket = await bindRandomPort(random, remote.address)
+  const socket = await bindRandomPort(random, remote.address, source)
   socket.on('error', onError)
   socket.on('message', message => onMessage(message))
   try {
@@ -47,21 +47,21 @@ async function openUdp(
 }
 
 /** RFC 5452 §9.2: the source port is unpredictable, from as wide a range as there is; the kernel's own choice comes last. */
-async function bindRandomPort(random: Random, address: string): Promise<DatagramSocket> {
+async function bindRandomPort(random: Random, remote: string, source: string | undefined): Promise<DatagramSocket> {
   for (let i = 1; i < PORT_TRIES; i++) {
-    const socket = await bound(address, 1024 + random.below(65536 - 1024)).catch(ignorePortInUse)
+    const socket = await bound(remote, source, 1024 + random.below(65536 - 1024)).catch(ignorePortInUse)
     if (socket) return socket
   }
-  return bound(address, 0)
+  return bound(remote, source, 0)
 }
 
 function ignorePortInUse(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
 }
 
-function bound(address: string, port: number): Promise<DatagramSocket> {
+function bound(remote: string, source: string | undefined, port: number): Promise<DatagramSocket> {
   return new Promise((resolve, reject) => {
-    const family = isIPv6(address) ? 6 : 4
+    const family = isIPv6(remote) ? 6 : 4
     // dgram would otherwise pass every address through getaddrinfo.
     const lookup = (host: string, _options: object, done: (error: null, address: string, family: number) => void) =>
       done(null, host, family)
@@ -70,7 +70,7 @@ function bound(address: string, port: number): Promise<DatagramSocket> {
       socket.close()
       reject(error)
     })
-    socket.bind({ port, exclusive: true }, () => {
+    socket.bind({ port, exclusive: true, ...(source !== undefined && { address: source }) }, () => {
       socket.removeAllListeners('error')
       resolve(socket)
     })
@@ -88,9 +88,9 @@ function connected(socket: DatagramSocket, remote: SocketAddress): Promise<void>
   })
 }
 
-function openTcp(remote: SocketAddress, { signal }: ConnectOptions): Promise<Connection> {
+function openTcp(remote: SocketAddress, { signal, source }: ConnectOptions): Promise<Connection> {
   requireLiteral(remote)
-  const socket = connectTcp({ host: remote.address, port: remote.port, noDelay: true })
+  const socket = connectTcp({ host: remote.address, port: remote.port, noDelay: true, ...from(source) })
   return established(socket, 'connect', signal, () => connectionOf(socket))
 }
 
@@ -98,14 +98,15 @@ function openTcp(remote: SocketAddress, { signal }: ConnectOptions): Promise<Con
 const sessions = new Map<string, Buffer>()
 const MAX_SESSIONS = 256
 
-function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): Promise<Connection> {
+function openTls(remote: SocketAddress, tls: TlsOptions, { signal, source }: ConnectOptions): Promise<Connection> {
   requireLiteral(remote)
   // A session is only resumed where the same name, anchors and protocols were checked when it began.
   const sessionKey = JSON.stringify([remote, tls])
-  const session = sessions.get(sessionKey)
+  const session = tls.fresh ? undefined : sessions.get(sessionKey)
   const socket = connectTls({
     host: remote.address,
     port: remote.port,
+    ...from(source),
     minVersion: tls.minVersion ?? 'TLSv1.2',
     ...(tls.servername !== undefined && { servername: tls.servername }),
     ...(tls.ca && { ca: tls.ca }),
@@ -114,11 +115,11 @@ function openTls(remote: SocketAddress, tls: TlsOptions, signal?: AbortSignal): 
     rejectUnauthorized: tls.rejectUnauthorized ?? true,
   })
   socket.setNoDelay(true)
-  socket.on('session', ticket => remember(sessionKey, ticket))
+  if (!tls.fresh) socket.on('session', ticket => remember(sessionKey, ticket))
   return established(socket, 'secureConnect', signal, () => ({
     ...connectionOf(socket),
     ...(socket.alpnProtocol && { alpn: socket.alpnProtocol }),
-    ...spkiOf(socket),
+    ...peerOf(socket),
   }))
 }
 
@@ -126,6 +127,10 @@ function remember(key: string, ticket: Buffer): void {
   sessions.delete(key)
   sessions.set(key, ticket)
   if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value!)
+}
+
+function from(source: string | undefined): { localAddress?: string } {
+  return source === undefined ? {} : { localAddress: source }
 }
 
 function requireLiteral({ address }: SocketAddress): void {
@@ -165,9 +170,9 @@ function connectionOf(socket: Socket): Connection {
   }
 }
 
-function spkiOf(socket: TLSSocket): { peerSpki?: string } {
+function peerOf(socket: TLSSocket): Pick<Connection, 'peerCertificate' | 'peerSpki'> {
   const certificate = socket.getPeerCertificate().raw
   if (!certificate) return {}
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
-  return { peerSpki: createHash('sha256').update(spki).digest('base64') }
+  return { peerCertificate: certificate, peerSpki: createHash('sha256').update(spki).digest('base64') }
 }

@@ -1,6 +1,7 @@
 import { Flag } from '../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import type { ResourceRecord } from '../dns/record.ts'
+import type { CacheMemory } from './cache-memory.ts'
 import type { Security } from './validate/security.ts'
 
 /** What is kept of an answer: its records with the TTLs they came with. */
@@ -20,102 +21,84 @@ export interface Cacheable {
 export interface CacheHit extends Cacheable {
   /** Seconds since it was stored. */
   age: number
+  /** Seconds that it was stored for. */
+  lifetime: number
   /** Whether it is past its TTL, and so only for when no server answers (RFC 8767). */
   stale: boolean
 }
 
-/** Answers by question, bounded in octets; the least recently used go first. */
+/** Answers by question (`questionKey`). */
 export interface AnswerCache {
   get(key: string, now: number): CacheHit | undefined
   /** Keeps an answer for `ttl` seconds, and as stale for longer. */
   set(key: string, answer: Cacheable, ttl: number, now: number): void
   delete(key: string): void
-  clear(): void
-  readonly octets: number
-  readonly size: number
 }
 
-interface Entry {
-  /** The answer as a message without a question: a tenth of the memory that record objects take. */
-  wire: Uint8Array
-  /** Monotonic ms. */
-  stored: number
-  expires: number
-  authentic: boolean
-  security: Security | undefined
-  unfinished: boolean
-}
+/** Bits of an entry. */
+const AUTHENTIC = 1
+const UNFINISHED = 2
 
-/** What an entry takes beside its key and wire form, as measured: the Map's slot, the object, the array's header. */
-const ENTRY_OVERHEAD = 200
-/** One entry may take so much of the cache, so that a huge answer does not push out all others. */
-const LARGEST_SHARE = 64
+/** The EDNS option, of those for private use, in which an entry has what validation came to. */
+const SECURITY = 65_001
 
-/** An empty cache of at most `maxOctets`, which keeps expired answers for another `maxStale` seconds. */
-export function createAnswerCache(maxOctets: number, maxStale: number): AnswerCache {
-  const entries = new Map<string, Entry>()
-  let octets = 0
+/** Octets in front of every key that tell whose answers these are. */
+export const PARTITION_LENGTH = 8
 
-  const remove = (key: string) => {
-    const entry = entries.get(key)
-    if (!entry || !entries.delete(key)) return
-    octets -= cost(key, entry)
+/**
+ * The part of `memory` that belongs to `partition`: a view under its rules. Expired answers are kept for another `maxStale` seconds. Times are
+ * milliseconds of the monotonic clock.
+ */
+export function createAnswerCache(memory: CacheMemory, partition: Uint8Array, maxStale: number): AnswerCache {
+  const keyOf = (key: string) => {
+    const octets = new Uint8Array(PARTITION_LENGTH + key.length)
+    octets.set(partition)
+    for (let i = 0; i < key.length; i++) octets[PARTITION_LENGTH + i] = key.charCodeAt(i)
+    return octets
   }
-
   return {
     get(key, now) {
-      const entry = entries.get(key)
-      if (!entry) return undefined
-      entries.delete(key)
-      if (now >= entry.expires + maxStale * 1000) {
-        octets -= cost(key, entry)
-        return undefined
+      const entry = memory.get(keyOf(key))
+      if (!entry || now >= entry.expires + maxStale * 1000) return undefined
+      const { wire, flags, stored, expires } = entry
+      return {
+        ...unpack(wire, flags),
+        age: Math.max(0, Math.floor((now - stored) / 1000)),
+        lifetime: (expires - stored) / 1000,
+        stale: now >= expires,
       }
-      // Reinserted, it is the most recently used: a Map keeps the order of insertion.
-      entries.set(key, entry)
-      return { ...unpack(entry), age: Math.floor((now - entry.stored) / 1000), stale: now >= entry.expires }
     },
     set(key, answer, ttl, now) {
-      const entry = pack(answer, ttl, now)
-      remove(key)
-      if (cost(key, entry) > maxOctets / LARGEST_SHARE || isTruncated(entry)) return
-      entries.set(key, entry)
-      octets += cost(key, entry)
-      for (const oldest of entries.keys()) {
-        if (octets <= maxOctets) break
-        remove(oldest)
-      }
+      const wire = pack(answer)
+      // Decompressed, a message may have outgrown 65,535 octets; half an answer is none.
+      if (((wire[2]! << 8) & Flag.TC) !== 0) memory.delete(keyOf(key))
+      else memory.set(keyOf(key), { wire, flags: flagsOf(answer), stored: now, expires: now + ttl * 1000 })
     },
-    delete: remove,
-    clear() {
-      entries.clear()
-      octets = 0
-    },
-    get octets() {
-      return octets
-    },
-    get size() {
-      return entries.size
-    },
+    delete: key => memory.delete(keyOf(key)),
   }
 }
 
-function cost(key: string, entry: Entry): number {
-  return key.length + entry.wire.length + ENTRY_OVERHEAD
+function flagsOf({ authentic, unfinished }: Cacheable): number {
+  return (authentic ? AUTHENTIC : 0) | (unfinished ? UNFINISHED : 0)
 }
 
-/** Decompressed, a message may have outgrown 65,535 octets; half an answer is none. */
-function isTruncated({ wire }: Entry): boolean {
-  return ((wire[2]! << 8) & Flag.TC) !== 0
-}
-
-function pack(found: Cacheable, ttl: number, now: number): Entry {
-  const { rcode, answer, authority, authentic, security, unfinished } = found
+/** The answer as a message without a question: a tenth of the memory that record objects take. */
+function pack({ rcode, answer, authority, security }: Cacheable): Uint8Array {
   const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional: [] }
-  return { wire: writeMessage(message), stored: now, expires: now + ttl * 1000, authentic, security, unfinished }
+  if (!security) return writeMessage(message)
+  const options = [{ code: SECURITY, data: Buffer.from(JSON.stringify(security)) }]
+  return writeMessage({ ...message, edns: { udpSize: 512, version: 0, dnssecOk: false, options } })
 }
 
-function unpack({ wire, authentic, security, unfinished }: Entry): Cacheable {
-  const { rcode, answer, authority } = parseMessage(wire)
-  return { rcode, answer, authority, authentic, unfinished, ...(security && { security }) }
+function unpack(wire: Uint8Array, flags: number): Cacheable {
+  const { rcode, answer, authority, edns } = parseMessage(wire)
+  const security = edns?.options.find(({ code }) => code === SECURITY)
+  return {
+    rcode,
+    answer,
+    authority,
+    authentic: (flags & AUTHENTIC) !== 0,
+    unfinished: (flags & UNFINISHED) !== 0,
+    ...(security && { security: JSON.parse(Buffer.from(security.data).toString()) as Security }),
+  }
 }

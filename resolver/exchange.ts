@@ -4,6 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
 import { ExchangeError } from './exchange-error.ts'
+import { addHop } from './hops.ts'
 import { refusesFormat } from './match.ts'
 import { buildQuery, type UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
@@ -23,13 +24,28 @@ export interface ExchangerOptions {
   network: Network
   clock: Clock
   random: Random
+  /** Tells us apart from other daemons of ours, so that questions that go round are noticed. */
+  id?: Uint8Array
 }
 
-export function createExchanger({ network, clock, random }: ExchangerOptions): Exchanger {
+export function createExchanger({ network, clock, random, id }: ExchangerOptions): Exchanger {
+  /** Public servers are told nothing that they need not know. */
+  const hopsFor = (server: Server, { hops }: UpstreamQuestion) =>
+    id && !server.isPublic ? { hops: addHop(hops, id) } : {}
   const pool = createStreamPool(network, clock, random)
   const sockets = createSocketPool(network, clock, random)
 
   async function exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
+    server.asked++
+    server.outstanding++
+    try {
+      return await withOrWithoutEdns(server, question, signal)
+    } finally {
+      server.outstanding--
+    }
+  }
+
+  async function withOrWithoutEdns(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
     const edns = server.speaksEdns(clock.monotonic())
     const response = await overAnyTransport(server, question, edns, signal)
     // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
@@ -55,7 +71,12 @@ export function createExchanger({ network, clock, random }: ExchangerOptions): E
     signal: AbortSignal,
   ): Promise<Message> {
     const mixedCase = server.keepsCase(clock.monotonic())
-    const sent = buildQuery(question, { edns, mixedCase, padded: false }, random.below(65536), random)
+    const sent = buildQuery(
+      question,
+      { edns, mixedCase, padded: false, ...hopsFor(server, question) },
+      random.below(65536),
+      random,
+    )
     const reply = await askUdp(sockets, server.at, sent, mixedCase, signal)
     if (reply.kind === 'message' && !(reply.message.flags & Flag.TC)) return reply.message
     // RFC 7766 §5: a truncated answer is asked for again over TCP. So is one that somebody may be forging: TCP can't be guessed blindly.
@@ -70,7 +91,12 @@ export function createExchanger({ network, clock, random }: ExchangerOptions): E
     edns: boolean,
     signal: AbortSignal,
   ): Promise<Message> {
-    return pool.ask(server.at, question, { edns, mixedCase: false, padded: server.encrypted }, signal)
+    return pool.ask(
+      server.at,
+      question,
+      { edns, mixedCase: false, padded: server.encrypted, ...hopsFor(server, question) },
+      signal,
+    )
   }
 
   return {

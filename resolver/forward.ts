@@ -5,49 +5,61 @@ import { type Accepted, accept } from './accept.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
 import { type Outcome, outcomeOf, type Route, type RouteContext } from './route.ts'
+import { arrange, type Selection } from './selection.ts'
 import type { Server } from './server.ts'
+import type { UpstreamSet } from './upstream-set.ts'
 
-/** Which servers resolve the names at and below a zone. Config's ForwardRule is decoded to one. */
+/** What a forward rule is made of, beside what every route needs. */
+export interface ForwardRule {
+  zone: Name
+  upstreams: UpstreamSet
+  selection: Selection
+  /** Keeps what is cached apart from what other rules cached for the same name. */
+  scope?: string
+  passesSubnet?: boolean
+}
+
+/** Which servers resolve the names at and below a zone. */
 export interface ForwardRoute extends Route {
-  readonly servers: readonly Server[]
+  readonly upstreams: UpstreamSet
 }
 
 /** The route of a forward rule. `mine` says of an owner name that no longer rule and no zone of ours covers it. */
 export function createForwardRoute(
-  zone: Name,
-  servers: readonly Server[],
+  { zone, upstreams, selection, scope = '', passesSubnet = false }: ForwardRule,
   mine: (owner: Name, route: Route) => boolean,
   context: RouteContext,
 ): ForwardRoute {
-  const route: ForwardRoute = {
-    zone,
-    servers,
-    scope: '',
-    recursive: true,
-    down: () => servers.every(server => server.down),
-    ask,
+  const down = (): boolean => {
+    const servers = upstreams.known()
+    return servers.length > 0 && servers.every(server => server.down)
   }
+  const route: ForwardRoute = { zone, upstreams, scope, recursive: true, passesSubnet, down, ask }
   const judge = (response: Message, question: UpstreamQuestion): Accepted => {
     const accepted = accept(response, question, owner => equalNames(owner, question.name) || mine(owner, route))
     // A server that refers us elsewhere instead of resolving is none for this question.
     return accepted.kind === 'referral' ? { kind: 'unusable', reason: 'a referral' } : accepted
   }
 
+  const lacking = () =>
+    upstreams.names.length > 0
+      ? `the bootstrap servers know no address of ${upstreams.names.join(', ')}`
+      : `${printName(zone)} is forwarded to this server itself`
+
   async function ask(
     question: UpstreamQuestion,
     signal: AbortSignal,
     avoiding?: ReadonlySet<Server>,
   ): Promise<Outcome> {
-    if (servers.length === 0)
-      return {
-        kind: 'failed',
-        error: { code: Ede.OTHER, text: `${printName(zone)} is forwarded to this server itself` },
-      }
-    const { limits, race } = context
-    const lifetime = route.down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime
+    const { limits, race, random } = context
+    const all = await upstreams.ready()
+    if (all.length === 0) return { kind: 'failed', error: { code: Ede.OTHER, text: lacking() } }
+    const believed = avoiding ? all.filter(server => !avoiding.has(server)) : all
+    const servers = arrange(believed, selection, random)
+    const lifetime = down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime
     const usable = (response: Message) => judge(response, question).kind !== 'unusable'
-    const asked = avoiding ? servers.filter(server => !avoiding.has(server)) : servers
-    const result = await race({ servers: asked, question, lifetime, signal, usable })
+    const measured = selection === 'latency'
+    const result = await race({ servers, question, lifetime, signal, usable, measured })
     if (result.kind === 'lost') return { kind: 'failed', error: explainFailures(zone, result.failures) }
     const accepted = judge(result.message, question) as Exclude<Accepted, { kind: 'referral' | 'unusable' }>
     return outcomeOf(accepted, result.message, result.server, limits)

@@ -12,12 +12,12 @@ export function lifetimeOf(
   return Math.min(...answer.map(({ ttl }) => ttl), ...authority.map(({ ttl }) => ttl))
 }
 
-/** The records with no TTL above `most`, and that of an SOA no longer than the denial that it stands for. */
-export function capped(records: readonly ResourceRecord[], most: number): ResourceRecord[] {
-  return records.map(record => ({
-    ...record,
-    ttl: Math.min(most, record.type === Type.SOA ? negativeTtl(record) : record.ttl),
-  }))
+/** The records with no TTL below `least` or above `most`, and that of an SOA no longer than the denial that it stands for. */
+export function capped(records: readonly ResourceRecord[], least: number, most: number): ResourceRecord[] {
+  return records.map(record => {
+    const ttl = record.type === Type.SOA ? negativeTtl(record) : record.ttl
+    return { ...record, ttl: Math.min(most, Math.max(least, ttl)) }
+  })
 }
 
 /** RFC 2308 §5: the lesser of the SOA's own TTL and its MINIMUM field, the last four octets of its RDATA. */

@@ -4,9 +4,8 @@ export interface ResolverLimits {
   patience: number
   /** A question is given up after this long; until then a late answer still enters the cache (RFC 8767 §5). */
   lifetime: number
-  /** Octets that the cache may take. */
-  cacheOctets: number
-  /** Seconds that a positive answer is kept at most. */
+  /** Seconds that an answer is kept at least, whatever its TTLs say, and a positive one at most. */
+  minTtl: number
   maxTtl: number
   /** Seconds that a negative answer is kept at most (RFC 2308 §5: one to three hours). */
   maxNegativeTtl: number
@@ -14,9 +13,16 @@ export interface ResolverLimits {
   maxStale: number
   /** TTL of a stale answer in seconds (RFC 8767 §4: 30 s is recommended). */
   staleTtl: number
-  /** Questions being asked upstream at once: in all, for one rule, and for one client (those that wait for another's included). */
+  /** Whether an answer that is asked for in the last tenth of its time is renewed before it expires. */
+  prefetch: boolean
+  /**
+   * Questions being asked upstream at once: in all; for one rule; for names below one second-level domain, and with one parent, so that a flood for
+   * a domain that is dead leaves room for others; and for one client (those that wait for another's included).
+   */
   outstanding: number
   outstandingPerRule: number
+  outstandingPerDomain: number
+  outstandingPerParent: number
   outstandingPerClient: number
   /** How many CNAMEs are followed for one question. */
   chainLength: number
@@ -25,13 +31,16 @@ export interface ResolverLimits {
 export const DEFAULT_LIMITS: ResolverLimits = {
   patience: 1800,
   lifetime: 5000,
-  cacheOctets: 32 * 2 ** 20,
+  minTtl: 0,
   maxTtl: 86400,
   maxNegativeTtl: 10800,
   maxStale: 3 * 86400,
   staleTtl: 30,
+  prefetch: true,
   outstanding: 2000,
   outstandingPerRule: 1500,
+  outstandingPerDomain: 500,
+  outstandingPerParent: 250,
   outstandingPerClient: 1000,
   chainLength: 16,
 }

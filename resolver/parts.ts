@@ -6,6 +6,8 @@ import type { Log } from '../host/log.ts'
 import type { Admission } from './admission.ts'
 import type { AnswerCache, Cacheable, CacheHit } from './cache.ts'
 import type { Counters } from './counters.ts'
+import type { Cut } from './cuts.ts'
+import { printServer } from './explain.ts'
 import type { ExtendedError, FailureCache } from './failures.ts'
 import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
@@ -24,6 +26,11 @@ export interface Part {
   security?: Security
   unfinished: boolean
   from: 'cache' | 'upstream' | 'stale'
+  /** Seconds until it is worth a new look: where it is asked for after that, it is renewed before it expires. */
+  renewIn: number
+  /** Who was asked, as in logs; the zone that it spoke for, where it was an authoritative server. */
+  upstream?: string
+  cut?: Cut
   error?: ExtendedError
 }
 
@@ -45,6 +52,10 @@ export interface PartContext {
   signal: AbortSignal
 }
 
+/** The last part of an answer's time, in which being asked for renews it; shorter times than this many seconds are not worth it. */
+const RENEWED_PART = 1 / 10
+const SHORTEST_RENEWED = 10
+
 /** Answers single questions from cache, from an identical question already asked, from upstream, or with stale data. */
 export function createParts(context: PartContext) {
   const { clock, limits, cache, failures, admission, counters } = context
@@ -55,7 +66,10 @@ export function createParts(context: PartContext) {
     const key = questionKey(route.scope, question)
     const now = clock.monotonic()
     const hit = cache.get(key, now)
-    if (hit && !hit.stale) return fromCache(hit)
+    if (hit && !hit.stale) {
+      if (renewal(hit) <= 0 && !flights.has(key) && !failures.get(key, now)) prefetch(key, route, question)
+      return fromCache(hit)
+    }
     const failed = failures.get(key, now)
     if (failed) return instead(hit, failed)
     counters.misses++
@@ -69,7 +83,27 @@ export function createParts(context: PartContext) {
         text: `no server for ${printName(route.zone)} answered in time`,
       })
     if (outcome.kind === 'failed') return instead(hit, outcome.error)
-    return { kind: 'part', ...limited(outcome.found, 0), from: 'upstream' }
+    const renewIn = renewal({ lifetime: outcome.seconds, age: 0 })
+    const { server, cut } = outcome
+    return {
+      kind: 'part',
+      ...limited(outcome.found, 0),
+      from: 'upstream',
+      renewIn,
+      ...(server && { upstream: printServer(server) }),
+      ...(cut && { cut }),
+    }
+  }
+
+  /** Asks again for what is still good but soon won't be; nobody waits for it. */
+  function prefetch(key: string, route: Route, question: UpstreamQuestion): void {
+    if (depart(key, route, question, true)) counters.prefetched++
+  }
+
+  /** Seconds until an answer of that age is to be renewed: in the last tenth of its time. */
+  function renewal({ lifetime, age }: Pick<CacheHit, 'lifetime' | 'age'>): number {
+    const wanted = limits.prefetch && lifetime >= SHORTEST_RENEWED
+    return Math.max(0, Math.floor(wanted ? lifetime * (1 - RENEWED_PART) : lifetime) - age)
   }
 
   function depart(
@@ -78,7 +112,7 @@ export function createParts(context: PartContext) {
     question: UpstreamQuestion,
     hasStale: boolean,
   ): Promise<Outcome> | undefined {
-    const release = admission.question(printName(route.zone))
+    const release = admission.question(printName(route.zone), question.name)
     if (!release) return undefined
     const flight = route
       .ask(question, context.signal)
@@ -123,7 +157,7 @@ export function createParts(context: PartContext) {
 
   function fromCache(hit: CacheHit): Part {
     counters.hits++
-    return { kind: 'part', ...limited(hit, hit.age), from: 'cache' }
+    return { kind: 'part', ...limited(hit, hit.age), from: 'cache', renewIn: renewal(hit) }
   }
 
   function limited(found: Cacheable, age: number) {
@@ -146,6 +180,7 @@ export function createParts(context: PartContext) {
       // What was validated then may have been signed for then only.
       authentic: false,
       from: 'stale',
+      renewIn: 0,
       // RFC 8914 §4.4, §4.20.
       error: { code: rcode === Rcode.NXDOMAIN ? Ede.STALE_NXDOMAIN : Ede.STALE_ANSWER, text: error.text },
     }

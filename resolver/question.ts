@@ -10,6 +10,10 @@ export interface UpstreamQuestion extends Question {
   recursionDesired: boolean
   dnssecOk: boolean
   checkingDisabled: boolean
+  /** The client's subnet to pass on (RFC 7871). */
+  subnet?: Uint8Array
+  /** The daemons that have sent it on before us (hops.ts). */
+  hops?: Uint8Array
 }
 
 /** One query message, and what its response must repeat. */
@@ -31,13 +35,15 @@ export interface QueryDress {
   mixedCase: boolean
   /** Padded to a multiple of 128 octets (RFC 8467 §4.1), on encrypted transports. */
   padded: boolean
+  /** Who has sent the question on, ourselves included; for servers of our own site. */
+  hops?: Uint8Array
 }
 
 // RFC 9715 §3.2 allows up to 1400 octets; 1232 pass every IPv6 path unfragmented, and a fragment's tail can be forged.
 const UDP_SIZE = 1232
 const PADDING_BLOCK = 128
 
-/** A query message with an unpredictable ID (RFC 5452 §9.2). None of the client's own options is passed on. */
+/** A query message with an unpredictable ID (RFC 5452 §9.2). Of the client's own options only its subnet is passed on, where a rule says so. */
 export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: number, random: Random): SentQuery {
   const name = dress.mixedCase ? mixCase(question.name, random) : question.name
   const message: Message = {
@@ -52,9 +58,12 @@ export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: nu
     additional: [],
   }
   const edns = (options: EdnsOption[]) => ({ udpSize: UDP_SIZE, version: 0, dnssecOk: question.dnssecOk, options })
-  if (dress.edns) message.edns = edns([])
+  const options: EdnsOption[] = []
+  if (question.subnet) options.push({ code: OptionCode.ECS, data: question.subnet })
+  if (dress.hops) options.push({ code: OptionCode.HOPS, data: dress.hops })
+  if (dress.edns) message.edns = edns(options)
   let wire = writeMessage(message)
-  if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([padding(wire.length)]) })
+  if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([...options, padding(wire.length)]) })
   return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire }
 }
 
@@ -77,11 +86,15 @@ function isLetter(octet: number): boolean {
   return lower >= 0x61 && lower <= 0x7a
 }
 
-/** The same string for questions with the same answer: scope, name in lower case, type, and the flags that change what comes back. */
+/** Where the name begins in a `questionKey`: after type and flags. */
+export const KEY_NAME_AT = 3
+
+/** The same string for questions with the same answer, one character an octet: type, the flags that change what comes back, name in lower case, scope. */
 export function questionKey(
   scope: string,
-  question: Pick<UpstreamQuestion, 'name' | 'type' | 'dnssecOk' | 'checkingDisabled'>,
+  question: Pick<UpstreamQuestion, 'name' | 'type' | 'dnssecOk' | 'checkingDisabled' | 'subnet'>,
 ): string {
   const flags = (question.dnssecOk ? 1 : 0) | (question.checkingDisabled ? 2 : 0)
-  return `${String.fromCharCode(question.type, flags)}${nameKey(question.name)}${scope}`
+  const subnet = question.subnet ? `/${String.fromCharCode(...question.subnet)}` : ''
+  return `${String.fromCharCode(question.type >>> 8, question.type & 255, flags)}${nameKey(question.name)}${scope}${subnet}`
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../dns/message.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Exchanger } from './exchange.ts'
-import type { ExchangeError } from './exchange-error.ts'
+import { ExchangeError } from './exchange-error.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
 
@@ -19,6 +19,8 @@ export interface Race {
   lifetime: number
   /** Ends the race early; it is lost then. */
   signal: AbortSignal
+  /** The servers were arranged by how fast they are: of those that are not asked, that is found out now and then. */
+  measured?: boolean
   /** Whether a response is of use; where it is not, other servers are asked. */
   usable: (response: Message) => boolean
 }
@@ -37,7 +39,8 @@ const ROUNDS = 3
 const MAX_ATTEMPTS = 9
 /** Made once: an AbortSignal without a reason makes an Error each time. */
 const ENDED = new Error('the race has ended')
-const PROBE_LIFETIME = 2000
+const MEASURE_LIFETIME = 2000
+const TOO_MANY = 'it has as many questions outstanding as max_concurrent allows'
 
 /**
  * Asks the servers in order, each with the time that it usually takes; whoever is late goes on being listened to while the next is asked,
@@ -49,8 +52,8 @@ export function createRacing(
   events: RaceEvents,
 ): (race: Race) => Promise<RaceResult> {
   return race => {
-    for (const server of dueForProbe(race.servers, clock.monotonic()))
-      probe(server, race.question, exchanger, clock, events)
+    for (const server of dueForMeasure(race, clock.monotonic()))
+      measure(server, race.question, exchanger, clock, events)
     return new Promise(resolve => run(race, exchanger, clock, events, resolve))
   }
 }
@@ -82,10 +85,17 @@ function run(
   }
   const launch = (): void => {
     next?.cancel()
-    let attempt = attempts.shift()
-    while (attempt && spent.has(attempt.server)) attempt = attempts.shift()
+    const attempt = nextAttempt()
     if (attempt) start(attempt)
     else if (running === 0) end({ kind: 'lost', failures })
+  }
+  const nextAttempt = (): Attempt | undefined => {
+    for (;;) {
+      const attempt = attempts.shift()
+      if (!attempt || (!spent.has(attempt.server) && !attempt.server.full)) return attempt
+      if (attempt.server.full) failures.push({ server: attempt.server, error: new ExchangeError('local', TOO_MANY) })
+      spent.add(attempt.server)
+    }
   }
   const start = ({ server, round }: Attempt) => {
     const begun = clock.monotonic()
@@ -132,8 +142,8 @@ function isUsable(race: Race, message: Message): boolean {
   }
 }
 
-/** Asks a server that is down the same question beside the others, only to learn whether it is back: nobody waits for it. */
-function probe(
+/** Asks a server the same question beside the others, only to learn how fast it is: nobody waits for it. */
+function measure(
   server: Server,
   question: UpstreamQuestion,
   exchanger: Exchanger,
@@ -142,8 +152,7 @@ function probe(
 ): void {
   const begun = clock.monotonic()
   const abort = new AbortController()
-  const limit = clock.after(PROBE_LIFETIME, () => abort.abort())
-  server.failed(begun)
+  const limit = clock.after(MEASURE_LIFETIME, () => abort.abort())
   events.asked(server)
   exchanger
     .exchange(server, question, abort.signal)
@@ -154,9 +163,9 @@ function probe(
     .finally(() => limit.cancel())
 }
 
-function dueForProbe(servers: readonly Server[], now: number): Server[] {
-  const someUp = servers.some(server => !server.down)
-  return someUp ? servers.filter(server => server.down && !server.backingOff(now)) : []
+/** Slower servers whose round-trip time is not known any more. */
+function dueForMeasure({ servers, measured }: Race, now: number): Server[] {
+  return measured ? servers.slice(1).filter(server => !server.down && server.dueForMeasure(now)) : []
 }
 
 interface Attempt {
@@ -164,7 +173,7 @@ interface Attempt {
   round: number
 }
 
-/** Who is asked when: in the order of the config, those that are down last, in up to three rounds. */
+/** Who is asked when: in the order given, those that are down last, in up to three rounds. */
 export function planAttempts(servers: readonly Server[]): Attempt[] {
   const order = [...servers.filter(server => !server.down), ...servers.filter(server => server.down)]
   return Array.from({ length: ROUNDS }, (_, round) => order.map(server => ({ server, round })))

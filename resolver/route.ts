@@ -1,14 +1,17 @@
 import { Flag, Rcode } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
+import type { Random } from '../host/random.ts'
 import type { Accepted } from './accept.ts'
 import type { Cacheable } from './cache.ts'
+import type { Cut } from './cuts.ts'
 import type { ExtendedError } from './failures.ts'
 import { capped, lifetimeOf } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Race, RaceResult } from './race.ts'
 import type { Server } from './server.ts'
+import type { UpstreamSet } from './upstream-set.ts'
 
 /** A way to resolve names at and below `zone`: a forward rule's servers, or the servers of a delegation. */
 export interface Route {
@@ -17,20 +20,32 @@ export interface Route {
   readonly scope: string
   /** Whether its servers resolve for us (RD) or speak for their own zones only. */
   readonly recursive: boolean
+  /** Who is asked, where that does not depend on the question. */
+  readonly upstreams?: UpstreamSet
+  /** Whether the client's subnet is passed on (RFC 7871). */
+  readonly passesSubnet?: boolean
   /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
   down(): boolean
   /** `avoiding` are servers whose answer to it was not believed. */
   ask(question: UpstreamQuestion, signal: AbortSignal, avoiding?: ReadonlySet<Server>): Promise<Outcome>
 }
 
-/** What asking came to. `seconds` is how long the answer may be kept, `server` who gave it. */
-export type Outcome =
-  | { kind: 'found'; found: Cacheable; seconds: number; server?: Server }
-  | { kind: 'failed'; error: ExtendedError }
+/** What asking came to. */
+export type Outcome = Found | { kind: 'failed'; error: ExtendedError }
+
+/** An answer, how many seconds it may be kept, who gave it, and where authoritative servers were asked the zone that they spoke for. */
+export interface Found {
+  kind: 'found'
+  found: Cacheable
+  seconds: number
+  server?: Server
+  cut?: Cut
+}
 
 /** What routes work with. */
 export interface RouteContext {
   limits: ResolverLimits
+  random: Random
   race: (race: Race) => Promise<RaceResult>
 }
 
@@ -40,10 +55,11 @@ export function outcomeOf(
   response: Message,
   server: Server,
   limits: ResolverLimits,
-): Outcome {
+): Found {
   const negative = accepted.kind === 'negative'
-  const answer = capped(accepted.answer, limits.maxTtl)
-  const authority = capped(accepted.authority, limits.maxNegativeTtl)
+  const answer = capped(accepted.answer, limits.minTtl, limits.maxTtl)
+  const least = Math.min(limits.minTtl, limits.maxNegativeTtl)
+  const authority = capped(accepted.authority, least, limits.maxNegativeTtl)
   const found: Cacheable = {
     rcode: negative ? accepted.rcode : Rcode.NOERROR,
     answer,

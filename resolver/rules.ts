@@ -3,6 +3,7 @@ import { type Name, nameKey } from '../dns/name.ts'
 /** Rules found by the longest suffix of a name. */
 export interface RuleTable<Rule> {
   find(name: Name): Rule | undefined
+  readonly all: readonly Rule[]
 }
 
 /** The table of `rules`; of two for one zone the first counts. */
@@ -10,6 +11,7 @@ export function createRuleTable<Rule extends { zone: Name }>(rules: readonly Rul
   const byZone = new Map<string, Rule>()
   for (const rule of rules) if (!byZone.has(nameKey(rule.zone))) byZone.set(nameKey(rule.zone), rule)
   return {
+    all: [...byZone.values()],
     find(name) {
       if (byZone.size === 0) return undefined
       const key = nameKey(name)

@@ -1,8 +1,8 @@
 import type { Message } from '../dns/message.ts'
 import type { Clock } from '../host/clock.ts'
-import type { ConnectOptions, Network } from '../host/network.ts'
+import type { Connection, ConnectOptions, Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
-import type { ExchangeError } from './exchange-error.ts'
+import { ExchangeError } from './exchange-error.ts'
 import { createHttpsStream } from './https.ts'
 import type { QueryDress, UpstreamQuestion } from './question.ts'
 import type { ServerAddress } from './server.ts'
@@ -36,11 +36,11 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
   }
 
   function streamTo(at: ServerAddress, question: UpstreamQuestion): DnsStream {
-    const key = [at.transport, at.address, at.port, at.hostname].join(' ')
+    const key = [at.transport, at.address, at.port, at.hostname, at.pins?.join()].join(' ')
     const kept = streams.get(key)
     if (kept?.fit(question)) return kept
     const options: StreamOptions = {
-      connect: signal => network.connect({ address: at.address, port: at.port }, connectOptions(at, signal)),
+      connect: signal => connect(at, signal),
       clock,
       random,
       onClosed: () => {
@@ -52,6 +52,14 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
     all.add(stream)
     streams.set(key, stream)
     return stream
+  }
+
+  async function connect(at: ServerAddress, signal: AbortSignal): Promise<Connection> {
+    const connection = await network.connect({ address: at.address, port: at.port }, connectOptions(at, signal))
+    // RFC 7858 §4.2: one of the pinned keys must be the certificate's.
+    if (!at.pins || at.pins.includes(connection.peerSpki ?? '')) return connection
+    connection.close()
+    throw new ExchangeError('network', "the key of the server's certificate is not one of those pinned")
   }
 
   return {
@@ -70,6 +78,8 @@ function connectOptions(at: ServerAddress, signal: AbortSignal): ConnectOptions 
     tls: {
       alpn: [at.transport === 'https' ? 'h2' : 'dot'],
       ...(at.hostname !== undefined && { servername: at.hostname }),
+      // RFC 8310 §6.5: a pinned key stands for the server by itself, where no name is given beside it.
+      ...(at.pins && at.hostname === undefined && { rejectUnauthorized: false }),
     },
   }
 }

@@ -1,12 +1,12 @@
-import type { Config } from '../config/schema.ts'
+import type { Config, ViewConfig } from '../config/schema.ts'
 import { Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { parseMessage } from '../dns/message.ts'
-import { printName } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
-import { createResolver } from '../resolver/resolver.ts'
+import type { CacheMemory } from '../resolver/cache-memory.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
@@ -17,6 +17,7 @@ import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
+import { createViewResolver } from './view-resolver.ts'
 import type { Decision, Decisions, Workers } from './workers.ts'
 import { createZones, isSecondary, type ServedZone, type Zones } from './zones.ts'
 
@@ -41,6 +42,9 @@ export interface AuthorityDeps extends World {
   config: Config
   /** Where we listen ourselves: never forwarded to. */
   own: readonly SocketAddress[]
+  /** The resolver cache, and what tells us apart from other daemons. */
+  memory: CacheMemory
+  id: Uint8Array
   store: ZoneStore
   /** The keys of signed zones. */
   keyRings: KeyRings
@@ -70,16 +74,29 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, chaos, proxy_protocol, log } = config
-  const views = config.views.map(view => ({ ...view, empty_zones: view.empty_zones ?? config.empty_zones }))
+  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log, dnstap } = config
+  const views = config.views.map(view => withDefaults(view, config))
   const limited = rate_limit && { rate_limit }
-  const told = { chaos, proxy_protocol, log }
+  const told = { transfers, chaos, proxy_protocol, cache, log, ...(dnstap && { dnstap }) }
   return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
+}
+
+/** What a view leaves to the top level. Only a view that recurses has stub zones and policies from there. */
+function withDefaults(view: ViewConfig, config: Config): ViewConfig {
+  const recurses = view.recursion.length > 0
+  const own = (zone: Name) => view.zones.some(({ name }) => equalNames(name, zone))
+  const ruled = (zone: Name) => view.forward.some(rule => equalNames(rule.zone, zone))
+  return {
+    ...view,
+    empty_zones: view.empty_zones ?? config.empty_zones,
+    stub: view.stub ?? (recurses ? config.stub.filter(({ zone }) => !own(zone) && !ruled(zone)) : []),
+    rpz: view.rpz ?? (recurses ? config.rpz.filter(({ zone }) => own(zone)) : []),
+  }
 }
 
 /** No zones yet: `configure` opens them. */
 export function createAuthority(deps: AuthorityDeps): Authority {
-  const { config, own, store, keyRings, clock, random, network, log } = deps
+  const { config, own, memory, id, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
   /** Numbers the updates for the log. */
   let updates = 0
@@ -95,8 +112,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   }
   const state = new State(
     empty,
-    (rules, ownName, trust) =>
-      createResolver({ rules, network, clock, random, log, ownName, own, ...(trust && { trust }) }),
+    (resolving, ownName) => createViewResolver(resolving, ownName, { network, clock, random, log, own, memory, id }),
     {
       zonesChanged() {},
       imageChanged() {},
@@ -117,26 +133,53 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     else early.push(zone)
   }
   const { findKey } = state
-  const onPublished = (zone: ServedZone) => changed(zone)
+  /** Replaced by `configure`. */
+  let { transfers } = config
+  const onPublished = (zone: ServedZone) => {
+    changed(zone)
+    if (zone.config.catalog) void followCatalogs()
+  }
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
     ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
     store,
     keyRings,
+    signAside: true,
     log,
     findKey,
     serverName: config.name,
+    transfers: () => transfers,
     onReplaced,
     onPublished,
   })
 
+  /** As it stands in the configuration. */
+  let written: ServingConfig = empty.config
   const serve = (serving: ServingConfig): void => {
+    written = serving
     // A zone may be something else by now than what the configuration says: promoted.
     const trust = deps.trust && { trust: deps.trust() }
     const now = { ...serving, ...trust, views: zones.configured(serving.views) }
     state.apply({ kind: 'configure', epoch: 0, config: now, zones: zones.serving() })
     workers?.configure(now, zones.serving())
+  }
+
+  const followCatalogs = async (): Promise<void> => {
+    try {
+      if (!(await zones.followCatalogs())) return
+      serve(written)
+      startZones()
+    } catch (error) {
+      log.error({ reason: (error as Error).message }, 'the zones of a catalog could not be taken over')
+    }
+  }
+
+  /** Before there are threads that serve, nobody is told of anything, or asked. */
+  const startZones = (): void => {
+    if (!workers) return
+    for (const zone of zones) changed(zone)
+    zones.start()
   }
 
   return {
@@ -150,15 +193,13 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async configure(next) {
       await zones.configure(next.views)
+      transfers = next.transfers
       serve(servingConfig(next, cookieSecret))
-      // Before there are threads that serve, nobody is told of anything, or asked.
-      if (!workers) return
-      for (const zone of zones) changed(zone)
-      zones.start()
+      startZones()
     },
     async promote(zone) {
       await zones.promote(zone)
-      serve(state.config)
+      serve(written)
     },
     trustChanged: () => serve(state.config),
     notifySecondaries: zone => notifier.again(notifying(zone)),

@@ -1,6 +1,7 @@
 import type { Ca } from '../ca/ca.ts'
 import { type Name, parseName, printName } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
+import type { Clock } from '../host/clock.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
 import { historyOf } from '../zones/history.ts'
@@ -9,20 +10,21 @@ import { printServer, type SecondaryZone } from '../zones/secondary.ts'
 import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
-import type { Explain } from './explain.ts'
+import { dnssecCommands } from './dnssec-commands.ts'
+import type { Explain } from './explain/explain.ts'
 import { historyCommands } from './history.ts'
-import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
 export interface CommandDeps {
   zones: Zones
+  clock: Clock
   ca: Ca | undefined
   /** Makes a secondary zone its own primary. */
   promote: (zone: SecondaryZone) => Promise<void>
   explain: Explain
   explainUpdate: Explain
-  status: () => object
+  status: () => Promise<object>
   reload: () => Promise<object>
   stop: () => void
   /** Those of other parts of the daemon. */
@@ -100,10 +102,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const text = printZonefile(recordsOfVersion(version), zone.origin)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
     },
-    'zone.dnssec': args => {
-      const zone = zoneOf(args)
-      return { zone: printName(zone.origin), view: zone.view, ...describeDnssec(versionOf(zone)) }
-    },
+    ...dnssecCommands({ zones, clock: deps.clock, zoneOf, versionOf, originOf: args => nameOf(args['zone']) }),
     'zone.import': async args => {
       const zone = zoneOf(args)
       if (isSecondary(zone))

@@ -15,13 +15,17 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { backupCommands } from './backup/commands.ts'
+import { type BackupKeeper, openBackupKeeper } from './backup/keeper.ts'
+import { resumeAfterRestore } from './backup/resume.ts'
+import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
 import { openDataDir } from './data-dir.ts'
 import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
-import { createExplain } from './explain.ts'
-import { createExplainUpdate } from './explain-update.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -29,8 +33,11 @@ import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
+import { createOwnership } from './ownership.ts'
+import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
+import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { probeRootOnce, TrustKeeper } from './trust.ts'
 import { createTrustCommands } from './trust-commands.ts'
@@ -87,7 +94,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
-    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
+    const keyFiles = await openCaFiles(join(config.data_dir, 'dnssec'))
+    const keyRings = createKeyRings(keyFiles, clock, {
+      log,
+      askParents: origin => askParents(authority.state.views, origin),
+    })
+    const cache = openResolverCache(config, clock, log)
+    const id = world.random.bytes(8)
+    opened.push(() => cache.save(config))
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
     const trust = await TrustKeeper.open({
@@ -97,7 +111,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => trust.close())
     const authority = createAuthority({
-      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log },
+      ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log, memory: cache.memory, id },
       trust: () => trust.trust,
     })
     opened.push(() => authority.close())
@@ -117,6 +131,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       reconfigure: () => inTurn(() => configure(config)),
     })
     await configure(config)
+    await resumeAfterRestore(config.data_dir, authority.zones, log)
+    const { configFile } = owner
+    const backups = await openBackupKeeper({ config: () => config, configFile, database, clock }, log)
+    opened.push(() => backups.close())
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
@@ -124,7 +142,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock, log }
+    const options = { count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id }
     const workers = await startWorkers(options)
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
     opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
@@ -132,19 +150,32 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
-    const explain = createExplain(authority.state, authority.zones.find)
+    const explain = createExplain({
+      ...world,
+      state: authority.state,
+      zoneOf: authority.zones.find,
+      affairs: ca?.affairs,
+    })
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
+      clock,
       zones: authority.zones,
       promote: authority.promote,
       ca,
       explain,
       explainUpdate,
-      status,
+      status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
       more: {
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
+        ...backupCommands(backups),
+        ...cacheCommands(cache, authority.state, () => workers.flushed()),
+        resolver: async () => {
+          const { counters, upstreams } = await workers.report()
+          return { counters, upstreams }
+        },
+        top: async () => (await workers.report()).top,
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)
@@ -156,15 +187,15 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       ...api,
       zones,
       config: () => config,
-      keyRings,
       commands,
       notifySecondaries,
       statistics,
       clock,
       log,
     }
-    await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    await serveHttp(listeners, ca, workers, () => ready, authority, context, backups, log)
     trust.start()
+    backups.plan()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
@@ -177,6 +208,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      backups.plan()
       trust.start()
       return compared
     }
@@ -201,14 +233,16 @@ function controlSocket({ data_dir }: Config): string {
 
 function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
   const ca = config.ca!
+  const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
   return createCa({
+    ...createOwnership(viewOf, authority.zones.find),
     config: ca,
     dataDir: config.data_dir,
     database,
     ...world,
     log,
     async lookup(name, type) {
-      const view = authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+      const view = viewOf()
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
@@ -233,6 +267,7 @@ async function serveHttp(
   ready: () => boolean,
   authority: Authority,
   api: ApiContext,
+  backups: BackupKeeper,
   log: Log,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
@@ -240,6 +275,12 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones })
+  serveMetrics(metrics, {
+    serving: () => workers.metrics(),
+    ready,
+    zones: authority.zones,
+    lastBackup: () => backups.last,
+    ca,
+  })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -1,15 +1,18 @@
 import { Class, Flag, Rcode } from '../dns/codes.ts'
-import { equalNames, type Name } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import { Query } from '../dns/query.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
+import { Type } from '../dns/types.ts'
 import type { ResolverAnswer } from '../resolver/resolver.ts'
 import type { Answerer } from '../zones/answer.ts'
 import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
+import { type AskingClient, resolveInView, type ViewAnswer } from './resolving.ts'
+import type { Answered } from './sight/sight.ts'
 import type { ServingView } from './state.ts'
 
 /** Part of an answer whose CNAME chain goes in and out of our zones: what the resolver said, or a name that our zones answer. */
-type Part = { kind: 'resolved'; answer: ResolverAnswer } | { kind: 'own'; name: Name }
+export type Part = { kind: 'resolved'; answer: ViewAnswer } | { kind: 'own'; name: Name }
 
 /** All that is needed to complete an answer that has left our zones. */
 export interface ForwardedQuery {
@@ -19,6 +22,8 @@ export interface ForwardedQuery {
   /** What our zones had left open; they may have changed since. */
   first: Unresolved
   parts: readonly Part[]
+  /** What is to become of it by a policy: no answer at all, or none over UDP. */
+  withheld?: 'drop' | 'tcp-only'
 }
 
 /** How often a chain may leave our zones. */
@@ -29,7 +34,7 @@ export async function resolveForwarded(
   query: Query,
   view: ServingView,
   first: Unresolved,
-  client: string,
+  client: AskingClient,
   scratch: { answerer: Answerer; response: ResponseWriter },
 ): Promise<ForwardedQuery> {
   const parts: Part[] = []
@@ -38,9 +43,16 @@ export async function resolveForwarded(
   for (let next: Unresolved | undefined = first; next && parts.length < MOST_PARTS; ) {
     const question = { name: next.name, type: query.qtype, class: Class.IN }
     const { delegation } = next
-    const options = { dnssecOk, checkingDisabled, client, ...(delegation && { delegation }) }
-    const answer = await view.resolver.resolve(question, options)
+    const options = {
+      ...{ dnssecOk, checkingDisabled, client: client.account },
+      ...(query.subnet.length > 0 && query.subnet.length <= LONGEST_SUBNET && { subnet: query.subnet }),
+      ...(query.hops.length > 0 && { hops: query.hops }),
+      ...(delegation && { delegation }),
+    }
+    const answer = await resolveInView(view, question, options, client)
     parts.push({ kind: 'resolved', answer })
+    const action = answer.verdict?.action
+    if (action === 'drop' || action === 'tcp-only') return { query, view, first, parts, withheld: action }
     if (!answer.next || !view.zonesAtHome.find(answer.next, 0)) break
     parts.push({ kind: 'own', name: answer.next })
     const again = questionAbout(query, answer.next)
@@ -49,6 +61,9 @@ export async function resolveForwarded(
   }
   return { query, view, first, parts }
 }
+
+/** RFC 7871 §6: family, two prefix lengths, and the address. */
+const LONGEST_SUBNET = 20
 
 const RECURSING: Recursion = { allowed: true, desired: true }
 
@@ -113,14 +128,39 @@ function writeRecords(records: readonly ResourceRecord[], response: ResponseWrit
   }
 }
 
+/** Whether every client of the view that asks the same way would have the same answer. */
+export function isForAll({ query, view: { policies, config } }: ForwardedQuery): boolean {
+  if (policies?.judgesClients) return false
+  return !config.dns64?.clients || (query.qtype !== Type.AAAA && query.qtype !== Type.PTR)
+}
+
+/** What there is to be told of an answer, for the query log. */
+export function describeResolved({ parts }: ForwardedQuery): Pick<Answered, 'from' | 'resolved'> {
+  const answers = parts.flatMap(part => (part.kind === 'resolved' ? part.answer : []))
+  const last = answers.at(-1)
+  const { rule, upstream, security, verdict, ede, from = 'local' } = last ?? {}
+  return {
+    from,
+    resolved: {
+      ...(rule && { rule: printName(rule) }),
+      ...(upstream !== undefined && { upstream }),
+      ...(security && { security: security.status }),
+      ...(verdict && verdict.action !== 'passthru' && { policy: verdict.rule }),
+      ...(ede && { ede: ede.code }),
+    },
+  }
+}
+
 /** Seconds that the answer may be used again; 0 where it may not: failures, stale data, and what says why (RFC 8914). */
 export function keepFor({ parts }: ForwardedQuery): number {
   let least = MOST_SECONDS
   for (const part of parts) {
     if (part.kind === 'own') return 0
-    const { rcode, answer, authority, ede, from } = part.answer
+    const { rcode, answer, authority, ede, from, renewIn } = part.answer
     if (ede || from === 'stale' || (rcode !== Rcode.NOERROR && rcode !== Rcode.NXDOMAIN)) return 0
     if (answer.length + authority.length === 0) return 0
+    // In the last part of its time it is asked for again, so that the resolver can renew it.
+    least = Math.min(least, renewIn)
     for (const { ttl } of answer) least = Math.min(least, ttl)
     for (const { ttl } of authority) least = Math.min(least, ttl)
   }

@@ -3,9 +3,8 @@ import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
 import { Query, readQuery } from '../dns/query.ts'
 import { ResponseWriter } from '../dns/response.ts'
-import type { Security } from '../resolver/validate/security.ts'
 import { Answerer } from '../zones/answer.ts'
-import { resolveForwarded, writeForwarded } from './forwarded.ts'
+import { type Part, resolveForwarded, writeForwarded } from './forwarded.ts'
 import { answerFromZones, type Unresolved } from './query.ts'
 import type { ServingView } from './state.ts'
 
@@ -13,8 +12,8 @@ import type { ServingView } from './state.ts'
 export interface Inquiry {
   message: Message
   unresolved: Unresolved | undefined
-  /** What validating the answers of the resolver came to; of those that no rule has validated nothing. */
-  security: Security[]
+  /** What the resolver said, where it was asked. */
+  parts: readonly Part[]
 }
 
 /**
@@ -25,9 +24,9 @@ export async function inquire(
   view: ServingView,
   name: Name,
   type: number,
-  options: { recursive: boolean; client: string },
+  options: { recursive: boolean; client: string; address?: Uint8Array },
 ): Promise<Inquiry> {
-  const { recursive, client } = options
+  const { recursive, client, address = LOOPBACK } = options
   const query = new Query()
   const answerer = new Answerer()
   const response = new ResponseWriter()
@@ -39,15 +38,17 @@ export async function inquire(
   readQuery(wire, 0, wire.length, query)
   response.begin(query)
   const unresolved = answerFromZones(query, view, { allowed: recursive, desired: recursive }, answerer, response)
-  const security: Security[] = []
+  let parts: readonly Part[] = []
   if (unresolved) {
     const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
-    const forwarded = await resolveForwarded(query, view, unresolved, client, scratch)
-    for (const part of forwarded.parts)
-      if (part.kind === 'resolved' && part.answer.security) security.push(part.answer.security)
+    const forwarded = await resolveForwarded(query, view, unresolved, { account: client, address, udp: false }, scratch)
+    parts = forwarded.parts
     response.begin(query)
     writeForwarded(forwarded, answerer, response)
   }
   response.finish()
-  return { message: parseMessage(response.message()), unresolved, security }
+  return { message: parseMessage(response.message()), unresolved, parts }
 }
+
+/** Who asks from inside. */
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1)

@@ -6,10 +6,13 @@ import { ZoneError, ZoneImage } from '../zones/zone.ts'
 import type { LoadThreadData, LoadThreadReply } from './load-thread.ts'
 
 /** Transfers a zone in a thread of its own, which ends with it. */
-export const loadInThread: LoadWhole = (remote, origin, signal) =>
+export const loadInThread: LoadWhole = (remote, origin, limits, signal) =>
   new Promise((resolve, reject) => {
     const file = new URL(`./load-thread${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(file, { workerData: { remote, origin } satisfies LoadThreadData, name: 'loading' })
+    const worker = new Worker(file, {
+      workerData: { remote, origin, limits } satisfies LoadThreadData,
+      name: 'loading',
+    })
     const abandon = (): void => void worker.terminate()
     signal.addEventListener('abort', abandon, { once: true })
     worker.once('message', (reply: LoadThreadReply) => {

@@ -1,7 +1,9 @@
+import { type Prefix, printAddress } from '../config/address.ts'
 import { Class } from '../dns/codes.ts'
 import { isSubdomain, LOWER, type Name, parseName, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { parseRdataText, Type } from '../dns/types.ts'
+import { embed } from '../resolver/dns64.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 
@@ -49,7 +51,7 @@ const SPECIAL_USE: Readonly<Record<string, readonly string[]>> = {
   onion: [],
   // RFC 8375 §4: the home network's own.
   'home.arpa': [],
-  // RFC 8880 §7.1: how clients find a NAT64; here is none.
+  // RFC 8880 §7.1: how clients find a NAT64; it has IPv6 addresses where there is one.
   'ipv4only.arpa': ['@ A 192.0.0.170', '@ A 192.0.0.171'],
   '170.0.0.192.in-addr.arpa': ['@ PTR ipv4only.arpa.'],
   '171.0.0.192.in-addr.arpa': ['@ PTR ipv4only.arpa.'],
@@ -69,8 +71,14 @@ export class HomeZones extends ZoneTable {
   /** The rules below local zones. */
   private readonly holes: readonly Name[]
 
-  constructor(own: Iterable<ZoneImage>, spokenFor: SpokenFor, serverName: Name, emptyZones: boolean) {
-    const local = localZones(spokenFor, serverName, emptyZones)
+  constructor(
+    own: Iterable<ZoneImage>,
+    spokenFor: SpokenFor,
+    serverName: Name,
+    emptyZones: boolean,
+    prefix64?: Prefix,
+  ) {
+    const local = localZones(spokenFor, serverName, emptyZones, prefix64)
     super([...own, ...local])
     this.local = new Set(local)
     this.holes = spokenFor.rules.filter(rule => local.some(({ origin }) => isSubdomain(rule, origin)))
@@ -104,18 +112,34 @@ function sameName(source: Uint8Array, at: number, name: Name): boolean {
   return true
 }
 
-function localZones(spokenFor: SpokenFor, serverName: Name, emptyZones: boolean): ZoneImage[] {
+function localZones(
+  spokenFor: SpokenFor,
+  serverName: Name,
+  emptyZones: boolean,
+  prefix64: Prefix | undefined,
+): ZoneImage[] {
   const empty = PRIVATE_REVERSE.map(name => [name, []] as const)
   const all = [...Object.entries(SPECIAL_USE), ...(emptyZones ? [...empty, ...Object.entries(LOOPBACK_REVERSE)] : [])]
+  // RFC 7050 §3: by these a client learns of a NAT64, and of its prefix.
+  const nat64 = prefix64 ? NAT64_ADDRESSES.map(address => `@ AAAA ${printAddress(embed(address, prefix64))}`) : []
   const theirs = [...spokenFor.zones, ...spokenFor.rules.filter(({ length }) => length > 1)]
   return all.flatMap(([name, lines]) => {
     const origin = parseName(name)
     if (theirs.some(one => isSubdomain(origin, one))) return []
     // Delegated, so that the DS of a zone below is answered as that of a child.
     const below = spokenFor.zones.filter(one => isSubdomain(one, origin))
-    return [ZoneImage.create(origin, contentOf(origin, lines, below, serverName), { slack: 0 })]
+    return [
+      ZoneImage.create(
+        origin,
+        contentOf(origin, name === NAT64_NAME ? [...lines, ...nat64] : lines, below, serverName),
+        { slack: 0 },
+      ),
+    ]
   })
 }
+
+const NAT64_NAME = 'ipv4only.arpa'
+const NAT64_ADDRESSES = [170, 171].map(last => Uint8Array.of(192, 0, 0, last))
 
 const TTL = 10_800
 

@@ -1,4 +1,4 @@
-import type { Config, KeyConfig, RateLimitConfig, ViewConfig } from '../config/schema.ts'
+import type { CacheConfig, Config, KeyConfig, RateLimitConfig, ViewConfig } from '../config/schema.ts'
 import type { Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
 import type { SocketAddress } from '../host/network.ts'
@@ -6,6 +6,7 @@ import type { Trust } from '../resolver/validate/anchors.ts'
 import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
+import type { ThreadReport } from './report.ts'
 
 /**
  * All that the main thread and a serving thread say to each other.
@@ -15,7 +16,14 @@ import type { ServerCertificate } from './listen/tls.ts'
  * it has caught up. So what main does after storing the epoch (answering an UPDATE, say) is seen by every later query on any
  * thread, without acknowledgements. Changes of a zone's content need no message: they are published in the zone's shared image.
  */
-export type ToServing = ServingChange | UpdateResult | NotifyResult | DifferencesPart | HandedRequest | StopServing
+export type ToServing =
+  | ServingChange
+  | ReportRequest
+  | UpdateResult
+  | NotifyResult
+  | DifferencesPart
+  | HandedRequest
+  | StopServing
 
 /** Words of the shared control buffer, an Int32Array. */
 export const ControlWord = { EPOCH: 0 } as const
@@ -30,11 +38,15 @@ export interface ServingConfig {
   /** Secrets of DNS cookies, the same for all threads: the first makes them. */
   cookie_secret: readonly Uint8Array[]
   rate_limit?: RateLimitConfig
+  transfers: Pick<Config['transfers'], 'out'>
   chaos: Config['chaos']
   proxy_protocol: Config['proxy_protocol']
   /** What the validation of answers begins with; left out: the root's built-in anchors. */
   trust?: Trust
   log: Config['log']
+  dnstap?: Config['dnstap']
+  /** Limits of the resolver cache; left out: the usual ones. */
+  cache?: CacheConfig
 }
 
 /** A zone of a view, and the shared memory that holds it. */
@@ -54,6 +66,10 @@ export interface ServingInit {
   counters: SharedArrayBuffer
   /** Accounts of response rate limiting, of all threads together (rate-limit.ts). */
   rates: SharedArrayBuffer
+  /** The memory of the resolver cache, of all threads together (resolver/cache-memory.ts). */
+  cache: SharedArrayBuffer
+  /** Tells this daemon apart from others of its kind (resolver/hops.ts). */
+  id: Uint8Array
   sockets: readonly ServingSocket[]
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
@@ -75,6 +91,8 @@ export type ServingChange =
   /** One zone has another image, or none. */
   | { kind: 'zone'; epoch: number; zone: ServingZone }
   | { kind: 'certificate'; epoch: number; certificate: ServerCertificate }
+  /** Something was taken out of the resolver cache. */
+  | { kind: 'flush'; epoch: number }
 
 /** The answer to UpdateRequest: what to tell the client. */
 export interface UpdateResult {
@@ -117,6 +135,19 @@ export interface HandedRequest {
   dohPath: string
 }
 
+/** Asks for what the thread knows of its resolvers, answered by ReportResponse. */
+export interface ReportRequest {
+  kind: 'report'
+  id: number
+}
+
+/** What a thread's resolvers have done and know. */
+export interface ReportResponse {
+  kind: 'report'
+  id: number
+  report: ThreadReport
+}
+
 /** Accept nothing more, let what is in flight end for `grace` milliseconds, close, say `stopped`. */
 export interface StopServing {
   kind: 'stop'
@@ -132,6 +163,7 @@ export type ToMain =
   | MoreDifferences
   | EnoughDifferences
   | HandedResponse
+  | ReportResponse
   | LogLine
   | { kind: 'stopped' }
 

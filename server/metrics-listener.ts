@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { Ca } from '../ca/ca.ts'
 import { printName } from '../dns/name.ts'
 import type { Zones } from './zones.ts'
 
@@ -9,10 +10,13 @@ export interface MetricsSource {
   serving: () => string
   ready: () => boolean
   zones: Zones
+  ca: Pick<Ca, 'inventory'> | undefined
+  /** When the newest backup was taken, milliseconds since 1970. */
+  lastBackup?: () => number | undefined
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
-export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: MetricsSource): void {
+export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca, lastBackup }: MetricsSource): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   const labelNames = ['view', 'zone']
@@ -29,6 +33,15 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: Me
     registers: [registry],
   })
 
+  new Gauge({
+    name: 'namestead_backup_timestamp_seconds',
+    help: 'When the newest backup was taken; 0 where none ever was',
+    registers: [registry],
+    collect() {
+      this.set((lastBackup?.() ?? 0) / 1000)
+    },
+  })
+
   new Counter({
     name: 'namestead_zone_transfers_in_total',
     help: 'Transfers from primaries: taken over, not to be had, refused for what they brought',
@@ -39,6 +52,17 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones }: Me
       for (const [result, count] of Object.entries(zones.transfersIn)) this.inc({ result }, count)
     },
   })
+
+  if (ca)
+    new Gauge({
+      name: 'namestead_ca_certificates_ending',
+      help: 'Certificates that end within so many days and have no successor; 0 is today',
+      labelNames: ['days'],
+      registers: [registry],
+      async collect() {
+        for (const [days, count] of await ca.inventory.counts()) this.set({ days }, count)
+      },
+    })
 
   app.get('/metrics', async (_request, reply) => {
     serial.reset()

@@ -12,5 +12,6 @@ export function compareConfigs(before: Config, after: Config): { changed: string
   const restart = differing.filter(key => (AT_START as readonly string[]).includes(key))
   // A CA can't come or go while running: its listeners, keys and accounts are opened at start.
   if (!before.ca !== !after.ca) restart.push('ca')
+  if (before.cache.size !== after.cache.size) restart.push('cache')
   return { changed: differing.filter(key => !restart.includes(key)), restart }
 }

@@ -17,6 +17,8 @@ export function keepQuery(query: Query): Query {
     end: query.end - start,
     nameAt: query.nameAt - start,
     cookieAt: 0,
+    subnet: copyOctets(query.subnet),
+    hops: copyOctets(query.hops),
     tsigAt: query.tsigAt - start,
   })
 }
@@ -50,6 +52,8 @@ function noteOptions(options: readonly EdnsOption[], query: Query): void {
   query.keepalive = keepalive !== undefined
   query.keepaliveLength = keepalive?.data.length ?? 0
   query.padding = find(OptionCode.PADDING) !== undefined
+  query.subnet = find(OptionCode.ECS)?.data ?? new Uint8Array(0)
+  query.hops = find(OptionCode.HOPS)?.data ?? new Uint8Array(0)
 }
 
 /** Octets of the name at `at`; 0 where it uses compression, and so can't be echoed octet for octet. */

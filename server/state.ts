@@ -3,13 +3,14 @@ import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { isSubdomain, type Name, nameKey, printName } from '../dns/name.ts'
 import { type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
-import type { Resolver, ResolverRule } from '../resolver/resolver.ts'
-import type { Trust } from '../resolver/validate/anchors.ts'
+import { Policies } from '../resolver/policy/policies.ts'
+import type { Resolver } from '../resolver/resolver.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import { HomeZones } from './local-zones.ts'
 import type { ServingChange, ServingConfig, ServingState, ServingZone } from './messages.ts'
+import { type ResolverConfig, resolverConfigOf } from './view-resolver.ts'
 
 /** A view as a serving thread has it. */
 export interface ServingView {
@@ -24,16 +25,21 @@ export interface ServingView {
   /** Configured zones that have nothing to serve now; by `nameKey`. */
   readonly missing: Set<string>
   readonly configs: ReadonlyMap<string, ZoneConfig>
-  readonly forward: ViewConfig['forward']
+  /** As configured. */
+  readonly config: ViewConfig
+  /** The zones of its forward rules and its stub zones. */
+  readonly ruled: readonly Name[]
+  /** What its resolver is made from. */
+  readonly resolving: ResolverConfig
   readonly resolver: Resolver
+  /** Whether some rule passes clients' subnets on (RFC 7871). */
+  readonly passesSubnets: boolean
+  /** Its response policies, where it has any. */
+  readonly policies: Policies | undefined
 }
 
 /** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (
-  rules: readonly ResolverRule[],
-  ownName: (name: Name) => boolean,
-  trust: Trust | undefined,
-) => Resolver
+export type ResolverFactory = (config: ResolverConfig, ownName: (name: Name) => boolean) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
@@ -83,15 +89,21 @@ export class State {
     this.epoch = change.epoch
     if (change.kind === 'configure') this.configure(change.config, change.zones)
     else if (change.kind === 'zone') this.replace(change.zone)
+    else if (change.kind === 'flush') this.flush()
     else {
       this.certificate = change.certificate
       this.listener.certificateChanged(change.certificate)
     }
   }
 
+  /** What was resolved before is not answered with any more. */
+  private flush(): void {
+    for (const { resolver } of this.views) resolver.forget()
+    this.renumber()
+  }
+
   private configure(config: ServingConfig, zones: readonly ServingZone[]): void {
-    const before = isDeepStrictEqual(this.config.trust, config.trust) ? this.views : this.views.filter(trustsNobody)
-    const retiring = this.views
+    const before = this.views
     this.config = config
     this.listener.configured(config)
     this.identity = Uint8Array.from(printName(config.name).slice(0, -1), char => char.charCodeAt(0))
@@ -99,7 +111,7 @@ export class State {
       config.keys.map(({ name, algorithm, secret }) => [nameKey(name), tsigKey(name, algorithm, secret)]),
     )
     this.views = config.views.map((view, index) => this.view(view, index, zones, before))
-    for (const { resolver } of retiring)
+    for (const { resolver } of before)
       if (!this.views.some(view => view.resolver === resolver)) this.listener.retired(resolver)
     this.renumber()
   }
@@ -112,7 +124,9 @@ export class State {
   ): ServingView {
     const own = zones.filter(zone => zone.view === config.name)
     const table = new ZoneTable(own.flatMap(({ image }) => (image ? [ZoneImage.attach(image)] : [])))
-    const known = before.find(({ name, forward }) => name === config.name && isDeepStrictEqual(forward, config.forward))
+    const resolving = resolverConfigOf(config, this.config)
+    const known = before.find(one => isDeepStrictEqual(one.resolving, resolving))
+    const ruled = ruledZones(config)
     const atHome = config.recursion.length === 0 ? table : this.homeZones(config, table)
     return {
       index,
@@ -123,17 +137,20 @@ export class State {
       zonesAtHome: atHome,
       missing: new Set(own.filter(({ image }) => !image).map(({ origin }) => nameKey(origin))),
       configs: new Map(config.zones.map(zone => [nameKey(zone.name), zone])),
-      forward: config.forward,
+      config,
+      ruled,
+      passesSubnets: config.forward.some(({ client_subnet: passed }) => passed),
+      policies: policiesOf(config, table),
+      resolving,
       // One whose rules are the same keeps what it has learned.
-      resolver:
-        known?.resolver ??
-        this.createResolver(config.forward, name => this.isOwn(config.name, name), this.config.trust),
+      resolver: known?.resolver ?? this.createResolver(resolving, name => this.isOwn(config.name, name)),
     }
   }
 
-  private homeZones({ zones, forward, empty_zones }: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
-    const spokenFor = { zones: zones.map(({ name }) => name), rules: forward.map(({ zone }) => zone) }
-    return new HomeZones(own, spokenFor, this.config.name, empty_zones === true)
+  private homeZones(config: ViewConfig, own: Iterable<ZoneImage>): ZoneTable {
+    const spokenFor = { zones: config.zones.map(({ name }) => name), rules: ruledZones(config) }
+    const { empty_zones: emptyZones, dns64 } = config
+    return new HomeZones(own, spokenFor, this.config.name, emptyZones === true, dns64?.prefix)
   }
 
   private isOwn(viewName: string, name: Name): boolean {
@@ -176,11 +193,6 @@ export class State {
   }
 }
 
-/** Whether nothing of what the view's resolver has learned was validated. */
-function trustsNobody({ forward }: ServingView): boolean {
-  return forward.every(({ dnssec }) => dnssec === 'off')
-}
-
 /** A number is not given twice, until there are so many that all begin anew. */
 const MOST_NUMBERS = 1 << 20
 
@@ -195,9 +207,21 @@ export function isOwnName(view: ServingView, name: Name): boolean {
   return true
 }
 
-/** Whether a forward rule inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
+/** Whether a forward rule or stub zone inside a zone of ours is for this name in particular: it goes before the zone's delegation. */
 export function isRuled(view: ServingView, name: Name, origin: Name): boolean {
-  return view.forward.some(({ zone }) => isSubdomain(name, zone) && isSubdomain(zone, origin))
+  return view.ruled.some(zone => isSubdomain(name, zone) && isSubdomain(zone, origin))
+}
+
+/** The policy zones are zones of the view: what they hold is found where they lie. */
+function policiesOf({ rpz = [] }: ViewConfig, zones: ZoneTable): Policies | undefined {
+  if (rpz.length === 0) return undefined
+  return new Policies(
+    rpz.map(({ zone, policy, log }) => ({ origin: zone, policy, log, latest: () => zones.get(zone)?.latest() })),
+  )
+}
+
+function ruledZones({ forward, stub = [] }: ViewConfig): Name[] {
+  return [...forward, ...stub].map(({ zone }) => zone)
 }
 
 /** Whether the name is in a zone that is configured and has nothing to serve: not loaded, or expired. */

@@ -1,4 +1,5 @@
 import { printAddress } from '../config/address.ts'
+import type { TransferRule } from '../config/schema.ts'
 import { Ede, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { type Message, writeMessage } from '../dns/message.ts'
@@ -31,6 +32,8 @@ export interface TransfersOptions {
   counters: Float64Array
   /** Has the journals. */
   main: Pick<MainThread, 'differences'>
+  /** Transfers that this thread runs at once. */
+  most: () => number
   clock: Clock
   log: Log
 }
@@ -38,9 +41,6 @@ export interface TransfersOptions {
 const DONE = cellOf('namestead_dns_transfers_total', 'done')
 const REFUSED = cellOf('namestead_dns_transfers_total', 'refused')
 const FAILED = cellOf('namestead_dns_transfers_total', 'failed')
-
-/** Transfers that a thread runs at once. */
-const MOST = 64
 
 /** A transfer's messages as they come to be; the kind is known once the first is there. */
 interface Outgoing {
@@ -63,8 +63,8 @@ export class Transfers {
   /** Starts a transfer and returns LATER; throws RcodeError where there will be none. */
   start(request: TransferRequest): number {
     try {
-      const version = this.permitted(request)
-      void this.run(request, version, this.outgoing(request, version))
+      const { version, rule } = this.permitted(request)
+      void this.run(request, version, this.outgoing(request, version, rule))
       return LATER
     } catch (error) {
       this.options.counters[REFUSED]!++
@@ -72,20 +72,28 @@ export class Transfers {
     }
   }
 
-  private permitted({ client, message, view, signing }: TransferRequest): ZoneVersion {
+  private permitted({ client, message, view, signing }: TransferRequest): { version: ZoneVersion; rule: TransferRule } {
     const [{ name, type }] = message.question as [Message['question'][number]]
     // RFC 5936 §4.2: AXFR over UDP is not defined; a stream of messages does not fit into an HTTP exchange either.
     if (client.transport === 'https' || (client.transport === 'udp' && type === Type.AXFR))
       throw new RcodeError(Rcode.FORMERR, `${typeName(type)} needs TCP`)
+    // RFC 9103 §7.2: what is older than TLS 1.3 does for queries, and not for zones.
+    if (client.transport === 'tls' && client.tlsVersion !== 'TLSv1.3')
+      throw new RcodeError(Rcode.REFUSED, `${typeName(type)} over TLS needs TLS 1.3`, Ede.PROHIBITED)
     const config = view.configs.get(nameKey(name))
     if (!config)
       throw new RcodeError(Rcode.NOTAUTH, `view ${view.name} has no zone ${printName(name)}`, Ede.NOT_AUTHORITATIVE)
     const tls = client.transport === 'tls'
-    permitTransfer(config.transfer, { address: client.address, tls, ...(signing && { key: signing.key.name }) })
+    const rule = permitTransfer(config.transfer, {
+      address: client.address,
+      tls,
+      ...(signing && { key: signing.key.name }),
+    })
     const image = view.zones.get(name)
     if (!image) throw new RcodeError(Rcode.SERVFAIL, `${printName(name)} has nothing to serve`, Ede.NOT_READY)
-    if (this.running >= MOST) throw new RcodeError(Rcode.SERVFAIL, 'too many transfers are running', Ede.NOT_READY)
-    return image.latest()
+    if (this.running >= this.options.most())
+      throw new RcodeError(Rcode.SERVFAIL, 'too many transfers are running', Ede.NOT_READY)
+    return { version: image.latest(), rule }
   }
 
   private async run(request: TransferRequest, version: ZoneVersion, outgoing: Outgoing): Promise<void> {
@@ -120,7 +128,7 @@ export class Transfers {
     }
   }
 
-  private outgoing({ client, message, view }: TransferRequest, version: ZoneVersion): Outgoing {
+  private outgoing({ client, message, view }: TransferRequest, version: ZoneVersion, rule: TransferRule): Outgoing {
     const question = message.question[0]!
     const asked = { id: message.id, flags: message.flags, question }
     const whole: Outgoing = { kind: 'AXFR', messages: axfrMessages(version, asked) }
@@ -131,6 +139,7 @@ export class Transfers {
     // RFC 1995 §2: over UDP the SOA alone, which tells the client to come by TCP; also where it is up to date (§4).
     if (client.transport === 'udp' || !serialGreater(version.serial(), serial))
       return { kind: 'SOA', messages: [soaMessage(version, asked)] }
+    if (rule.ixfr === false) return whole
     // Main knows whether there is a journal, or what the files were lately.
     const parts = this.options.main.differences({ view: view.name, zone: version.origin, serial })
     return incremental(parts, asked, whole)

@@ -1,9 +1,10 @@
 import { isMainThread, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { printName } from '../dns/name.ts'
 import { type Clock, systemClock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import { type Random, systemRandom } from '../host/random.ts'
 import { createSystemNetwork } from '../host/system-network.ts'
-import { createResolver } from '../resolver/resolver.ts'
+import { CacheMemory } from '../resolver/cache-memory.ts'
 import { AnswerCache } from './answers.ts'
 import { Cookies } from './cookies.ts'
 import { Handler } from './handle.ts'
@@ -14,10 +15,15 @@ import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
 import { RateLimiter } from './rate-limit.ts'
+import { reportOf } from './report.ts'
+import { Dnstap } from './sight/dnstap.ts'
+import { Sight } from './sight/sight.ts'
 import { State } from './state.ts'
 import { Listeners } from './thread-listeners.ts'
 import { createThreadLog } from './thread-log.ts'
 import { Transfers } from './transfer.ts'
+import { createViewResolver } from './view-resolver.ts'
+import { holderOf } from './workers.ts'
 
 export { startWorkers, type Workers, type WorkersOptions } from './workers.ts'
 
@@ -56,25 +62,25 @@ export async function createServing(
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)
+  const dnstap = new Dnstap(clock, log)
+  const sight = new Sight(clock, log, dnstap)
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
-  const state: State = new State(
-    initial.state,
-    (rules, ownName, trust) =>
-      createResolver({ rules, network, clock, random, log, ownName, own: initial.own, ...(trust && { trust }) }),
-    {
-      zonesChanged: images => answers.reset(images),
-      imageChanged: (before, after, image) => answers.renumber(before, after, image),
-      retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
-      certificateChanged: certificate => void listeners.renew(certificate),
-      configured(config) {
-        cookies.useSecrets(config.cookie_secret)
-        rates.configure(config.rate_limit)
-      },
+  const memory = new CacheMemory(initial.cache, holderOf(initial.index))
+  const resolvers = { network, clock, random, log, own: initial.own, memory, id: initial.id }
+  const state: State = new State(initial.state, (config, ownName) => createViewResolver(config, ownName, resolvers), {
+    zonesChanged: images => answers.reset(images),
+    imageChanged: (before, after, image) => answers.renumber(before, after, image),
+    retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
+    certificateChanged: certificate => void listeners.renew(certificate),
+    configured(config) {
+      cookies.useSecrets(config.cookie_secret)
+      rates.configure(config.rate_limit)
+      sight.configure(config.log.queries, config.dnstap, printName(config.name).slice(0, -1))
     },
-  )
+  })
   configured = state
-  const transfers = new Transfers({ counters, main: calls, clock, log })
+  const transfers = new Transfers({ counters, main: calls, most: () => state.config.transfers.out, clock, log })
   const handler = new Handler({
     state,
     answers,
@@ -84,6 +90,7 @@ export async function createServing(
     outstanding,
     cookies,
     rates,
+    sight,
     clock,
     log,
   })
@@ -104,6 +111,8 @@ export async function createServing(
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
+    else if (message.kind === 'report')
+      post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top()) })
     else if (message.kind !== 'request') state.apply(message)
     else {
       beforeBatch()
@@ -115,6 +124,7 @@ export async function createServing(
     await Promise.race([Promise.all([listeners.closeStreams(grace), outstanding.idle()]), late])
     await listeners.closeAll()
     for (const { resolver } of state.views) resolver.close()
+    dnstap.close()
     post({ kind: 'stopped' })
     port.close()
   }

@@ -5,6 +5,7 @@ import { nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
+import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
 import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate } from './listen/tls.ts'
 import {
@@ -24,6 +25,7 @@ import {
 } from './messages.ts'
 import { createCounters, exposeMetrics } from './metrics.ts'
 import { createRateTable } from './rate-limit.ts'
+import { mergeReports, type ResolverReport, type ThreadReport } from './report.ts'
 
 /** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
 export interface Decision {
@@ -64,6 +66,10 @@ export interface WorkersOptions {
   main: Decisions
   clock: Clock
   log: Log
+  /** The memory of the resolver cache; left out: a small one. */
+  cache?: SharedArrayBuffer
+  /** Tells this daemon apart from others of its kind; left out: by chance. */
+  id?: Uint8Array
   spawn?: SpawnThread
 }
 
@@ -76,6 +82,10 @@ export interface Workers {
   renewCertificate(certificate: ServerCertificate): void
   /** Answers a DoH request; undefined where there is no answer. */
   request(request: Omit<HandedRequest, 'kind' | 'id' | 'transport'>): Promise<Uint8Array | undefined>
+  /** Something was taken out of the resolver cache: no thread answers with it any more. */
+  flushed(): void
+  /** What the threads know of their resolvers; without those that do not say so in time. */
+  report(): Promise<ResolverReport>
   /** What the threads have counted, in Prometheus' text format. */
   metrics(): string
   /** Lets what is in flight end for `grace` milliseconds, then ends the threads. */
@@ -87,6 +97,8 @@ const SHORT_LIFE = 5000
 const PATIENCE = { first: 100, most: 5000 }
 /** Requests handed to threads at once. */
 const MOST_HANDED = 4096
+const REPORT_PATIENCE = 1000
+const SMALL_CACHE = 2 ** 20
 
 /** Starts the threads; resolves once all of them serve, rejects where one can't. A thread that crashes later is replaced. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
@@ -117,7 +129,11 @@ class ServingWorkers implements Workers {
   private readonly spawn: SpawnThread
   private readonly control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
   private readonly rates = createRateTable(systemRandom.below(2 ** 31))
+  private readonly cache: SharedArrayBuffer
+  private readonly cacheMemory: CacheMemory
+  private readonly id: Uint8Array
   private readonly places: Place[]
+  private readonly reports = new Map<number, (report: ThreadReport) => void>()
   private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
   /** What a thread that starts now begins with; replaced by each change. */
   private state: ServingState
@@ -128,6 +144,9 @@ class ServingWorkers implements Workers {
     this.options = options
     this.spawn = options.spawn ?? spawnWorker
     this.state = options.state
+    this.cache = options.cache ?? createCacheBuffer(SMALL_CACHE, systemRandom.below(2 ** 31))
+    this.cacheMemory = new CacheMemory(this.cache, MAIN_HOLDER)
+    this.id = options.id ?? systemRandom.bytes(8)
     Atomics.store(new Int32Array(this.control), ControlWord.EPOCH, options.state.epoch)
     this.places = Array.from({ length: options.count }, (_, index) => ({
       index,
@@ -155,6 +174,8 @@ class ServingWorkers implements Workers {
       control: this.control,
       counters: place.counters,
       rates: this.rates,
+      cache: this.cache,
+      id: this.id,
       sockets: sockets.forWorker(place.index),
       own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
@@ -176,6 +197,7 @@ class ServingWorkers implements Workers {
     else if (message.kind === 'enough-differences') place.differences.delete(message.first)
     else if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
     else if (message.kind === 'stopped') place.stopped?.()
+    else if (message.kind === 'report') this.reports.get(message.id)?.(message.report)
     else if (message.kind === 'response') {
       this.handed.get(message.id)?.resolve(message.wire)
       this.handed.delete(message.id)
@@ -216,6 +238,7 @@ class ServingWorkers implements Workers {
     place.stopped?.()
     place.differences.clear()
     this.abandon(place)
+    this.cacheMemory.releaseLocksOf(holderOf(place.index))
     if (this.stopping) return
     const { clock, log } = this.options
     const lived = clock.monotonic() - place.began
@@ -285,6 +308,30 @@ class ServingWorkers implements Workers {
     })
   }
 
+  flushed(): void {
+    this.change(epoch => ({ kind: 'flush', epoch }))
+  }
+
+  async report(): Promise<ResolverReport> {
+    const reports = await Promise.all(this.places.map(place => this.reportOf(place)))
+    return mergeReports(reports.filter(report => report !== undefined))
+  }
+
+  private reportOf({ thread }: Place): Promise<ThreadReport | undefined> {
+    const id = ++this.lastId
+    return new Promise(resolve => {
+      const done = (report?: ThreadReport) => {
+        timer.cancel()
+        this.reports.delete(id)
+        resolve(report)
+      }
+      const timer = this.options.clock.after(REPORT_PATIENCE, () => done())
+      this.reports.set(id, done)
+      if (thread) thread.postMessage({ kind: 'report', id })
+      else done()
+    })
+  }
+
   metrics(): string {
     return exposeMetrics(this.places.map(({ counters }) => counters))
   }
@@ -310,6 +357,13 @@ class ServingWorkers implements Workers {
 }
 
 const SERVFAIL = 2
+/** The number by which main holds locks of the resolver cache. */
+export const MAIN_HOLDER = 1
+
+/** The number by which a thread does. */
+export function holderOf(index: number): number {
+  return MAIN_HOLDER + 1 + index
+}
 
 /** A real thread. Its file has this file's extension: `.ts` in the repository, `.js` in the package. */
 const spawnWorker: SpawnThread = (init, onMessage, onExit) => {

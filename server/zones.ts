@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { ViewConfig, ZoneConfig } from '../config/schema.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { TransfersConfig, ViewConfig, ZoneConfig } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
-import { type Name, nameKey, printName } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
@@ -10,14 +11,17 @@ import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
-import { openPrimary, type PrimaryZone } from '../zones/primary.ts'
+import { openPrimary } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
-import { openSecondary, SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
+import { openSecondary, type SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import type { ZoneImage } from '../zones/zone.ts'
+import { isSecondary, keyOf, type Members, openMembers, type Prepared, type ServedZone } from './members.ts'
 import type { ServingZone } from './messages.ts'
 import { createZoneLoader } from './zone-loader.ts'
+
+export { isSecondary, type ServedZone } from './members.ts'
 
 /** What the zones need of the daemon. */
 export interface ZonesDeps extends World {
@@ -27,15 +31,16 @@ export interface ZonesDeps extends World {
   serverName: Name
   /** The keys of signed zones. */
   keyRings: KeyRings
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
   onPublished?: (zone: ServedZone) => void
+  /** Limits of transfers from primaries; asked for each time. */
+  transfers: () => TransfersConfig
   /** Transfers large zones; left out: this thread does. */
   loadWhole?: LoadWhole
 }
-
-/** A zone of either kind; a secondary may have nothing to serve. */
-export type ServedZone = PrimaryZone | SecondaryZone
 
 /** Every zone of every view that is served from here. */
 export interface Zones {
@@ -49,8 +54,10 @@ export interface Zones {
   serving(): ServingZone[]
   /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
   configure(views: readonly ViewConfig[]): Promise<void>
-  /** The views with the configs by which their zones are served. */
+  /** The views with the configs by which their zones are served, those among them that catalogs bring. */
   configured(views: readonly ViewConfig[]): ViewConfig[]
+  /** Opens what catalogs list by now, and closes what they don't list any more; whether there was any such thing. */
+  followCatalogs(): Promise<boolean>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and nothing was changed, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
   /** Lets secondaries ask their primaries. */
@@ -59,18 +66,7 @@ export interface Zones {
   close(): Promise<void>
 }
 
-/** A zone as it will be, and what makes it so. */
-interface Prepared {
-  zone: ServedZone
-  takeOver: () => Promise<void>
-}
-
-/** Primaries that are asked at once. */
-const MOST_REFRESHES = 32
-
-export function isSecondary(zone: ServedZone): zone is SecondaryZone {
-  return zone instanceof SecondaryZone
-}
+const MIB = 1 << 20
 
 const readFile = (path: string): string => readFileSync(path, 'utf8')
 
@@ -79,14 +75,19 @@ export function createZones(deps: ZonesDeps): Zones {
   const { onPublished } = deps
   let zones = new Map<string, ServedZone>()
   const transfersIn: TransfersIn = { done: 0, failed: 0, refused: 0 }
-  const gate = new Gate(MOST_REFRESHES)
+  const gate = new Gate(() => deps.transfers().in)
+  const limits = () => {
+    const { size, records, idle, time } = deps.transfers()
+    return { octets: size * MIB, records, idle, time }
+  }
   const readZone = createZoneLoader(readFile)
   let views: readonly ViewConfig[] = []
+  let members: Members = new Map()
+  /** What changes which zones there are comes one after the other. */
+  const turns = new Gate(1)
   let links = new Links()
   /** The zones of the configuration that is being taken over. */
   let opening: Map<string, ServedZone> | undefined
-  const keyOf = (view: string, origin: Name) => `${view}/${nameKey(origin)}`
-
   const known = (view: string, origin: Name) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin))
 
   const open = (view: string, config: ZoneConfig): Promise<ServedZone> => {
@@ -101,7 +102,7 @@ export function createZones(deps: ZonesDeps): Zones {
       ...(onPublished && { onPublished }),
     }
     return config.type === 'secondary'
-      ? openSecondary(view, config, { ...deps, gate, counts: transfersIn, ...listeners })
+      ? openSecondary(view, config, { ...deps, gate, limits, counts: transfersIn, ...listeners })
       : openPrimary(view, config, { ...deps, readFile, readZone, sibling: known, ...listeners })
   }
   /** All that an operator can get wrong was found before; what fails now is the disk, and stops no other zone. */
@@ -134,12 +135,111 @@ export function createZones(deps: ZonesDeps): Zones {
   const configured = (all: readonly ViewConfig[]): ViewConfig[] =>
     all.map(view => ({
       ...view,
-      zones: view.zones.map(config => zones.get(keyOf(view.name, config.name))?.config ?? config),
+      zones: [...view.zones, ...(members.get(view.name) ?? [])].map(
+        config => zones.get(keyOf(view.name, config.name))?.config ?? config,
+      ),
     }))
 
   const link = async (all: readonly ViewConfig[]): Promise<void> => {
     links = new Links(configured(all), (view, origin) => zones.get(keyOf(view, origin)))
     await links.synchronize()
+    for (const view of configured(all)) await writeCatalogs(view)
+  }
+
+  const writeCatalogs = async ({ name: view, zones: configs }: ViewConfig): Promise<void> => {
+    const listed = configs.filter(config => !config.catalog_of && !config.catalog).map(({ name }) => name)
+    for (const { name, catalog_of: lists } of configs) {
+      const zone = lists && zones.get(keyOf(view, name))
+      if (zone && !isSecondary(zone)) await zone.list(listed, deps.random).catch(stays(zone))
+    }
+  }
+
+  /** Ends those that are no more among the zones. */
+  const closeOthers = async (before: ReadonlyMap<string, ServedZone>): Promise<void> => {
+    for (const [key, zone] of before) {
+      if (zones.get(key) === zone) continue
+      await zone.close()
+      if (zones.has(key)) continue
+      deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
+    }
+  }
+
+  const configure = async (next: readonly ViewConfig[]): Promise<void> => {
+    const ready: Prepared[] = []
+    const failed: unknown[] = []
+    const now = new Map<string, ServedZone>()
+    const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
+      const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
+      const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
+      for (const result of results)
+        if (result.status === 'fulfilled') ready.push(result.value)
+        else failed.push(result.reason)
+      for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
+    }
+    opening = now
+    await prepareAll(config => !isOverlay(config))
+    // An overlay is made from its base.
+    if (failed.length === 0) await prepareAll(isOverlay)
+    if (failed.length > 0) {
+      opening = undefined
+      for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
+      throw joined(failed)
+    }
+    const before = new Map(zones)
+    await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
+    opening = undefined
+    members = await openMembers(next, { before: zones, now, prepare }, deps)
+    zones = now
+    views = next
+    await link(next)
+    await closeOthers(before)
+  }
+
+  const followCatalogs = async (): Promise<boolean> => {
+    const before = new Map(zones)
+    const written = views.flatMap(view => view.zones.map(({ name }) => keyOf(view.name, name)))
+    const now = new Map([...zones].filter(([key]) => written.includes(key)))
+    const was = members
+    members = await openMembers(views, { before: zones, now, prepare }, deps)
+    if (isDeepStrictEqual(was, members) && isSameMap(before, now)) return false
+    zones = now
+    await link(views)
+    await closeOthers(before)
+    return true
+  }
+
+  const promote = async (zone: SecondaryZone): Promise<void> => {
+    const { view, origin, config } = zone
+    if (!zone.image)
+      throw new RcodeError(Rcode.SERVFAIL, `${printName(origin)} has nothing to serve, so it can't be promoted`)
+    if (members.get(view)?.some(({ name }) => equalNames(name, origin)))
+      throw new RcodeError(
+        Rcode.REFUSED,
+        `${printName(origin)} is served because a catalog lists it: to make it a primary, put it into the configuration`,
+      )
+    await zone.close()
+    await markPromoted(deps.store, view, origin, deps.clock.now())
+    const promoted = await open(view, promotedConfig(config)).catch(async error => {
+      await markPromoted(deps.store, view, origin, deps.clock.now(), false)
+      zones.set(keyOf(view, origin), await open(view, config))
+      throw error
+    })
+    zones.set(keyOf(view, origin), promoted)
+    await link(views)
+    deps.log.warn(
+      { zone: printName(origin), view },
+      'the secondary zone was promoted: it is its own primary from now on',
+    )
+  }
+
+  /** Keys that zones of one name share are decided on when all of these are there. */
+  const together = async <T>(task: () => Promise<T>): Promise<T> => {
+    deps.keyRings.hold()
+    try {
+      return await task()
+    } finally {
+      deps.keyRings.release()
+    }
   }
 
   return {
@@ -147,7 +247,7 @@ export function createZones(deps: ZonesDeps): Zones {
     named: origin => views.flatMap(({ name }) => zones.get(keyOf(name, origin)) ?? []),
     [Symbol.iterator]: () => zones.values(),
     serving: () =>
-      views.flatMap(view =>
+      configured(views).flatMap(view =>
         view.zones.map(({ name }) => ({
           view: view.name,
           origin: name,
@@ -156,65 +256,21 @@ export function createZones(deps: ZonesDeps): Zones {
       ),
     transfersIn,
     configured,
-    async promote(zone) {
-      const { view, origin, config } = zone
-      if (!zone.image)
-        throw new RcodeError(Rcode.SERVFAIL, `${printName(origin)} has nothing to serve, so it can't be promoted`)
-      await zone.close()
-      await markPromoted(deps.store, view, origin, deps.clock.now())
-      const promoted = await open(view, promotedConfig(config)).catch(async error => {
-        await markPromoted(deps.store, view, origin, deps.clock.now(), false)
-        zones.set(keyOf(view, origin), await open(view, config))
-        throw error
-      })
-      zones.set(keyOf(view, origin), promoted)
-      await link(views)
-      deps.log.warn(
-        { zone: printName(origin), view },
-        'the secondary zone was promoted: it is its own primary from now on',
-      )
-    },
+    promote: zone => turns.run(() => promote(zone)),
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
-    async configure(next) {
-      const ready: Prepared[] = []
-      const failed: unknown[] = []
-      const now = new Map<string, ServedZone>()
-      const prepareAll = async (wanted: (config: ZoneConfig) => boolean) => {
-        const chosen = next.flatMap(({ name: view, zones }) => zones.filter(wanted).map(config => ({ view, config })))
-        const results = await Promise.allSettled(chosen.map(({ view, config }) => prepare(view, config)))
-        for (const result of results)
-          if (result.status === 'fulfilled') ready.push(result.value)
-          else failed.push(result.reason)
-        for (const { zone } of ready) now.set(keyOf(zone.view, zone.origin), zone)
-      }
-      opening = now
-      await prepareAll(config => !isOverlay(config))
-      // An overlay is made from its base.
-      if (failed.length === 0) await prepareAll(isOverlay)
-      if (failed.length > 0) {
-        opening = undefined
-        for (const [key, zone] of now) if (zones.get(key) !== zone) await zone.close()
-        throw joined(failed)
-      }
-      const before = zones
-      await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
-      opening = undefined
-      zones = now
-      views = next
-      await link(next)
-      for (const [key, zone] of before) {
-        if (now.get(key) === zone) continue
-        await zone.close()
-        if (now.has(key)) continue
-        deps.log.info({ zone: printName(zone.origin), view: zone.view }, 'zone is no longer served')
-      }
-    },
+    configure: next => turns.run(() => together(() => configure(next))),
+    followCatalogs: () => turns.run(() => together(followCatalogs)),
     async close() {
+      deps.keyRings.hold()
       await Promise.all([...zones.values()].map(zone => zone.close()))
     },
   }
+}
+
+function isSameMap<K, V>(one: ReadonlyMap<K, V>, other: ReadonlyMap<K, V>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value)
 }
 
 function isOverlay({ overlay_of: base }: ZoneConfig): boolean {

@@ -12,7 +12,8 @@ import {
   type Standing,
   type Written,
 } from './pipeline.ts'
-import type { Stale } from './sign.ts'
+import type { PreparedSignatures } from './sign/prepare.ts'
+import type { Stale } from './sign/scan.ts'
 import type { Baseline, ExecutedRequest, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
@@ -81,6 +82,7 @@ interface Draft extends Standing {
   holdings: Map<string, Holding>
   baseline: Baseline | undefined
   stale: Stale | undefined
+  prepared: PreparedSignatures | undefined
 }
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
@@ -103,7 +105,7 @@ class CommitDraft {
       pipeline.requireRoom()
       const { tip, holders } = pipeline
       const change = { deleted: [], added: [] }
-      const nothing = { holdings: new Map(), baseline: undefined, stale: undefined }
+      const nothing = { holdings: new Map(), baseline: undefined, stale: undefined, prepared: undefined }
       draft = { base: tip, tip, holders: holders.draft(), change, ...nothing }
       this.zones.set(pipeline, draft)
     }
@@ -115,10 +117,12 @@ class CommitDraft {
     this.apply(pipeline, draft, decide(draft.tip, draft.holders, this.standing))
   }
 
-  private apply(pipeline: Pipeline, draft: Draft, { change, version, holdings, baseline, stale }: Decision): void {
+  private apply(pipeline: Pipeline, draft: Draft, decision: Decision): void {
+    const { change, version, holdings, baseline, stale, prepared } = decision
     for (const holding of holdings ?? []) draft.holdings.set(keyOf(holding.record), holding)
     draft.baseline = baseline ?? draft.baseline
     draft.stale = stale ?? draft.stale
+    draft.prepared = prepared ?? draft.prepared
     const before = draft.tip
     if (!isEmptyChange(change)) {
       draft.tip = version ?? pipeline.withChange(before, change)
@@ -141,7 +145,7 @@ class CommitDraft {
     for (const [pipeline, draft] of this.zones) {
       const { signer } = pipeline.options
       if (!signer || isEmptyChange(draft.change)) continue
-      const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale)
+      const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale, draft.prepared)
       draft.tip = pipeline.withChange(draft.tip, signing)
       draft.change = mergeChanges(draft.change, signing)
       draft.holders.follow(signing, undefined)

@@ -1,7 +1,7 @@
 import { Opcode } from '../dns/codes.ts'
 import { createFrameReader, frame } from '../dns/frames.ts'
 import type { World } from '../host/world.ts'
-import { type Remote, RemoteError } from './remote.ts'
+import { type Remote, RemoteError, sourceOf } from './remote.ts'
 
 /** Milliseconds until a primary must have taken the connection, and have answered. */
 const PATIENCE = { connect: 2000, answer: 10_000 }
@@ -25,6 +25,7 @@ export async function forwardUpdate({ network, clock }: World, remote: Remote, w
     const connection = await network.connect(remote.address, {
       signal: abort.signal,
       ...(remote.tls && { tls: remote.tls }),
+      ...sourceOf(remote),
     })
     end = () => connection.close()
     timer.cancel()

@@ -55,6 +55,11 @@ export class IncomingTransfer {
     return this.count === 1 ? { kind: 'current' } : { kind: 'whole', records: this.records }
   }
 
+  /** How many records of a whole zone have come. */
+  get size(): number {
+    return this.records.length
+  }
+
   private take(record: ResourceRecord): void {
     if (this.done) throw new ZoneError('comes after the end of the transfer', record)
     this.check(record)

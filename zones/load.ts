@@ -9,15 +9,16 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { applyFile } from './baseline.ts'
+import { firstOfCatalog } from './catalog/write.ts'
 import { isEmptyChange } from './change.ts'
 import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile, ZoneLoadError } from './file.ts'
 import { diffVersions, FileHistory } from './file-history.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
-import type { KeyRings } from './keys.ts'
+import type { KeyRing, KeyRings } from './keys.ts'
 import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
-import { catchUpSigning, dataIn, openSigning, type Signing, type SigningDependencies } from './signing.ts'
+import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneBuilder, ZoneImage } from './zone.ts'
@@ -35,6 +36,8 @@ export interface LoadDependencies {
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
   /** What a zone that is its file was loaded as before. */
@@ -51,6 +54,8 @@ export interface LoadedZone {
   writer: ZoneWriter | undefined
   /** Of an overlay: what makes it follow its base. */
   overlay?: Overlay
+  /** Of a zone that is signed here: its keys. */
+  keyRing?: KeyRing | undefined
   /** Reads what changed in the file since it was last applied, and gives what applies it. Rejects with ZoneLoadError. */
   prepareFile(file: string | undefined): Promise<() => Promise<void>>
   /** Of a zone that is its file: what can be told of it. */
@@ -72,24 +77,30 @@ export interface LoadedFile {
 }
 
 /** What of the config a loaded zone can't change. */
-export function kindOf({ dynamic, dnssec, overlay_of: base }: ZoneConfig): string {
+export function kindOf({ dynamic, dnssec, overlay_of: base, catalog_of: lists }: ZoneConfig): string {
+  if (lists) return 'catalog'
   const overlay = base !== undefined
   return overlay || dynamic || dnssec?.sign ? JSON.stringify({ overlay, dynamic, dnssec }) : 'file'
 }
 
 /** Loads a primary zone from its file, or from the database with what changed in its file. Rejects with ZoneLoadError. */
 export async function loadZone(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
-  const signing = await openSigning(config, deps)
-  if (!config.dynamic && !signing) return loadStatic(config, deps)
-  const stored = await deps.store.find(view, config.name)
+  const keys = await findKeys(config, deps)
+  const isFile = kindOf(config) === 'file'
+  // One that was signed may have to stay so for a while.
+  const stored = isFile && !keys ? undefined : await deps.store.find(view, config.name)
+  if (isFile && !stored) return loadStatic(config, deps)
   const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
+  const signing = keys && signingWith(keys, config, opened.image.latest(), deps)
+  if (isFile && !signing) return loadStatic(config, deps)
   const writer = writerOf(opened, deps, signing)
-  const maintenance = await catchUpSigning(signing, config.name, writer, deps)
+  const upkeep = await catchUpSigning(signing, view, config, writer, deps)
   const zone = opened.stored.id
   let digest = opened.stored.baseline
   const loaded = {
     image: opened.image,
     writer,
+    keyRing: signing?.ring,
     async prepareFile(file: string | undefined) {
       const changed = file === undefined ? undefined : await readZone(file, config.name, deps, digest)
       return async () => {
@@ -97,9 +108,9 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       }
     },
     kind: kindOf(config),
-    start: () => maintenance.start(),
+    start: () => upkeep.start(),
     async close() {
-      maintenance.stop()
+      upkeep.stop()
       await writer.close()
     },
   }
@@ -113,7 +124,7 @@ export async function checkLoadable(
   config: ZoneConfig,
   deps: SigningDependencies & Pick<LoadDependencies, 'readFile' | 'readZone' | 'log'>,
 ): Promise<void> {
-  await openSigning(config, deps)
+  await findKeys(config, deps)
   if (config.file !== undefined) await readZone(config.file, config.name, deps)
 }
 
@@ -213,7 +224,7 @@ export async function openStored(
 
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {
   const file = config.file === undefined ? undefined : await readZone(config.file, config.name, deps)
-  const image = file?.image ?? ZoneImage.create(config.name, firstRecords(config.name, deps.serverName))
+  const image = file?.image ?? ZoneImage.create(config.name, firstOf(config, deps.serverName))
   // Read out record by record, twice, rather than held in memory beside the image.
   const records = { [Symbol.iterator]: () => dataIn(image, config) }
   // What a zone without a file begins with gives way to the file that it may get later.
@@ -225,6 +236,11 @@ async function createStored(view: string, config: ZoneConfig, deps: LoadDependen
 
 /** The digest of no file. */
 const NO_FILE = 'none'
+
+function firstOf({ name, catalog_of: lists }: ZoneConfig, serverName: Name): ResourceRecord[] {
+  const [soa, ns] = firstRecords(name, serverName)
+  return lists ? [soa!, ...firstOfCatalog(name)] : [soa!, ns!]
+}
 
 const FIRST_TTL = 3600
 /** RFC 2308 §5: how long a name that is not there yet is remembered; short, for new names are what such a zone is for. */

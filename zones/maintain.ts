@@ -7,14 +7,14 @@ import { Type } from '../dns/types.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { Draft } from './draft.ts'
-import type { KeyRing } from './keys.ts'
-import { SIGNER_TYPES, type Stale, type ZoneSigner } from './sign.ts'
+import { KEY_TTL, type KeyRing } from './keys/ring.ts'
+import { PreparedSignatures } from './sign/prepare.ts'
+import { SignatureScan, type Stale } from './sign/scan.ts'
+import { SIGNER_TYPES, type ZoneSigner } from './sign.ts'
 import { soaSerial, withSerial } from './soa.ts'
 import type { Decision, ZoneWriter } from './writer.ts'
 import type { ZoneVersion } from './zone.ts'
 
-/** TTL of DNSKEY, CDS, CDNSKEY and NSEC3PARAM, in seconds. */
-const KEY_TTL = 3600
 /** Signatures made anew in one change: what keeps the main thread busy for some tens of milliseconds. */
 const MOST_AT_ONCE = 1000
 /** Between two such changes, so that updates get their turn. */
@@ -26,18 +26,27 @@ const LONGEST = 86_400_000
 const ACTOR = { key: undefined, source: 'dnssec' }
 
 export interface MaintenanceOptions {
+  view: string
   writer: ZoneWriter
   signer: ZoneSigner
   ring: KeyRing
   clock: Clock
   log: Log
+  /** Whether other threads make the signatures of many RRsets at once. */
+  aside?: boolean | undefined
 }
 
-/** Keeps a zone signed as time passes: puts its keys in, and makes signatures anew before they end. */
+/** Keeps a zone signed as its keys and time move on: puts keys in and out, and makes signatures anew before they end. */
 export class SigningMaintenance {
   private readonly options: MaintenanceOptions
   private timer: Timer | undefined
-  private stopped = false
+  private state: 'new' | 'waiting' | 'running' | 'stopped' = 'new'
+  private scan: (SignatureScan & { revision?: number }) | undefined
+  /** The ring's revision that all of the zone shows. */
+  private shown: number | undefined
+  /** Milliseconds from the last look to the next. */
+  private next = LONGEST
+  private readonly ttl = new LongestTtl()
 
   constructor(options: MaintenanceOptions) {
     this.options = options
@@ -45,81 +54,166 @@ export class SigningMaintenance {
 
   /** Does all that is due now; rejects where the disk fails. */
   async catchUp(): Promise<void> {
-    while (await this.pass());
+    const { ring } = this.options
+    do {
+      while (await this.pass());
+    } while (ring.revision !== this.shown)
   }
 
   /** Goes on as time passes, until `stop`. */
   start(): void {
-    this.stopped = false
-    this.wait(this.untilNext())
+    this.state = 'waiting'
+    this.wait(this.isBehind ? PAUSE : this.next)
+  }
+
+  /** The ring has something else for the zone to show. */
+  wake(): void {
+    if (this.state === 'waiting') this.wait(0)
   }
 
   stop(): void {
-    this.stopped = true
+    this.state = 'stopped'
     this.timer?.cancel()
   }
 
+  private get isBehind(): boolean {
+    return this.options.ring.revision !== this.shown
+  }
+
   private wait(ms: number): void {
-    if (this.stopped) return
     this.timer?.cancel()
     this.timer = this.options.clock.after(ms, () => void this.run())
   }
 
   private async run(): Promise<void> {
-    const { log } = this.options
-    try {
-      const more = await this.pass()
-      this.wait(more ? PAUSE : this.untilNext())
-    } catch (error) {
-      if (this.stopped) return
-      log.error({ reason: error instanceof Error ? error.message : String(error) }, 'the zone could not be signed anew')
-      this.wait(RETRY)
-    }
+    this.state = 'running'
+    const wait = await this.pass().then(
+      more => (more || this.isBehind ? PAUSE : this.next),
+      error => this.failed(error),
+    )
+    if (this.isStopped) return
+    this.state = 'waiting'
+    this.wait(wait)
   }
 
-  /** One change of what is due; false where nothing was. */
+  private get isStopped(): boolean {
+    return this.state === 'stopped'
+  }
+
+  private failed(error: unknown): number {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!this.isStopped) this.options.log.error({ reason }, 'the zone could not be signed anew')
+    this.scan = undefined
+    return RETRY
+  }
+
+  /** One change of what is due; false once all of the zone is as it is to be. */
   private async pass(): Promise<boolean> {
-    const { writer, signer, ring, log } = this.options
-    const { version, change } = await writer.write(ACTOR, tip => upkeep(tip, signer, ring))
-    const { added, deleted } = change
-    if (added.length === 0) return false
-    log.info({ added: added.length, deleted: deleted.length, serial: version.serial() }, 'zone signed')
-    return true
+    const { view, ring, signer } = this.options
+    if (this.scan?.revision !== ring.revision) this.scan = undefined
+    const scan = (this.scan ??= await this.begin())
+    const stale = scan.take(signer.maker(), MOST_AT_ONCE)
+    if (stale.length > 0) await this.renew(stale)
+    if (!scan.done) return true
+    this.scan = undefined
+    this.shown = scan.revision
+    this.next = Math.min(Math.max(scan.secondsLeft * 1000, PAUSE), LONGEST)
+    const longest = this.ttl.after(Math.max(scan.longestTtl, signer.longestTtl), this.options.clock.now())
+    await ring.report(view, scan.revision!, longest)
+    return false
   }
 
-  /** Milliseconds until the first signature must be made anew. */
-  private untilNext(): number {
-    const { writer, signer } = this.options
-    const maker = signer.maker()
-    let seconds = LONGEST / 1000
-    for (const { rdatas } of writer.image.latest().rrsets(Type.RRSIG))
-      for (const rrsig of rdatas) seconds = Math.min(seconds, maker.secondsLeft(rrsig))
-    return Math.max(seconds * 1000, PAUSE)
+  /** Puts the keys of this moment in, and begins to look through the signatures. */
+  private async begin(): Promise<SignatureScan & { revision?: number }> {
+    const { writer, signer, ring } = this.options
+    const { revision } = ring
+    await this.write(tip => upkeep(tip, signer, ring))
+    signer.longestTtl = 0
+    return Object.assign(new SignatureScan(writer.image.latest()), { revision })
+  }
+
+  private async renew(stale: Stale): Promise<void> {
+    const { aside, signer, writer } = this.options
+    const prepared = aside ? await prepare(writer.image.latest(), stale, signer) : undefined
+    await this.write(tip => {
+      const draft = new Draft(tip)
+      raise(draft, tip)
+      return { change: draft.changes(), stale, ...(prepared && { prepared }) }
+    })
+  }
+
+  private async write(decide: (tip: ZoneVersion) => Decision): Promise<void> {
+    const { writer, log } = this.options
+    const { version, change } = await writer.write(ACTOR, decide)
+    const { added, deleted } = change
+    if (added.length === 0) return
+    log.info({ added: added.length, deleted: deleted.length, serial: version.serial() }, 'zone signed')
   }
 }
 
-/** What the zone lacks now: keys at the apex, proofs of absence, signatures that last. Empty where it lacks nothing. */
+/** The longest TTL of a zone: it falls only when no cache can hold a longer one any more. */
+class LongestTtl {
+  private ttl = 0
+  /** When the longest was first not seen any more. */
+  private missing: number | undefined
+
+  after(seen: number, now: number): number {
+    if (seen >= this.ttl) {
+      this.ttl = seen
+      this.missing = undefined
+    } else {
+      this.missing ??= now
+      if (now - this.missing >= this.ttl * 1000) {
+        this.ttl = seen
+        this.missing = undefined
+      }
+    }
+    return this.ttl
+  }
+}
+
+/** Has the signatures made that these RRsets are to get. */
+async function prepare(version: ZoneVersion, stale: Stale, signer: ZoneSigner): Promise<PreparedSignatures> {
+  const prepared = new PreparedSignatures()
+  const maker = signer.maker()
+  const made = stale.map(({ owner, type }) => {
+    const rrset = version.rrset(owner, type)
+    const rrsigs = version.rrset(owner, Type.RRSIG)?.rdatas ?? []
+    const existing = rrsigs.filter(rrsig => Rrsig.typeCovered(rrsig) === type)
+    return rrset && maker.prepare(rrset, existing, prepared)
+  })
+  await Promise.all(made)
+  return prepared
+}
+
+/** What the zone's apex lacks now: keys, and proofs of absence. Empty where it lacks nothing. */
 function upkeep(tip: ZoneVersion, signer: ZoneSigner, ring: KeyRing): Decision {
+  const dnskeys = ring.dnskeys()
+  if (dnskeys.length === 0) return withoutSigning(tip)
   const draft = new Draft(tip)
   const { origin } = tip
-  const keys = tip.rrset(origin, Type.DNSKEY)
-  if (!keys?.rdatas.some(rdata => ring.has(rdata))) deleteSigning(tip, draft)
-  put(draft, origin, Type.DNSKEY, ring.dnskeys())
+  if (!isSignedBy(tip, ring)) deleteSigning(tip, draft)
+  put(draft, origin, Type.DNSKEY, dnskeys)
   put(draft, origin, Type.CDNSKEY, ring.cdnskeys())
   put(draft, origin, Type.CDS, ring.cds())
   put(draft, origin, Type.NSEC3PARAM, signer.parameters)
-  const stale = draft.changed ? [] : staleOf(tip, signer)
-  if (!draft.changed && stale.length === 0 && signer.hasChain(tip)) return { change: { deleted: [], added: [] } }
+  if (!draft.changed && signer.hasChain(tip)) return { change: { deleted: [], added: [] } }
   raise(draft, tip)
-  return { change: draft.changes(), stale }
+  return { change: draft.changes(), stale: [] }
+}
+
+/** Whether the zone has a DNSKEY of the ring. */
+export function isSignedBy(version: ZoneVersion, ring: KeyRing): boolean {
+  const keys = version.rrset(version.origin, Type.DNSKEY)
+  return keys?.rdatas.some(rdata => ring.has(rdata)) ?? false
 }
 
 /** What makes a signed zone an unsigned one; empty where it is not signed. */
-export function withoutSigning(tip: ZoneVersion): Decision {
+function withoutSigning(tip: ZoneVersion): Decision {
   const draft = new Draft(tip)
   deleteSigning(tip, draft)
   if (draft.changed) raise(draft, tip)
-  return { change: draft.changes() }
+  return { change: draft.changes(), stale: [] }
 }
 
 function deleteSigning(tip: ZoneVersion, draft: Draft): void {
@@ -140,14 +234,4 @@ function raise(draft: Draft, tip: ZoneVersion): void {
   const { owner, ttl, rdatas } = tip.rrset(tip.origin, Type.SOA)!
   const rdata = withSerial(rdatas[0]!, serialAfter(soaSerial(rdatas[0]!)))
   draft.add({ owner, type: Type.SOA, class: Class.IN, ttl, rdata })
-}
-
-/** RRsets with a signature that is due, the ones that end first before others where there are many. */
-function staleOf(tip: ZoneVersion, signer: ZoneSigner): Stale {
-  const maker = signer.maker()
-  const due: { owner: Name; type: number; left: number }[] = []
-  for (const { owner, rdatas } of tip.rrsets(Type.RRSIG))
-    for (const rrsig of rdatas)
-      if (maker.isDue(rrsig)) due.push({ owner, type: Rrsig.typeCovered(rrsig), left: maker.secondsLeft(rrsig) })
-  return due.sort((a, b) => a.left - b.left).slice(0, MOST_AT_ONCE)
 }

@@ -128,7 +128,8 @@ export class Notifier {
     }
     const key = server.key && findKey(server.key)
     try {
-      const remote = { address: server.address, ...(key && { key }) }
+      const { source } = server
+      const remote = { address: server.address, ...(key && { key }), ...(source !== undefined && { source }) }
       const { rcode } = await askByDatagram(this.options, remote, notification(zone.origin, soa), WAITS)
       // RFC 1996 §3.12: one that does not know NOTIFY says NOTIMP; whatever the answer, it was heard.
       if (rcode === 0) log.debug(fields, 'secondary notified')

@@ -6,7 +6,9 @@ import type { Log } from '../host/log.ts'
 import { applyToRecords, type Changeset } from './change.ts'
 import { recordsOf } from './draft.ts'
 import { Holders, type Holding } from './holders.ts'
-import type { Stale, ZoneSigner } from './sign.ts'
+import type { PreparedSignatures } from './sign/prepare.ts'
+import type { Stale } from './sign/scan.ts'
+import type { ZoneSigner } from './sign.ts'
 import type { Baseline, JournalEntry, ZoneStore } from './store.ts'
 import { publishTogether, ZoneImage, type ZoneVersion } from './zone.ts'
 
@@ -19,6 +21,8 @@ export interface Decision {
   baseline?: Baseline
   /** Of a signer's own change: RRsets to be signed anew. */
   stale?: Stale
+  /** Signatures that were made beforehand. */
+  prepared?: PreparedSignatures
 }
 
 /** What came of a change: the version in which it is, for all to see and on disk. */

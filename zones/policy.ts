@@ -151,11 +151,27 @@ function misfit(
   if (!requestor.key || !equalNames(rule.key, requestor.key)) return 'is for another key'
   if (!fitsRequestor(rule, requestor)) return `does not cover the address ${describeAddress(requestor)}`
   if (isWildcard(owner) && !rule.wildcards) return 'does not cover wildcards'
-  if (!rule.names.some(pattern => matchesPattern(pattern, owner, origin, { wildcards: rule.wildcards })))
-    return 'does not cover the name'
+  if (!coversName(rule, owner, origin)) return 'does not cover the name'
   if (type === undefined) return undefined
   if (!rule.types) return UNLISTED.has(type) ? `covers ${typeName(type)} only where its types list it` : undefined
   return rule.types.includes(type) ? undefined : `does not cover the type ${typeName(type)}`
+}
+
+function coversName({ names, wildcards }: UpdateRule, owner: Name, origin: Name): boolean {
+  return names.some(pattern => matchesPattern(pattern, owner, origin, { wildcards }))
+}
+
+/** Types by which a name gets somewhere: who may write one of them decides what the name is. */
+const LEADING: readonly number[] = [Type.A, Type.AAAA, Type.CNAME]
+
+/** Whether some rule lets the key, wherever it comes from, decide what the name is. */
+export function mayWriteName(rules: readonly UpdateRule[], key: Name, name: Name, origin: Name): boolean {
+  return rules.some(
+    rule =>
+      equalNames(rule.key, key) &&
+      coversName(rule, name, origin) &&
+      (!rule.types || rule.types.some(type => LEADING.includes(type))),
+  )
 }
 
 function fitsRequestor(rule: UpdateRule, { key, address }: Requestor): boolean {
@@ -178,13 +194,14 @@ function noRule(policy: UpdatePolicy, owner: Name, type: number | undefined): Rc
   return refused(`no update rule lets ${key} change ${what}${misfits.length ? `: ${misfits.join('; ')}` : ''}`)
 }
 
-/** Throws REFUSED unless a rule lets the requestor have the whole zone; all that a rule names must hold. */
-export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): void {
+/** The rule that lets the requestor have the whole zone, all that it names holding; throws REFUSED where none does. */
+export function permitTransfer(rules: readonly TransferRule[], requestor: Requestor): TransferRule {
   const fits = (rule: TransferRule) =>
     (!rule.key || (requestor.key !== undefined && equalNames(rule.key, requestor.key))) &&
     (!rule.tls || requestor.tls === true) &&
     (!rule.from || (requestor.address !== undefined && containsAddress(rule.from, requestor.address)))
-  if (rules.some(fits)) return
+  const rule = rules.find(fits)
+  if (rule) return rule
   const who = requestor.key ? `the key ${printName(requestor.key)}` : 'an unsigned request'
   const how = requestor.tls ? 'over TLS ' : ''
   throw refused(`no transfer rule of the zone allows ${who} ${how}from ${describeAddress(requestor)}`)

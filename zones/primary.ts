@@ -9,12 +9,13 @@ import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
+import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
 import type { Holders } from './holders.ts'
-import type { KeyRings } from './keys.ts'
+import type { KeyRing, KeyRings } from './keys.ts'
 import {
   checkLoadable,
   continueFrom,
@@ -49,6 +50,8 @@ export interface PrimaryDependencies {
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** Those that change along with the zone. */
   followers?: (zone: PrimaryZone) => readonly Follower[]
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
@@ -92,6 +95,8 @@ const LEAST_VALIDITY = 60_000
 
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
+/** Octets of chance in a label of a catalog. */
+const LABEL = 8
 
 /**
  * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
@@ -137,7 +142,12 @@ export class PrimaryZone {
 
   /** Whether its signatures are made here. */
   get signed(): boolean {
-    return this.config.dnssec?.sign ?? false
+    return this.keyRing !== undefined
+  }
+
+  /** The keys that it is signed with. */
+  get keyRing(): KeyRing | undefined {
+    return this.loaded?.keyRing
   }
 
   /** Of an overlay: what makes it follow its base. */
@@ -186,7 +196,7 @@ export class PrimaryZone {
       }
     }
     if (config.overlay_of !== undefined) this.overlayRules(config)
-    else if (kindOf(config) !== 'file') await checkLoadable(config, { ...this.deps, log: this.log })
+    else if (kindOf(config) !== 'file' || earlier.writer) await checkLoadable(config, { ...this.deps, log: this.log })
     else return this.prepareStatic(config, earlier)
     return () => this.become(config, earlier)
   }
@@ -215,6 +225,7 @@ export class PrimaryZone {
         throw error
       })
       this.config = config
+      if (!this.keyRing) earlier.keyRing?.leave(this.view)
       // Before an update to it is answered.
       if (this.image !== before) this.deps.onReplaced?.(this, this.image)
     } finally {
@@ -387,6 +398,15 @@ export class PrimaryZone {
     return this.requireWriter().write(actor, decide)
   }
 
+  /** Of a catalog: makes it list what its rules say of these zones, and nothing else. */
+  async list(zones: readonly Name[], random: Random): Promise<void> {
+    const newLabel = () => Buffer.from(random.bytes(LABEL)).toString('hex')
+    const listed = listedBy(this.config.catalog_of!, zones)
+    await this.loaded!.writer!.write({ key: undefined, source: 'catalog' }, tip => ({
+      change: listZones(tip, listed, newLabel),
+    }))
+  }
+
   /** The same in this zone and in those that take each of its updates too (`also_update`), all or none; gives what came of it here. */
   async writeAlong(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
     for (const { switching } of this.updated()) if (switching) await switching
@@ -417,6 +437,7 @@ export class PrimaryZone {
   /** Takes no more changes, and resolves when those that were taken are on disk. */
   async close(): Promise<void> {
     await this.loaded?.close()
+    this.keyRing?.leave(this.view)
   }
 }
 

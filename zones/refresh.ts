@@ -32,44 +32,70 @@ export type Refreshed =
 /** RFC 1034 §4.3.5: the SOA is asked for over UDP; a primary that is silent there is asked over TCP. */
 const WAITS = [1500, 2500, 3500]
 const SOA_LIMITS: StreamLimits = { connect: 5000, idle: 10_000, whole: 15_000, octets: 65_537 }
-const LIMITS: StreamLimits = { connect: 5000, idle: 30_000, whole: 7_200_000, octets: 2 ** 28 }
+const CONNECT = 5000
 
 /** More octets than this are not read in this thread where another can do it. */
 const SMALL = 2 ** 21
 /** Nor is a zone that has had more records than this. */
 const FEW = 20_000
 
+/** What a primary may send of one zone. */
+export interface TransferLimits {
+  octets: number
+  /** Of the zone; undefined: as many as fit. */
+  records: number | undefined
+  /** Milliseconds from one message to the next, and for all. */
+  idle: number
+  time: number
+}
+
 /** Transfers a zone as `transferWhole` does, somewhere where nobody else has to wait for it. */
-export type LoadWhole = (remote: Remote, origin: Name, signal: AbortSignal) => Promise<ZoneVersion>
+export type LoadWhole = (
+  remote: Remote,
+  origin: Name,
+  limits: TransferLimits,
+  signal: AbortSignal,
+) => Promise<ZoneVersion>
+
+/** How a primary is asked. */
+export interface Asking {
+  limits: TransferLimits
+  signal: AbortSignal
+  /** Whether differences are asked for. */
+  ixfr: boolean
+  /** Where what is large is read; left out: here. */
+  loadWhole?: LoadWhole | undefined
+}
 
 /**
  * Asks one primary for its serial and, where that is newer than ours, for the differences (RFC 1995), or where these are not to be had
  * or do not fit, the whole zone (RFC 5936). Everything that came has been checked when it resolves. Rejects with RemoteError or ZoneError.
- * What is large is left to `loadWhole`, if given.
  */
-export async function refreshFrom(
-  world: World,
-  remote: Remote,
-  held: Held,
-  signal: AbortSignal,
-  loadWhole?: LoadWhole,
-): Promise<Refreshed> {
+export async function refreshFrom(world: World, remote: Remote, held: Held, asking: Asking): Promise<Refreshed> {
   const { origin, version, expired } = held
+  const { limits, signal, ixfr, loadWhole } = asking
   const serial = await askSerial(world, remote, origin, signal)
   if (version && serial === version.serial()) return { kind: 'current' }
-  const whole = async () => judge(await load(world, remote, held, signal, loadWhole), held)
+  const whole = async () => judge(await load(world, remote, held, asking), held)
   if (!version || (expired && !serialGreater(serial, version.serial()))) return whole()
   requireNewer(serial, version)
+  if (!ixfr) return whole()
   try {
-    const limits = { ...LIMITS, signal, ...(loadWhole && { octets: SMALL }) }
-    const transferred = await transfer(world, remote, origin, version, limits)
+    const few = loadWhole ? { ...limits, octets: Math.min(limits.octets, SMALL) } : limits
+    const transferred = await transfer(world, remote, origin, version, few, signal)
     if (transferred.kind === 'current') return transferred
-    if (transferred.kind === 'whole') return judge(wholeZone(origin, transferred.records), held)
-    return { kind: 'differences', change: applySteps(version, transferred.steps) }
+    if (transferred.kind === 'whole') return judge(wholeZone(origin, transferred.records, secondsOf(world)), held)
+    const change = applySteps(version, transferred.steps, secondsOf(world))
+    requireRoom(version.size() + change.added.length - change.deleted.length, limits)
+    return { kind: 'differences', change }
   } catch (error) {
     if (signal.aborted) throw error
     return whole().catch(second => Promise.reject(bothOf(error, second)))
   }
+}
+
+function secondsOf({ clock }: World): number {
+  return Math.floor(clock.now() / 1000)
 }
 
 function bothOf(first: unknown, second: unknown): unknown {
@@ -84,15 +110,14 @@ async function load(
   world: World,
   remote: Remote,
   { origin, version }: Held,
-  signal: AbortSignal,
-  loadWhole: LoadWhole | undefined,
+  { limits, signal, loadWhole }: Asking,
 ): Promise<ZoneVersion> {
-  if (!loadWhole) return transferWhole(world, remote, origin, signal)
-  if ((version?.size() ?? 0) > FEW) return loadWhole(remote, origin, signal)
+  if (!loadWhole || limits.octets <= SMALL) return transferWhole(world, remote, origin, limits, signal)
+  if ((version?.size() ?? 0) > FEW) return loadWhole(remote, origin, limits, signal)
   try {
-    return await transferWhole(world, remote, origin, signal, SMALL)
+    return await transferWhole(world, remote, origin, { ...limits, octets: SMALL }, signal)
   } catch (error) {
-    if (error instanceof TooLong) return loadWhole(remote, origin, signal)
+    if (error instanceof TooLong) return loadWhole(remote, origin, limits, signal)
     throw error
   }
 }
@@ -102,11 +127,11 @@ export async function transferWhole(
   world: World,
   remote: Remote,
   origin: Name,
+  limits: TransferLimits,
   signal: AbortSignal,
-  octets: number = LIMITS.octets,
 ): Promise<ZoneVersion> {
-  const transferred = await transfer(world, remote, origin, undefined, { ...LIMITS, octets, signal })
-  return wholeZone(origin, transferred.kind === 'whole' ? transferred.records : [])
+  const transferred = await transfer(world, remote, origin, undefined, limits, signal)
+  return wholeZone(origin, transferred.kind === 'whole' ? transferred.records : [], secondsOf(world))
 }
 
 /** What a zone that has come whole means to us. */
@@ -120,6 +145,12 @@ function judge(whole: ZoneVersion, { version, expired }: Held): Refreshed {
 function requireNewer(serial: number, version: ZoneVersion): void {
   if (!serialGreater(serial, version.serial()))
     throw new ZoneError(`the primary has serial ${serial}, which is older than our ${version.serial()}`)
+}
+
+/** Throws where a zone would have more records than it may. */
+function requireRoom(records: number, limits: TransferLimits): void {
+  if (limits.records !== undefined && records > limits.records)
+    throw new ZoneError(`the zone has more than ${limits.records} records, which is the limit`)
 }
 
 async function askSerial(world: World, remote: Remote, origin: Name, signal: AbortSignal): Promise<number> {
@@ -162,13 +193,19 @@ async function transfer(
   remote: Remote,
   origin: Name,
   base: ZoneVersion | undefined,
-  limits: StreamLimits,
+  limits: TransferLimits,
+  signal: AbortSignal,
 ): Promise<Transferred> {
   const type = base ? Type.IXFR : Type.AXFR
   // RFC 1995 §3: the authority section has the SOA that we have.
   const authority = base ? [soaOf(base)] : []
   const request = { ...EMPTY, authority, question: [{ name: origin, type, class: Class.IN }] }
   const incoming = new IncomingTransfer(origin, base?.serial())
-  await askByStream(world, remote, request, limits, message => incoming.accept(message))
+  const { octets, idle, time } = limits
+  await askByStream(world, remote, request, { connect: CONNECT, idle, whole: time, octets, signal }, message => {
+    const done = incoming.accept(message)
+    requireRoom(incoming.size, limits)
+    return done
+  })
   return incoming.result
 }

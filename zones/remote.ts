@@ -5,7 +5,7 @@ import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import { equalNames } from '../dns/name.ts'
 import { createStreamVerifier, signRequest, type TsigKey } from '../dns/tsig.ts'
 import type { Timer } from '../host/clock.ts'
-import type { SocketAddress, TlsOptions, UdpSocket } from '../host/network.ts'
+import type { SocketAddress, SourceOptions, TlsOptions, UdpSocket } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { ZoneError } from './image/errors.ts'
 
@@ -16,6 +16,8 @@ export interface Remote {
   key?: TsigKey
   /** Streams are TLS. */
   tls?: TlsOptions
+  /** The address of ours that it is to hear from. */
+  source?: string
 }
 
 /** An exchange that came to nothing: silence, a broken connection, or an answer that can't be used. */
@@ -53,7 +55,8 @@ export async function askByDatagram(
       passedOver = (error as Error).message
     }
   }
-  const socket = await world.network.udp(remote.address, receive, error => reject(new RemoteError(error.message)))
+  const fail = (error: Error) => reject(new RemoteError(error.message))
+  const socket = await world.network.udp(remote.address, receive, fail, sourceOf(remote))
   let timer: Timer | undefined
   const send = (attempt: number): void => {
     const wait = waits[attempt]
@@ -117,6 +120,7 @@ export async function askByStream(
     const connection = await network.connect(remote.address, {
       signal: abort.signal,
       ...(remote.tls && { tls: remote.tls }),
+      ...sourceOf(remote),
     })
     end = () => connection.close()
     try {
@@ -149,6 +153,11 @@ export async function askByStream(
     whole.cancel()
     limits.signal?.removeEventListener('abort', giveUp)
   }
+}
+
+/** For opening a socket towards it. */
+export function sourceOf({ source }: Remote): SourceOptions {
+  return source === undefined ? {} : { source }
 }
 
 /** What `accept` throws is its caller's; all else is the network's or the server's. */

@@ -12,6 +12,7 @@ import type { Log } from '../host/log.ts'
 import type { TlsOptions } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { recordsIn } from './baseline.ts'
+import { readCatalog } from './catalog/read.ts'
 import { type Changeset, isEmptyChange } from './change.ts'
 import { differencesSince } from './differences.ts'
 import { ForwardError, forwardUpdate } from './forward.ts'
@@ -21,7 +22,7 @@ import { ZoneError } from './image/errors.ts'
 import { readStored } from './load.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
-import { type LoadWhole, type Refreshed, refreshFrom } from './refresh.ts'
+import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
 import { differenceOf } from './takeover.ts'
@@ -37,6 +38,8 @@ export interface SecondaryDependencies extends World {
   /** Shared by all zones: how many primaries are asked at once. */
   gate: Gate
   counts: TransfersIn
+  /** What a primary may send of one zone; asked for each time. */
+  limits: () => TransferLimits
   /** Transfers large zones; left out: this thread does. */
   loadWhole?: LoadWhole
   /** Those that change along with the zone. */
@@ -73,9 +76,6 @@ export interface SecondaryStatus {
   refreshing: boolean
 }
 
-/** Refresh and retry are at least this, whatever a primary says, and at most that: milliseconds. */
-const LEAST = 5000
-const MOST = 28 * 86_400_000
 /** While there is no SOA that would say how often: from this, doubled with each failure, to that. */
 const FIRST_RETRY = { least: 2000, most: 600_000 }
 /** After a start the first question comes within this time. */
@@ -135,6 +135,11 @@ export class SecondaryZone {
     return this.served ? this.writer!.image : undefined
   }
 
+  /** What it has, served or expired. */
+  get contents(): ZoneVersion | undefined {
+    return this.writer?.image.latest()
+  }
+
   /** Where its changes come from. */
   get pipeline(): Pipeline | undefined {
     return this.writer?.pipeline
@@ -166,7 +171,7 @@ export class SecondaryZone {
     this.hold(stored.id, stored.revision, await readStored(store, stored.id, this.origin))
     this.checked = (await store.secondary(stored.id))?.checked
     this.served = this.checked !== undefined && clock.now() < this.checked + this.times().expire
-    if (!this.served) this.log.warn({ serial: this.version!.serial() }, 'the zone has expired and is not served')
+    if (!this.served) this.log.warn({ serial: this.contents!.serial() }, 'the zone has expired and is not served')
   }
 
   /** Begins to ask the primaries. */
@@ -191,10 +196,6 @@ export class SecondaryZone {
     }
   }
 
-  private get version(): ZoneVersion | undefined {
-    return this.writer?.image.latest()
-  }
-
   private hold(zone: number, revision: number, image: ZoneImage): void {
     const { store, clock, followers } = this.deps
     this.stored = zone
@@ -207,14 +208,12 @@ export class SecondaryZone {
 
   /** Of the SOA that we have, in milliseconds, within limits. */
   private times(): { refresh: number; retry: number; expire: number } {
-    const { refresh, retry, expire } = readRdata('SOA', soaOf(this.version!).rdata)
-    const within = (seconds: number) => Math.min(Math.max(seconds * 1000, LEAST), MOST)
+    const { refresh, retry, expire } = readRdata('SOA', soaOf(this.contents!).rdata)
+    const within = (seconds: number, [least, most]: readonly [number, number]) =>
+      Math.min(Math.max(seconds * 1000, least), most)
+    const waits = { refresh: within(refresh, this.config.refresh), retry: within(retry, this.config.retry) }
     // RFC 1912 §2.2: a zone is not to expire before it was asked for and asked for again.
-    return {
-      refresh: within(refresh),
-      retry: within(retry),
-      expire: Math.max(expire * 1000, within(refresh) + within(retry)),
-    }
+    return { ...waits, expire: Math.max(expire * 1000, waits.refresh + waits.retry) }
   }
 
   /** A NOTIFY (RFC 1996 §3.11): heard from a primary's address, or signed with a primary's key. Returns the RCODE. */
@@ -229,7 +228,7 @@ export class SecondaryZone {
       this.log.warn({ from }, 'a NOTIFY from somebody who is not a primary was refused')
       return { rcode: Rcode.REFUSED, reason: 'not from a primary of the zone' }
     }
-    const news = serial === undefined || !this.served || serialGreater(serial, this.version!.serial())
+    const news = serial === undefined || !this.served || serialGreater(serial, this.contents!.serial())
     this.log.debug({ from, serial }, news ? 'notified by a primary' : 'notified by a primary of nothing new')
     if (news) this.refreshSoon(primary)
     return { rcode: Rcode.NOERROR, reason: '' }
@@ -315,17 +314,24 @@ export class SecondaryZone {
   private async ask(server: PrimaryServer): Promise<void> {
     const { signal } = this.closing
     signal.throwIfAborted()
-    const { origin, version } = this
+    const { origin, contents: version } = this
     const held = { origin, version, expired: !this.served }
-    const refreshed = await refreshFrom(this.deps, this.remote(server), held, signal, this.deps.loadWhole)
+    const { limits, loadWhole } = this.deps
+    const asking = { limits: limits(), signal, ixfr: server.ixfr !== false, loadWhole }
+    const refreshed = await refreshFrom(this.deps, this.remote(server), held, asking)
     signal.throwIfAborted()
     if (refreshed.kind !== 'current') await this.take(refreshed, version, server)
     await this.confirm()
   }
 
-  private remote({ address, key: name, tls }: PrimaryServer): Remote {
+  private remote({ address, key: name, tls, source }: PrimaryServer): Remote {
     const key = name && this.deps.findKey(name)
-    return { address, ...(key && { key }), ...(tls && { tls: tlsOptions(tls) }) }
+    return {
+      address,
+      ...(key && { key }),
+      ...(tls && { tls: tlsOptions(tls) }),
+      ...(source !== undefined && { source }),
+    }
   }
 
   /** Stores and publishes what has come; until it is on disk, the zone is as it was. */
@@ -338,13 +344,19 @@ export class SecondaryZone {
     this.deps.counts.done++
     const counts = change && { added: change.added.length, deleted: change.deleted.length }
     const kind = refreshed.kind === 'whole' ? 'AXFR' : 'IXFR'
-    const fields = { primary: printServer(server), kind, serial: this.version!.serial(), records: this.version!.size() }
+    const fields = {
+      primary: printServer(server),
+      kind,
+      serial: this.contents!.serial(),
+      records: this.contents!.size(),
+    }
     this.log.info({ ...fields, ...counts }, 'zone transferred from its primary')
   }
 
   private async create(refreshed: Exclude<Refreshed, { kind: 'current' }>): Promise<undefined> {
     if (refreshed.kind !== 'whole') throw new ZoneError('differences to nothing')
     const { image } = refreshed.version
+    this.requireCatalog(refreshed.version)
     // Read out one by one, twice, rather than held in memory beside the image.
     const records = { [Symbol.iterator]: () => recordsIn(refreshed.version) }
     const stored = await this.deps.store.create(this.view, this.origin, records)
@@ -363,9 +375,16 @@ export class SecondaryZone {
     const actor = { key: undefined, source: printServer(server) }
     await this.writer!.write(actor, tip => {
       if (tip.serial() !== base.serial()) throw new ZoneError('the zone has changed meanwhile')
-      return { change, ...(whole && large && { version: whole }) }
+      const version = whole && large ? whole : this.writer!.pipeline.withChange(tip, change)
+      this.requireCatalog(version)
+      return { change, version }
     })
     return change
+  }
+
+  /** RFC 9432 §5.1 lets a broken catalog in, and nothing come of it; here it is not let in, so that what we have is good. */
+  private requireCatalog(version: ZoneVersion): void {
+    if (this.config.catalog) readCatalog(version)
   }
 
   /** It is what a primary has: served from now on, if it was not, and for as long as the SOA says. */
@@ -388,7 +407,7 @@ export class SecondaryZone {
     this.expiry = clock.after(this.checked! + this.times().expire - clock.now(), () => {
       this.served = false
       this.log.error(
-        { serial: this.version!.serial() },
+        { serial: this.contents!.serial() },
         'the zone has expired: no primary was reached for too long; it is not served',
       )
       this.deps.onReplaced?.(this, undefined)

@@ -10,6 +10,8 @@ import { type Changeset, diffRecords } from './change.ts'
 import { recordsOf } from './draft.ts'
 import { nsecChanges } from './sign/nsec.ts'
 import { hashedOwner, NSEC3PARAM, nsec3Changes } from './sign/nsec3.ts'
+import type { PreparedSignatures } from './sign/prepare.ts'
+import type { Stale } from './sign/scan.ts'
 import { type ActiveKeys, SignatureMaker, type SignatureTimes } from './sign/signatures.ts'
 import { hidesOtherwise, isStanding, type StandingName, signedTypes, standingOf } from './sign/standing.ts'
 import { minimumOf } from './soa.ts'
@@ -24,10 +26,9 @@ export interface SignerOptions {
   times: SignatureTimes
   clock: Clock
   random: Random
+  /** Hears of the longest TTL of what is signed, in seconds. */
+  noticeTtl?: (ttl: number) => void
 }
-
-/** RRsets whose signatures are to be made anew though nothing of them changes. */
-export type Stale = readonly { owner: Name; type: number }[]
 
 /** Everything that signing adds to a zone: an unsigned zone has none of it, and nobody but the signer writes it. */
 export const SIGNER_TYPES: ReadonlySet<number> = new Set([
@@ -43,6 +44,8 @@ export const SIGNER_TYPES: ReadonlySet<number> = new Set([
 /** Keeps a zone signed: says what a change of its data does to its signatures and proofs of absence (RFC 4035 §2). */
 export class ZoneSigner {
   readonly options: SignerOptions
+  /** The longest TTL that was signed since somebody set it to zero, in seconds. */
+  longestTtl = 0
 
   constructor(options: SignerOptions) {
     this.options = options
@@ -52,14 +55,27 @@ export class ZoneSigner {
    * The records of signing that go and come when `change` leads from `base`, which is signed, to `tip`. With `stale`, given for the
    * signer's own changes, it may contain the zone's keys. Throws where others change what is the signer's.
    */
-  sign(base: ZoneVersion, tip: ZoneVersion, change: Changeset, stale?: Stale): Changeset {
+  sign(
+    base: ZoneVersion,
+    tip: ZoneVersion,
+    change: Changeset,
+    stale?: Stale,
+    prepared?: PreparedSignatures,
+  ): Changeset {
     if (!stale) refuseSignerTypes(change)
-    return new SigningPass(this.options, base, tip, change, stale ?? []).run()
+    const { keys, noticeTtl } = this.options
+    // Of a zone that is signed no more.
+    if (keys().zone.length === 0) return { deleted: [], added: [] }
+    const maker = this.maker(prepared)
+    const signing = new SigningPass(maker, this.options.nsec3, base, tip, change, stale ?? []).run()
+    this.longestTtl = Math.max(this.longestTtl, maker.longestTtl)
+    noticeTtl?.(maker.longestTtl)
+    return signing
   }
 
-  maker(): SignatureMaker {
+  maker(prepared?: PreparedSignatures): SignatureMaker {
     const { keys, times, clock, random } = this.options
-    return new SignatureMaker(keys(), times, clock, random)
+    return new SignatureMaker(keys(), times, clock, random, prepared)
   }
 
   /** Whether the zone has the proofs of absence that it is to have. */
@@ -96,26 +112,36 @@ function proofTtl(version: ZoneVersion): number {
 
 /** One change being signed. */
 class SigningPass {
-  private readonly options: SignerOptions
+  private readonly maker: SignatureMaker
+  private readonly nsec3: boolean
   private readonly base: ZoneVersion
   private readonly tip: ZoneVersion
-  private readonly maker: SignatureMaker
   /** Names at which something changes, and the types whose signatures can't stay. */
   private readonly changed = new Map<string, { owner: Name; types: Set<number> }>()
-  /** Owners of NSEC3 whose signatures can't stay. */
+  /** Owners of NSEC3 whose signatures may not stay. */
   private readonly staleHashed = new Map<string, Name>()
   private readonly gone: ResourceRecord[] = []
   private readonly come: ResourceRecord[] = []
 
-  constructor(options: SignerOptions, base: ZoneVersion, tip: ZoneVersion, change: Changeset, stale: Stale) {
-    const { keys, times, clock, random, nsec3 } = options
-    this.options = options
+  constructor(
+    maker: SignatureMaker,
+    nsec3: boolean,
+    base: ZoneVersion,
+    tip: ZoneVersion,
+    change: Changeset,
+    stale: Stale,
+  ) {
+    this.maker = maker
+    this.nsec3 = nsec3
     this.base = base
     this.tip = tip
-    this.maker = new SignatureMaker(keys(), times, clock, random)
-    for (const { owner, type } of [...change.deleted, ...change.added, ...stale])
+    for (const { owner, type } of [...change.deleted, ...change.added])
       if (type === Type.NSEC3) this.staleHashed.set(nameKey(owner), owner)
       else this.touch(owner).add(type)
+    // A signature that is due is given up wherever its owner is looked at.
+    for (const { owner, type } of stale)
+      if (type === Type.NSEC3) this.staleHashed.set(nameKey(owner), owner)
+      else this.touch(owner)
     if (hasChain(tip, nsec3)) this.touchHidden()
     else this.touchAll(nsec3)
   }
@@ -124,8 +150,8 @@ class SigningPass {
     const { tip } = this
     const names = [...this.changed.values()].map(({ owner }) => standingOf(tip, owner))
     const ttl = proofTtl(tip)
-    const proofs = (this.options.nsec3 ? nsec3Changes : nsecChanges)(tip, names, ttl)
-    if (this.options.nsec3) {
+    const proofs = (this.nsec3 ? nsec3Changes : nsecChanges)(tip, names, ttl)
+    if (this.nsec3) {
       for (const { owner, rrset } of proofs.values()) this.renewHashed(owner, rrset)
       for (const [key, owner] of this.staleHashed)
         if (!proofs.has(key)) this.renewHashed(owner, tip.rrset(owner, Type.NSEC3))
@@ -180,7 +206,7 @@ class SigningPass {
     for (const type of signedTypes(name)) this.signed(tip.rrset(owner, type)!, existing, touched?.has(type) ?? false)
     if (!nsec) return
     this.come.push(...recordsOf(nsec))
-    this.signed(nsec, existing, !sameRRset(before, nsec) || (touched?.has(Type.NSEC) ?? false))
+    this.signed(nsec, existing, !sameRRset(before, nsec))
   }
 
   private renewHashed(owner: Name, rrset: RRset | undefined): void {
@@ -190,7 +216,7 @@ class SigningPass {
     if (before) this.gone.push(...recordsOf(before))
     if (!rrset) return
     this.come.push(...recordsOf(rrset))
-    this.signed(rrset, existing, this.staleHashed.has(nameKey(owner)) || !sameRRset(before, rrset))
+    this.signed(rrset, existing, !sameRRset(before, rrset))
   }
 
   private signed(rrset: RRset, existing: readonly ResourceRecord[], changed: boolean): void {

@@ -1,18 +1,18 @@
 import type { ZoneConfig } from '../config/schema.ts'
-import { ALGORITHM_CODES } from '../config/view-schema.ts'
-import type { Name } from '../dns/name.ts'
+import { ALGORITHM_CODES, type DnssecConfig } from '../config/view-schema.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { recordsIn } from './baseline.ts'
+import type { RingMember } from './keys/ring.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
-import { SigningMaintenance, withoutSigning } from './maintain.ts'
+import { isSignedBy, SigningMaintenance } from './maintain.ts'
 import { SIGNATURE_TIMES } from './sign/signatures.ts'
 import { SIGNER_TYPES, ZoneSigner } from './sign.ts'
 import type { ZoneWriter } from './writer.ts'
-import type { ZoneImage } from './zone.ts'
+import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 /** What signing a zone needs of the world. */
 export interface SigningDependencies {
@@ -20,6 +20,8 @@ export interface SigningDependencies {
   random?: Random
   clock: Clock
   log: Log
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
 }
 
 /** The keys of a signed zone, and what signs with them. */
@@ -28,50 +30,74 @@ export interface Signing {
   signer: ZoneSigner
 }
 
-/** Signing as the config asks for it; undefined of a zone that is not signed. Rejects with KeyFileError. */
-export async function openSigning(
+/** The ring of the zone's keys; undefined where the zone is not to be signed and never was. Rejects with KeyFileError. */
+export async function findKeys(
   { name, dnssec }: ZoneConfig,
-  { keyRings, random, clock, log }: SigningDependencies,
-): Promise<Signing | undefined> {
-  if (!dnssec?.sign) return undefined
-  if (!keyRings || !random) throw new Error('there is no place for the keys of signed zones')
-  const policy = { algorithm: ALGORITHM_CODES[dnssec.algorithm], split: dnssec.keys === 'ksk-zsk' }
-  const ring = await keyRings.open(name, policy)
-  if (!ring.fits(policy))
-    log.warn({ ...dnssec }, 'the zone goes on with the keys that it has, which are not as configured')
+  { keyRings }: SigningDependencies,
+): Promise<KeyRing | undefined> {
+  if (dnssec?.sign && !keyRings) throw new Error('there is no place for the keys of signed zones')
+  const ring = await keyRings?.of(name)
+  return dnssec?.sign || ring?.isUsed ? ring : undefined
+}
+
+/** What signs the zone with the ring's keys. A zone that is not to be signed any more is, until its parent has no DS for it. */
+export function signingWith(
+  ring: KeyRing,
+  { dnssec }: ZoneConfig,
+  version: ZoneVersion,
+  { random, clock }: SigningDependencies,
+): Signing | undefined {
+  if (!dnssec?.sign && !isSignedBy(version, ring)) return undefined
+  if (!random) throw new Error('signatures need randomness')
   const signer = new ZoneSigner({
     keys: () => ring.active(),
-    nsec3: dnssec.nsec3,
+    nsec3: dnssec?.sign ? dnssec.nsec3 : provesByNsec3(version),
     times: SIGNATURE_TIMES,
     clock,
     random,
+    noticeTtl: ttl => ring.noticeTtl(ttl),
   })
   return { ring, signer }
 }
 
+/** What keeps a zone signed while it is served. */
+export type Upkeep = Pick<SigningMaintenance, 'start' | 'stop'>
+
 /** Brings the zone, which is not served yet, up to date with its keys and the time; gives what keeps it so. */
 export async function catchUpSigning(
   signing: Signing | undefined,
-  origin: Name,
+  view: string,
+  { dnssec }: ZoneConfig,
   writer: ZoneWriter,
-  deps: SigningDependencies,
-): Promise<Pick<SigningMaintenance, 'start' | 'stop'>> {
-  if (!signing) {
-    await endSigning(origin, writer, deps)
-    return { start() {}, stop() {} }
-  }
-  const maintenance = new SigningMaintenance({ ...signing, ...deps, writer })
+  { clock, log, signAside: aside }: SigningDependencies,
+): Promise<Upkeep> {
+  if (!signing) return { start() {}, stop() {} }
+  const { ring } = signing
+  const maintenance = new SigningMaintenance({ ...signing, view, clock, log, aside, writer })
+  const member: RingMember = { wake: () => maintenance.wake() }
+  if (dnssec?.sign) member.policy = policyOf(dnssec)
+  else log.warn({}, 'the zone is not to be signed any more: it is until its parent has no DS for it')
+  await ring.join(view, member)
   await maintenance.catchUp()
   return maintenance
 }
 
-/** A zone that was signed here and is no more to be: what signing made is deleted. Signatures of others are data like any other. */
-async function endSigning(origin: Name, writer: ZoneWriter, { keyRings, log }: SigningDependencies): Promise<void> {
-  const ring = await keyRings?.find(origin)
-  const keys = writer.image.latest().rrset(origin, Type.DNSKEY)
-  if (!ring || !keys?.rdatas.some(rdata => ring.has(rdata))) return
-  await writer.write({ key: undefined, source: 'dnssec' }, withoutSigning)
-  log.warn({}, 'the zone is not signed any more: its DS must be gone from the parent zone')
+function policyOf(dnssec: DnssecConfig): NonNullable<RingMember['policy']> {
+  const { algorithm, keys, ksk_lifetime: ksk, zsk_lifetime: zsk } = dnssec
+  return {
+    algorithm: ALGORITHM_CODES[algorithm],
+    split: keys === 'ksk-zsk',
+    lifetime: { ...(ksk !== undefined && { ksk, csk: ksk }), ...(zsk !== undefined && { zsk }) },
+    lags: {
+      propagation: dnssec.propagation_delay,
+      parentPropagation: dnssec.parent_propagation_delay,
+      dsTtl: dnssec.parent_ds_ttl,
+    },
+  }
+}
+
+function provesByNsec3(version: ZoneVersion): boolean {
+  return version.rrset(version.origin, Type.NSEC3PARAM) !== undefined
 }
 
 /** The records of a file's image; what another signer has made is left out where the zone is signed here. */

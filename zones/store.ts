@@ -7,6 +7,7 @@ import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import type { Holding } from './holders.ts'
+import { createMemberStore, type MemberStore } from './store/members.ts'
 import { type ExecutedRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
   deleteRecord,
@@ -22,6 +23,7 @@ import {
 } from './store/rows.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
 
+export type { Owned } from './store/members.ts'
 export type { ExecutedRequest } from './store/requests.ts'
 export { ZONE_MIGRATIONS } from './store/schema.ts'
 
@@ -59,6 +61,8 @@ export interface ZoneStore {
   setSecondary(zone: number, state: StoredSecondary): Promise<void>
   /** Forgets the zone with all that belongs to it. */
   remove(zone: number): Promise<void>
+  /** Which zones are served because a catalog lists them. */
+  readonly members: MemberStore
 }
 
 export interface StoredZone {
@@ -187,6 +191,7 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
     async remove(zone) {
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
     },
+    members: createMemberStore(database),
   }
 }
 

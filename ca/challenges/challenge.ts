@@ -1,6 +1,7 @@
 import type { ChallengeType } from '../../config/schema.ts'
 import type { Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
+import type { Connection, ConnectOptions } from '../../host/network.ts'
 import type { Subject } from '../subjects.ts'
 
 /** Looks a name up where challenges are to be seen: own zones in the CA's view first, then the resolver. The answer holds its CNAME chain. */
@@ -12,17 +13,38 @@ export interface Attempt {
   token: string
   /** token "." thumbprint of the account key (RFC 8555 §8.1). */
   keyAuthorization: string
+  accountUrl: string
 }
 
-/** The ways out that a challenge may take. */
+/** The ways out that a challenge may take, and what it must know of us. */
 export interface ChallengeNetwork {
   lookup: Lookup
+  /** Connects to a host, a name or a literal address, by our own look-up and never where it is not allowed. Rejects with AcmeError. */
+  connect(host: string, port: number, options?: ConnectOptions): Promise<Connection>
+  /** Where http-01 and tls-alpn-01 connect to. */
+  ports: Readonly<Record<'http-01' | 'tls-alpn-01', number>>
+  /** The issuer domain names that mean us (RFC 8659 §4.2). */
+  identities: readonly string[]
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** What met a challenge: kept in the record. */
+export interface Proof {
+  /** The records that proved control, where records did. */
+  records?: readonly ResourceRecord[]
+  /** The address that answered, where a host did. */
+  address?: string
 }
 
 /** One way of proving control (RFC 8555 §8). */
 export interface Challenge {
   readonly type: ChallengeType
   readonly appliesTo: (subject: Subject) => boolean
+  /** Whether a try connects to a host of the client's, which may let us wait. */
+  readonly connects?: true
+  /** Members of the challenge object beside type, url and status; left out: the token. */
+  readonly members?: (account: { accountUrl: string; identities: readonly string[] }) => object
   /** Resolves where control is proved; else rejects with AcmeError, and may be tried again. */
-  readonly validate: (attempt: Attempt, network: ChallengeNetwork) => Promise<void>
+  readonly validate: (attempt: Attempt, network: ChallengeNetwork) => Promise<Proof>
 }

@@ -1,6 +1,10 @@
-import type { Database } from '../../host/database.ts'
-import type { CertificateRecord, CertificateStore, RevokedCertificate } from '../certificate-store.ts'
+import { ConflictError, type Database } from '../../host/database.ts'
+import type { CertificateRecord, CertificateStore, Circumstances, RevokedCertificate } from '../certificate-store.ts'
+import { identifierText } from '../identifier.ts'
+import type { RecordEntry } from '../record/entry.ts'
 import { REASONS } from '../revoke.ts'
+import { fingerprint } from '../x509.ts'
+import { appendStatement } from './record.ts'
 import { type CertificateRow, type NewRow, sql, statement } from './schema.ts'
 
 /** Which certificates `certificates()` lists. */
@@ -8,6 +12,9 @@ export interface CertificateFilter {
   /** Part of an identifier. */
   name?: string
   account?: string
+  profile?: string
+  /** SHA-256 of the key in hex. */
+  keyHash?: string
   /** Only those that are neither expired at this time nor revoked. */
   standingAt?: number
   limit: number
@@ -18,6 +25,8 @@ export interface CertificateFilter {
 /** The certificate store with the questions that ACME and the operator ask. */
 export interface CertificateArchive extends CertificateStore {
   certificateOfOrder(order: string): Promise<CertificateRecord | undefined>
+  /** Removes at most `limit` certificates that ended before, with their serials; the record keeps that they were issued. How many went. */
+  forgetCertificates(before: number, limit: number): Promise<number>
   /** Newest first. */
   certificates(filter: CertificateFilter): Promise<CertificateRecord[]>
   /** How many certificates are neither expired at this time nor revoked. */
@@ -33,16 +42,30 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const row = { serial, issuer, reserved_at: reservedAt, order_id: order ?? null, issued: 0 }
       await database.commit([statement(sql.insertInto('ca_serials').values(row))])
     },
-    async storeCertificate(record) {
+    async storeCertificate(record, circumstances) {
       const issued = sql.updateTable('ca_serials').set({ issued: 1 }).where('serial', '=', record.serial)
       await database.commit([
         statement(issued.where('issued', '=', 0), 1),
         statement(sql.insertInto('ca_certificates').values(rowOf(record))),
         ...(record.order === undefined ? [] : [completeOrder(record.order, record.serial)]),
+        appendStatement(issuedEntry(record, circumstances)),
       ])
     },
     certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
     certificateOfOrder: async order => (await read(all.where('order_id', '=', order)))[0],
+    async forgetCertificates(before, limit) {
+      const ended = sql.selectFrom('ca_certificates').select('serial').where('not_after', '<', before)
+      // Compromised keys are known for ever.
+      const old = ended.where(({ or, eb }) =>
+        or([eb('revocation_reason', 'is', null), eb('revocation_reason', '<>', REASONS.keyCompromise)]),
+      )
+      const some = old.orderBy('not_after').limit(limit)
+      const [, result] = await database.commit([
+        statement(sql.deleteFrom('ca_serials').where('serial', 'in', some)),
+        statement(sql.deleteFrom('ca_certificates').where('serial', 'in', some)),
+      ])
+      return result!.changes
+    },
     certificates: filter => read(listed(filter)),
     async countStanding(at) {
       const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.countAll().as('count'))
@@ -57,11 +80,18 @@ export function createCertificateStore(database: Database): CertificateArchive {
     async revokeCertificate(serial, { at, reason }) {
       const update = sql.updateTable('ca_certificates').set({ revoked_at: at, revocation_reason: reason })
       const standing = update.where('serial', '=', serial).where('revoked_at', 'is', null)
-      return (await database.commit([statement(standing)]))[0]!.changes === 1
+      try {
+        await database.commit([statement(standing, 1), appendStatement({ kind: 'revoked', at, serial, reason })])
+        return true
+      } catch (error) {
+        if (error instanceof ConflictError) return false
+        throw error
+      }
     },
-    async revokedCertificates(issuer, since) {
+    async revokedCertificates(issuer, since, partition) {
       const columns = ['serial', 'revoked_at as at', 'revocation_reason as reason'] as const
-      const revoked = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
+      const of = sql.selectFrom('ca_certificates').select(columns).where('issuer', '=', issuer)
+      const revoked = partition === undefined ? of : of.where('crl_partition', '=', partition)
       const query = revoked.where('revoked_at', 'is not', null).where('not_after', '>=', since).orderBy('serial')
       return (await database.read(statement(query))) as unknown as RevokedCertificate[]
     },
@@ -70,7 +100,12 @@ export function createCertificateStore(database: Database): CertificateArchive {
       const revoked = query.where('revoked_at', 'is not', null).where('revocation_reason', '=', REASONS.keyCompromise)
       return (await database.read(statement(revoked.limit(1)))).length > 0
     },
-    async nextCrlNumber(issuer) {
+    async lastPartition(issuer) {
+      const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('crl_partition').as('last'))
+      const [row] = await database.read(statement(query.where('issuer', '=', issuer)))
+      return row?.['last'] == null ? undefined : Number(row['last'])
+    },
+    async nextCrlNumber(issuer, at) {
       const query = sql
         .insertInto('ca_crl_numbers')
         .values({ issuer, number: 1 })
@@ -78,9 +113,29 @@ export function createCertificateStore(database: Database): CertificateArchive {
           taken.column('issuer').doUpdateSet(row => ({ number: row('ca_crl_numbers.number', '+', 1) })),
         )
         .returning('number')
-      const [result] = await database.commit([statement(query)])
+      const [result] = await database.commit([statement(query), appendStatement({ kind: 'crl', at, list: issuer })])
       return Number(result!.rows[0]!['number'])
     },
+  }
+}
+
+/** All that tells what was issued, to whom and why, without the rows beside it. */
+function issuedEntry(record: CertificateRecord, circumstances: Circumstances = {}): RecordEntry {
+  const { serial, issuer, profile, identifiers, issuedAt, der, keyHash, account, order } = record
+  return {
+    kind: 'issued',
+    at: issuedAt,
+    serial,
+    issuer,
+    profile,
+    names: identifiers.map(identifierText),
+    not_before: new Date(record.notBefore).toISOString(),
+    not_after: new Date(record.notAfter).toISOString(),
+    certificate_sha256: fingerprint(der),
+    key_sha256: keyHash,
+    ...(account !== undefined && { account }),
+    ...(order !== undefined && { order }),
+    ...circumstances,
   }
 }
 
@@ -90,14 +145,19 @@ function completeOrder(order: string, serial: string) {
   return statement(update.where('id', '=', order).where('status', '=', 'processing'), 1)
 }
 
-function listed({ name, account, standingAt, limit, after }: CertificateFilter) {
+function listed({ name, account, profile, keyHash, standingAt, limit, after }: CertificateFilter) {
   let query = sql.selectFrom('ca_certificates').selectAll()
   if (name !== undefined) query = query.where('identifiers', 'like', `%${name.replace(/[%_"\\]/g, '')}%`)
   if (account !== undefined) query = query.where('account', '=', account)
+  if (profile !== undefined) query = query.where('profile', '=', profile)
+  if (keyHash !== undefined) query = query.where('key_hash', '=', keyHash)
   if (standingAt !== undefined) query = query.where('revoked_at', 'is', null).where('not_after', '>=', standingAt)
   if (after !== undefined) {
     const last = sql.selectFrom('ca_certificates').select('issued_at').where('serial', '=', after)
-    query = query.where('issued_at', '<', last)
+    // Of those of one moment, the serial tells which come after.
+    query = query.where(({ or, and, eb }) =>
+      or([eb('issued_at', '<', last), and([eb('issued_at', '=', last), eb('serial', '>', after)])]),
+    )
   }
   return query.orderBy('issued_at', 'desc').orderBy('serial').limit(limit)
 }
@@ -117,6 +177,7 @@ function rowOf(record: CertificateRecord): NewRow<'ca_certificates'> {
     order_id: record.order ?? null,
     revoked_at: record.revocation?.at ?? null,
     revocation_reason: record.revocation?.reason ?? null,
+    crl_partition: record.crlPartition ?? null,
   }
 }
 
@@ -133,6 +194,7 @@ function recordOf(row: CertificateRow): CertificateRecord {
     keyHash: row.key_hash,
     ...(row.account !== null && { account: row.account }),
     ...(row.order_id !== null && { order: row.order_id }),
+    ...(row.crl_partition !== null && { crlPartition: row.crl_partition }),
     ...(row.revoked_at !== null && { revocation: { at: row.revoked_at, reason: row.revocation_reason ?? 0 } }),
   }
 }

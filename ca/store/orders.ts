@@ -1,5 +1,16 @@
+import type { ExpressionBuilder } from 'kysely'
 import type { Database } from '../../host/database.ts'
-import { type AuthorizationRow, type ChallengeRow, type NewRow, type OrderRow, sql, statement } from './schema.ts'
+import type { Problem } from '../problems.ts'
+import { appendStatement } from './record.ts'
+import {
+  type AuthorizationRow,
+  type CaTables,
+  type ChallengeRow,
+  type NewRow,
+  type OrderRow,
+  sql,
+  statement,
+} from './schema.ts'
 
 /** An order with the ids of its authorizations, in the order of its identifiers. */
 export interface StoredOrder extends Omit<OrderRow, 'authorizations'> {
@@ -14,6 +25,8 @@ export interface StoredAuthorization extends AuthorizationRow {
 /** What newOrder writes in one commit. */
 export interface NewOrder {
   order: Omit<NewRow<'acme_orders'>, 'authorizations'>
+  /** Of all its authorizations, new and old, in the order of its identifiers. */
+  ids: string[]
   authorizations: NewRow<'acme_authorizations'>[]
   challenges: NewRow<'acme_challenges'>[]
 }
@@ -26,10 +39,17 @@ export interface OrderStore {
   /** Ids of the account's orders that have not failed or expired, oldest first, those after `after`. */
   ordersOf(account: string, now: number, limit: number, after?: string): Promise<string[]>
   authorization(id: string): Promise<StoredAuthorization | undefined>
+  /** A pre-authorization (RFC 8555 §7.4.1). */
+  addAuthorization(added: Pick<NewOrder, 'authorizations' | 'challenges'>): Promise<void>
+  /** The account's authorizations for these names that may serve a new order: valid since then, or made in advance and not used yet. */
+  reusable(
+    account: string,
+    wanted: { now: number; validatedSince: number; values: readonly string[] },
+  ): Promise<StoredAuthorization[]>
   /** Challenge: pending → processing, where its authorization is pending. */
   startChallenge(id: string, at: number, request: string): Promise<void>
-  /** Challenge processing → valid, authorization pending → valid; an order all of whose authorizations are valid now becomes ready. */
-  passChallenge(challenge: ChallengeRow, at: number): Promise<void>
+  /** Challenge processing → valid, authorization pending → valid, lasting until then; an order all of whose authorizations are valid now becomes ready. */
+  passChallenge(challenge: ChallengeRow, passed: { at: number; proof: string; until: number }): Promise<void>
   /** Challenge processing → invalid, authorization pending → invalid, its open orders → invalid with the same problem. */
   failChallenge(challenge: ChallengeRow, error: string): Promise<void>
   /** Authorization pending or valid → deactivated, its open orders → invalid. */
@@ -38,8 +58,8 @@ export interface OrderStore {
   processingChallenges(): Promise<ChallengeRow[]>
   /** Order: ready → processing, with its CSR. */
   startOrder(id: string, csr: Uint8Array, request: string): Promise<void>
-  /** Order: processing → invalid. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
-  failOrder(id: string, error: string): Promise<void>
+  /** Order: processing → invalid, into the record. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
+  failOrder(order: StoredOrder, problem: Problem, at: number): Promise<void>
   processingOrders(): Promise<StoredOrder[]>
   /** The account's authorizations that are valid now. */
   authorized(account: string, now: number): Promise<AuthorizationRow[]>
@@ -73,10 +93,17 @@ export function createOrderStore(database: Database): OrderStore {
       const own = update.where('id', '=', id).where('status', '=', 'pending').where('authorization', 'in', pending)
       await database.commit([statement(own, 1)])
     },
-    async passChallenge(challenge, at) {
+    async addAuthorization({ authorizations, challenges }) {
+      await database.commit(insertAuthorizations(authorizations, challenges))
+    },
+    async reusable(account, wanted) {
+      const rows = await read<AuthorizationRow>(reusableAuthorizations(account, wanted))
+      return rows.map(row => ({ ...row, challenges: [] }))
+    },
+    async passChallenge(challenge, { at, proof, until }) {
       await database.commit([
-        statement(endChallenge(challenge.id).set({ status: 'valid', validated_at: at }), 1),
-        statement(endAuthorization(challenge.authorization).set({ status: 'valid' }), 1),
+        statement(endChallenge(challenge.id).set({ status: 'valid', validated_at: at, proof }), 1),
+        statement(endAuthorization(challenge.authorization).set({ status: 'valid', expires_at: until }), 1),
         readyOrders(challenge.authorization),
       ])
     },
@@ -97,9 +124,13 @@ export function createOrderStore(database: Database): OrderStore {
       const update = sql.updateTable('acme_orders').set({ status: 'processing', csr, request })
       await database.commit([statement(update.where('id', '=', id).where('status', '=', 'ready'), 1)])
     },
-    async failOrder(id, error) {
-      const update = sql.updateTable('acme_orders').set({ status: 'invalid', error })
-      await database.commit([statement(update.where('id', '=', id).where('status', '=', 'processing'), 1)])
+    async failOrder({ id, account, identifiers }, problem, at) {
+      const update = sql.updateTable('acme_orders').set({ status: 'invalid', error: JSON.stringify(problem) })
+      const names = JSON.parse(identifiers)
+      await database.commit([
+        statement(update.where('id', '=', id).where('status', '=', 'processing'), 1),
+        appendStatement({ kind: 'failed', at, order: id, account, names, problem }),
+      ])
     },
     async processingOrders() {
       const query = sql.selectFrom('acme_orders').selectAll().where('status', '=', 'processing')
@@ -120,15 +151,43 @@ function stored(order: OrderRow): StoredOrder {
   return { ...order, authorizations: JSON.parse(order.authorizations) }
 }
 
-function insertOrder({ order, authorizations, challenges }: NewOrder) {
-  const ids = authorizations.map(({ id }) => id)
+function insertAuthorizations(authorizations: NewOrder['authorizations'], challenges: NewOrder['challenges']) {
+  return [
+    ...authorizations.map(row => statement(sql.insertInto('acme_authorizations').values(row))),
+    ...challenges.map(row => statement(sql.insertInto('acme_challenges').values(row))),
+  ]
+}
+
+function reusableAuthorizations(
+  account: string,
+  { now, validatedSince, values }: { now: number; validatedSince: number; values: readonly string[] },
+) {
+  const own = sql.selectFrom('acme_authorizations').selectAll().where('account', '=', account)
+  const standing = own.where('value', 'in', values).where('expires_at', '>', now)
+  const usable = standing.where(({ and, or, eb, exists, not, selectFrom }) => {
+    const used = selectFrom('acme_order_authorizations as link')
+      .select('link.order_id')
+      .whereRef('link.authorization', '=', 'acme_authorizations.id')
+    const proved = selectFrom('acme_challenges as challenge')
+      .select('challenge.id')
+      .whereRef('challenge.authorization', '=', 'acme_authorizations.id')
+      .where('challenge.validated_at', '>', validatedSince)
+    const fresh = and([eb('status', '=', 'valid'), exists(proved)])
+    return or([fresh, and([eb('status', 'in', ['pending', 'valid']), not(exists(used))])])
+  })
+  // Of several the last one wins: one that is valid, and lasts longest.
+  return usable.orderBy('status').orderBy('expires_at')
+}
+
+function insertOrder({ order, ids, authorizations, challenges }: NewOrder) {
   const links = ids.map(authorization => ({ authorization, order_id: order.id }))
   return [
     ...(order.replaces ? [statement(freeReplaced(order.replaces, order.created_at))] : []),
     statement(sql.insertInto('acme_orders').values({ ...order, authorizations: JSON.stringify(ids) })),
-    ...authorizations.map(row => statement(sql.insertInto('acme_authorizations').values(row))),
+    ...insertAuthorizations(authorizations, challenges),
     ...links.map(row => statement(sql.insertInto('acme_order_authorizations').values(row))),
-    ...challenges.map(row => statement(sql.insertInto('acme_challenges').values(row))),
+    // What is reused may have been settled since it was looked up.
+    ...(authorizations.length < ids.length ? [settleOrder(order.id), readyOrder(order.id)] : []),
   ]
 }
 
@@ -153,23 +212,32 @@ const ordersWith = (authorization: string) =>
   sql.selectFrom('acme_order_authorizations').select('order_id').where('authorization', '=', authorization)
 
 // RFC 8555 §7.1.6: pending → ready once all authorizations are valid.
-function readyOrders(authorization: string) {
+const readyOrders = (authorization: string) => statement(ready().where('id', 'in', ordersWith(authorization)))
+const readyOrder = (order: string) => statement(ready().where('id', '=', order))
+
+function ready() {
   const update = sql.updateTable('acme_orders').set({ status: 'ready' }).where('status', '=', 'pending')
-  return statement(
-    update
-      .where('id', 'in', ordersWith(authorization))
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('acme_order_authorizations as link')
-              .innerJoin('acme_authorizations as other', 'other.id', 'link.authorization')
-              .select('other.id')
-              .whereRef('link.order_id', '=', 'acme_orders.id')
-              .where('other.status', '<>', 'valid'),
-          ),
-        ),
-      ),
-  )
+  return update.where(eb => eb.not(eb.exists(withAuthorization(eb, ['pending', ...ENDED]))))
+}
+
+const ENDED = ['invalid', 'deactivated', 'revoked'] as const
+
+/** An order for what has failed meanwhile has failed. */
+function settleOrder(order: string) {
+  const update = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('id', '=', order)
+  return statement(update.where(eb => eb.exists(withAuthorization(eb, ENDED))))
+}
+
+/** The authorizations of the order that are in one of these states. */
+function withAuthorization(
+  { selectFrom }: ExpressionBuilder<CaTables, 'acme_orders'>,
+  states: readonly AuthorizationRow['status'][],
+) {
+  return selectFrom('acme_order_authorizations as link')
+    .innerJoin('acme_authorizations as other', 'other.id', 'link.authorization')
+    .select('other.id')
+    .whereRef('link.order_id', '=', 'acme_orders.id')
+    .where('other.status', 'in', states)
 }
 
 function failOrders(authorization: string, error: string) {

@@ -1,6 +1,7 @@
-import type { Insertable, Selectable } from 'kysely'
+import type { Generated, Insertable, Selectable } from 'kysely'
 import type { Migration } from '../../host/database.ts'
 import { createCompiler } from '../../host/sql.ts'
+import type { RecordKind } from '../record/entry.ts'
 
 export { statement } from '../../host/sql.ts'
 
@@ -36,6 +37,8 @@ export interface CaTables {
     request: string
     created_at: number
     expires_at: number
+    /** The identifiers in the form in which certificates have them. */
+    names: string | null
   }
   acme_authorizations: {
     id: string
@@ -57,6 +60,8 @@ export interface CaTables {
     validated_at: number | null
     error: string | null
     request: string | null
+    /** `Evidence` without the identifier, of what met it. */
+    proof: string | null
   }
   ca_serials: { serial: string; issuer: string; reserved_at: number; order_id: string | null; issued: number }
   ca_certificates: {
@@ -73,8 +78,33 @@ export interface CaTables {
     order_id: string | null
     revoked_at: number | null
     revocation_reason: number | null
+    /** The part of its issuer's CRLs in which it is listed; null where there is only the whole. */
+    crl_partition: number | null
   }
+  /** `issuer` is the CA certificate's id, for a part followed by "/" and its number. */
   ca_crl_numbers: { issuer: string; number: number }
+  ca_approvals: {
+    id: string
+    issuer: string
+    account: string
+    /** As `identifierText` has it. */
+    identifier: string
+    because: string
+    status: 'waiting' | 'approved' | 'denied'
+    requested_at: number
+    decided_at: number | null
+    until: number | null
+  }
+  ca_record: {
+    seq: Generated<number>
+    at: number
+    kind: RecordKind
+    serial: string | null
+    entry: string | null
+    leaf: Uint8Array
+  }
+  ca_record_tiles: { tile: number; hash: Uint8Array }
+  ca_tree_heads: { size: number; at: number; root: Uint8Array; signature: Uint8Array }
 }
 export type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid'
 export type AccountRow = Selectable<CaTables['acme_accounts']>
@@ -82,6 +112,7 @@ export type BindingRow = Selectable<CaTables['acme_bindings']>
 export type OrderRow = Selectable<CaTables['acme_orders']>
 export type AuthorizationRow = Selectable<CaTables['acme_authorizations']>
 export type ChallengeRow = Selectable<CaTables['acme_challenges']>
+export type ApprovalRow = Selectable<CaTables['ca_approvals']>
 export type CertificateRow = Selectable<CaTables['ca_certificates']>
 export type NewRow<Table extends keyof CaTables> = Insertable<CaTables[Table]>
 
@@ -127,6 +158,29 @@ export const CA_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX ca_certificates_by_key ON ca_certificates (key_hash)',
       'CREATE INDEX ca_certificates_revoked ON ca_certificates (issuer, not_after, serial) WHERE revoked_at IS NOT NULL',
       'CREATE TABLE ca_crl_numbers (issuer TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID',
+    ],
+  },
+  {
+    id: 'ca-0002',
+    statements: [
+      'ALTER TABLE acme_challenges ADD COLUMN proof TEXT',
+      'ALTER TABLE ca_certificates ADD COLUMN crl_partition INTEGER',
+      'CREATE INDEX ca_certificates_by_end ON ca_certificates (not_after)',
+      'CREATE INDEX ca_certificates_by_names ON ca_certificates (identifiers, not_after)',
+      'ALTER TABLE acme_orders ADD COLUMN names TEXT',
+      'CREATE INDEX acme_orders_by_names ON acme_orders (names, created_at)',
+      `CREATE TABLE ca_approvals (id TEXT PRIMARY KEY, issuer TEXT NOT NULL, account TEXT NOT NULL, identifier TEXT NOT NULL,
+        because TEXT NOT NULL, status TEXT NOT NULL, requested_at INTEGER NOT NULL, decided_at INTEGER, until INTEGER) STRICT, WITHOUT ROWID`,
+      "CREATE UNIQUE INDEX ca_approvals_waiting ON ca_approvals (account, identifier) WHERE status = 'waiting'",
+      'CREATE INDEX ca_approvals_by_subject ON ca_approvals (account, identifier, requested_at)',
+      `CREATE TABLE ca_record (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, serial TEXT, entry TEXT,
+        leaf BLOB NOT NULL) STRICT`,
+      'CREATE INDEX ca_record_by_serial ON ca_record (serial) WHERE serial IS NOT NULL',
+      "CREATE INDEX ca_record_policies ON ca_record (seq) WHERE kind = 'policy'",
+      'CREATE INDEX ca_record_by_time ON ca_record (at) WHERE entry IS NOT NULL',
+      'CREATE TABLE ca_record_tiles (tile INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT',
+      `CREATE TABLE ca_tree_heads (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL)
+        STRICT`,
     ],
   },
 ]

@@ -17,6 +17,7 @@ export interface AggressiveCache {
   learn(denials: readonly VerifiedSet[], now: number): void
   /** NXDOMAIN or NODATA, where what is kept proves it. */
   answer(question: UpstreamQuestion, now: number): Outcome | undefined
+  forget(): void
 }
 
 /** What is kept of one zone. */
@@ -71,7 +72,7 @@ export function createAggressiveCache(): AggressiveCache {
     }
   }
 
-  return { learn, answer }
+  return { learn, answer, forget: () => zones.clear() }
 }
 
 function emptyZone(zone: Name): ZoneDenials {

@@ -58,6 +58,7 @@ export interface Chain {
   signer(zone: Name, inquiry: Inquiry): Promise<Standing>
   /** The standing of the zone that `name` is in: of data that nobody has signed. */
   enclosing(name: Name, inquiry: Inquiry): Promise<Standing>
+  forget(): void
 }
 
 interface Known {
@@ -256,7 +257,7 @@ export function createChain(anchors: AnchorTable, clock: Clock): Chain {
 
   const seconds1970 = () => Math.floor(clock.now() / 1000)
 
-  return { signer, enclosing }
+  return { signer, enclosing, forget: () => known.clear() }
 }
 
 function isStanding(found: Standing | NoCut): found is Standing {

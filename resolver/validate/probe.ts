@@ -3,7 +3,9 @@ import { ROOT } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import { printServer } from '../explain.ts'
-import type { ForwardRoute } from '../forward.ts'
+import type { Route } from '../route.ts'
+import type { Server } from '../server.ts'
+import type { UpstreamSet } from '../upstream-set.ts'
 
 /** What one upstream says when it is asked for the root's keys with their signatures. */
 export interface RootProbe {
@@ -14,20 +16,25 @@ export interface RootProbe {
   failure?: string
 }
 
+/** A route whose upstreams are known. */
+export type ProbedRoute = Route & { upstreams: UpstreamSet }
+
 /** Asks every upstream of these routes by itself, past all caches: what RFC 5011 §2.3 calls an active refresh. */
-export function probeRoot(routes: readonly ForwardRoute[], signal: AbortSignal): Promise<RootProbe[]> {
+export async function probeRoot(routes: readonly ProbedRoute[], signal: AbortSignal): Promise<RootProbe[]> {
   const question = {
     ...{ name: ROOT, type: Type.DNSKEY, class: Class.IN },
     ...{ recursionDesired: true, dnssecOk: true, checkingDisabled: true },
   }
-  const probes = routes.flatMap(route =>
-    route.servers.map(async (server): Promise<RootProbe> => {
-      const others = new Set(route.servers.filter(other => other !== server))
+  const probes = routes.map(async route => {
+    const servers = await route.upstreams.ready()
+    const probe = async (server: Server): Promise<RootProbe> => {
+      const others = new Set(servers.filter(other => other !== server))
       const outcome = await route.ask(question, signal, others)
       const upstream = printServer(server)
       if (outcome.kind === 'failed') return { upstream, failure: outcome.error.text }
       return { upstream, answer: outcome.found.answer }
-    }),
-  )
-  return Promise.all(probes)
+    }
+    return Promise.all(servers.map(probe))
+  })
+  return (await Promise.all(probes)).flat()
 }

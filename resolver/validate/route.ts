@@ -6,7 +6,7 @@ import type { NoPart, Part } from '../parts.ts'
 import type { UpstreamQuestion } from '../question.ts'
 import type { Outcome, Route } from '../route.ts'
 import type { Server } from '../server.ts'
-import { createAggressiveCache } from './aggressive.ts'
+import type { AggressiveCache } from './aggressive.ts'
 import type { Fetched, Inquiry } from './chain.ts'
 import type { Fault } from './security.ts'
 import type { createJudge, Judged } from './validate.ts'
@@ -15,6 +15,7 @@ import { TooMuchWork, Work } from './work.ts'
 /** What validating a route's answers needs of the resolver around it. */
 export interface ValidatingContext {
   clock: Clock
+  aggressive: AggressiveCache
   judge: ReturnType<typeof createJudge>['judge']
   /** The route by which this name is resolved, where there is another than the one of the question. */
   routeOf(name: Name): Route | undefined
@@ -25,8 +26,7 @@ export interface ValidatingContext {
 
 /** A route with answers that are validated, but for questions with CD (RFC 4035 §3.2.2), which are passed through. */
 export function createValidatingRoute(route: Route, context: ValidatingContext): Route {
-  // By route: what one rule's servers deny, another's may well know.
-  const aggressive = createAggressiveCache()
+  const { aggressive } = context
 
   async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
     if (question.checkingDisabled) return unchecked(await route.ask(question, signal))

@@ -1,5 +1,6 @@
 import type { Counters } from '../counters.ts'
 import type { Route } from '../route.ts'
+import { type AggressiveCache, createAggressiveCache } from './aggressive.ts'
 import { createAnchorTable, type Trust } from './anchors.ts'
 import { createChain } from './chain.ts'
 import { createValidatingRoute, type ValidatingContext } from './route.ts'
@@ -9,6 +10,8 @@ import { createJudge } from './validate.ts'
 export interface Validator {
   /** The route, its answers validated. */
   route(route: Route): Route
+  /** Forgets what it has learned of zones: for when the cache is flushed. */
+  forget(): void
 }
 
 /** What a validator needs of the resolver around it. */
@@ -18,7 +21,20 @@ export interface ValidatorOptions extends Pick<ValidatingContext, 'clock' | 'rou
 
 export function createValidator(trust: Trust, options: ValidatorOptions): Validator {
   const { clock, routeOf, part, counters } = options
-  const { judge } = createJudge(createChain(createAnchorTable(trust), clock), clock)
-  const context = { clock, judge, routeOf, part, judged: (status: keyof Counters) => void counters[status]++ }
-  return { route: route => createValidatingRoute(route, context) }
+  const chain = createChain(createAnchorTable(trust), clock)
+  const aggressive: AggressiveCache[] = []
+  const { judge } = createJudge(chain, clock)
+  const judged = (status: 'secure' | 'insecure' | 'bogus') => void counters[status]++
+  return {
+    route(route) {
+      // By route: what one rule's servers deny, another's may well know.
+      const denials = createAggressiveCache()
+      aggressive.push(denials)
+      return createValidatingRoute(route, { clock, judge, routeOf, part, judged, aggressive: denials })
+    },
+    forget() {
+      chain.forget()
+      for (const denials of aggressive) denials.forget()
+    },
+  }
 }

@@ -38,7 +38,7 @@ async function readRequest(text: string): Promise<void> {
 async function readMembers(payload: Record<string, unknown>): Promise<void> {
   const { identifiers, contact, csr, replaces, externalAccountBinding } = payload
   await unlessAcmeError(() => subjectsOf(readIdentifiers(identifiers, ['dns', 'ip'])))
-  await unlessAcmeError(() => readContact(contact))
+  await unlessAcmeError(() => readContact(contact, { contact: 'required' }))
   await unlessAcmeError(() => decodeBase64url(csr, '"csr"'))
   await unlessAcmeError(() => readCertificateId(String(replaces)))
   await unlessAcmeError(() => parseJws(externalAccountBinding))

@@ -4,7 +4,6 @@ import { TextError } from '../../dns/errors.ts'
 import { type Name, nameKey, parseName, printName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import type { KeyRings } from '../../zones/keys.ts'
 import type { PrimaryZone } from '../../zones/primary.ts'
 import type { Actor } from '../../zones/writer.ts'
 import type { Command } from '../control.ts'
@@ -22,7 +21,6 @@ export interface ApiContext {
   tokens: Tokens
   notes: NoteStore
   created: CreatedZones
-  keyRings: KeyRings
   /** Those of the control socket, which do the same for the command line. */
   commands: Readonly<Record<string, Command>>
   notifySecondaries: (zone: ServedZone) => void

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
-import { CaCommandError } from '../../ca/commands.ts'
+import { CaCommandError } from '../../ca/command.ts'
 import { Rcode } from '../../dns/codes.ts'
 import { RcodeError, TextError } from '../../dns/errors.ts'
 import { ConflictError, StorageError } from '../../host/database.ts'

@@ -13,6 +13,8 @@ export interface Client {
   readonly destinationPort: number
   /** Milliseconds that the connection may idle before we close it. */
   readonly idle?: number
+  /** Of a connection over TLS: "TLSv1.3", as a rule. */
+  readonly tlsVersion?: string | undefined
   /** The path of a DoH request. */
   readonly dohPath?: string
   /** Sends a message. False where the peer reads too slowly: more should wait for `drained`. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Prefix } from '../../config/address.ts'
 import type { Clock } from '../../host/clock.ts'
 import { type Client, LATER, type RequestHandler } from './client.ts'
@@ -50,6 +51,7 @@ export class StreamClient implements Client {
   destination: Uint8Array
   destinationPort: number
   readonly idle: number
+  readonly tlsVersion: string | undefined
   closed = false
   private readonly socket: Socket
   private readonly host: StreamHost
@@ -74,6 +76,7 @@ export class StreamClient implements Client {
   ) {
     this.socket = socket
     this.transport = transport
+    this.tlsVersion = socket instanceof TLSSocket ? (socket.getProtocol() ?? undefined) : undefined
     this.address = address
     this.port = socket.remotePort ?? 0
     this.destination = destination

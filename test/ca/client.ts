@@ -45,6 +45,8 @@ export interface Client {
   send(url: string, body: string, type?: string): Promise<Reply>
   get(url: string): Promise<Reply>
   register(payload?: object): Promise<Reply>
+  /** An external account binding under this key (RFC 8555 §7.3.4). */
+  bind(kid: string, secret: string): Promise<FlattenedJWS>
   order(names: string[], more?: object): Promise<Reply>
   /** Publishes the TXT record and answers the dns-01 challenge of an authorization. */
   prove(authorization: string): Promise<Reply>
@@ -138,6 +140,10 @@ export async function createClientOf(server: AcmeServer, keys?: KeyPair): Promis
       if (reply.headers['location']) client.kid = String(reply.headers['location'])
       return reply
     },
+    bind: (kid, secret) =>
+      new FlattenedSign(Buffer.from(JSON.stringify(own.jwk)))
+        .setProtectedHeader({ alg: 'HS256', kid, url: at('new-account') } as never)
+        .sign(Buffer.from(secret, 'base64url')),
     order: (names, more = {}) =>
       client.post(at('new-order'), { identifiers: names.map(value => ({ type: 'dns', value })), ...more }),
     async prove(url) {

@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { CrlSettings } from '../../ca/crls.ts'
 import type { CaFiles } from '../../ca/files.ts'
 import { type HierarchySettings, openHierarchy } from '../../ca/hierarchy.ts'
 import type { Identifier } from '../../ca/identifier.ts'
 import { createIssuance } from '../../ca/issue.ts'
 import { makeKey } from '../../ca/keystore.ts'
-import type { Profile } from '../../ca/profiles.ts'
+import { type Profile, plainProfile } from '../../ca/profiles.ts'
 import { createRevocation } from '../../ca/revoke.ts'
 import { parseName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
@@ -21,11 +22,8 @@ import { memoryStore } from './memory-store.ts'
 export const DAY = 86_400_000
 export const HTTP = 'http://ca.internal.example.com'
 export const profile: Profile = {
-  name: 'default',
-  validity: 90 * DAY,
-  backdate: 60_000,
-  jitter: 0,
-  usages: ['server', 'client'],
+  ...plainProfile({ name: 'default', validity: 90 * DAY, backdate: 60_000, usages: ['server', 'client'] }),
+  keys: ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048'],
 }
 
 export const settings: HierarchySettings = {
@@ -54,6 +52,7 @@ export interface FixtureOptions {
   memory?: ReturnType<typeof memoryStore>
   clock?: Clock
   random?: Random
+  crl?: Partial<CrlSettings>
 }
 
 /** A whole signing side under a simulated clock (or the real one, where openssl is to judge), nothing on disk. */
@@ -69,9 +68,10 @@ export async function openFixture(options: FixtureOptions = {}) {
     random: options.random ?? systemRandom,
     log,
     httpUrl: HTTP,
+    crl: { partitions: 1, validity: 7 * DAY, every: DAY, ...options.crl },
   }
   const hierarchy = await openHierarchy(deps)
-  const issuance = createIssuance({ ...deps, hierarchy })
+  const issuance = createIssuance({ ...deps, hierarchy, partitions: deps.crl.partitions })
   const revocation = createRevocation({ ...deps, hierarchy })
   return { ...deps, hierarchy, issuance, revocation, memory, lines, clock }
 }

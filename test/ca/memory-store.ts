@@ -24,14 +24,19 @@ export function memoryStore() {
       records.set(serial, { ...record, revocation })
       return true
     },
-    async revokedCertificates(issuer, since) {
+    async revokedCertificates(issuer, since, partition) {
       return [...records.values()]
         .filter(record => record.issuer === issuer && record.revocation && record.notAfter >= since)
+        .filter(record => partition === undefined || record.crlPartition === partition)
         .map(record => ({ serial: record.serial, ...record.revocation! }))
         .sort((a, b) => (a.serial < b.serial ? -1 : 1))
     },
     isCompromised: async keyHash =>
       [...records.values()].some(record => record.keyHash === keyHash && record.revocation?.reason === 1),
+    async lastPartition(issuer) {
+      const own = [...records.values()].filter(record => record.issuer === issuer && record.crlPartition !== undefined)
+      return own.length > 0 ? Math.max(...own.map(record => record.crlPartition!)) : undefined
+    },
     async nextCrlNumber(issuer) {
       const next = (crlNumbers.get(issuer) ?? 0) + 1
       crlNumbers.set(issuer, next)

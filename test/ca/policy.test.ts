@@ -1,21 +1,38 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type PolicyRequest, refusals } from '../../ca/policy.ts'
+import { parsePrefix } from '../../config/address.ts'
 import type { IssueRule } from '../../config/ca-schema.ts'
 import { compilePattern } from '../../config/pattern.ts'
 import { parseName } from '../../dns/name.ts'
 import { dns } from './fixture.ts'
 
 interface RuleText {
-  names: string[]
+  names?: string[]
+  addresses?: string[]
+  writers?: boolean
+  approval?: boolean
   wildcards?: boolean
   profiles?: string[]
   key?: string
   account?: string
 }
 
-function rule({ names, wildcards = false, profiles, key, account }: RuleText): IssueRule {
+function rule(text: RuleText): IssueRule {
+  const {
+    names = [],
+    addresses = [],
+    wildcards = false,
+    writers = false,
+    approval = false,
+    profiles,
+    key,
+    account,
+  } = text
   return {
+    addresses: addresses.map(block => parsePrefix(block)!),
+    writers,
+    approval,
     names: names.map(compilePattern),
     wildcards,
     ...(profiles && { profiles }),
@@ -41,7 +58,12 @@ t.test('who may have which name', async t => {
     ['"*" covers one label', [rule({ names: ['*.example.com'] })], ask('www.example.com'), undefined],
     ['"*" does not cover two', [rule({ names: ['*.example.com'] })], ask('a.www.example.com'), /covers/],
     ['a name in full covers itself alone', [rule({ names: ['www.example.com'] })], ask('a.www.example.com'), /covers/],
-    ['a wildcard is refused unless the rule says so', [apps], ask('*.apps.example.com'), /do not allow wildcards/],
+    [
+      'a wildcard is refused unless the rule says so',
+      [apps],
+      ask('*.apps.example.com'),
+      /rule 1, .* not allow wildcards/,
+    ],
     [
       'a wildcard is allowed where it does',
       [rule({ names: ['**.apps.example.com'], wildcards: true })],
@@ -52,13 +74,13 @@ t.test('who may have which name', async t => {
       '"*" alone does not allow the wildcard',
       [rule({ names: ['*.example.com'] })],
       ask('*.example.com'),
-      /do not allow wildcards/,
+      /rule 1, .* not allow wildcards/,
     ],
     [
       'a profile that the rule does not list is refused',
       [rule({ names: ['**'], profiles: ['short'] })],
       ask('www.example.com'),
-      /do not allow the profile "default"/,
+      /does not allow the profile "default"/,
     ],
     [
       'a profile that it lists is allowed',
@@ -106,17 +128,17 @@ t.test('who may have which name', async t => {
       'two rules do not add up to one',
       [rule({ names: ['**'], profiles: ['short'] }), rule({ names: ['**'], account: 'a1' })],
       ask('www.example.com'),
-      /do not allow the profile/,
+      /rule 1, .* does not allow the profile/,
     ],
     [
       'no pattern covers an address',
       [rule({ names: ['**'] })],
       { identifiers: [{ type: 'ip', value: '192.0.2.1' }], profile: 'default' },
-      /no issue rule allows addresses/,
+      /no issue rule covers this address/,
     ],
   ]
   for (const [name, rules, request, expected] of cases) {
-    const [refusal] = refusals(rules, request)
+    const [refusal] = refusals({ rules }, request)
     if (expected) t.match(refusal?.reason, expected, name)
     else t.equal(refusal, undefined, name)
   }
@@ -126,14 +148,14 @@ t.test('each refused identifier is named, the others are not', async t => {
   const rules = [rule({ names: ['**.example.com'] })]
   const identifiers = dns('www.example.com', 'www.example.org', '*.example.com')
   t.same(
-    refusals(rules, { identifiers, profile: 'default' }).map(refusal => refusal.identifier.value),
+    refusals({ rules }, { identifiers, profile: 'default' }).map(refusal => refusal.identifier.value),
     ['www.example.org', '*.example.com'],
   )
 })
 
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/)
 const host = fc.array(label, { minLength: 1, maxLength: 5 }).map(labels => labels.join('.'))
-const allowed = (rules: IssueRule[], name: string) => refusals(rules, ask(name)).length === 0
+const allowed = (rules: IssueRule[], name: string) => refusals({ rules }, ask(name)).length === 0
 
 t.test('what holds for every name and pattern', async t => {
   const holds = (name: string, property: fc.IRawProperty<unknown>) => t.doesNotThrow(() => fc.assert(property), name)

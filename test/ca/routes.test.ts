@@ -11,6 +11,7 @@ t.test("the directory lists its resources below the CA's URL (RFC 8555 §7.1.1)"
     newNonce: at('new-nonce'),
     newAccount: at('new-account'),
     newOrder: at('new-order'),
+    newAuthz: at('new-authz'),
     revokeCert: at('revoke-cert'),
     keyChange: at('key-change'),
     renewalInfo: at('renewal-info'),

@@ -52,10 +52,12 @@ for (const [name, make] of Object.entries(STORES))
     t.equal(await store.isCompromised('key1'), true)
     t.equal(await store.isCompromised('key2'), false)
     t.strictSame(
-      [await store.nextCrlNumber('aa'), await store.nextCrlNumber('aa'), await store.nextCrlNumber('bb')],
+      [await store.nextCrlNumber('aa', 0), await store.nextCrlNumber('aa', 0), await store.nextCrlNumber('bb', 0)],
       [1, 2, 1],
     )
   })
+
+const PASSED = { at: 2, proof: '{}', until: 100 }
 
 function newOrder(id: string, more: Partial<NewOrder['order']> = {}): NewOrder {
   const authorization = {
@@ -79,6 +81,7 @@ function newOrder(id: string, more: Partial<NewOrder['order']> = {}): NewOrder {
       expires_at: 100,
       ...more,
     },
+    ids: [`${id}-a`],
     authorizations: [{ ...authorization, expires_at: more.expires_at ?? 100 }],
     challenges: [{ id: `${id}-c`, authorization: `${id}-a`, type: 'dns-01', token: 't', status: 'pending' }],
   }
@@ -89,14 +92,14 @@ t.test('each state of an order moves once, from the state before it (RFC 8555 §
   await store.addOrder(newOrder('o'))
   const challenge = async () => (await store.authorization('o-a'))!.challenges[0]!
   await t.rejects(store.startOrder('o', Uint8Array.of(1), 'r'), ConflictError, 'pending is not ready')
-  await t.rejects(store.passChallenge(await challenge(), 1), ConflictError, 'a challenge not begun is not passed')
+  await t.rejects(store.passChallenge(await challenge(), PASSED), ConflictError, 'a challenge not begun is not passed')
   await store.startChallenge('o-c', 1, 'r')
   await t.rejects(store.startChallenge('o-c', 1, 'r'), ConflictError, 'a challenge is begun once')
   t.equal((await store.processingChallenges()).length, 1)
-  await store.passChallenge(await challenge(), 2)
+  await store.passChallenge(await challenge(), PASSED)
   await t.rejects(store.failChallenge(await challenge(), '{}'), ConflictError, 'a passed challenge does not fail')
   t.equal((await store.order('o'))!.status, 'ready')
-  await t.rejects(store.failOrder('o', '{}'), ConflictError)
+  await t.rejects(store.failOrder((await store.order('o'))!, { type: 'x', detail: 'y' }, 3), ConflictError)
   await store.startOrder('o', Uint8Array.of(1), 'r')
   t.strictSame(
     (await store.processingOrders()).map(({ id }) => id),
@@ -114,6 +117,7 @@ t.test('an order is ready only with all its authorizations', async t => {
   const store = open()
   const order = newOrder('o')
   const [first] = order.authorizations
+  order.ids.push('o-b')
   order.authorizations.push({ ...first!, id: 'o-b' })
   order.challenges.push({ ...order.challenges[0]!, id: 'o-d', authorization: 'o-b' })
   await store.addOrder(order)
@@ -122,7 +126,7 @@ t.test('an order is ready only with all its authorizations', async t => {
     ['o-d', 'o-b'],
   ].entries()) {
     await store.startChallenge(challenge!, 1, 'r')
-    await store.passChallenge((await store.authorization(authorization!))!.challenges[0]!, 1)
+    await store.passChallenge((await store.authorization(authorization!))!.challenges[0]!, PASSED)
     t.equal((await store.order('o'))!.status, i === 0 ? 'pending' : 'ready')
   }
 })

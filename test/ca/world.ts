@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { type Ca, createCa } from '../../ca/ca.ts'
+import { type Ca, type CaDeps, createCa } from '../../ca/ca.ts'
 import { CA_MIGRATIONS } from '../../ca/store.ts'
 import { parseConfig } from '../../config/load.ts'
 import type { CaConfig } from '../../config/schema.ts'
@@ -11,6 +11,7 @@ import { parseRdataText, typeCode } from '../../dns/types.ts'
 import type { Database } from '../../host/database.ts'
 import { type Log, silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
+import { systemNetwork } from '../../host/system-network.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
@@ -95,6 +96,9 @@ export interface World {
 export interface WorldOptions {
   config?: CaConfig
   log?: Log
+  fetchText?: CaDeps['fetchText']
+  /** What the CA is told of DNS beside look-ups. */
+  dns?: Pick<CaDeps, 'provenance' | 'mayWrite'>
   /** Stands between the CA and its database, to fail where a test says. */
   wrap?(database: Database): Database
 }
@@ -107,7 +111,18 @@ export async function createWorld(t: Test, options: WorldOptions = {}): Promise<
   const { zone, lookup } = createZone()
   const log = options.log ?? silentLog
   const start = async (config: CaConfig) => {
-    const ca = await createCa({ config, dataDir, database, clock, random: systemRandom, log, lookup })
+    const ca = await createCa({
+      config,
+      dataDir,
+      database,
+      clock,
+      random: systemRandom,
+      log,
+      lookup,
+      ...(options.fetchText && { fetchText: options.fetchText }),
+      network: systemNetwork,
+      ...options.dns,
+    })
     const https = fastify({ routerOptions: { maxParamLength: 512 } })
     const http = fastify({ routerOptions: { maxParamLength: 512 } })
     ca.registerHttps(https)

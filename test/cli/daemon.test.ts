@@ -146,28 +146,41 @@ t.test('explain', async t => {
     explain: () => ({
       name: 'www.a.example.',
       type: 'A',
+      verdict: { finding: 'fine', text: '192.0.2.1' },
       view: 'inside',
       because: 'client 10.0.0.1 is in its clients',
       source: 'zone a.example.',
       rcode: 'NOERROR',
       answer: ['www.a.example.\t60\tIN\tA\t192.0.2.1'],
-      notes: ['serial 7'],
+      steps: ['a.example. (serial 7): www.a.example.'],
+      notes: ['the zone is signed here'],
+      zone: { name: 'a.example.', kind: 'primary', serial: 7 },
       owner: 'externaldns.',
+      changed: { at: '2026-01-01T00:00:00.000Z', by: 'key externaldns. from 10.0.0.1', serial: 6 },
+      elsewhere: [
+        { view: 'outside', rcode: 'NXDOMAIN', answer: [], same: false },
+        { view: 'lab', rcode: 'NOERROR', answer: ['www.a.example.\t60\tIN\tA\t192.0.2.1'], same: true },
+      ],
     }),
   })
   const { out } = await type(cwd, ['explain', 'www.a.example', 'A', '--from', '10.0.0.1', '--key', 'k'])
   t.equal(
     out,
-    `www.a.example. A
+    `www.a.example. A: 192.0.2.1
 ├─ view    inside (client 10.0.0.1 is in its clients)
 ├─ source  zone a.example.
-├─ note    serial 7
+├─ zone    primary, serial 7
+├─ step    a.example. (serial 7): www.a.example.
+├─ note    the zone is signed here
 ├─ owner   externaldns.
+├─ changed 2026-01-01T00:00:00.000Z by key externaldns. from 10.0.0.1, serial 6
+├─ others  view outside: NXDOMAIN
+├─ others  view lab: the same
 └─ NOERROR
    www.a.example.\t60\tIN\tA\t192.0.2.1
 `,
   )
-  t.strictSame(asked[0], ['explain', { name: 'www.a.example', type: 'A', from: '10.0.0.1', key: 'k' }])
+  t.strictSame(asked[0], ['explain', { name: 'www.a.example', type: 'A', from: '10.0.0.1', port: '443', key: 'k' }])
   for (const argv of [['a..b'], ['a.b', 'NOPE'], ['a.b', 'A', '--from', 'here']])
     t.equal((await type(cwd, ['explain', ...argv])).exit, 2, argv.join(' '))
 })

@@ -117,7 +117,7 @@ ca: { name: A, url: "http://ca.example", profiles: [{ name: default, validity: 9
     '9:24: no access list is named "crop"; there are any, none, localhost',
     '9:38: no key is named "b"; there are a, A.',
     '11:48: expected true or false, found "yes"',
-    '13:33: expected upstream: IP, IP:port, tls://IP#NAME or https://IP/PATH#NAME, found "dns.example"',
+    '13:33: expected upstream: IP, IP:port, tls://IP#NAME, https://IP/PATH#NAME, tls://NAME or https://NAME/PATH, found "dns.example"',
     '14:21: expected https URL, found "http://ca.example"',
     '14:80: expected duration such as 30s, 5m, 12h or 90d, found 90',
   ])
@@ -184,6 +184,41 @@ t.test('what is wrong in one place', async t => {
       'a secondary without primaries',
       zone('type: secondary'),
       '1:28: the secondary zone example.com needs primaries: the servers it is transferred from',
+    ],
+    [
+      'a primary that is asked from an address of another family',
+      zone('type: secondary, primaries: [{ address: 192.0.2.1, source: "::1" }]'),
+      '1:78: 192.0.2.1 can not be asked from ::1: one is IPv4, the other IPv6',
+    ],
+    [
+      'the same of who is told of changes',
+      zone('dynamic: true, notify: [{ address: "2001:db8::1", source: 192.0.2.1 }]'),
+      '1:73: 2001:db8::1 can not be asked from 192.0.2.1: one is IPv4, the other IPv6',
+    ],
+    [
+      'a range of times the wrong way round',
+      zone('type: secondary, primaries: [192.0.2.1], refresh: [1h, 5m]'),
+      '1:99: expected [least, most]',
+    ],
+    [
+      'a secondary that lists zones',
+      zone('type: secondary, primaries: [192.0.2.1], catalog_of: {}'),
+      '1:28: the secondary zone example.com can not list zones: catalog_of is for a primary',
+    ],
+    [
+      'a primary that follows a catalog',
+      zone('dynamic: true, catalog: {}'),
+      '1:28: the zone example.com has catalog but is not of type secondary; a primary has catalog_of',
+    ],
+    [
+      'a catalog with a file',
+      zone('file: x, catalog_of: {}'),
+      '1:28: the zone example.com is a catalog, which is made here: file is not for it',
+    ],
+    [
+      'a group that no record could hold',
+      zone(`catalog_of: { groups: [{ name: ${'x'.repeat(256)}, zones: ["**"] }] }`),
+      '1:80: a group has 1 to 255 octets, not 256',
     ],
     [
       'a primary with primaries',

@@ -57,7 +57,7 @@ const DAY = 86_400
 for (const code of [8, 10, 13, 14, 15, 16]) {
   const algorithm = dnssecAlgorithm(code)!
   t.test(`${algorithm.mnemonic} verifies what it signed (${algorithm.rfc})`, async t => {
-    const privateKey = algorithm.generate()
+    const privateKey = await algorithm.generate()
     const publicKey = algorithm.publicOctets(privateKey)
     const dnskey = makeRdata('DNSKEY', { flags: 256, protocol: 3, algorithm: code, publicKey })
     const key = { signer: zone, algorithm: code, keyTag: keyTag(dnskey), privateKey }
@@ -72,7 +72,7 @@ for (const code of [8, 10, 13, 14, 15, 16]) {
 
 t.test('a signature of a wildcard holds for what it stands for (RFC 4035 §5.3.2)', async t => {
   const algorithm = dnssecAlgorithm(15)!
-  const privateKey = algorithm.generate()
+  const privateKey = await algorithm.generate()
   const publicKey = algorithm.publicOctets(privateKey)
   const dnskey = makeRdata('DNSKEY', { flags: 256, protocol: 3, algorithm: 15, publicKey })
   const key = { signer: zone, algorithm: 15, keyTag: keyTag(dnskey), privateKey }
@@ -85,7 +85,7 @@ t.test('a signature of a wildcard holds for what it stands for (RFC 4035 §5.3.2
 
 t.test('times count after RFC 1982 (RFC 4034 §3.1.5)', async t => {
   const algorithm = dnssecAlgorithm(15)!
-  const privateKey = algorithm.generate()
+  const privateKey = await algorithm.generate()
   const publicKey = algorithm.publicOctets(privateKey)
   const dnskey = makeRdata('DNSKEY', { flags: 256, protocol: 3, algorithm: 15, publicKey })
   const key = { signer: zone, algorithm: 15, keyTag: keyTag(dnskey), privateKey }

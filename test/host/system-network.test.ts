@@ -1,4 +1,5 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import t, { type Test } from 'tap'
 import { createSystemNetwork, systemNetwork } from '../../host/system-network.ts'
@@ -101,6 +102,27 @@ t.test('a TCP connection carries chunks both ways and ends with the peer', async
   t.equal(text, 'echo hello')
   connection.close()
   connection.write(Buffer.from('too late'))
+})
+
+t.test('a source address is what the peer sees, of datagrams and connections', async t => {
+  const server = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const seen = once(server, 'message')
+  const fail = (error: Error): void => void t.fail(error.message)
+  const remote = { address: '127.0.0.1', port: server.address().port }
+  const socket = await systemNetwork.udp(remote, () => {}, fail, { source: '127.0.0.3' })
+  socket.send(Uint8Array.of(1))
+  t.match((await seen)[1], { address: '127.0.0.3' })
+  socket.close()
+  const port = await startTcp(t, peer => peer.end(String(peer.remoteAddress)))
+  const connection = await systemNetwork.connect({ address: '127.0.0.1', port }, { source: '127.0.0.4' })
+  let text = ''
+  for await (const chunk of connection.chunks) text += Buffer.from(chunk).toString()
+  t.equal(text, '127.0.0.4')
+  await t.rejects(systemNetwork.connect({ address: '127.0.0.1', port }, { source: '192.0.2.1' }), {
+    code: 'EADDRNOTAVAIL',
+  })
 })
 
 t.test('connecting can be given up, and fails where nobody listens', async t => {

@@ -6,7 +6,7 @@ import { askWire, imageOf, queryWire } from '../zones/ask.ts'
 import { PARTS, type Part, type Reply, replyOf, replyOfMessage } from './differential/compare.ts'
 import { deliberate } from './differential/differences.ts'
 import { type NastyZone, nastyZones } from './differential/generator.ts'
-import { Pipeline, startBind, startKnot, writeZones } from './differential/peers.ts'
+import { Pipeline, serveByBind, serveByKnot, writeZones } from './differential/peers.ts'
 import { eventually, freePorts, scratch, without } from './tools.ts'
 
 // Tap's own limit for a file is what it runs under in the suite; alone it has this.
@@ -25,8 +25,8 @@ t.test('what BIND and Knot agree on, we say too', { skip: without('named', 'knot
   const zones = Array.from({ length: SEEDS }, (_, i) => nastyZones(FIRST + i)).flat()
   const files = writeZones(folder, zones)
   const [bindPort, knotPort] = await freePorts(2)
-  startBind(t, folder, bindPort!, files)
-  startKnot(t, folder, knotPort!, files)
+  serveByBind(t, bindPort!, files)
+  serveByKnot(t, knotPort!, files)
   const bind = await peer('BIND', bindPort!, zones)
   const knot = await peer('Knot', knotPort!, zones)
   t.teardown(() => {

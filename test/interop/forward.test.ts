@@ -11,6 +11,7 @@ import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
 import { createResolver, type ResolveOptions } from '../../resolver/resolver.ts'
 import type { ServerAddress } from '../../resolver/server.ts'
+import { startBind } from './peers/bind.ts'
 import { eventually, freePorts, run, scratch, startPeer, stopPeer, without } from './tools.ts'
 
 const BIG = Array.from({ length: 12 }, (_, i) => `"${String(i).repeat(200).slice(0, 200)}"`).join(' ')
@@ -44,20 +45,16 @@ function createAsker(t: Test, to: ServerAddress[], ca?: string) {
 }
 
 /** BIND with the zones up.test and other.test. */
-function startBind(t: Test, port: number) {
-  const folder = scratch(t)
-  writeFileSync(join(folder, 'up.zone'), ZONE)
-  writeFileSync(join(folder, 'other.zone'), ZONE)
-  writeFileSync(
-    join(folder, 'named.conf'),
-    `options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile "${folder}/s"; }; controls { }; zone "up.test" { type primary; file "up.zone"; }; zone "other.test" { type primary; file "other.zone"; };`,
-  )
-  return startPeer(t, 'named', ['-g', '-n', '1', '-c', join(folder, 'named.conf')], join(folder, 'log'))
-}
+const startUpstream = (t: Test, port: number) =>
+  startBind(t, {
+    port,
+    statements: 'zone "up.test" { type primary; file "zone"; }; zone "other.test" { type primary; file "zone"; };',
+    files: { zone: ZONE },
+  }).process
 
 t.test('BIND as the upstream', { skip: without('named') }, async t => {
   const [port] = (await freePorts(1)) as [number]
-  const named = startBind(t, port)
+  const named = startUpstream(t, port)
   const at: ServerAddress = { transport: 'udp', address: '127.0.0.1', port }
   const probe = createAsker(t, [at])
   await eventually(async () => (await probe('ns1.up.test.')).rcode === Rcode.NOERROR)
@@ -96,7 +93,7 @@ t.test('BIND as the upstream', { skip: without('named') }, async t => {
     ede: { code: Ede.STALE_ANSWER },
   })
 
-  startBind(t, port)
+  startUpstream(t, port)
   t.ok(await eventually(async () => (await ask(`${Math.random()}.up.test.`)).rcode === Rcode.NXDOMAIN), 'back again')
   t.match(await ask('short.up.test.'), { answer: ['short.up.test. 1 IN A 192.0.2.202'], from: 'upstream' })
 })

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { Daemon, KEY, SECRETS } from './daemon.ts'
-import { dig, digStatus, eventually, freePorts, logText, run, scratch, startPeer, stopPeer, without } from './tools.ts'
+import { Daemon, KEY } from './daemon.ts'
+import { startBind } from './peers/bind.ts'
+import { startKnot } from './peers/knot.ts'
+import { startNsd } from './peers/nsd.ts'
+import { dig, digStatus, eventually, freePorts, run, stopPeer, without } from './tools.ts'
 
 t.setTimeout(180_000)
 
@@ -21,22 +22,30 @@ t.test(
     skip: without('dig', 'named', 'knotd', 'nsd', 'nsupdate'),
   },
   async t => {
-    const folder = scratch(t)
     const [bind, knot, nsd] = (await freePorts(3)) as [number, number, number]
     const secondary = (name: string, primary: number, notify: number[]) =>
       `      - { name: ${name}, type: secondary, primaries: [{ address: "127.0.0.1:${primary}", key: xfr }], transfer: [{ key: xfr }],
           update: [{ key: xfr, names: ["**"] }], notify: [${notify.map(port => `"127.0.0.1:${port}"`).join(', ')}] }\n`
     const more = secondary('bind.example', bind, [knot, nsd]) + secondary('knot.example', knot, [])
-    for (const name of ['bind', 'knot', 'nsd']) mkdirSync(join(folder, name))
-    for (const name of ['bind', 'knot']) writeFileSync(join(folder, name, `${name}.example`), bigZone(SERIAL))
     const daemon = await Daemon.start(t, { more })
     const { dns } = daemon.ports
-    writeFileSync(join(folder, 'named.conf'), namedConf(join(folder, 'bind'), bind, dns))
-    writeFileSync(join(folder, 'knot.conf'), knotConf(join(folder, 'knot'), knot, dns))
-    writeFileSync(join(folder, 'nsd.conf'), nsdConf(join(folder, 'nsd'), nsd, dns))
-    const named = startPeer(t, 'named', ['-g', '-c', join(folder, 'named.conf')], join(folder, 'named.log'))
-    startPeer(t, 'knotd', ['-c', join(folder, 'knot.conf')], join(folder, 'knot.log'))
-    startPeer(t, 'nsd', ['-d', '-c', join(folder, 'nsd.conf')], join(folder, 'nsd.log'))
+    const named = startBind(t, {
+      port: bind,
+      options: `notify explicit; also-notify { 127.0.0.1 port ${dns}; };`,
+      statements:
+        'zone "bind.example" { type primary; file "bind.example"; allow-transfer { key xfr; }; allow-update { key xfr; }; };',
+      files: { 'bind.example': bigZone(SERIAL) },
+    })
+    const knotd = startKnot(t, {
+      port: knot,
+      we: dns,
+      sections: KNOT_ZONES,
+      files: { 'knot.example': bigZone(SERIAL) },
+    })
+    startNsd(t, {
+      port: nsd,
+      clauses: `zone:\n  name: bind.example\n  zonefile: nsd.zone\n  allow-notify: 127.0.0.1 NOKEY\n  request-xfr: 127.0.0.1@${dns} xfr`,
+    })
 
     const has = (port: number, name: string, address: string) => async () => (await dig(port, name)).includes(address)
     const update = (port: number, zone: string, lines: string[]) =>
@@ -88,7 +97,7 @@ t.test(
         t.ok(await eventually(has(port, 'n19.bind.example', '192.0.2.19'), 30), `${peer}`)
       t.ok(transferred('IXFR', 'bind.example.') > 0)
       t.equal(transferred('AXFR', 'bind.example.'), 1, 'the whole zone only once')
-      t.match(logText(join(folder, 'knot.log')), /bind\.example\..*IXFR, incoming/)
+      t.match(knotd.log(), /bind\.example\..*IXFR, incoming/)
       const [serial] = (await dig(dns, 'bind.example', 'SOA')).map(line => Number(line.split(' ')[2]))
       t.ok(serial! < 100, `serial ${serial}`)
     })
@@ -120,7 +129,7 @@ t.test(
     })
 
     t.test('after a restart without its primary the zone is served at once', async t => {
-      await stopPeer(named)
+      await stopPeer(named.process)
       await daemon.kill()
       await daemon.restart()
       t.strictSame(await dig(dns, 'n19.bind.example'), ['192.0.2.19'])
@@ -153,74 +162,14 @@ t.test(
   },
 )
 
-const KEYS = `algorithm hmac-sha256; secret "${SECRETS.xfr}";`
-
-const namedConf = (folder: string, port: number, we: number) => `
-options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; pid-file none;
-  session-keyfile "${folder}/session.key"; notify explicit; also-notify { 127.0.0.1 port ${we}; }; notify-delay 0; };
-controls { };
-key xfr { ${KEYS} };
-zone "bind.example" { type primary; file "bind.example"; allow-transfer { key xfr; }; allow-update { key xfr; }; };
-`
-
-const knotConf = (folder: string, port: number, we: number) => `
-server:
-  listen: 127.0.0.1@${port}
-  rundir: ${folder}
-database:
-  storage: ${folder}
-key:
-  - id: xfr
-    algorithm: hmac-sha256
-    secret: ${SECRETS.xfr}
-remote:
-  - id: we
-    address: 127.0.0.1@${we}
-    key: xfr
-  - id: told
-    address: 127.0.0.1@${we}
-acl:
-  - id: all
-    key: xfr
-    action: [transfer, update]
-  - id: told
-    address: 127.0.0.1
-    action: notify
-zone:
+const KNOT_ZONES = `zone:
   - domain: bind.example
-    storage: ${folder}
     master: we
     acl: [all, told]
   - domain: knot.example
-    storage: ${folder}
     file: knot.example
     notify: told
     acl: all
     zonefile-load: whole
     journal-content: changes
-`
-
-const nsdConf = (folder: string, port: number, we: number) => `
-server:
-  ip-address: 127.0.0.1@${port}
-  server-count: 1
-  username: ""
-  chroot: ""
-  database: ""
-  pidfile: ${folder}/nsd.pid
-  xfrdfile: ${folder}/xfrd.state
-  xfrdir: ${folder}
-  zonelistfile: ${folder}/zone.list
-  zonesdir: ${folder}
-remote-control:
-  control-enable: no
-key:
-  name: xfr
-  algorithm: hmac-sha256
-  secret: "${SECRETS.xfr}"
-zone:
-  name: bind.example
-  zonefile: nsd.zone
-  allow-notify: 127.0.0.1 NOKEY
-  request-xfr: 127.0.0.1@${we} xfr
 `

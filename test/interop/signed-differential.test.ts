@@ -9,7 +9,7 @@ import { askWire, queryWire } from '../zones/ask.ts'
 import { PARTS, type Part, type Reply, replyOf, replyOfMessage } from './differential/compare.ts'
 import { deliberate } from './differential/differences.ts'
 import { type NastyZone, nastyZones } from './differential/generator.ts'
-import { Pipeline, startBind, startKnot } from './differential/peers.ts'
+import { Pipeline, serveByBind, serveByKnot } from './differential/peers.ts'
 import { eventually, freePorts, run, scratch, without } from './tools.ts'
 
 t.setTimeout(300_000)
@@ -44,8 +44,8 @@ t.test(
     for (const [i, zone] of zones.entries())
       files.set(zone.origin, await signedFile(folder, zone, CHAINS[kinds[i % kinds.length]!]!))
     const [bindPort, knotPort] = await freePorts(2)
-    startBind(t, folder, bindPort!, files)
-    startKnot(t, folder, knotPort!, files)
+    serveByBind(t, bindPort!, files)
+    serveByKnot(t, knotPort!, files)
     const bind = await peer(bindPort!, zones)
     const knot = await peer(knotPort!, zones)
     t.teardown(() => {

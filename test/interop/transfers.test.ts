@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { Daemon, KEY, SECRETS } from './daemon.ts'
-import { dig, eventually, freePorts, run, scratch, startPeer, without } from './tools.ts'
+import { Daemon, KEY } from './daemon.ts'
+import { startBind } from './peers/bind.ts'
+import { startKnot } from './peers/knot.ts'
+import { startNsd } from './peers/nsd.ts'
+import { dig, eventually, freePorts, run, without } from './tools.ts'
 
 t.test('the zone is handed out', { skip: without('dig', 'named', 'knotd', 'nsd', 'nsupdate') }, async t => {
   const daemon = await Daemon.start(t)
@@ -44,14 +45,15 @@ t.test('the zone is handed out', { skip: without('dig', 'named', 'knotd', 'nsd',
     })
 
   const [bind, knot, nsd] = (await freePorts(3)) as [number, number, number]
-  const folder = scratch(t)
-  writeFileSync(join(folder, 'named.conf'), namedConf(folder, bind, dns))
-  mkdirSync(join(folder, 'knot'))
-  writeFileSync(join(folder, 'knot.conf'), knotConf(join(folder, 'knot'), knot, dns))
-  writeFileSync(join(folder, 'nsd.conf'), nsdConf(folder, nsd, dns))
-  startPeer(t, 'named', ['-g', '-c', join(folder, 'named.conf')], join(folder, 'named.log'))
-  startPeer(t, 'knotd', ['-c', join(folder, 'knot.conf')], join(folder, 'knot.log'))
-  startPeer(t, 'nsd', ['-d', '-c', join(folder, 'nsd.conf')], join(folder, 'nsd.log'))
+  startBind(t, {
+    port: bind,
+    statements: `zone "internal.example.com" { type secondary; primaries { 127.0.0.1 port ${dns} key xfr; }; file "zone"; };`,
+  })
+  startKnot(t, { port: knot, we: dns, sections: 'zone:\n  - domain: internal.example.com\n    master: we' })
+  startNsd(t, {
+    port: nsd,
+    clauses: `zone:\n  name: internal.example.com\n  zonefile: zone\n  request-xfr: AXFR 127.0.0.1@${dns} xfr`,
+  })
   for (const [peer, port] of [
     ['BIND', bind],
     ['Knot', knot],
@@ -63,54 +65,3 @@ t.test('the zone is handed out', { skip: without('dig', 'named', 'knotd', 'nsd',
       t.strictSame(await dig(port, 'internal.example.com', 'SOA'), await dig(dns, 'internal.example.com', 'SOA'))
     })
 })
-
-const namedConf = (folder: string, port: number, primary: number) => `
-options { directory "${folder}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile "${folder}/session.key"; };
-controls { };
-key xfr { algorithm hmac-sha256; secret "${SECRETS.xfr}"; };
-zone "internal.example.com" { type secondary; primaries { 127.0.0.1 port ${primary} key xfr; }; file "${folder}/bind.zone"; };
-`
-
-const knotConf = (folder: string, port: number, primary: number) => `
-server:
-  listen: 127.0.0.1@${port}
-  rundir: ${folder}
-database:
-  storage: ${folder}
-key:
-  - id: xfr
-    algorithm: hmac-sha256
-    secret: ${SECRETS.xfr}
-remote:
-  - id: primary
-    address: 127.0.0.1@${primary}
-    key: xfr
-zone:
-  - domain: internal.example.com
-    storage: ${folder}
-    master: primary
-`
-
-const nsdConf = (folder: string, port: number, primary: number) => `
-server:
-  ip-address: 127.0.0.1@${port}
-  server-count: 1
-  username: ""
-  chroot: ""
-  database: ""
-  pidfile: ${folder}/nsd.pid
-  xfrdfile: ${folder}/xfrd.state
-  xfrdir: ${folder}
-  zonelistfile: ${folder}/zone.list
-  zonesdir: ${folder}
-remote-control:
-  control-enable: no
-key:
-  name: xfr
-  algorithm: hmac-sha256
-  secret: "${SECRETS.xfr}"
-zone:
-  name: internal.example.com
-  zonefile: nsd.zone
-  request-xfr: AXFR 127.0.0.1@${primary} xfr
-`

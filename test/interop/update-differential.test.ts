@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Class, Opcode, Rcode, rcodeName } from '../../dns/codes.ts'
 import { RcodeError } from '../../dns/errors.ts'
@@ -12,7 +10,8 @@ import { applyUpdate } from '../../zones/update.ts'
 import { ZoneImage } from '../../zones/zone.ts'
 import { Random } from './differential/generator.ts'
 import { Pipeline } from './differential/peers.ts'
-import { eventually, freePorts, scratch, startPeer, without } from './tools.ts'
+import { BIND_CHECKS_NOTHING, startBind } from './peers/bind.ts'
+import { eventually, freePorts, without } from './tools.ts'
 
 t.setTimeout(300_000)
 
@@ -27,7 +26,7 @@ deep.empty.u.test. 300 IN TXT "x"
 `
 
 t.test('the same updates make the same zone of BIND and of us', { skip: without('named') }, async t => {
-  const bind = await startBind(t)
+  const bind = await serveByBind(t)
   let version = ZoneImage.create(ORIGIN, await transfer(bind)).latest()
   const random = new Random(SEED)
   const seen = new Map<string, number>()
@@ -56,20 +55,14 @@ t.test('the same updates make the same zone of BIND and of us', { skip: without(
   t.ok((seen.get('NOERROR') ?? 0) > MESSAGES / 10 && seen.size >= 6, 'most RCODEs of RFC 2136 were met')
 })
 
-async function startBind(t: Test): Promise<Pipeline> {
-  const folder = scratch(t)
+async function serveByBind(t: Test): Promise<Pipeline> {
   const [port] = await freePorts(1)
-  writeFileSync(join(folder, 'zone'), ZONE)
-  const config = `options {
-  directory "${folder}"; pid-file none; session-keyfile none; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };
-  recursion no; notify no; dnssec-validation no; managed-keys-directory "${folder}"; tcp-clients 10; allow-transfer { any; };
-  check-integrity no; check-names primary ignore; check-mx ignore; check-mx-cname ignore; check-srv-cname ignore; check-wildcard no;
-};
-controls { };
-zone "u.test" { type primary; file "zone"; allow-update { any; }; };
-`
-  writeFileSync(join(folder, 'named.conf'), config)
-  startPeer(t, 'named', ['-g', '-c', join(folder, 'named.conf'), '-n', '1'], join(folder, 'named.log'))
+  startBind(t, {
+    port: port!,
+    options: `notify no; tcp-clients 10; allow-transfer { any; }; ${BIND_CHECKS_NOTHING}`,
+    statements: 'zone "u.test" { type primary; file "zone"; allow-update { any; }; };',
+    files: { zone: ZONE },
+  })
   let pipeline: Pipeline | undefined
   await eventually(async () => {
     pipeline = await Pipeline.open(port!).catch(() => undefined)

@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Daemon, KEY, SECRETS } from './daemon.ts'
-import { dig, eventually, freePorts, logText, run, scratch, startPeer, without } from './tools.ts'
+import { Daemon, KEY } from './daemon.ts'
+import { startBind } from './peers/bind.ts'
+import { dig, eventually, freePorts, run, scratch, without } from './tools.ts'
 
 t.setTimeout(120_000)
 
@@ -12,7 +12,6 @@ t.test(
   async t => {
     const folder = scratch(t)
     const [bind, tls] = (await freePorts(2)) as [number, number]
-    mkdirSync(join(folder, 'bind'))
     const made = await run('openssl', [
       ...[
         'req',
@@ -37,10 +36,6 @@ t.test(
       ],
     ])
     t.equal(made.status, 0, made.stderr)
-    writeFileSync(
-      join(folder, 'bind', 'tls.example'),
-      '$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns1\nns1 A 127.0.0.1\n',
-    )
     const secondary = (name: string, hostname: string) =>
       `      - { name: ${name}, type: secondary, primaries: [{ address: "tls://127.0.0.1:${tls}#${hostname}", key: xfr, roots: ${join(folder, 'crt.pem')} }] }\n`
     const more =
@@ -49,8 +44,16 @@ t.test(
       '      - { name: only.example, dynamic: true, transfer: [{ key: xfr, tls: true }], update: [{ key: xfr, names: ["**"] }] }\n'
     const daemon = await Daemon.start(t, { more })
     const { dns, dot } = daemon.ports
-    writeFileSync(join(folder, 'named.conf'), namedConf(folder, { bind, tls, dns, dot }, await daemon.rootFile()))
-    startPeer(t, 'named', ['-g', '-c', join(folder, 'named.conf')], join(folder, 'named.log'))
+    const named = startBind(t, {
+      port: bind,
+      options: `listen-on port ${tls} tls own { 127.0.0.1; }; notify explicit; also-notify { 127.0.0.1 port ${dns}; };`,
+      statements: `
+tls own { cert-file "${folder}/crt.pem"; key-file "${folder}/key.pem"; protocols { TLSv1.3; }; };
+tls we { ca-file "${await daemon.rootFile()}"; remote-hostname "localhost"; protocols { TLSv1.3; }; };
+zone "tls.example" { type primary; file "tls.example"; allow-transfer port ${tls} transport tls { key xfr; }; allow-update { key xfr; }; };
+zone "only.example" { type secondary; primaries { 127.0.0.1 port ${dot} key xfr tls we; }; file "only.example"; };`,
+      files: { 'tls.example': '$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns1\nns1 A 127.0.0.1\n' },
+    })
 
     t.test('from BIND, its name checked', async t => {
       t.ok(await eventually(async () => (await dig(dns, 'ns1.tls.example')).includes('127.0.0.1'), 30))
@@ -65,7 +68,7 @@ t.test(
         input: `server 127.0.0.1 ${bind}\nzone tls.example\nupdate add new.tls.example 60 TXT "x"\nsend\n`,
       })
       t.ok(await eventually(async () => (await dig(dns, 'new.tls.example', 'TXT')).length === 1, 30))
-      t.match(logText(join(folder, 'named.log')), /tls\.example\/IN.*IXFR started/)
+      t.match(named.log(), /tls\.example\/IN.*IXFR started/)
     })
 
     t.test('to BIND, which checks ours', async t => {
@@ -80,15 +83,3 @@ t.test(
     })
   },
 )
-
-const namedConf = (folder: string, ports: { bind: number; tls: number; dns: number; dot: number }, root: string) => `
-options { directory "${folder}/bind"; listen-on port ${ports.bind} { 127.0.0.1; }; listen-on port ${ports.tls} tls own { 127.0.0.1; };
-  listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile "${folder}/session.key"; notify explicit;
-  also-notify { 127.0.0.1 port ${ports.dns}; }; notify-delay 0; };
-controls { };
-tls own { cert-file "${folder}/crt.pem"; key-file "${folder}/key.pem"; protocols { TLSv1.3; }; };
-tls we { ca-file "${root}"; remote-hostname "localhost"; protocols { TLSv1.3; }; };
-key xfr { algorithm hmac-sha256; secret "${SECRETS.xfr}"; };
-zone "tls.example" { type primary; file "tls.example"; allow-transfer port ${ports.tls} transport tls { key xfr; }; allow-update { key xfr; }; };
-zone "only.example" { type secondary; primaries { 127.0.0.1 port ${ports.dot} key xfr tls we; }; file "only.example"; };
-`

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Ede, Flag, Rcode } from '../../dns/codes.ts'
+import { parseMessage } from '../../dns/message.ts'
 import { equalNames, parseName, printName } from '../../dns/name.ts'
 import { createWorld, serve } from './world.ts'
 
@@ -28,7 +29,10 @@ t.test('a fresh name with every upstream dead is SERVFAIL in under two seconds, 
 t.test('RFC 9520 §3.1: no server is sent the same question more than three times', async t => {
   const world = createWorld({ '.': ['192.0.2.53', '192.0.2.54'] })
   let asked = 0
-  serve(world, FIRST, () => void asked++)
+  serve(world, FIRST, query => {
+    if (query.question[0]!.name.length > 1) asked++
+    return undefined
+  })
   world.network.condition(SECOND, 'silent')
   await world.ask('www.example.com.')
   await world.clock.advance(10_000)
@@ -249,7 +253,8 @@ t.test('loops', async t => {
       })
       t.match(await world.ask('www.example.com.'), { rcode: Rcode.SERVFAIL, took: 1800 })
       await world.clock.advance(10_000)
-      t.equal(world.network.seen.length, 3)
+      const asked = world.network.seen.filter(({ message }) => parseMessage(message).question[0]!.name.length > 1)
+      t.equal(asked.length, 3)
     },
   )
 })

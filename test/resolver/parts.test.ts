@@ -3,7 +3,8 @@ import { Ede } from '../../dns/codes.ts'
 import { parseName } from '../../dns/name.ts'
 import { silentLog } from '../../host/log.ts'
 import { createAdmission } from '../../resolver/admission.ts'
-import { createAnswerCache } from '../../resolver/cache.ts'
+import { createAnswerCache, PARTITION_LENGTH } from '../../resolver/cache.ts'
+import { CacheMemory, createCacheBuffer } from '../../resolver/cache-memory.ts'
 import { createCounters } from '../../resolver/counters.ts'
 import { createFailureCache } from '../../resolver/failures.ts'
 import { DEFAULT_LIMITS } from '../../resolver/limits.ts'
@@ -32,7 +33,11 @@ function createContext(limits = DEFAULT_LIMITS) {
   const parts = createParts({
     clock,
     limits,
-    cache: createAnswerCache(1 << 20, limits.maxStale),
+    cache: createAnswerCache(
+      new CacheMemory(createCacheBuffer(1 << 20, 1), 1),
+      new Uint8Array(PARTITION_LENGTH),
+      limits.maxStale,
+    ),
     failures: createFailureCache(),
     admission: createAdmission(limits),
     counters: createCounters(),

@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.ts'
 import { parseName, printName } from '../../dns/name.ts'
 import { silentLog } from '../../host/log.ts'
 import { systemWorld } from '../../host/world.ts'
+import { CacheMemory, createCacheBuffer } from '../../resolver/cache-memory.ts'
 import { createAuthority } from '../../server/authority.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import type { Workers } from '../../server/workers.ts'
@@ -18,7 +19,9 @@ t.test('an image that is replaced while the threads start reaches them once they
   const config = loadConfig(`${cwd}/c.yaml`).config!
   const store = createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS))
   const keyRings = createKeyRings(memoryKeyFiles(), systemWorld.clock)
-  const authority = createAuthority({ ...systemWorld, config, own: [], store, keyRings, log: silentLog })
+  const memory = new CacheMemory(createCacheBuffer(2 ** 16, 1), 1)
+  const id = new Uint8Array(8)
+  const authority = createAuthority({ ...systemWorld, config, own: [], store, keyRings, log: silentLog, memory, id })
   t.teardown(() => authority.close())
   await authority.configure(config)
   const zone = authority.zones.find('v', parseName('a.example.')) as PrimaryZone

@@ -23,6 +23,8 @@ const ZONES = { 'all a.example.': ZONE, 'all broken.example.': '$TTL 0\n@ SOA ns
 const key = tsigKey(parseName('xfr.'), 'hmac-sha256', [SECRET])
 const ORIGIN = parseName('a.example.')
 
+const LIMITS = { octets: 2 ** 28, records: undefined, idle: 30_000, time: 60_000 }
+
 t.test('a zone is transferred in a thread of its own', async t => {
   const served = await serve({ config: CONFIG, zones: ZONES })
   t.teardown(() => served.stop())
@@ -30,7 +32,7 @@ t.test('a zone is transferred in a thread of its own', async t => {
   const remote = { address: served.dns, key }
 
   t.test('and is ours to change then', async t => {
-    const version = await loadInThread(remote, ORIGIN, signal)
+    const version = await loadInThread(remote, ORIGIN, LIMITS, signal)
     const records = recordsOfVersion(version)
     t.same(records, recordsOfVersion(served.images.get(keyOf('all', ORIGIN))!.latest()))
     const [soa, ...rest] = records
@@ -39,14 +41,20 @@ t.test('a zone is transferred in a thread of its own', async t => {
     t.equal(version.size(), 3003, 'what was is as it was')
   })
   t.test('what the primary refuses is told', async t => {
-    await t.rejects(loadInThread({ address: served.dns }, ORIGIN, signal), { code: 'remote', message: /REFUSED/ })
+    await t.rejects(loadInThread({ address: served.dns }, ORIGIN, LIMITS, signal), {
+      code: 'remote',
+      message: /REFUSED/,
+    })
   })
   t.test('a zone that could not be served is refused', async t => {
-    await t.rejects(loadInThread(remote, parseName('broken.example.'), signal), { code: 'zone', message: /no NS/ })
+    await t.rejects(loadInThread(remote, parseName('broken.example.'), LIMITS, signal), {
+      code: 'zone',
+      message: /no NS/,
+    })
   })
   t.test('it can be given up', async t => {
     const abort = new AbortController()
-    const loading = loadInThread(remote, ORIGIN, abort.signal)
+    const loading = loadInThread(remote, ORIGIN, LIMITS, abort.signal)
     abort.abort()
     await t.rejects(loading, { code: 'remote', message: /given up/ })
   })

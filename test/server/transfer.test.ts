@@ -5,6 +5,12 @@ import { parseName, ROOT } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { createStreamVerifier, signRequest, type TsigKey, tsigKey } from '../../dns/tsig.ts'
 import { parseRdataText, printRecord, Type } from '../../dns/types.ts'
+import { systemClock } from '../../host/clock.ts'
+import { silentLog } from '../../host/log.ts'
+import type { Client } from '../../server/listen/client.ts'
+import { cellOf, createCounters } from '../../server/metrics.ts'
+import type { ServingView } from '../../server/state.ts'
+import { Transfers } from '../../server/transfer.ts'
 import { packRecords } from '../../zones/packed.ts'
 import { ixfrRecords } from '../../zones/transfer.ts'
 import { exchangeUdp, FrameClient, queryMessage, type Served, serve } from './serving.ts'
@@ -20,6 +26,8 @@ views:
       - { name: open.example, file: a.zone, transfer: [{ from: [127.0.0.1] }] }
       - { name: dyn.example, dynamic: true, transfer: [{ key: xfr }], update: [{ key: xfr, names: ["**"] }] }
       - { name: late.example, file: a.zone, transfer: [{ key: xfr }] }
+      - { name: whole.example, file: a.zone, transfer: [{ key: xfr, ixfr: false }] }
+transfers: { out: 1 }
 `
 const COUNT = 3000
 const HOSTS = Array.from({ length: COUNT }, (_, i) => `h${i} TXT "heritage=external-dns,external-dns/owner=${i}"`)
@@ -27,6 +35,7 @@ const ZONE = `$TTL 0\n@ SOA ns h 7 2 3 4 5\n@ NS ns\nns A 127.0.0.1\n${HOSTS.joi
 const ZONES = {
   'all a.example.': ZONE,
   'all dyn.example.': ZONE,
+  'all whole.example.': ZONE,
   'all open.example.': '$TTL 9\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n',
 }
 
@@ -188,6 +197,30 @@ t.test("IXFR from main's journal (RFC 1995 §4)", async t => {
   })
 })
 
+t.test('a rule with ixfr: false gives no differences', async t => {
+  const main = { differences: async () => t.fail('main is not asked') as unknown as undefined }
+  const served = await serve({ config: CONFIG, zones: ZONES }, { main })
+  const client = new FrameClient(served.dns)
+  t.teardown(async () => {
+    await client.end()
+    await served.stop()
+  })
+  const messages = await transfer(client, request('whole.example.', 'IXFR', 3), xfr)
+  t.equal(messages.flatMap(({ answer }) => answer).length, COUNT + 4)
+})
+
+t.test('transfers.out: who comes when so many run is told to come again', async t => {
+  const { served, client } = await serveHere(t)
+  const wire = () => signRequest(writeMessage(request('a.example.', 'AXFR')), xfr, now()).wire
+  client.socket.pause()
+  client.send(wire())
+  const second = new FrameClient(served.dns)
+  second.send(wire())
+  const answer = parseMessage((await second.messages(1))[0]!)
+  t.equal(answer.rcode, Rcode.SERVFAIL)
+  await second.end()
+})
+
 t.test('IXFR (RFC 1995)', async t => {
   const { served, client } = await serveHere(t)
   t.test('§4 a client that is up to date gets the SOA alone', async t => {
@@ -232,6 +265,24 @@ t.test('who may not have the zone', async t => {
       if (rcode === Rcode.REFUSED)
         t.match(served.logged.at(-1)!.fields['reason'], /no transfer rule of the zone allows/)
     })
+})
+
+t.test('RFC 9103 §7.2: over TLS 1.2 there are no transfers', async t => {
+  const counters = new Float64Array(createCounters())
+  const main = { differences: () => t.fail() as never }
+  const transfers = new Transfers({ counters, main, most: () => 1, clock: systemClock, log: silentLog })
+  for (const type of ['AXFR', 'IXFR'] as const)
+    t.throws(
+      () =>
+        transfers.start({
+          client: { transport: 'tls', tlsVersion: 'TLSv1.2' } as Client,
+          message: request('a.example.', type, 3),
+          view: {} as ServingView,
+          signing: undefined,
+        }),
+      { rcode: Rcode.REFUSED, message: `${type} over TLS needs TLS 1.3` },
+    )
+  t.equal(counters[cellOf('namestead_dns_transfers_total', 'refused')], 2, 'and it is counted')
 })
 
 t.test('a client that goes away ends its transfer', async t => {

@@ -11,6 +11,7 @@ const STATE: ServingState = {
     views: [],
     keys: [],
     cookie_secret: [],
+    transfers: { out: 64 },
     chaos: { identity: false },
     proxy_protocol: [],
     log: { level: 'info', queries: false },

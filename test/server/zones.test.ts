@@ -39,6 +39,7 @@ function machine(folder: string) {
     keyRings: createKeyRings(memoryKeyFiles(), clock),
     log,
     serverName: parseName('ns.server.example.'),
+    transfers: () => ({ in: 8, out: 8, size: 16, idle: 30_000, time: 600_000 }),
     onReplaced: ({ origin }) => replaced.push(Buffer.from(origin).toString('latin1', 1, 2)),
   })
   const put = (name: string, content: string) => writeFileSync(join(folder, name), content)

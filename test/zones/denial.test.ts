@@ -1,9 +1,10 @@
 import t from 'tap'
+import { dnssecAlgorithm } from '../../dns/algorithms.ts'
 import { Rrsig } from '../../dns/dnssec.ts'
 import type { Message } from '../../dns/message.ts'
 import { printName } from '../../dns/name.ts'
 import { Type, typeName } from '../../dns/types.ts'
-import { createKeyRings } from '../../zones/keys.ts'
+import { zoneKey } from '../../zones/keys/key.ts'
 import { SIGNATURE_TIMES } from '../../zones/sign/signatures.ts'
 import { ZoneSigner } from '../../zones/sign.ts'
 import { ZoneTable } from '../../zones/table.ts'
@@ -11,7 +12,6 @@ import { ZoneImage } from '../../zones/zone.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { createSeededRandom } from '../simulation/random.ts'
 import { ask, imageOf } from './ask.ts'
-import { memoryKeyFiles } from './signed-zone.ts'
 
 const ZONE = `$TTL 300
 @ SOA ns hostmaster 1 3600 600 86400 60
@@ -33,9 +33,11 @@ to DNAME ent
 async function signedZone(nsec3: boolean): Promise<ZoneTable> {
   const clock = createSimulatedClock()
   const image = imageOf('a.example.', `${ZONE}${nsec3 ? '@ NSEC3PARAM 1 0 0 -\n' : ''}`)
-  const ring = await createKeyRings(memoryKeyFiles(), clock).open(image.origin, { algorithm: 15, split: false })
+  const { keyTag, privateKey } = zoneKey('csk', 15, await dnssecAlgorithm(15)!.generate(), 0)
+  const key = { signer: image.origin, algorithm: 15, keyTag, privateKey }
+  const active = { zone: [key], keySet: [key] }
   const random = createSeededRandom(1)
-  const signer = new ZoneSigner({ keys: () => ring.active(), nsec3, times: SIGNATURE_TIMES, clock, random })
+  const signer = new ZoneSigner({ keys: () => active, nsec3, times: SIGNATURE_TIMES, clock, random })
   const tip = image.latest()
   const signing = signer.sign(tip, tip, { deleted: [], added: [] })
   const signed = image.apply(tip, signing) ?? image.rebuild(tip).latest()

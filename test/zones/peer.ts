@@ -23,16 +23,25 @@ export interface Script {
   spoil?: (signed: Uint8Array, plain: Uint8Array, index: number) => Uint8Array
   /** The connection ends after so many messages of a transfer. */
   breaksAfter?: number
+  /** It ends in the middle of the last of these. */
+  halves?: boolean
+  /** Seconds by which the clock that signs is ahead. */
+  ahead?: number
 }
 
 /** Serves a script at an address of the simulated network. Returns what it was asked for, "SOA udp" first as a rule. */
 export function servePrimary(network: SimulatedNetwork, clock: Clock, at: string, script: Script): string[] {
   const asked: string[] = []
-  const answer = (wire: Uint8Array, via: string, send: (octets: Uint8Array) => void, hangUp: () => void): void => {
+  const answer = (
+    wire: Uint8Array,
+    via: string,
+    send: (octets: Uint8Array, half?: boolean) => void,
+    hangUp: () => void,
+  ): void => {
     const request = parseMessage(wire)
     const type = request.question[0]!.type
     asked.push(`${typeName(type)} ${via}`)
-    const sign = signerFor(wire, request, script.key, Math.floor(clock.now() / 1000))
+    const sign = signerFor(wire, request, script.key, Math.floor(clock.now() / 1000), script.ahead)
     if (!sign) return
     for (const [index, section] of sectionsFor(type, script).entries()) {
       if (type !== Type.SOA && index === script.breaksAfter) {
@@ -41,10 +50,18 @@ export function servePrimary(network: SimulatedNetwork, clock: Clock, at: string
       }
       const plain = answerTo(request, section, type === Type.IXFR && !script.ixfr ? 4 : (script.rcode ?? 0))
       const signed = sign(plain)
-      send(script.spoil && type !== Type.SOA ? script.spoil(signed, plain, index) : signed)
+      const last = type !== Type.SOA && index + 1 === script.breaksAfter
+      send(script.spoil && type !== Type.SOA ? script.spoil(signed, plain, index) : signed, last && script.halves)
     }
   }
-  network.serve(at, (wire, via, reply) => answer(wire, via, reply, () => {}))
+  network.serve(at, (wire, via, reply) =>
+    answer(
+      wire,
+      via,
+      octets => reply(octets),
+      () => {},
+    ),
+  )
   network.serveStreams(at, stream => {
     const frames = createFrameReader()
     stream.onData(chunk => {
@@ -52,7 +69,7 @@ export function servePrimary(network: SimulatedNetwork, clock: Clock, at: string
         answer(
           wire,
           stream.via,
-          octets => stream.write(frame(octets)),
+          (octets, half) => stream.write(frame(octets).subarray(0, half ? octets.length / 2 : undefined)),
           () => stream.close(),
         )
     })
@@ -76,11 +93,11 @@ function answerTo(request: Message, answer: ResourceRecord[], rcode: number): Ui
   return writeMessage({ id, opcode, question, rcode, flags: Flag.QR | Flag.AA, answer, authority: [], additional: [] })
 }
 
-function signerFor(wire: Uint8Array, request: Message, key: TsigKey | undefined, now: number) {
+function signerFor(wire: Uint8Array, request: Message, key: TsigKey | undefined, now: number, ahead = 0) {
   if (!key) return (octets: Uint8Array) => octets
   if (!request.tsig) return undefined
   const verdict = verifyRequest(wire, request, () => key, now)
   if (verdict.kind !== 'valid') return undefined
   const sign = createStreamSigner(verdict.context)
-  return (octets: Uint8Array) => sign(octets, now)
+  return (octets: Uint8Array) => sign(octets, now + ahead)
 }

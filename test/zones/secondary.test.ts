@@ -9,7 +9,7 @@ import type { Database } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { recordsOfVersion } from '../../zones/baseline.ts'
 import { Gate } from '../../zones/gate.ts'
-import type { LoadWhole } from '../../zones/refresh.ts'
+import type { LoadWhole, TransferLimits } from '../../zones/refresh.ts'
 import { openSecondary, type SecondaryZone } from '../../zones/secondary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { ZoneImage } from '../../zones/zone.ts'
@@ -44,6 +44,8 @@ interface Options {
   key?: TsigKey
   world?: World
   loadWhole?: LoadWhole
+  limits?: Partial<TransferLimits>
+  more?: Partial<ZoneConfig>
 }
 
 function newWorld(): World {
@@ -53,7 +55,7 @@ function newWorld(): World {
 }
 
 /** A secondary, opened and started, with what it has logged and handed to the threads. */
-async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWhole }: Options = {}) {
+async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWhole, limits, more }: Options = {}) {
   const { log, logged } = keepLog()
   const counts = { done: 0, failed: 0, refused: 0 }
   const served: (number | undefined)[] = []
@@ -61,6 +63,7 @@ async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWho
   const serialOf = (one: SecondaryZone) => one.image?.latest().serial()
   const config = {
     ...{ name: ORIGIN, type: 'secondary', dynamic: false, update: [], transfer: [], notify: [] },
+    ...{ refresh: [5 * SECOND_S, 28 * 24 * HOUR], retry: [5 * SECOND_S, 28 * 24 * HOUR], ...more },
     primaries: primaries.map(primary => ({ ...primary, ...(key && { key: key.name }) })),
   } as unknown as ZoneConfig
   const zone = await openSecondary('inside', config, {
@@ -69,6 +72,7 @@ async function secondary({ primaries = [FIRST], key, world = newWorld(), loadWho
     log,
     findKey: () => key,
     gate: new Gate(8),
+    limits: () => ({ octets: 2 ** 24, records: undefined, idle: 30 * SECOND_S, time: 2 * HOUR, ...limits }),
     counts,
     ...(loadWhole && { loadWhole }),
     onReplaced: (one, image) => served.push(image && serialOf(one)),
@@ -169,9 +173,58 @@ for (const { what, ixfr } of IXFR_FALLBACKS)
     t.equal(counts.done, 2)
   })
 
-/** What a primary sends as serial 11 where we have 10; each must leave the zone as it was. */
+const SIGNED_IN_2060 = 'x 60 IN RRSIG A 13 3 60 20610101000000 20600101000000 1 a.example. AAAA'
+
+/** What a primary sends as serial 11 where we have 10; each must leave the zone as it was, be named in the log, and be counted. */
 const HOSTILE: { what: string; reason: RegExp; script: Partial<Script>; key?: TsigKey }[] = [
   { what: 'the transfer breaks off', reason: /ended before/, script: { breaksAfter: 2 } },
+  {
+    what: 'the transfer breaks off in the middle of a message',
+    reason: /ended before/,
+    script: { breaksAfter: 2, halves: true },
+  },
+  {
+    what: 'the differences do not follow one another, and there is no whole zone to be had',
+    reason: /by IXFR: .*goes on from serial 10, and the difference before led to 12; by AXFR: .*ended before/,
+    script: { ixfr: [[soa(11), soa(10), soa(12), soa(10), soa(11), soa(11)]], breaksAfter: 1 },
+  },
+  {
+    what: 'the differences begin elsewhere',
+    reason: /ends a transfer that began with another serial/,
+    script: { ixfr: [[soa(11), soa(9), soa(11), soa(11)]], axfr: [[soa(11), soa(12)]] },
+  },
+  {
+    what: 'a difference puts a CNAME beside other data',
+    reason: /by IXFR: a\.a\.example\. has a CNAME and a record of type A/,
+    script: { ixfr: [[soa(11), soa(10), soa(11), record('a 60 IN CNAME b'), soa(11)]], axfr: [[soa(9)]] },
+  },
+  {
+    what: 'a difference has a record outside the zone',
+    reason: /by IXFR: www\.victim\.example\. A: is outside the zone/,
+    script: {
+      ixfr: [[soa(11), soa(10), soa(11), record('www.victim.example. 60 IN A 192.0.2.66'), soa(11)]],
+      axfr: [[soa(9)]],
+    },
+  },
+  {
+    what: 'a signature begins in the future (RFC 4034 §3.1.5)',
+    reason: /x\.a\.example\. A has a signature that begins in the future/,
+    script: { axfr: [[...zone(11, 'x 60 IN A 192.0.2.1', SIGNED_IN_2060), soa(11)]] },
+  },
+  {
+    what: 'a difference brings a signature that begins in the future',
+    reason: /by IXFR: x\.a\.example\. A has a signature that begins in the future/,
+    script: {
+      ixfr: [[soa(11), soa(10), soa(11), ...records(['x 60 IN A 192.0.2.1', SIGNED_IN_2060]), soa(11)]],
+      axfr: [[soa(9)]],
+    },
+  },
+  {
+    what: 'messages are signed in the future (RFC 8945 §5.2.3)',
+    reason: /signed too long ago or in the future/,
+    key: KEY,
+    script: { ahead: 3600 },
+  },
   {
     what: 'a record is outside the zone',
     reason: /www\.victim\.example\. A: is outside the zone a\.example\./,
@@ -267,6 +320,9 @@ for (const { what, reason, script: hostile, key } of HOSTILE)
     await clock.advance(60 * SECOND_S)
     Object.assign(script, {
       axfr: undefined,
+      ixfr: undefined,
+      halves: undefined,
+      ahead: undefined,
       soa: undefined,
       rcode: undefined,
       spoil: undefined,
@@ -316,6 +372,68 @@ t.test('RFC 9103: a primary with tls:// is asked over TLS alone', async t => {
   await clock.advance(5 * SECOND_S)
   t.same(asked, ['SOA tls', 'AXFR tls'])
   t.equal(shown()?.length, 2)
+})
+
+t.test('limits of what a primary may send', async t => {
+  for (const [what, limits, reason] of [
+    ['more records', { records: 300 }, /has more than 300 records, which is the limit/],
+    ['more octets', { octets: 5000 }, /more than 5000 octets/],
+  ] as const)
+    t.test(what, async t => {
+      const world = newWorld()
+      const script: Script = { zone: zone(10, ...hosts(10)) }
+      servePrimary(world.network, world.clock, AT, script)
+      const { clock, shown, reasons } = await secondary({ world, limits })
+      await clock.advance(5 * SECOND_S)
+      const before = shown()
+      t.equal(before?.length, 12)
+      script.zone = zone(11, ...hosts(400))
+      await clock.advance(HOUR)
+      t.same(shown(), before)
+      t.match(reasons().at(-1), reason)
+    })
+  t.test('more records in the end, though the difference is small', async t => {
+    const world = newWorld()
+    const script: Script = { zone: zone(10, ...hosts(298)) }
+    servePrimary(world.network, world.clock, AT, script)
+    const { clock, shown, reasons } = await secondary({ world, limits: { records: 300 } })
+    await clock.advance(5 * SECOND_S)
+    t.equal(shown()?.length, 300)
+    script.zone = zone(11, ...hosts(299))
+    script.ixfr = [[soa(11), soa(10), soa(11), record(hosts(299).at(-1)!), soa(11)]]
+    await clock.advance(HOUR)
+    t.equal(shown()?.length, 300)
+    t.match(reasons().at(-1), /the zone has more than 300 records/)
+  })
+})
+
+t.test('ixfr: false: differences are not asked for', async t => {
+  const world = newWorld()
+  const script: Script = { zone: zone(10) }
+  const asked = servePrimary(world.network, world.clock, AT, script)
+  const { clock } = await secondary({ world, primaries: [{ ...FIRST, ixfr: false }] })
+  await clock.advance(5 * SECOND_S)
+  asked.length = 0
+  script.zone = zone(11)
+  await clock.advance(HOUR)
+  t.same(asked, ['SOA udp', 'AXFR tcp'])
+})
+
+t.test('refresh and retry keep within the limits of the configuration', async t => {
+  const world = newWorld()
+  const asked = servePrimary(world.network, world.clock, AT, { zone: zone(10) })
+  const more = { refresh: [10 * SECOND_S, 100 * SECOND_S], retry: [5 * SECOND_S, 20 * SECOND_S] } as const
+  const { clock } = await secondary({ world, more: more as unknown as Partial<ZoneConfig> })
+  await clock.advance(5 * SECOND_S)
+  asked.length = 0
+  await clock.advance(100 * SECOND_S)
+  t.same(asked, ['SOA udp'], 'though its SOA says an hour')
+  world.network.condition(AT, 'refusing')
+  await clock.advance(100 * SECOND_S)
+  world.network.condition(AT, 'up')
+  asked.length = 0
+  await clock.advance(21 * SECOND_S)
+  t.same(asked, ['SOA udp'], 'though its SOA says ten minutes')
 })
 
 t.test('a primary that stops in the middle of a transfer does not hold the zone up for ever', async t => {

@@ -18,8 +18,11 @@ import { lines, NS, ORIGIN, records, SOA, updateMessage } from './lines.ts'
 import { faultsOf, memoryKeyFiles } from './signed-zone.ts'
 
 type Dnssec = NonNullable<ZoneConfig['dnssec']>
-const SIGN: Dnssec = { sign: true, algorithm: 'ed25519', keys: 'csk', nsec3: false }
 const DAY = 86_400_000
+const SIGN: Dnssec = {
+  ...{ sign: true, algorithm: 'ed25519', keys: 'csk', nsec3: false },
+  ...{ propagation_delay: 300_000, parent_propagation_delay: 3_600_000, parent_ds_ttl: DAY },
+}
 const NAME = parseName('dns.')
 
 const RULE = { key: NAME, names: ['**', 'a.example'].map(compilePattern), own: false, wildcards: true }
@@ -119,9 +122,12 @@ t.test('views share the keys of a name: the parent has one DS for all', async t 
   t.same(rrset(inside, '@', Type.DNSKEY), rrset(outside, '@', Type.DNSKEY))
 })
 
-t.test('CDS and CDNSKEY tell the parent of the key (RFC 7344)', async t => {
-  const { open } = machine()
+t.test('CDS and CDNSKEY tell the parent of the key (RFC 7344), once it is of use to all', async t => {
+  const { open, clock } = machine()
   const zone = await open({ ...SIGN, keys: 'ksk-zsk' })
+  await clock.advance(3_600_000)
+  t.notOk(rrset(zone, '@', Type.CDNSKEY))
+  await clock.advance(600_000)
   const keys = rrset(zone, '@', Type.DNSKEY)!.rdatas
   const [ksk] = keys.filter(rdata => readRdata('DNSKEY', rdata).flags === 257)
   t.equal(keys.length, 2)

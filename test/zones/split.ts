@@ -37,6 +37,7 @@ function zoneConfig({ name, show, ptr_from: from, ...more }: ZoneText): ZoneConf
   )
   return {
     ...{ name: parseName(name), type: 'primary', dynamic: false, transfer: [], notify: [], hide_private: false },
+    ...{ refresh: [5000, 86_400_000], retry: [5000, 86_400_000] },
     update: more.dynamic ? ALLOWED : [],
     ...more,
     ...(rules && { show: rules }),
@@ -76,6 +77,7 @@ export function machine(log: Log = silentLog) {
   }
   const zone = (view: string, name = 'a.example.') => zones.get(keyOf(view, parseName(name)))!
   return {
+    clock,
     database,
     store,
     files,

@@ -11,7 +11,7 @@ import {
   writerOf,
 } from '../load.ts'
 import { Overlay, type OverlayRules } from '../overlay.ts'
-import { catchUpSigning, openSigning } from '../signing.ts'
+import { catchUpSigning, findKeys, signingWith } from '../signing.ts'
 import type { SourceZone } from '../source.ts'
 import { ZoneImage } from '../zone.ts'
 import { NO_FILE, readOverlayFile } from './file.ts'
@@ -30,15 +30,17 @@ export async function loadOverlay(
   const overlay = new Overlay(zone, rules)
   const stored = await deps.store.find(view, config.name)
   const opened = stored ? await openStored(stored, config.name, deps) : await create(view, config, overlay, deps)
-  const signing = await openSigning(config, deps)
+  const keys = await findKeys(config, deps)
+  const signing = keys && signingWith(keys, config, opened.image.latest(), deps)
   const writer = writerOf(opened, deps, signing)
-  const maintenance = await catchUpSigning(signing, config.name, writer, deps)
+  const upkeep = await catchUpSigning(signing, view, config, writer, deps)
   return {
     ...{ image: opened.image, writer, overlay, prepareFile: async () => async () => {} },
+    keyRing: signing?.ring,
     kind: kindOf(config),
-    start: () => maintenance.start(),
+    start: () => upkeep.start(),
     async close() {
-      maintenance.stop()
+      upkeep.stop()
       await writer.close()
     },
   }

@@ -1,10 +1,10 @@
 import { matchesPattern, type NamePattern } from '../../config/pattern.ts'
+import { tellsPrivate } from '../../config/private-addresses.ts'
 import type { ShowRule } from '../../config/schema.ts'
 import { equalNames, isSubdomain, type Name } from '../../dns/name.ts'
 import type { ResourceRecord, RRset } from '../../dns/record.ts'
 import { Type, targetOf } from '../../dns/types.ts'
 import { recordsOf, type ZoneContents } from '../draft.ts'
-import { tellsPrivate } from './private.ts'
 
 /** What signing makes, and what vouches for a zone as a whole: an overlay has its own. */
 export const OWN_TYPES: ReadonlySet<number> = new Set([

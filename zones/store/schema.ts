@@ -22,6 +22,8 @@ export interface ZoneTables {
   zone_baselines: { zone: number; part: number; records: Uint8Array }
   /** When a secondary was last known to be what its primaries have, milliseconds since 1970; `promoted` once it is its own primary. */
   zone_secondaries: { zone: number; checked: number; promoted: number }
+  /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
+  zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
   zone_journal: {
     zone: number
@@ -95,6 +97,13 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     statements: [
       `CREATE TABLE zone_requests (zone INTEGER NOT NULL REFERENCES zones (id) ON DELETE CASCADE, mac BLOB NOT NULL,
         until INTEGER NOT NULL) STRICT`,
+    ],
+  },
+  {
+    id: 'zones-0005-members',
+    statements: [
+      `CREATE TABLE zone_members (view TEXT NOT NULL, zone TEXT NOT NULL, catalog TEXT NOT NULL, label TEXT NOT NULL,
+        PRIMARY KEY (view, zone)) STRICT, WITHOUT ROWID`,
     ],
   },
 ]

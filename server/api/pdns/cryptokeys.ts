@@ -2,8 +2,9 @@ import { Type as T } from 'typebox'
 import { dnssecAlgorithm } from '../../../dns/algorithms.ts'
 import { dsRdata, KeyFlag, keyTag } from '../../../dns/dnssec.ts'
 import { printRdata, readRdata, Type } from '../../../dns/types.ts'
+import { isInUse } from '../../../zones/keys/state.ts'
 import type { KeyRing } from '../../../zones/keys.ts'
-import type { ServedZone } from '../../zones.ts'
+import { isSecondary, type ServedZone } from '../../zones.ts'
 import { requireRole } from '../authenticate.ts'
 import { type ApiContext, zoneOf } from '../context.ts'
 import type { ApiScope } from '../openapi.ts'
@@ -30,8 +31,8 @@ const KeyParams = T.Object({ ...ZoneParams.properties, key: T.Integer() })
 export function cryptokeyRoutes(scope: ApiScope, context: ApiContext): void {
   const path = '/api/v1/servers/:server/zones/:zone/cryptokeys'
   const tags = ['zones']
-  const keysOf = async (zone: ServedZone) => {
-    const ring = await context.keyRings.find(zone.origin)
+  const keysOf = (zone: ServedZone) => {
+    const ring = isSecondary(zone) ? undefined : zone.keyRing
     const published = zone.image?.latest().rrset(zone.origin, Type.DNSKEY)?.rdatas ?? []
     return published.map(dnskey => describeKey(zone, dnskey, ring))
   }
@@ -50,7 +51,7 @@ export function cryptokeyRoutes(scope: ApiScope, context: ApiContext): void {
     `${path}/:key`,
     { schema: { ...{ tags, summary: 'One key', params: KeyParams }, response: { 200: Cryptokey } } },
     async request => {
-      const keys = await keysOf(zoneOf(context, request, request.params.server, request.params.zone))
+      const keys = keysOf(zoneOf(context, request, request.params.server, request.params.zone))
       const found = keys.find(({ id }) => id === request.params.key)
       if (!found) throw new ApiError(404, `the zone has no key ${request.params.key}`)
       return found
@@ -82,7 +83,7 @@ function describeKey(zone: ServedZone, dnskey: Uint8Array, ring: KeyRing | undef
     type: 'Cryptokey' as const,
     id: keyTag(dnskey),
     keytype: own?.role ?? (entry ? ('ksk' as const) : ('zsk' as const)),
-    ...{ active: own !== undefined, published: true },
+    ...{ active: own !== undefined && isInUse(own), published: true },
     dnskey: printRdata(Type.DNSKEY, dnskey),
     ...(entry && { ds: digests.map(rdata => printRdata(Type.DS, rdata)) }),
     algorithm: dnssecAlgorithm(algorithm)?.mnemonic ?? String(algorithm),

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import type { ChallengeNetwork } from '../../../ca/challenges/challenge.ts'
 import { dns01 } from '../../../ca/challenges/dns01.ts'
+import { http01 } from '../../../ca/challenges/http01.ts'
 import { challengesFor } from '../../../ca/challenges/table.ts'
 import { Class, Rcode } from '../../../dns/codes.ts'
 import { type Name, parseName, printName } from '../../../dns/name.ts'
@@ -40,6 +42,14 @@ const ROWS: [string, number, ResourceRecord[], string | undefined][] = [
   ['REFUSED', Rcode.REFUSED, [], 'dns'],
 ]
 
+const NETWORK: ChallengeNetwork = {
+  lookup: () => Promise.reject(new Error('not asked')),
+  connect: () => Promise.reject(new Error('not connected to')),
+  ports: { 'http-01': 80, 'tls-alpn-01': 443 },
+  identities: ['ca.test'],
+  now: () => 0,
+}
+
 for (const [name, rcode, answer, problem] of ROWS)
   t.test(`dns-01: ${name}`, async t => {
     const asked: string[] = []
@@ -47,15 +57,18 @@ for (const [name, rcode, answer, problem] of ROWS)
       asked.push(`${printName(owner)} ${type}`)
       return { rcode, answer }
     }
-    const tried = dns01.validate({ subject, token: 'token', keyAuthorization }, { lookup })
-    if (problem === undefined) await t.resolves(tried)
+    const tried = dns01.validate(
+      { subject, token: 'token', keyAuthorization, accountUrl: 'https://ca.test/account/1' },
+      { ...NETWORK, lookup },
+    )
+    if (problem === undefined) t.equal((await tried).records?.length, 1)
     else await t.rejects(tried, { type: problem } as unknown as Error)
     t.strictSame(asked, [`${OWN}. ${Type.TXT}`])
     await tried.catch(error => t.notMatch(error.message, DIGEST, 'what was expected is not told'))
   })
 
 t.test('only what is there and configured is offered', async t => {
-  t.strictSame(challengesFor(['dns-persist-01', 'dns-01']), [dns01])
+  t.strictSame(challengesFor(['http-01', 'dns-01']), [dns01, http01])
   t.strictSame(challengesFor([]), [])
   t.ok(dns01.appliesTo({ ...subject, wildcard: true }))
   t.notOk(dns01.appliesTo({ identifier: { type: 'ip', value: '192.0.2.1' }, wildcard: false }))

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { startPeer } from '../tools.ts'
+import { BIND_CHECKS_NOTHING, startBind } from '../peers/bind.ts'
+import { startKnot } from '../peers/knot.ts'
 import type { NastyZone } from './generator.ts'
 
 /** Writes the zones as master files; returns origin → path. */
@@ -18,49 +19,19 @@ export function writeZones(folder: string, zones: readonly NastyZone[]): Map<str
 }
 
 /** BIND that is authoritative for the files and nothing else. */
-export function startBind(t: Test, folder: string, port: number, files: Map<string, string>): void {
-  const zones = [...files].map(([origin, path]) => `zone "${origin}" { type primary; file "${path}"; };`)
-  const config = `options {
-  directory "${folder}"; pid-file none; session-keyfile none; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };
-  recursion no; minimal-responses no; allow-query { any; }; notify no; empty-zones-enable no; dnssec-validation no;
-  check-integrity no; check-names primary ignore; check-mx ignore; check-mx-cname ignore; check-srv-cname ignore; check-wildcard no;
-  rrset-order { order fixed; }; tcp-clients 100; managed-keys-directory "${folder}";
-};
-controls { };
-${zones.join('\n')}
-`
-  const path = join(folder, 'named.conf')
-  writeFileSync(path, config)
-  startPeer(t, 'named', ['-g', '-c', path, '-n', '1'], join(folder, 'named.log'))
+export function serveByBind(t: Test, port: number, files: Map<string, string>): void {
+  startBind(t, {
+    port,
+    options: `minimal-responses no; allow-query { any; }; notify no; ${BIND_CHECKS_NOTHING} rrset-order { order fixed; }; tcp-clients 100;`,
+    statements: [...files].map(([origin, path]) => `zone "${origin}" { type primary; file "${path}"; };`).join('\n'),
+  })
 }
 
 /** Knot that is authoritative for the files and nothing else. */
-export function startKnot(t: Test, folder: string, port: number, files: Map<string, string>): void {
+export function serveByKnot(t: Test, port: number, files: Map<string, string>): void {
   const zones = [...files].map(([origin, path]) => `  - domain: ${origin}\n    file: "${path}"`)
-  const config = `server:
-    listen: 127.0.0.1@${port}
-    rundir: "${folder}/knot"
-    udp-workers: 1
-    tcp-workers: 1
-    background-workers: 1
-    answer-rotation: off
-database:
-    storage: "${folder}/knot"
-log:
-  - target: stderr
-    any: warning
-template:
-  - id: default
-    semantic-checks: off
-    zonefile-sync: -1
-    journal-content: none
-zone:
-${zones.join('\n')}
-`
-  mkdirSync(join(folder, 'knot'))
-  const path = join(folder, 'knot.conf')
-  writeFileSync(path, config)
-  startPeer(t, 'knotd', ['-c', path], join(folder, 'knot.log'))
+  const template = '    semantic-checks: off\n    zonefile-sync: -1\n    journal-content: none'
+  startKnot(t, { port, template, sections: `zone:\n${zones.join('\n')}` })
 }
 
 /** A client that sends many queries down one TCP connection and takes the answers in any order. */

@@ -14,6 +14,7 @@ import { BEST_PARAMETERS, type Nsec3Parameters, nsec3Hash, nsec3Owner } from '..
 import type { ResourceRecord, RRset } from '../../../dns/record.ts'
 import { printBase32Hex } from '../../../dns/text.ts'
 import { makeRdata, parseRdataText, Type, typeCode } from '../../../dns/types.ts'
+import { newKey } from '../../dns/new-key.ts'
 
 /** How a test zone is made. */
 export interface ZoneSpec {
@@ -26,6 +27,10 @@ export interface ZoneSpec {
   /** Whether the parent has a DS; left out: where it is signed. */
   ds?: boolean
   digestType?: number
+  /** The DS records of the parent, in place of the right one. */
+  pointers?: (zone: TestZone) => Uint8Array[]
+  /** Of the key; left out: a zone key that is an entry point. */
+  flags?: number
   /** Seconds from now. */
   period?: { inception: number; expiration: number }
   /** The number that keys, signatures and DS carry instead of the real algorithm's. */
@@ -51,9 +56,14 @@ export class TestZone {
     this.apex = parseName(spec.apex)
     const code = spec.algorithm ?? 13
     const algorithm = dnssecAlgorithm(code)!
-    const privateKey = algorithm.generate()
+    const privateKey = newKey(code)
     const publicKey = algorithm.publicOctets(privateKey)
-    this.dnskey = makeRdata('DNSKEY', { flags: 257, protocol: 3, algorithm: spec.disguise ?? code, publicKey })
+    this.dnskey = makeRdata('DNSKEY', {
+      flags: spec.flags ?? 257,
+      protocol: 3,
+      algorithm: spec.disguise ?? code,
+      publicKey,
+    })
     this.key = { signer: this.apex, algorithm: code, keyTag: keyTag(this.dnskey), privateKey }
     this.add(this.apex, Type.SOA, 'ns.invalid. hostmaster.invalid. 1 3600 600 86400 300')
     this.add(this.apex, Type.NS, 'ns.invalid.')

@@ -10,8 +10,10 @@ import { listenTls, type ServerCertificate } from '../../../server/listen/tls.ts
 import { selfSigned } from '../certificate.ts'
 
 const transports: string[] = []
+const versions: (string | undefined)[] = []
 const echo: RequestHandler = (request, at, end, client, out, outAt) => {
   transports.push(client.transport)
+  versions.push(client.tlsVersion)
   out.set(request.subarray(at, end), outAt)
   return end - at
 }
@@ -64,6 +66,13 @@ t.test('DNS over TLS (RFC 7858)', async t => {
     })
     const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException]
     t.match(error.message, /protocol version|unsupported protocol|no protocols available/i)
+  })
+
+  t.test('RFC 9103 §7.2: it is told whether a connection is good enough for transfers', async t => {
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      await exchange(await open({ maxVersion: version, minVersion: version }), 'hello')
+      t.equal(versions.at(-1), version)
+    }
   })
 
   t.test('a client that speaks no TLS is dropped, and does no harm', async t => {

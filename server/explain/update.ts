@@ -1,13 +1,14 @@
-import { Class, Opcode, Rcode, rcodeName } from '../dns/codes.ts'
-import type { Message } from '../dns/message.ts'
-import { type Name, parseName, printName } from '../dns/name.ts'
-import type { ResourceRecord } from '../dns/record.ts'
-import { parseRdataText, Type, typeCode } from '../dns/types.ts'
-import { chooseView } from '../zones/views.ts'
-import { CommandError } from './control.ts'
-import { type Explain, factsOf, whyThisView } from './explain.ts'
-import type { State } from './state.ts'
-import { isSecondary, type ServedZone } from './zones.ts'
+import { Class, Opcode, Rcode, rcodeName } from '../../dns/codes.ts'
+import type { Message } from '../../dns/message.ts'
+import { type Name, printName } from '../../dns/name.ts'
+import type { ResourceRecord } from '../../dns/record.ts'
+import { parseRdataText, Type, typeCode } from '../../dns/types.ts'
+import { chooseView } from '../../zones/views.ts'
+import { CommandError } from '../control.ts'
+import type { State } from '../state.ts'
+import { isSecondary, type ServedZone } from '../zones.ts'
+import { factsOf, nameOf, whyThisView } from './asked.ts'
+import type { Explain } from './explain.ts'
 
 /** `{ name, from?, key?, updates }` → whether that client would be allowed these updates of the zone that the name is in. */
 export function createExplainUpdate(
@@ -84,12 +85,4 @@ function typeOf(word: string): number {
   const type = typeCode(word)
   if (type === undefined) throw new CommandError(`"${word}" is not a record type`, 2)
   return type
-}
-
-function nameOf(text: string): Name {
-  try {
-    return parseName(text)
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
-  }
 }

@@ -1,6 +1,6 @@
-import { containsAddress, parsePrefix } from '../../config/address.ts'
-import type { ResourceRecord } from '../../dns/record.ts'
-import { readRdata, Type } from '../../dns/types.ts'
+import type { ResourceRecord } from '../dns/record.ts'
+import { readRdata, Type } from '../dns/types.ts'
+import { containsAddress, parsePrefix } from './address.ts'
 
 /** Addresses that mean nothing, or something else, outside of a site. */
 const PRIVATE = [
@@ -44,7 +44,8 @@ function parts(octets: Uint8Array, size: number): Uint8Array[] {
   return Array.from({ length: octets.length / size }, (_, i) => octets.subarray(i * size, (i + 1) * size))
 }
 
-function isPrivate(address: Uint8Array): boolean {
+/** Whether an address of 4 or 16 octets means something at a site alone. */
+export function isPrivate(address: Uint8Array): boolean {
   const mapped = address.length === 16 && MAPPED.every((octet, i) => octet === address[i])
   return containsAddress(PRIVATE, mapped ? address.subarray(12) : address)
 }

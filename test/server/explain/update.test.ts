@@ -1,9 +1,9 @@
 import t from 'tap'
-import { Class } from '../../dns/codes.ts'
-import { printName } from '../../dns/name.ts'
-import { printRdata, typeName } from '../../dns/types.ts'
-import { CommandError } from '../../server/control.ts'
-import { parseUpdate } from '../../server/explain-update.ts'
+import { Class } from '../../../dns/codes.ts'
+import { printName } from '../../../dns/name.ts'
+import { printRdata, typeName } from '../../../dns/types.ts'
+import { CommandError } from '../../../server/control.ts'
+import { parseUpdate } from '../../../server/explain/update.ts'
 
 const shown = (line: string) => {
   const { owner, type, ttl, rdata, class: rrclass } = parseUpdate(line)

@@ -1,0 +1,21 @@
+import { type Name, nameKey } from '../dns/name.ts'
+import { type DescentContext, descend } from './descent.ts'
+import type { Route } from './route.ts'
+import type { UpstreamSet } from './upstream-set.ts'
+
+/** Asks the authoritative servers of a stub zone, RD clear, and follows their delegations below it. */
+export function createStubRoute(
+  zone: Name,
+  upstreams: UpstreamSet,
+  context: DescentContext,
+): Route & { upstreams: UpstreamSet } {
+  const servers = upstreams.known()
+  return {
+    zone,
+    upstreams,
+    scope: `stub ${nameKey(zone)}`,
+    recursive: false,
+    down: () => servers.every(server => server.down),
+    ask: (question, signal) => descend({ zone, servers, names: [], known: zone }, question, signal, context),
+  }
+}
