@@ -78,6 +78,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what was most frequent in the last minutes; counts are estimates. */
+  top: Top
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -95,6 +97,23 @@ export interface Replies {
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
   'explain.update': UpdateExplanation
+}
+
+/** What is frequent, most frequent first. Names stand with their type: "www.example. A". */
+export interface Top {
+  /** How far back it looks. */
+  seconds: number
+  names: TopEntry[]
+  clients: TopEntry[]
+  /** Answered SERVFAIL. */
+  failures: TopEntry[]
+  /** Kept from upstreams, or changed by a response policy. */
+  blocked: TopEntry[]
+}
+
+export interface TopEntry {
+  key: string
+  count: number
 }
 
 /** How the resolver fares. */

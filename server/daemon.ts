@@ -171,7 +171,11 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
         ...createTrustCommands(trust),
         ...backupCommands(backups),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
-        resolver: () => workers.report(),
+        resolver: async () => {
+          const { counters, upstreams } = await workers.report()
+          return { counters, upstreams }
+        },
+        top: async () => (await workers.report()).top,
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)
