@@ -5,6 +5,7 @@ import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
+import type { ZonefileError } from '../dns/zonefile.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
@@ -282,5 +283,10 @@ function joined(failures: readonly unknown[]): unknown {
   const files = failures.filter(failure => failure instanceof ZoneLoadError)
   return files.length < failures.length
     ? failures.find(failure => !(failure instanceof ZoneLoadError))
-    : new ZoneLoadError(files.flatMap(({ errors }) => errors))
+    : new ZoneLoadError(onceEach(files.flatMap(({ errors }) => errors)))
+}
+
+/** A file may be that of several zones. */
+function onceEach(errors: readonly ZonefileError[]): ZonefileError[] {
+  return [...new Map(errors.map(error => [error.message, error])).values()]
 }
