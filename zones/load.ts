@@ -56,8 +56,8 @@ export interface LoadedZone {
   overlay?: Overlay
   /** Of a zone that is signed here: its keys. */
   keyRing?: KeyRing | undefined
-  /** Reads what changed in the file since it was last applied, and gives what applies it. Rejects with ZoneLoadError. */
-  prepareFile(file: string | undefined): Promise<() => Promise<void>>
+  /** Reads what changed in the file since it was last applied, and gives what applies it; what is odd goes to the log. Rejects with ZoneLoadError. */
+  prepareFile(file: string | undefined, log: Log): Promise<() => Promise<void>>
   /** Of a zone that is its file: what can be told of it. */
   file?: LoadedFile
   /** What of the config it was loaded for: for another kind it is loaded again. */
@@ -101,10 +101,11 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     image: opened.image,
     writer,
     keyRing: signing?.ring,
-    async prepareFile(file: string | undefined) {
-      const changed = file === undefined ? undefined : await readZone(file, config.name, deps, digest)
+    async prepareFile(file: string | undefined, log: Log) {
+      const changed = file === undefined ? undefined : await readZone(file, config.name, { ...deps, log }, digest)
       return async () => {
-        if (changed) digest = await applyChanged(file!, changed, digest, { zone, writer, config, deps })
+        if (changed)
+          digest = await applyChanged(file!, changed, digest, { zone, writer, config, deps: { ...deps, log } })
       }
     },
     kind: kindOf(config),
@@ -114,7 +115,7 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       await writer.close()
     },
   }
-  const apply = await loaded.prepareFile(config.file)
+  const apply = await loaded.prepareFile(config.file, deps.log)
   await apply()
   return loaded
 }
@@ -166,7 +167,7 @@ function loadedFile(path: string, { image, digest }: ReadFileOfZone, deps: LoadD
   else
     deps.log.warn(
       fields,
-      'the file changed, but its serial is not greater: secondaries will not take over the zone until it is',
+      `the file changed, but its serial is not greater (${fields.serial}, before ${fields.before}): secondaries will not take over the zone until it is`,
     )
   return { image, path, digest, history: (earlier?.history ?? new FileHistory()).with(was, is, change) }
 }
