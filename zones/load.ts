@@ -12,7 +12,7 @@ import { applyFile } from './baseline.ts'
 import { firstOfCatalog } from './catalog/write.ts'
 import { isEmptyChange } from './change.ts'
 import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile, ZoneLoadError } from './file.ts'
-import { diffVersions, FileHistory } from './file-history.ts'
+import { FileHistory } from './file-history.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
@@ -20,6 +20,7 @@ import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
 import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
+import { differenceOf } from './version-difference.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneBuilder, ZoneImage } from './zone.ts'
 
@@ -150,16 +151,20 @@ export function writerOf(
 async function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
   const read = await readZone(path!, name, deps, path === earlier?.path ? earlier?.digest : undefined)
-  const file = read ? loadedFile(path!, read, deps) : earlier!
+  const file = read ? await loadedFile(path!, read, deps) : earlier!
   const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
-function loadedFile(path: string, { image, digest }: ReadFileOfZone, deps: LoadDependencies): LoadedFile {
+async function loadedFile(
+  path: string,
+  { image, digest }: ReadFileOfZone,
+  deps: LoadDependencies,
+): Promise<LoadedFile> {
   const { earlier, before } = deps
   if (!before) return { image, path, digest, history: new FileHistory() }
   const [was, is] = [before.latest(), image.latest()]
-  const change = diffVersions(was, is)
+  const change = await differenceOf(was, is, true)
   if (earlier && isEmptyChange(change)) return { ...earlier, path, digest }
   const counts = { added: change.added.length, deleted: change.deleted.length }
   const fields = { file: path, ...counts, serial: is.serial(), before: was.serial() }
