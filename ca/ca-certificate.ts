@@ -63,9 +63,11 @@ export function pointersTo(issuer: { id: string }, httpUrl: string | undefined) 
   return [authorityInfoAccess({ ocsp: urls.ocsp, issuer: urls.certificate }), crlDistributionPoint(urls.crl)]
 }
 
-// RFC 5280 §4.2.1.3: a CA certificate asserts keyCertSign, and cRLSign where it signs CRLs. digitalSignature: it signs its
-// OCSP responder's answers where the responder has no certificate yet.
-const CA_USAGE = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature
+/**
+ * RFC 5280 §4.2.1.3: a CA certificate asserts keyCertSign, and cRLSign where it signs CRLs. digitalSignature: it signs its OCSP responder's
+ * answers where the responder has no certificate yet.
+ */
+export const CA_USAGE = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign | KeyUsageFlags.digitalSignature
 
 /** For clocks that are slow where the new CA is to be trusted. */
 const BACKDATE = 3_600_000

@@ -2,16 +2,17 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { Difference, Replies, ZoneChange } from './replies.ts'
-import type { Terminal } from './terminal.ts'
+import { byUser, type Terminal } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
   view?: string
 }
 
-/** `zone history`, `zone revert`, `zone diff`: what a zone was, who made it what it is, and how views differ. */
+/** `zone history`, `zone revert`, `zone restore`, `zone diff`: what a zone was, who made it what it is, and how views differ. */
 export function addHistory(zone: Command, terminal: Terminal): void {
   addLog(zone, terminal)
   addRevert(zone, terminal)
+  addRestore(zone, terminal)
   addDiff(zone, terminal)
 }
 
@@ -36,11 +37,25 @@ function addRevert(zone: Command, terminal: Terminal): void {
   ofZone(zone.command('revert').description('make a zone again what it was, under a new serial'))
     .requiredOption('--to <serial>', 'the serial that it had', parseCount)
     .action(async (name: string, options: ZoneOptions & { to: number }) => {
-      const done = await ask('zone.revert', { zone: name, ...viewOf(options), to: options.to }, options, terminal)
+      const args = { zone: name, ...viewOf(options), to: options.to, ...byUser(terminal) }
+      const done = await ask('zone.revert', args, options, terminal)
       if (options.json) return printJson(done, terminal)
       const { zone, view, added, deleted, serial } = done
       terminal.out(
         `${zone} in ${view}: as of serial ${options.to}, ${added} records added, ${deleted} deleted, serial ${serial}\n`,
+      )
+    })
+}
+
+function addRestore(zone: Command, terminal: Terminal): void {
+  ofZone(zone.command('restore').description('make a zone again what it was at a time, under a new serial'))
+    .requiredOption('--to <time>', 'the time, as 2026-01-02T03:04:05Z')
+    .action(async (name: string, options: ZoneOptions & { to: string }) => {
+      const done = await ask('zone.restore', { zone: name, ...viewOf(options), to: options.to }, options, terminal)
+      if (options.json) return printJson(done, terminal)
+      const { zone, view, added, deleted, serial, as_of: then } = done
+      terminal.out(
+        `${zone} in ${view}: as of serial ${then}, ${added} records added, ${deleted} deleted, serial ${serial}\n`,
       )
     })
 }

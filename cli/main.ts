@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
+import { addBackup } from './backup.ts'
 import { addCa } from './ca.ts'
 import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
@@ -46,6 +47,7 @@ export function createProgram(terminal: Terminal): Command {
     addCa,
     addCache,
     addToken,
+    addBackup,
     addExplain,
     addNta,
   ])

@@ -21,8 +21,9 @@ export function ask<C extends keyof Replies>(
   args: Record<string, unknown>,
   options: OnlineOptions,
   terminal: Terminal,
+  onProgress?: (progress: unknown) => void,
 ): Promise<Replies[C]> {
-  return request(socketOf(findConfigFile(options.config, terminal)), command, args)
+  return request(socketOf(findConfigFile(options.config, terminal)), command, args, onProgress)
 }
 
 /** A result for programs. */

@@ -14,6 +14,9 @@ export interface Replies {
   'zone.export': { zone: string; view: string; serial: number; text: string }
   /** `{ zone, view? }` */
   'zone.dnssec': ZoneDnssec
+  'zone.dnssec.rollover': ZoneKeys
+  'zone.dnssec.ds-seen': ZoneKeys
+  'zone.dnssec.import': ZoneKeys
   /** `{ zone, view? }`: its primaries are asked at once. */
   'zone.refresh': { zone: string; view: string; primaries: string[] }
   /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
@@ -24,6 +27,8 @@ export interface Replies {
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
   'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
+  'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
   'zone.diff': {
     name: string
@@ -73,6 +78,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what was most frequent in the last minutes; counts are estimates. */
+  top: Top
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -84,10 +91,29 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
+  backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
   'explain.update': UpdateExplanation
+}
+
+/** What is frequent, most frequent first. Names stand with their type: "www.example. A". */
+export interface Top {
+  /** How far back it looks. */
+  seconds: number
+  names: TopEntry[]
+  clients: TopEntry[]
+  /** Answered SERVFAIL. */
+  failures: TopEntry[]
+  /** Kept from upstreams, or changed by a response policy. */
+  blocked: TopEntry[]
+}
+
+export interface TopEntry {
+  key: string
+  count: number
 }
 
 /** How the resolver fares. */
@@ -190,12 +216,38 @@ export interface ZoneDnssec {
   view: string
   /** How absence is proved; "none" where the zone is not signed. */
   proofs: 'none' | 'nsec' | 'nsec3'
-  keys: { key_tag: number; algorithm: string; flags: number }[]
+  keys: ZoneKey[]
   /** Lines of a master file for the parent zone. */
   ds: string[]
+  /** The key is not of use to everybody yet: the parent must not have its DS before CDS says so. */
+  ds_too_early?: boolean
+  /** Whether the parent's DS is not what it is to be, or nobody has said so yet. */
+  waiting_for_parent?: boolean
+  /** When time alone lets the keys move on. */
+  next_step?: string
   signatures: number
   first_end?: string
   last_end?: string
+}
+
+/** A key of a zone; more is known of those that we sign with. */
+export interface ZoneKey {
+  key_tag: number
+  algorithm: string
+  flags: number
+  role?: 'csk' | 'ksk' | 'zsk'
+  /** RFC 7583 §3.1. */
+  stage?: 'generated' | 'published' | 'ready' | 'active' | 'retired' | 'removed'
+  created?: string
+  /** What happens to it next, and when, where time alone decides. */
+  next?: string
+  next_at?: string
+}
+
+/** The tags of a zone's keys. */
+export interface ZoneKeys {
+  zone: string
+  keys: number[]
 }
 
 /** How a secondary zone stands; times in ISO 8601. */

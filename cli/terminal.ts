@@ -6,6 +6,8 @@ export interface Terminal {
   err(text: string): void
   env: Readonly<Record<string, string | undefined>>
   cwd: string
+  /** Whether somebody watches what `err` writes. */
+  interactive?: boolean
   /** Asks the person at the keyboard; absent where nobody is there. */
   ask?(question: string): Promise<string>
 }
@@ -18,6 +20,7 @@ export function processTerminal(): Terminal {
     err: text => void process.stderr.write(text),
     env: process.env,
     cwd: process.cwd(),
+    interactive: process.stderr.isTTY === true,
     ...(interactive ? { ask } : {}),
   }
 }
@@ -54,4 +57,10 @@ export function facts(pairs: readonly (readonly [string, string | number | boole
 
 function line(...cells: string[]): string {
   return `${cells.join(' ').trimEnd()}\n`
+}
+
+/** Who is at the keyboard, as the system or sudo tells: for the history of what is changed. */
+export function byUser({ env }: Terminal): { source?: string } {
+  const user = env['SUDO_USER'] || env['USER'] || env['LOGNAME']
+  return user ? { source: user } : {}
 }

@@ -23,10 +23,10 @@ import {
   namePattern,
   parsed,
   reference,
-  reserved,
   text,
   url,
 } from './values.ts'
+import { vault } from './vault-schema.ts'
 
 const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096')
 /** What kind of key is generated. */
@@ -315,7 +315,7 @@ export const ca = record({
     list(text, { nonEmpty: true }),
     'the issuer domain names by which CAA records (RFC 8659) mean us; left out: the host of `url`',
   ),
-  vault: optional(reserved, 'the Vault-compatible API'),
+  vault: optional(vault, 'the Vault-compatible API, for the Vault issuer of cert-manager and for SPIRE'),
 })
 /** The certificate authority. */
 export type CaConfig = Decoded<typeof ca>

@@ -14,7 +14,6 @@ export interface NotYet {
 export const NOT_YET: readonly NotYet[] = [
   { path: 'ca.root.key', values: ['offline'], lacking: 'the key of the root must be at hand; the CA does not start' },
   { path: 'ca.root.key.pkcs11', lacking: 'keys in tokens can not be used; the CA does not start' },
-  { path: 'ca.vault', lacking: 'of the Vault API only sys/health is served' },
   { path: 'probes[]', lacking: 'nothing is probed' },
   { path: 'database.postgres', lacking: 'state is kept in SQLite' },
 ]

@@ -1,6 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { dnstap, queryLog } from './log-schema.ts'
 import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
@@ -13,9 +14,11 @@ import {
   file,
   flag,
   integer,
+  parsed,
   socketAddress,
   text,
 } from './values.ts'
+
 import { view } from './view-schema.ts'
 
 export type {
@@ -29,6 +32,7 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { QueryLogConfig } from './log-schema.ts'
 export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
@@ -118,6 +122,26 @@ const probe = record({
   every: defaulted(duration, '5m', 'how often'),
 })
 
+const ageRecipient = parsed('age recipient: age1…', value =>
+  /^age1[0-9a-z]{20,4000}$/.test(value) ? value : undefined,
+)
+
+const backup = record(
+  {
+    directory: optional(
+      dataFile,
+      'where backups are put by themselves, relative to `data_dir`; left out: none are made',
+    ),
+    every: defaulted(duration, '24h', 'how often'),
+    keep: defaulted(integer(1, 10_000), 14, 'how many are kept there; older ones are removed'),
+    passphrase: optional(secret, 'encrypts backups by age for whoever has it'),
+    recipients: optional(list(ageRecipient, { nonEmpty: true }), 'encrypts them by age for these recipients: `age1…`'),
+  },
+  one => (one.passphrase && one.recipients ? 'give a passphrase or recipients: age takes one or the other' : undefined),
+)
+/** How and where backups are taken. */
+export type BackupConfig = Decoded<typeof backup>
+
 const rate = integer(0, 100_000)
 
 const rateLimit = record({
@@ -186,11 +210,13 @@ export const schema = record({
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),
-      queries: defaulted(flag, false, 'whether each query is logged'),
+      queries: defaulted(queryLog, false, 'whether queries are logged, each with its answer, and which'),
     }),
     {},
     'the log, JSON lines on stdout',
   ),
+  dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
+  backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(
     rateLimit,
     'response rate limiting, for UDP without a signature or a DNS cookie that we have given; left out: none',

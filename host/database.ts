@@ -28,6 +28,15 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** A database that can be copied while it is in use. */
+export interface CopyableDatabase extends Database {
+  /**
+   * Writes all that was committed before, and what is committed meanwhile, as a database of its own. `progress` hears the share that is done.
+   * Rejects with StorageError, and the file is worth nothing.
+   */
+  copy(file: string, progress?: (share: number) => void): Promise<void>
+}
+
 /** A compare-and-set found another state than expected; nothing of the transaction was kept. */
 export class ConflictError extends Error {
   override name = 'ConflictError'

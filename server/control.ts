@@ -44,14 +44,19 @@ export async function listenControl(
   return server
 }
 
-/** Removes what a killed daemon left; refuses where one still answers. */
-async function removeStale(path: string): Promise<void> {
-  const alive = await new Promise<boolean>(resolve => {
+/** Whether a daemon listens on that control socket. */
+export function isAnswering(path: string): Promise<boolean> {
+  return new Promise(resolve => {
     const probe = connect(path)
     probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
     probe.once('connect', () => probe.destroy())
   })
-  if (alive) throw new CommandError(`another namestead already runs on ${path}: stop it first, or use another data_dir`)
+}
+
+/** Removes what a killed daemon left; refuses where one still answers. */
+async function removeStale(path: string): Promise<void> {
+  if (await isAnswering(path))
+    throw new CommandError(`another namestead already runs on ${path}: stop it first, or use another data_dir`)
   rmSync(path, { force: true })
 }
 

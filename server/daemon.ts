@@ -15,6 +15,9 @@ import type { ApiContext } from './api/context.ts'
 import { API_MIGRATIONS, openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { backupCommands } from './backup/commands.ts'
+import { type BackupKeeper, openBackupKeeper } from './backup/keeper.ts'
+import { resumeAfterRestore } from './backup/resume.ts'
 import { cacheCommands } from './cache-commands.ts'
 import { createCommands } from './commands.ts'
 import { listenControl } from './control.ts'
@@ -31,6 +34,7 @@ import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { createOwnership } from './ownership.ts'
+import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { openResolverCache } from './resolver-cache.ts'
@@ -90,10 +94,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
+    const keyFiles = await openCaFiles(join(config.data_dir, 'dnssec'))
+    const keyRings = createKeyRings(keyFiles, clock, {
+      log,
+      askParents: origin => askParents(authority.state.views, origin),
+    })
     const cache = openResolverCache(config, clock, log)
     const id = world.random.bytes(8)
     opened.push(() => cache.save(config))
-    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
     const trust = await TrustKeeper.open({
@@ -123,6 +131,10 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       reconfigure: () => inTurn(() => configure(config)),
     })
     await configure(config)
+    await resumeAfterRestore(config.data_dir, authority.zones, log)
+    const { configFile } = owner
+    const backups = await openBackupKeeper({ config: () => config, configFile, database, clock }, log)
+    opened.push(() => backups.close())
 
     const ca = config.ca && (await openCa(config, authority, database, world, log))
     if (ca) opened.push(() => ca.close())
@@ -147,6 +159,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
+      clock,
       zones: authority.zones,
       promote: authority.promote,
       ca,
@@ -156,8 +169,13 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       more: {
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
+        ...backupCommands(backups),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
-        resolver: () => workers.report(),
+        resolver: async () => {
+          const { counters, upstreams } = await workers.report()
+          return { counters, upstreams }
+        },
+        top: async () => (await workers.report()).top,
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)
@@ -175,8 +193,9 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       clock,
       log,
     }
-    await serveHttp(listeners, ca, workers, () => ready, authority, context, log)
+    await serveHttp(listeners, ca, workers, () => ready, authority, context, backups, log)
     trust.start()
+    backups.plan()
     ready = true
     log.info({ listen: listeners.bound, workers: count, zones: [...authority.zones].length }, 'ready')
 
@@ -189,6 +208,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       })
       if (ca && next.ca) compared.restart.push(...ca.reload(next.ca))
       config = next
+      backups.plan()
       trust.start()
       return { ...compared, warnings }
     }
@@ -247,6 +267,7 @@ async function serveHttp(
   ready: () => boolean,
   authority: Authority,
   api: ApiContext,
+  backups: BackupKeeper,
   log: Log,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
@@ -254,6 +275,12 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveMetrics(metrics, { serving: () => workers.metrics(), ready, zones: authority.zones, ca })
+  serveMetrics(metrics, {
+    serving: () => workers.metrics(),
+    ready,
+    zones: authority.zones,
+    lastBackup: () => backups.last,
+    ca,
+  })
   await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -1,5 +1,6 @@
 import {
   ConflictError,
+  type CopyableDatabase,
   type Database,
   type Migration,
   type Statement,
@@ -28,7 +29,7 @@ export async function openDatabase(
   file: string,
   migrations: readonly Migration[],
   options: DatabaseOptions = {},
-): Promise<Database> {
+): Promise<CopyableDatabase> {
   const database = new ThreadDatabase(file, migrations, options)
   await database.opened
   return database
@@ -45,7 +46,7 @@ const BATCH = 256
 /** One batch is being synced, the other is there when that is done; what comes meanwhile makes the next, under one sync. */
 const BATCHES_UNDER_WAY = 2
 
-class ThreadDatabase implements Database {
+class ThreadDatabase implements CopyableDatabase {
   readonly opened: Promise<void>
   private readonly start: () => StorageLink
   private readonly options: DatabaseOptions
@@ -144,6 +145,12 @@ class ThreadDatabase implements Database {
 
   commit(statements: readonly Statement[]) {
     return this.call({ kind: 'commit', statements })
+  }
+
+  async copy(file: string, progress: (share: number) => void = () => {}) {
+    if (this.ended) throw this.ended
+    this.send(Number.POSITIVE_INFINITY)
+    await this.link.copy(file, progress)
   }
 
   async close() {

@@ -4,8 +4,9 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type } from '../dns/types.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { type ComparedZone, compareZones } from '../zones/compare.ts'
-import { historyOf, type PastZone, revertTo, zoneAt } from '../zones/history.ts'
+import { historyOf, type PastZone, revertTo, zoneAt, zoneAtTime } from '../zones/history.ts'
 import type { Pipeline } from '../zones/pipeline.ts'
+import type { PrimaryZone } from '../zones/primary.ts'
 import { type Command, CommandError } from './control.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
@@ -40,18 +41,17 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       }
     },
     'zone.revert': async args => {
-      const zone = zoneOf(args)
+      const zone = revertible(zoneOf(args))
       const to = numberOf(args['to'], 'to')
-      if (isSecondary(zone))
-        throw new CommandError(`${printName(zone.origin)} is a secondary zone: revert its primary`, 2)
-      if (zone.overlay)
-        throw new CommandError(`${printName(zone.origin)} is an overlay: revert its base, or its file`, 2)
-      const past = await pastOf(zone, to)
-      const by = args['source'] === undefined ? '' : ` by ${args['source']}`
-      const actor = { key: undefined, source: `revert to ${to}${by}` }
-      const { change, version } = await zone.write(actor, (tip, holders) => revertTo(past, tip, holders))
-      const counts = { added: change.added.length, deleted: change.deleted.length }
-      return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
+      return makeAgain(zone, await pastOf(zone, to), `revert to ${to}`, args)
+    },
+    'zone.restore': async args => {
+      const zone = revertible(zoneOf(args))
+      const time = timeOf(args['to'])
+      const text = new Date(time).toISOString()
+      const past = await zoneAtTime(pipelineOf(zone), time)
+      if (!past) throw new CommandError(`what ${printName(zone.origin)} was at ${text} is not kept any more`)
+      return { ...(await makeAgain(zone, past, `restore to ${text}`, args)), as_of: past.serial }
     },
     'zone.diff': args => {
       const name = nameOf(args['name'])
@@ -70,6 +70,29 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       }
     },
   }
+}
+
+function revertible(zone: ServedZone): PrimaryZone {
+  if (isSecondary(zone)) throw new CommandError(`${printName(zone.origin)} is a secondary zone: revert its primary`, 2)
+  if (zone.overlay) throw new CommandError(`${printName(zone.origin)} is an overlay: revert its base, or its file`, 2)
+  return zone
+}
+
+/** `source` in the arguments is who asked, where that is not whoever may use the control socket. */
+async function makeAgain(zone: PrimaryZone, past: PastZone, what: string, args: Args) {
+  const by = args['source'] === undefined ? '' : ` by ${args['source']}`
+  const actor = { key: undefined, source: `${what}${by}` }
+  const { change, version } = await zone.write(actor, (tip, holders) => revertTo(past, tip, holders))
+  const counts = { added: change.added.length, deleted: change.deleted.length }
+  return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
+}
+
+/** ISO 8601; a date alone is its beginning in UTC. */
+function timeOf(value: unknown): number {
+  const text = String(value ?? '')
+  const time = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(time)) throw new CommandError(`"${text}" is not a time such as 2026-01-02T03:04:05Z`, 2)
+  return time
 }
 
 /** The SOA first, then by owner in canonical order, and by type. */

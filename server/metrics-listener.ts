@@ -11,10 +11,12 @@ export interface MetricsSource {
   ready: () => boolean
   zones: Zones
   ca: Pick<Ca, 'inventory'> | undefined
+  /** When the newest backup was taken, milliseconds since 1970. */
+  lastBackup?: () => number | undefined
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
-export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca }: MetricsSource): void {
+export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca, lastBackup }: MetricsSource): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   const labelNames = ['view', 'zone']
@@ -29,6 +31,15 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca }
     help: 'Records of the zone',
     labelNames,
     registers: [registry],
+  })
+
+  new Gauge({
+    name: 'namestead_backup_timestamp_seconds',
+    help: 'When the newest backup was taken; 0 where none ever was',
+    registers: [registry],
+    collect() {
+      this.set((lastBackup?.() ?? 0) / 1000)
+    },
   })
 
   new Counter({

@@ -29,6 +29,9 @@ const STATEMENTS_KEPT = 500
 /** Pages of write-ahead log after which SQLite moves them into the file: 16 MiB. */
 const CHECKPOINT_PAGES = 4096
 
+/** Pages that are copied before commits get their turn: 1 MiB. */
+const COPIED_AT_ONCE = 256
+
 /** The one connection to the SQLite file. It is used by one thread; the only code that imports better-sqlite3. */
 export class SqliteStorage {
   private readonly db: Sqlite.Database
@@ -149,6 +152,36 @@ export class SqliteStorage {
   /** A statement of transaction control, compiled once like all others. */
   private control(text: string): void {
     this.prepare(text).run()
+  }
+
+  /** Writes a copy into `file` piece by piece; commits go on between the pieces and are in it. Gives the event loop its turns. */
+  async copy(file: string, progress: (share: number) => void): Promise<void> {
+    createPrivately(file)
+    await this.db.backup(file, {
+      progress({ totalPages, remainingPages }) {
+        progress(totalPages === 0 ? 1 : 1 - remainingPages / totalPages)
+        return COPIED_AT_ONCE
+      },
+    })
+  }
+
+  /** What is wrong with the file and with rows that refer to others; nothing where all is well. */
+  check(): string[] {
+    const damage = (this.db.prepare('PRAGMA integrity_check').pluck().all() as string[]).filter(line => line !== 'ok')
+    const lost = this.db.prepare('PRAGMA foreign_key_check').all() as { table: string }[]
+    return [...damage, ...new Set(lost.map(({ table }) => `rows of ${table} refer to some that are gone`))]
+  }
+
+  /** Replaces the content of the tables whose names begin so by that of another database of ours, which nobody else has open. */
+  takeTables(file: string, prefixes: readonly string[]): void {
+    const names = this.db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[]
+    const taken = names.filter(name => prefixes.some(prefix => name.startsWith(prefix)))
+    this.db.prepare('ATTACH ? AS other').run(file)
+    this.db.transaction(() => {
+      for (const name of taken)
+        this.db.exec(`DELETE FROM main."${name}"; INSERT INTO main."${name}" SELECT * FROM other."${name}"`)
+    })()
+    this.db.exec('DETACH other')
   }
 
   /** Moves the write-ahead log into the file and closes it. */

@@ -15,6 +15,13 @@ export interface StorageListener {
   onEnded(reason: string | undefined): void
 }
 
+/** A copy that is being made. */
+interface Copy {
+  resolve(): void
+  reject(error: Error): void
+  progress(share: number): void
+}
+
 /** Main's end of one storage thread, from its start to its end. */
 export class StorageLink {
   /** Rejects with StorageError where the thread can't open the file. */
@@ -29,6 +36,8 @@ export class StorageLink {
   /** Either end remembers texts, so that it begins anew with each thread. */
   private readonly encoder = new OperationEncoder()
   private closing = false
+  /** Copies that are being made, by their files. */
+  private readonly copies = new Map<string, Copy>()
 
   constructor(data: Omit<StorageThreadData, 'posted'>, listener: StorageListener, spawn: SpawnStorage = spawnStorage) {
     this.worker = spawn({ ...data, posted: this.posted.buffer as SharedArrayBuffer })
@@ -40,7 +49,8 @@ export class StorageLink {
         this.underWay--
         this.proven = true
         listener.onOutcomes(reply.outcomes)
-      } else if ('opened' in reply) opened.resolve()
+      } else if ('copied' in reply) this.settleCopy(reply)
+      else if ('opened' in reply) opened.resolve()
       else if ('refused' in reply) {
         reason = reply.refused
         opened.reject(new StorageError(reason))
@@ -51,6 +61,7 @@ export class StorageLink {
     })
     this.worker.on('exit', () => {
       opened.reject(new StorageError(`the storage thread failed: ${reason}`))
+      for (const file of this.copies.keys()) this.settleCopy({ copied: file, failed: 'the database was closed' })
       listener.onEnded(this.closing ? undefined : reason)
     })
     // Whoever waits for the first thread hears of it; that a later one can't open the file is told by its end.
@@ -61,6 +72,25 @@ export class StorageLink {
     const batch = this.encoder.encode(operations)
     this.underWay++
     this.post({ batch }, [batch.octets.buffer])
+  }
+
+  /** Has the database copied into `file`, with all that was sent before. Rejects with StorageError. */
+  copy(file: string, progress: (share: number) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.copies.set(file, { resolve, reject, progress })
+      this.post({ copy: file })
+    })
+  }
+
+  private settleCopy(reply: Extract<StorageReply, { copied: string }>): void {
+    const copy = this.copies.get(reply.copied)
+    if ('share' in reply) {
+      copy?.progress(reply.share)
+      return
+    }
+    this.copies.delete(reply.copied)
+    if (reply.failed === undefined) copy?.resolve()
+    else copy?.reject(new StorageError(`the database could not be copied: ${reply.failed}`))
   }
 
   /** Lets it execute what was sent, close the file and end. */

@@ -31,6 +31,30 @@ export async function historyOf(pipeline: Pipeline, limit: number): Promise<Jour
 
 /** The zone when it last had this serial (RFC 1982: it may come round); undefined where that is not kept, or never was. */
 export async function zoneAt(pipeline: Pipeline, serial: number): Promise<PastZone | undefined> {
+  for await (const state of states(pipeline)) if (state.serial === serial) return state.past()
+  return undefined
+}
+
+/** The zone as it was at a time, milliseconds since 1970, with its serial then; undefined where that is not kept. */
+export async function zoneAtTime(
+  pipeline: Pipeline,
+  time: number,
+): Promise<(PastZone & { serial: number }) | undefined> {
+  for await (const { since, serial, past } of states(pipeline)) if (since <= time) return { ...past(), serial }
+  return undefined
+}
+
+/** The zone as it was between two of its changes. */
+interface PastState {
+  serial: number
+  /** When it became so: before everything where no change made it so, after everything where the one that did is not kept. */
+  since: number
+  /** To be called before the next state is asked for. */
+  past(): PastZone
+}
+
+/** Every state that is kept, the newest first. */
+async function* states(pipeline: Pipeline): AsyncGenerator<PastState> {
   const { revision, image, holders } = pipeline
   const version = image.latest()
   const records = new Map(recordsOfVersion(version).map(record => [keyOf(record), record]))
@@ -39,16 +63,18 @@ export async function zoneAt(pipeline: Pipeline, serial: number): Promise<PastZo
     records: [...records.values()],
     holderOf: (record: ResourceRecord) => (before.has(keyOf(record)) ? before.get(keyOf(record)) : holders.of(record)),
   })
-  if (version.serial() === serial) return past()
-  for await (const { change, released, serialBefore } of backwards(pipeline, revision)) {
+  let [serial, left] = [version.serial(), revision]
+  for await (const { change, released, serialBefore, at, revision: made } of backwards(pipeline, revision)) {
+    yield { serial, since: at, past }
     for (const record of change.added) records.delete(keyOf(record))
     for (const [i, record] of change.deleted.entries()) {
       records.set(keyOf(record), record)
       before.set(keyOf(record), released?.[i])
     }
-    if (serialBefore === serial) return past()
+    serial = serialBefore
+    left = made - 1
   }
-  return undefined
+  yield { serial, since: left === 0 ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY, past }
 }
 
 async function* backwards({ options }: Pipeline, newest: number): AsyncGenerator<JournalEntry> {

@@ -190,3 +190,26 @@ t.test('the files are for their owner alone', async t => {
   await database.commit([insert('one')])
   for (const path of [file, `${file}-wal`]) t.equal(statSync(path).mode & 0o777, 0o600, path)
 })
+
+t.test('a copy is made while commits go on, and holds what was committed before it', async t => {
+  const folder = scratchFolder(t)
+  const database = await openDatabase(join(folder, 'a.db'), [
+    { id: 'a-1', statements: ['CREATE TABLE lines (n INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT'] },
+  ])
+  const insert = (n: number) =>
+    database.commit([{ sql: 'INSERT INTO lines VALUES (?, ?)', parameters: [n, 'x'.repeat(2000)] }])
+  await Promise.all(Array.from({ length: 2000 }, (_, n) => insert(n)))
+  const shares: number[] = []
+  const copied = database.copy(join(folder, 'b.db'), share => shares.push(share))
+  const during = Array.from({ length: 50 }, (_, n) => insert(10_000 + n))
+  await Promise.all([copied, ...during])
+  t.ok(shares.length > 2 && shares.every((share, i) => share >= (shares[i - 1] ?? 0) - 0.5))
+  t.equal(statSync(join(folder, 'b.db')).mode & 0o077, 0)
+  await t.rejects(database.copy(join(folder, 'none', 'c.db')), { code: 'storage' })
+  await database.close()
+  await t.rejects(database.copy(join(folder, 'd.db')), { code: 'storage' })
+  const copy = await openDatabase(join(folder, 'b.db'), [{ id: 'a-1', statements: [] }])
+  const [row] = await copy.read({ sql: 'SELECT count(*) AS n FROM lines WHERE n < 10000', parameters: [] })
+  t.equal(row!['n'], 2000)
+  await copy.close()
+})

@@ -3,7 +3,7 @@ import t from 'tap'
 import { openMemoryDatabase } from '../../server/database.ts'
 import { diffRecords } from '../../zones/change.ts'
 import { compareZones } from '../../zones/compare.ts'
-import { historyOf, revertTo, zoneAt } from '../../zones/history.ts'
+import { historyOf, revertTo, zoneAt, zoneAtTime } from '../../zones/history.ts'
 import { createZoneStore, type JournalLimits, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { lines, NS, ORIGIN, record, records, SOA } from './lines.ts'
 import { content, machine } from './split.ts'
@@ -43,6 +43,20 @@ t.test('a revert has a new serial, is in the history, and gives records back to 
   t.equal((await historyOf(pipeline, 1))[0]!.source, 'revert to 2')
   t.equal((await revert(2)).version.serial(), 4, 'it is so already')
   t.equal(await zoneAt(pipeline, 99), undefined)
+})
+
+t.test('a zone as it was at a time: before its first change, between two, and now', async t => {
+  const { update, pipeline, clock } = await open()
+  await clock.advance(1000)
+  await update('www 60 IN A 192.0.2.1')
+  await clock.advance(1000)
+  await update('www 60 IN A 192.0.2.2')
+  const [second, first] = await historyOf(pipeline, 10)
+  const serialAt = async (time: number) => (await zoneAtTime(pipeline, time))?.serial
+  t.equal(await serialAt(second!.at), 3)
+  t.equal(await serialAt(second!.at + 1e9), 3)
+  t.equal(await serialAt(first!.at - 1), 1)
+  t.equal(await serialAt(second!.at - 1), 2)
 })
 
 t.test('every serial that is kept is as it was, and can be had back', async () => {

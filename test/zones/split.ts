@@ -77,6 +77,7 @@ export function machine(log: Log = silentLog) {
   }
   const zone = (view: string, name = 'a.example.') => zones.get(keyOf(view, parseName(name)))!
   return {
+    clock,
     database,
     store,
     files,

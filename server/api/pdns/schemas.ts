@@ -45,11 +45,11 @@ export const ZoneChange = T.Object(
   { title: 'ZoneChange' },
 )
 
-const kind = T.Enum(['Native', 'Master', 'Slave', 'Primary', 'Secondary', 'Producer', 'Consumer'])
+const KINDS = ['Native', 'Master', 'Slave', 'Primary', 'Secondary', 'Producer', 'Consumer']
 
 /** What can be said of a zone that is made or changed; what PowerDNS has and we have not is accepted where it has no meaning here. */
 const zoneSettings = {
-  kind: T.Optional(kind),
+  kind: T.Optional(T.String({ description: `one of ${KINDS.join(', ')}, in any case` })),
   masters: T.Optional(T.Array(T.String(), { maxItems: 64 })),
   account: T.Optional(T.String({ maxLength: 255 })),
   dnssec: T.Optional(T.Boolean()),
@@ -79,7 +79,7 @@ export const Zone = T.Object(
     name: T.String(),
     type: T.Literal('Zone'),
     url: T.String(),
-    kind,
+    kind: T.Enum(['Native', 'Master', 'Slave']),
     serial: T.Integer(),
     notified_serial: T.Integer(),
     edited_serial: T.Integer(),

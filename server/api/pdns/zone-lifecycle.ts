@@ -110,9 +110,22 @@ export function zoneLifecycleRoutes(scope: ApiScope, context: ApiContext): void 
   )
 }
 
-/** Whether content is ours or a primary's; PowerDNS has several words for either. */
-function roleOf(kind: NonNullable<Static<typeof ZoneSettings>['kind']>): 'primary' | 'secondary' {
-  return kind === 'Slave' || kind === 'Secondary' || kind === 'Consumer' ? 'secondary' : 'primary'
+/** Whether content is ours or a primary's; PowerDNS has several words for either, in any case. */
+function roleOf(kind: string): 'primary' | 'secondary' {
+  switch (kind.toLowerCase()) {
+    case 'native':
+    case 'master':
+    case 'primary':
+      return 'primary'
+    case 'slave':
+    case 'secondary':
+      return 'secondary'
+    case 'producer':
+    case 'consumer':
+      throw new ApiError(422, 'catalogs of zones are made in the configuration', '/kind')
+    default:
+      throw new ApiError(422, `"${kind}" is not a kind of zone`, '/kind')
+  }
 }
 
 /** The zone as it would be written in a view. */
@@ -121,8 +134,6 @@ function writtenZone(
   { kind = 'Native', masters, dnssec }: Static<typeof NewZone>,
 ): { [key: string]: Written } {
   const name = printName(origin)
-  if (kind === 'Producer' || kind === 'Consumer')
-    throw new ApiError(422, 'catalogs of zones are made in the configuration', '/kind')
   if (roleOf(kind) === 'primary')
     return { name, type: 'primary', dynamic: true, ...(dnssec && { dnssec: { sign: true } }) }
   if (!masters || masters.length === 0) throw new ApiError(422, 'a secondary zone needs masters', '/masters')

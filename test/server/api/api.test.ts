@@ -174,7 +174,7 @@ t.test('the HTTP API', async t => {
 
   t.test('zones are made and removed; those of the configuration stay', async t => {
     const body = {
-      ...{ name: 'made.example.', kind: 'Native', nameservers: ['ns1.example.'], account: 'me' },
+      ...{ name: 'made.example.', kind: 'master', nameservers: ['ns1.example.'], account: 'me' },
       rrsets: [{ name: 'www.made.example.', type: 'A', ttl: 60, records: [{ content: '192.0.2.9' }] }],
     }
     const made = await api.call('POST', ZONES, { token: admin, body })
