@@ -9,7 +9,7 @@ import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
 import { ask, online, printJson } from './online.ts'
 import type { SecondaryDetails, ZoneDetails, ZoneSummary } from './replies.ts'
-import { facts, type Terminal, table } from './terminal.ts'
+import { byUser, facts, type Terminal, table } from './terminal.ts'
 import { named, nameOf, target, type ZoneOptions } from './zone-arguments.ts'
 
 /** `zone …`: the zones of the running daemon, and master files. */
@@ -84,13 +84,14 @@ function describeType({ type, dynamic, overlay_of: base }: ZoneSummary): string 
 }
 
 function addExport(zone: Command, terminal: Terminal): void {
-  named(
-    zone.command('export').description('print a zone as a master file, which parses again to the same zone'),
-  ).action(async (name: string, options: ZoneOptions) => {
-    const exported = await ask('zone.export', target(name, options), options, terminal)
-    if (options.json) printJson(exported, terminal)
-    else terminal.out(exported.text)
-  })
+  named(zone.command('export').description('print a zone as a master file, which parses again to the same zone'))
+    .option('--owners', 'note behind each record the key that holds it, where one does')
+    .action(async (name: string, options: ZoneOptions & { owners?: true }) => {
+      const args = { ...target(name, options), ...(options.owners && { owners: true }) }
+      const exported = await ask('zone.export', args, options, terminal)
+      if (options.json) printJson(exported, terminal)
+      else terminal.out(exported.text)
+    })
 }
 
 function addImport(zone: Command, terminal: Terminal): void {
@@ -101,7 +102,8 @@ function addImport(zone: Command, terminal: Terminal): void {
     const path = resolve(terminal.cwd, file)
     const { records } = await checkedFile(name, path, terminal)
     const text = printZonefile(records, nameOf(name))
-    const done = await ask('zone.import', { ...target(name, options), text, file: path }, options, terminal)
+    const args = { ...target(name, options), text, file: path, ...byUser(terminal) }
+    const done = await ask('zone.import', args, options, terminal)
     if (options.json) return printJson(done, terminal)
     const { zone, view, added, deleted, serial } = done
     terminal.out(`${zone} in ${view}: ${added} records added, ${deleted} deleted, serial ${serial}\n`)

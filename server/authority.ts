@@ -8,13 +8,16 @@ import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import type { CacheMemory } from '../resolver/cache-memory.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
+import { changesAliases } from '../zones/alias.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { Written } from '../zones/pipeline.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
 import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
+import { AliasKeeper } from './aliases.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import { createViewResolver } from './view-resolver.ts'
@@ -25,8 +28,11 @@ import { createZones, isSecondary, type ServedZone, type Zones } from './zones.t
 export interface Authority extends Decisions {
   readonly zones: Zones
   readonly state: State
-  /** Takes over views, keys and zones, and hands them to the serving threads. Rejects, and nothing changed, where a zone can't be loaded. */
-  configure(config: Config): Promise<void>
+  /**
+   * Takes over views, keys and zones, hands them to the serving threads, and gives what is odd about what changed. Rejects, and nothing
+   * changed, where a zone can't be loaded.
+   */
+  configure(config: Config): Promise<string[]>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
   /** Tells the zone's secondaries of it, though they may have heard already. */
@@ -135,10 +141,12 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   const { findKey } = state
   /** Replaced by `configure`. */
   let { transfers } = config
-  const onPublished = (zone: ServedZone) => {
+  const onPublished = (zone: ServedZone, published?: Written) => {
     changed(zone)
+    if (published && changesAliases(published.change)) aliases.look(zone)
     if (zone.config.catalog) void followCatalogs()
   }
+  const aliases = new AliasKeeper({ view: name => state.views.find(view => view.name === name), clock, log })
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
@@ -180,6 +188,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     if (!workers) return
     for (const zone of zones) changed(zone)
     zones.start()
+    aliases.follow(zones)
   }
 
   return {
@@ -190,12 +199,14 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       for (const zone of early.splice(0)) started.replaceZone(zone)
       for (const zone of zones) changed(zone, true)
       zones.start()
+      aliases.follow(zones)
     },
     async configure(next) {
-      await zones.configure(next.views)
+      const warnings = await zones.configure(next.views)
       transfers = next.transfers
       serve(servingConfig(next, cookieSecret))
       startZones()
+      return warnings
     },
     async promote(zone) {
       await zones.promote(zone)
@@ -225,6 +236,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async close() {
       notifier.close()
+      aliases.close()
       await zones.close()
       for (const { resolver } of state.views) resolver.close()
     },

@@ -1,5 +1,6 @@
 import type { Ca } from '../ca/ca.ts'
 import { type Name, parseName, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import type { Clock } from '../host/clock.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
@@ -100,7 +101,8 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     'zone.export': args => {
       const zone = zoneOf(args)
       const version = versionOf(zone)
-      const text = printZonefile(recordsOfVersion(version), zone.origin)
+      const remark = args['owners'] === true ? (record: ResourceRecord) => zone.holderOf(record) : undefined
+      const text = printZonefile(recordsOfVersion(version), zone.origin, remark)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
     },
     ...dnssecCommands({ zones, clock: deps.clock, zoneOf, versionOf, originOf: args => nameOf(args['zone']) }),
@@ -118,7 +120,8 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
           2,
         )
       const records = recordsOfVersion(image.latest())
-      const { change, version } = await zone.write({ key: undefined, source: 'import' }, tip =>
+      const by = args['source'] === undefined ? '' : ` by ${args['source']}`
+      const { change, version } = await zone.write({ key: undefined, source: `import${by}` }, tip =>
         importZone(tip, records, zone.signed),
       )
       const counts = { added: change.added.length, deleted: change.deleted.length }
@@ -161,6 +164,7 @@ function describeSecondary({ status, image }: SecondaryZone) {
 }
 
 function whyNot(zone: ServedZone): string {
+  if (zone.config.overlay_of !== undefined) return 'its base has nothing to be served'
   return isSecondary(zone) && zone.status.checked !== undefined ? 'it has expired' : 'it was never transferred'
 }
 

@@ -7,10 +7,10 @@ import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
-import type { Log } from '../host/log.ts'
+import { type Log, overheard } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { listedBy, listZones } from './catalog/write.ts'
-import type { Changeset } from './change.ts'
+import { type Changeset, isEmptyChange } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
@@ -31,7 +31,7 @@ import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, permitUpdates, type Requestor, type UpdatePolicy } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import type { SourceZone } from './source.ts'
-import { keyText, type ZoneStore } from './store.ts'
+import { type AnsweredRequest, keyText, type ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
 import { applyUpdate, type UpdateOutcome } from './update.ts'
 import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
@@ -57,7 +57,7 @@ export interface PrimaryDependencies {
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
   sibling?: (view: string, origin: Name) => SourceZone | undefined
   /** Hands a new image to all threads, before anyone hears of what is in it. */
-  onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
+  onReplaced?: (zone: PrimaryZone, image: ZoneImage | undefined) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
   onPublished?: (zone: PrimaryZone, written: Written) => void
 }
@@ -88,10 +88,15 @@ export interface UpdateReply {
   ede: number | undefined
 }
 
-const DONE: UpdateReply = { rcode: Rcode.NOERROR, reason: '', ede: undefined }
-
-/** Milliseconds for which an executed update is remembered on disk, however soon its signature ends by a clock that may be set. */
+/** Milliseconds for which an update is remembered on disk, however soon its signature ends by a clock that may be set. */
 const LEAST_VALIDITY = 60_000
+
+/** What was loaded as this zone until now, and where it is told what is odd. */
+interface LoadedBefore {
+  before?: ZoneImage | undefined
+  earlier?: LoadedFile | undefined
+  log?: Log
+}
 
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
@@ -102,10 +107,21 @@ const LABEL = 8
  * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
  * since. Rejects with ZoneLoadError, which lists all that is wrong with the file; then nothing was changed.
  */
-export async function openPrimary(view: string, config: ZoneConfig, deps: PrimaryDependencies): Promise<PrimaryZone> {
+export async function openPrimary(
+  view: string,
+  config: ZoneConfig,
+  deps: PrimaryDependencies,
+  before?: ZoneImage,
+): Promise<PrimaryZone> {
   const zone = new PrimaryZone(view, config, deps)
-  await zone.open()
+  await zone.open(before)
   return zone
+}
+
+/** Throws ZoneLoadError, or what else is wrong with the config or its files, before anything is opened by it. */
+export async function checkPrimary(config: ZoneConfig, deps: Omit<PrimaryDependencies, 'onReplaced'>): Promise<void> {
+  if (config.overlay_of !== undefined) readOverlayRules(config, deps)
+  else await checkLoadable(config, deps)
 }
 
 /** A zone whose content is ours. Its image is served by all threads; it changes here alone. */
@@ -135,8 +151,18 @@ export class PrimaryZone {
     return this.config.name
   }
 
-  /** What is served: everything in it is on disk. */
-  get image(): ZoneImage {
+  /** What is served: everything in it is on disk. Undefined of an overlay whose base has nothing to be served. */
+  get image(): ZoneImage | undefined {
+    const { overlay_of: base } = this.config
+    return base !== undefined && !this.deps.sibling?.(base, this.origin)?.image ? undefined : this.held
+  }
+
+  /** What it has, served or not. */
+  get contents(): ZoneVersion {
+    return this.held.latest()
+  }
+
+  private get held(): ZoneImage {
     return this.loaded!.writer?.image ?? this.loaded!.image
   }
 
@@ -160,24 +186,26 @@ export class PrimaryZone {
     return this.loaded?.writer?.pipeline
   }
 
-  async open(): Promise<void> {
-    this.loaded = await this.load(this.config)
+  /** `before` is what was served until now under this name. */
+  async open(before?: ZoneImage): Promise<void> {
+    this.loaded = await this.load(this.config, { before })
     this.loaded.start()
   }
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
     const takeOver = await this.prepare(config)
-    const before = this.image
+    const before = this.held
     await takeOver()
-    if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+    if (this.held !== before) this.deps.onReplaced?.(this, this.image)
   }
 
   /**
    * The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it
-   * was; an image that it then has is for the caller to hand out, together with those of other zones.
+   * was; an image that it then has is for the caller to hand out, together with those of other zones. What is odd is told, beside the log.
    */
-  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
+  async prepare(config: ZoneConfig, tell: (text: string) => void = () => {}): Promise<() => Promise<void>> {
+    const log = overheard(this.log, tell)
     const earlier = this.loaded!
     const { overlay } = earlier
     const same = earlier.kind === kindOf(config)
@@ -189,23 +217,22 @@ export class PrimaryZone {
       }
     }
     if (earlier.writer && same) {
-      const apply = await earlier.prepareFile(config.file)
+      const apply = await earlier.prepareFile(config.file, log)
       return async () => {
         await apply()
         this.config = config
       }
     }
-    if (config.overlay_of !== undefined) this.overlayRules(config)
-    else if (kindOf(config) !== 'file' || earlier.writer) await checkLoadable(config, { ...this.deps, log: this.log })
-    else return this.prepareStatic(config, earlier)
+    if (kindOf(config) === 'file' && !earlier.writer) return this.prepareStatic(config, earlier, log)
+    await checkPrimary(config, { ...this.deps, log })
     return () => this.become(config, earlier)
   }
 
-  private async prepareStatic(config: ZoneConfig, earlier: LoadedZone): Promise<() => Promise<void>> {
-    const loaded = await this.load(config, this.image, earlier.file)
+  private async prepareStatic(config: ZoneConfig, earlier: LoadedZone, log: Log): Promise<() => Promise<void>> {
+    const loaded = await this.load(config, { before: this.held, earlier: earlier.file, log })
     return async () => {
       await earlier.close()
-      const before = this.image
+      const before = this.held
       this.loaded = loaded
       this.config = config
       if (loaded.image !== before) continueFrom(loaded.image, before)
@@ -218,8 +245,8 @@ export class PrimaryZone {
     this.switching = promise
     try {
       await earlier.close()
-      const before = this.image
-      const loadAs = (one: ZoneConfig) => this.load(one, before, earlier.file)
+      const before = this.held
+      const loadAs = (one: ZoneConfig) => this.load(one, { before, earlier: earlier.file })
       this.loaded = await loadAs(config).catch(async error => {
         this.loaded = await loadAs(this.config)
         throw error
@@ -227,7 +254,7 @@ export class PrimaryZone {
       this.config = config
       if (!this.keyRing) earlier.keyRing?.leave(this.view)
       // Before an update to it is answered.
-      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+      if (this.held !== before) this.deps.onReplaced?.(this, this.image)
     } finally {
       this.loaded!.start()
       this.switching = undefined
@@ -235,17 +262,17 @@ export class PrimaryZone {
     }
   }
 
-  private async load(config: ZoneConfig, before?: ZoneImage, earlier?: LoadedFile): Promise<LoadedZone> {
+  private async load(config: ZoneConfig, { before, earlier, log = this.log }: LoadedBefore): Promise<LoadedZone> {
     const { onReplaced, onPublished, followers, ...deps } = this.deps
     // What is published while loading is not served yet.
     let served = false
     const needs: LoadDependencies = {
       ...deps,
-      log: this.log,
+      log,
       before,
       earlier,
       followers: followers && (() => followers(this)),
-      onReplaced: image => served && onReplaced?.(this, image),
+      onReplaced: () => served && onReplaced?.(this, this.image),
       onPublished: written => served && onPublished?.(this, written),
     }
     const loaded = await (config.overlay_of === undefined
@@ -261,7 +288,30 @@ export class PrimaryZone {
     if (!writer) return
     const { clock, store } = this.deps
     const now = clock.now()
-    for (const { mac, until } of await store.requests(writer.zone, now)) this.replays.recall(mac, DONE, until - now)
+    for (const { mac, rcode, until } of await store.requests(writer.zone, now)) {
+      const reason = rcode === Rcode.NOERROR ? '' : 'it was refused before'
+      this.replays.recall(mac, { rcode, reason, ede: undefined }, until - now)
+    }
+  }
+
+  /** What changed nothing is remembered for a restart as well, but nobody waits for the disk. */
+  private remember(message: Message, requestor: UpdateRequestor, rcode: number): void {
+    const { writer } = this.loaded!
+    const request = writer && this.request(message, requestor, writer, rcode)
+    if (!request) return
+    this.deps.store.remember(request).catch(error => {
+      this.log.warn({ ...whoIs(requestor), reason: String(error.message) }, 'an update could not be remembered')
+    })
+  }
+
+  private request(
+    message: Message,
+    { mac }: UpdateRequestor,
+    { zone }: ZoneWriter,
+    rcode: number,
+  ): AnsweredRequest | undefined {
+    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
+    return mac && { zone, mac, rcode, until }
   }
 
   private overlayRules(config: ZoneConfig): OverlayRules {
@@ -288,10 +338,11 @@ export class PrimaryZone {
   private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
     try {
       await this.change(message, requestor)
-      return DONE
+      return { rcode: Rcode.NOERROR, reason: '', ede: undefined }
     } catch (error) {
       // What failed for our own reasons may be tried again; what was refused stays refused.
       if (!(error instanceof RcodeError) || error.rcode === Rcode.SERVFAIL) throw error
+      this.remember(message, requestor, error.rcode)
       return this.refuse(error, requestor)
     }
   }
@@ -317,6 +368,7 @@ export class PrimaryZone {
       takeBack?.()
       throw error
     })
+    if (written.every(({ change }) => isEmptyChange(change))) this.remember(message, requestor, Rcode.NOERROR)
     const who = whoIs(requestor)
     for (const [i, { change, version }] of written.entries()) {
       const counts = { added: change.added.length, deleted: change.deleted.length, serial: version.serial() }
@@ -326,14 +378,10 @@ export class PrimaryZone {
       this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
   }
 
-  private actor(message: Message, requestor: UpdateRequestor, { zone }: ZoneWriter): Actor {
-    const { mac, key } = requestor
-    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
-    return {
-      key: key && keyText(key),
-      source: describeAddress(requestor),
-      ...(mac && { request: { zone, mac, until } }),
-    }
+  private actor(message: Message, requestor: UpdateRequestor, writer: ZoneWriter): Actor {
+    const { key } = requestor
+    const request = this.request(message, requestor, writer, Rcode.NOERROR)
+    return { key: key && keyText(key), source: describeAddress(requestor), ...(request && { request }) }
   }
 
   /** This zone, and those that take each of its updates too. */
@@ -421,12 +469,12 @@ export class PrimaryZone {
     const { file, writer } = this.loaded!
     if (file) return file.history.since(serial)
     const stored = writer && (await store.find(this.view, this.origin))
-    return stored && differencesSince(store, stored.id, serial, this.image.latest().size())
+    return stored && differencesSince(store, stored.id, serial, this.contents.size())
   }
 
   /** The SOA as it is served. */
-  soa(): ResourceRecord {
-    return soaOf(this.image.latest())
+  soa(): ResourceRecord | undefined {
+    return this.image && soaOf(this.image.latest())
   }
 
   /** Who is told of changes. */

@@ -5,5 +5,6 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
+  validation: async () => (await import('./validation.ts')).validation,
   zonefile: async () => (await import('./zonefile.ts')).zonefile,
 }

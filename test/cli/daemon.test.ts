@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse as parseYaml } from 'yaml'
 import type { Replies } from '../../cli/replies.ts'
 import { CommandError } from '../../server/control.ts'
 import { playDaemon, put, type } from './session.ts'
@@ -103,6 +104,25 @@ t.test('zone export prints the file and nothing else', async t => {
 })
 
 const MASTER = '$TTL 60\n@ SOA ns1 h 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\n$INCLUDE more\n'
+
+t.test('zone export notes owners on request', async t => {
+  const { cwd, asked } = await playDaemon(t, {
+    'zone.export': () => ({ zone: 'a.example.', view: 'v', serial: 1, text: 'x' }),
+  })
+  await type(cwd, ['zone', 'export', 'a.example', '--owners'])
+  t.strictSame(asked, [['zone.export', { zone: 'a.example', owners: true }]])
+})
+
+t.test('the history is told who is at the keyboard', async t => {
+  const done = () => ({ zone: 'a.example.', view: 'v', serial: 8, added: 2, deleted: 1 })
+  const { cwd, asked } = await playDaemon(t, { 'zone.revert': done })
+  await type(cwd, ['zone', 'revert', 'a.example', '--to', '7'], [], { USER: 'root', SUDO_USER: 'ada' })
+  await type(cwd, ['zone', 'revert', 'a.example', '--to', '7'], [], {})
+  t.strictSame(asked, [
+    ['zone.revert', { zone: 'a.example', to: 7, source: 'ada' }],
+    ['zone.revert', { zone: 'a.example', to: 7 }],
+  ])
+})
 
 t.test('zone import sends what the file comes to, with what it includes', async t => {
   const { cwd, asked } = await playDaemon(t, {
@@ -291,6 +311,8 @@ t.test('ca roots in every format, as their readers read them', async t => {
     }
   })
   t.equal((await type(cwd, ['ca', 'roots', '--format', 'der', '--out', '-'])).out.charCodeAt(0), 0x30)
+  const manifest = parseYaml((await type(cwd, ['ca', 'roots', '--format', 'configmap'])).out)
+  t.match(manifest, { kind: 'ConfigMap', data: { 'ca.crt': certificate } }, 'as trust-manager takes it')
 })
 
 function isThere(program: string): boolean {

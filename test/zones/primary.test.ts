@@ -78,7 +78,7 @@ function machine() {
   return { database, files, logged, open, replaced, clock }
 }
 
-const shown = (zone: PrimaryZone) => lines(recordsOfVersion(zone.image.latest()))
+const shown = (zone: PrimaryZone) => lines(recordsOfVersion(zone.contents))
 const send = (zone: PrimaryZone, key: string, updates: string[], mac?: Uint8Array) =>
   zone.update(updateMessage({ updates }), {
     key: parseName(key),
@@ -167,6 +167,23 @@ t.test('RFC 8945 §5.2.3: nor is it after a restart, for as long as its signatur
   t.equal(shown(last).length, 3, 'then it is forgotten')
 })
 
+t.test('nor is one that changed nothing then, or was refused', async t => {
+  const { open } = machine()
+  const zone = await open()
+  const macs = [1, 2].map(n => Uint8Array.of(n, 2, 3))
+  const taken = { ...updateMessage({ prerequisites: ['www 0 NONE A'], updates: [B] }) }
+  const requestor = { key: parseName('dns.'), mac: macs[1]! }
+  await send(zone, 'dns.', [A])
+  t.match(await send(zone, 'dns.', [A], macs[0]), { rcode: Rcode.NOERROR })
+  t.match(await zone.update(taken, requestor), { rcode: Rcode.YXRRSET })
+  await send(zone, 'dns.', ['www 0 ANY A'])
+  await zone.close()
+  const again = await open()
+  t.match(await send(again, 'dns.', [A], macs[0]), { rcode: Rcode.NOERROR })
+  t.match(await again.update(taken, requestor), { rcode: Rcode.YXRRSET })
+  t.equal(shown(again).length, 2)
+})
+
 t.test('what a restart finds executed was committed; what was not is executed', async t => {
   const { open, database } = machine()
   const zone = await open()
@@ -199,11 +216,11 @@ t.test('a zone that is not dynamic is its file', async t => {
   const zone = await open({ dynamic: false, file: '/z' })
   t.same(shown(zone), zoneLines(10, [A]))
   t.match(await send(zone, 'admin.', [B]), { rcode: Rcode.REFUSED, reason: 'the zone is not dynamic' })
-  const generation = zone.image.generation()
+  const generation = zone.image!.generation()
   files.set('/z', file(9, B))
   await zone.reload(config({ dynamic: false, file: '/z' }))
   t.same(shown(zone), zoneLines(9, [B]))
-  t.ok(zone.image.generation() > generation)
+  t.ok(zone.image!.generation() > generation)
   t.equal(replaced.length, 1)
   t.match(logged.at(-1), { level: 'warn', fields: { serial: 9, before: 10 }, message: /its serial is not greater/ })
   const { image } = zone
