@@ -8,13 +8,16 @@ import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import type { CacheMemory } from '../resolver/cache-memory.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
+import { changesAliases } from '../zones/alias.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { Written } from '../zones/pipeline.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
 import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
+import { AliasKeeper } from './aliases.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import { createViewResolver } from './view-resolver.ts'
@@ -135,10 +138,12 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   const { findKey } = state
   /** Replaced by `configure`. */
   let { transfers } = config
-  const onPublished = (zone: ServedZone) => {
+  const onPublished = (zone: ServedZone, published?: Written) => {
     changed(zone)
+    if (published && changesAliases(published.change)) aliases.look(zone)
     if (zone.config.catalog) void followCatalogs()
   }
+  const aliases = new AliasKeeper({ view: name => state.views.find(view => view.name === name), clock, log })
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
@@ -180,6 +185,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     if (!workers) return
     for (const zone of zones) changed(zone)
     zones.start()
+    aliases.follow(zones)
   }
 
   return {
@@ -190,6 +196,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       for (const zone of early.splice(0)) started.replaceZone(zone)
       for (const zone of zones) changed(zone, true)
       zones.start()
+      aliases.follow(zones)
     },
     async configure(next) {
       await zones.configure(next.views)
@@ -225,6 +232,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async close() {
       notifier.close()
+      aliases.close()
       await zones.close()
       for (const { resolver } of state.views) resolver.close()
     },

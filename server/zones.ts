@@ -12,6 +12,7 @@ import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
+import type { Written } from '../zones/pipeline.ts'
 import { openPrimary } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
@@ -36,7 +37,8 @@ export interface ZonesDeps extends World {
   signAside?: boolean
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
-  onPublished?: (zone: ServedZone) => void
+  /** `written` says what has changed, of a zone that is changed here. */
+  onPublished?: (zone: ServedZone, written?: Written) => void
   /** Limits of transfers from primaries; asked for each time. */
   transfers: () => TransfersConfig
   /** Transfers large zones; left out: this thread does. */
