@@ -6,6 +6,7 @@ import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
+import { HierarchyError } from './hierarchy/deps.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
@@ -16,6 +17,7 @@ import { certificatesWhere } from './revoke-where.ts'
 import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
+import { fingerprintText, type TrustedRoot } from './trust.ts'
 import { derBlocks, parseSerial, readCertificate } from './x509.ts'
 
 /** A directory, for the operator. */
@@ -33,13 +35,15 @@ export function createCommands(deps: {
   /** The organization. */
   name: string
   issuers: readonly CommandedIssuer[]
+  /** What is to be trusted. */
+  roots(): readonly TrustedRoot[]
   store: CaStore
   inventory: Inventory
   clock: Clock
   random: Random
   log: Log
 }): CaCommands {
-  const { name, issuers, store, inventory, clock, random, log } = deps
+  const { name, issuers, roots, store, inventory, clock, random, log } = deps
 
   const authorityOf = ({ issuer }: Record<string, unknown>): Authority => {
     const found = issuer === undefined ? issuers[0] : issuers.find(({ name }) => name === issuer)
@@ -73,7 +77,7 @@ export function createCommands(deps: {
         name,
         directory,
         root: describe(authority.hierarchy.root),
-        intermediate: describe(authority.hierarchy.current()),
+        ...describeStanding(authority),
         profiles: authority.profiles().map(profile => profile.name),
         active: await store.countStanding(clock.now()),
         issuers: issuers.map(each => ({
@@ -86,11 +90,7 @@ export function createCommands(deps: {
       }
     },
 
-    'ca.roots': async () => {
-      const roots = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root)
-      const each = [...new Map(roots.map(root => [root.fingerprint, root])).values()]
-      return each.map(root => ({ ...describe(root), certificate: root.pem }))
-    },
+    'ca.roots': async () => roots(),
 
     /** For break-glass: who may open the control socket may have any name within the name constraints. */
     'ca.issue': async args => {
@@ -151,6 +151,10 @@ export function createCommands(deps: {
       return inventory.list(days, Math.min(Number(args['limit'] ?? PAGE), PAGE))
     },
 
+    /** Takes up what an offline root has signed. */
+    'ca.import': async args =>
+      describe(await authorityOf(args).hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!)),
+
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
 
     'ca.eab.create': async args => {
@@ -193,18 +197,23 @@ function guarded(commands: CaCommands): CaCommands {
     } catch (error) {
       if (error instanceof CsrError) throw new CaCommandError(`the CSR is refused: ${error.message}`)
       if (error instanceof IdentifierError) throw new CaCommandError(error.message)
-      if (error instanceof IssueError) throw new CaCommandError(error.message, 1)
+      if (error instanceof IssueError || error instanceof HierarchyError) throw new CaCommandError(error.message, 1)
       throw error
     }
   }
   return Object.fromEntries(Object.entries(commands).map(([name, command]) => [name, guard(command)]))
 }
 
+function describeStanding({ hierarchy }: Authority) {
+  const standing = hierarchy.standing()
+  return standing ? { intermediate: describe(standing) } : {}
+}
+
 function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCertificate) {
   return {
     subject: commonName,
     serial,
-    sha256: (fingerprint.toUpperCase().match(/../g) ?? []).join(':'),
+    sha256: fingerprintText(fingerprint),
     not_before: timestamp(notBefore),
     not_after: timestamp(notAfter),
   }

@@ -6,7 +6,7 @@ import { addApprovals } from './ca-approvals.ts'
 import { addBindings } from './ca-bindings.ts'
 import { addExpiring } from './ca-expiring.ts'
 import { addRecord } from './ca-record.ts'
-import { TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
+import { TEXT_FORMATS, TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { CertificateAuthority, IssuedCertificate, Replies } from './replies.ts'
@@ -39,6 +39,7 @@ export function addCa(program: Command, terminal: Terminal): void {
   addRevoke(ca, terminal)
   addList(ca, terminal)
   addRenewal(ca, terminal)
+  addImport(ca, terminal)
   addBindings(ca, terminal)
   addExpiring(ca, terminal)
   addApprovals(ca, terminal)
@@ -54,13 +55,19 @@ function addShow(ca: Command, terminal: Terminal): void {
         ['name', shown.name],
         ['directory', shown.directory],
         ...authority('root', shown.root),
-        ...authority('intermediate', shown.intermediate),
+        ...(shown.intermediate ? authority('intermediate', shown.intermediate) : [NO_INTERMEDIATE]),
         ['profiles', shown.profiles.join(', ')],
         ['certificates', `${shown.active} valid`],
       ]),
     )
   })
 }
+
+/** The root's key is offline. */
+const NO_INTERMEDIATE: [string, string] = [
+  'intermediate',
+  'none yet: have the request in data_dir/ca signed by the root, then "ca import"',
+]
 
 function authority(role: string, { subject, sha256, not_after }: CertificateAuthority): [string, string][] {
   return [
@@ -72,14 +79,15 @@ function authority(role: string, { subject, sha256, not_after }: CertificateAuth
 function addRoots(ca: Command, terminal: Terminal): void {
   online(ca.command('roots').description('the root certificates, as what has to trust them reads it'))
     .addOption(new Option('--format <format>', 'the format').choices(TRUST_FORMATS).default('pem'))
-    .option('--out <file>', 'where to write it; - is stdout; left out: stdout for pem, roots.FORMAT for the others')
+    .option('--out <file>', 'where to write it; - is stdout; left out: stdout for text, roots.FORMAT for the others')
     .option('--password <password>', 'of a p12 or jks; it guards against damage, there is no secret inside', 'changeit')
     .action(async (options: CaOptions & { format: TrustFormat; password: string }) => {
       const roots = await ask('ca.roots', {}, options, terminal)
       if (options.json) return printJson(roots, terminal)
       const bytes = await writeTrustStore(options.format, roots, options.password, Date.now())
-      const out = options.out ?? (options.format === 'pem' ? '-' : `roots.${options.format}`)
-      if (out === '-') return terminal.out(options.format === 'pem' ? Buffer.from(bytes).toString() : bytes)
+      const isText = TEXT_FORMATS.has(options.format)
+      const out = options.out ?? (isText ? '-' : `roots.${options.format}`)
+      if (out === '-') return terminal.out(isText ? Buffer.from(bytes).toString() : bytes)
       writeNew(resolve(terminal.cwd, out), bytes, 0o644, 'w')
       terminal.out(`${out}: ${roots.map(root => `${root.subject}, SHA-256 ${root.sha256}`).join('; ')}\n`)
     })
@@ -203,6 +211,18 @@ function addRenewal(ca: Command, terminal: Terminal): void {
       const made = await ask('ca.renew-intermediate', issuerOf(options), options, terminal)
       if (options.json) printJson(made, terminal)
       else terminal.out(facts(authority('intermediate', made)))
+    },
+  )
+}
+
+function addImport(ca: Command, terminal: Terminal): void {
+  const described = ca.command('import').description('take up the intermediate that an offline root has signed')
+  issuing(online(described).argument('<file>', 'its certificate, in PEM')).action(
+    async (file: string, options: CaOptions) => {
+      const certificate = readText(resolve(terminal.cwd, file))
+      const taken = await ask('ca.import', { ...issuerOf(options), certificate }, options, terminal)
+      if (options.json) printJson(taken, terminal)
+      else terminal.out(facts(authority('intermediate', taken)))
     },
   )
 }
