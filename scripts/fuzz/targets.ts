@@ -2,6 +2,8 @@ import type { FuzzTarget } from './target.ts'
 
 /** What can be fuzzed, loaded when asked for. */
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  admission: async () => (await import('./admission.ts')).admission,
+  challenge: async () => (await import('./challenge.ts')).challenge,
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
