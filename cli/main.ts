@@ -8,6 +8,7 @@ import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
 import { addNta } from './nta.ts'
+import { addOnboard } from './onboard.ts'
 import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStart } from './start.ts'
@@ -48,6 +49,7 @@ export function createProgram(terminal: Terminal): Command {
     addCache,
     addToken,
     addBackup,
+    addOnboard,
     addExplain,
     addNta,
   ])

@@ -47,6 +47,7 @@ t.test('the commands that there are', async t => {
     'token revoke',
     'backup',
     'restore',
+    'onboard',
     'explain',
     'nta list',
     'nta add',
