@@ -7,6 +7,7 @@ import { addCheck } from './check.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
+import { addMigrate } from './migrate.ts'
 import { addNta } from './nta.ts'
 import { addOnboard } from './onboard.ts'
 import { addReload } from './reload.ts'
@@ -50,6 +51,7 @@ export function createProgram(terminal: Terminal): Command {
     addToken,
     addBackup,
     addOnboard,
+    addMigrate,
     addExplain,
     addNta,
   ])

@@ -1,4 +1,4 @@
-import { isSeq, parseDocument } from 'yaml'
+import { Document, isSeq, parseDocument, visit } from 'yaml'
 import type { Written } from './kinds.ts'
 
 /** A change of a config file: an item that a list is to have at its end, or at its beginning. */
@@ -27,3 +27,19 @@ export function editConfig(text: string, edits: readonly ListEdit[]): string {
   // Long lines stay as the operator wrote them.
   return document.toString({ lineWidth: 0 })
 }
+
+/** A config as text, with a comment at its head. */
+export function printConfig(config: Written, head: string): string {
+  const document = new Document(config)
+  document.commentBefore = ` ${head}`
+  visit(document, {
+    Collection(_key, node, path) {
+      // Views and zones stand on lines of their own; what is within them is short.
+      if (path.length > INLINE_FROM) node.flow = true
+    },
+  })
+  return document.toString({ lineWidth: 0 })
+}
+
+/** How deep collections are when they are written on one line: those within a zone. */
+const INLINE_FROM = 9

@@ -5,5 +5,6 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
+  'named-conf': async () => (await import('./named-conf.ts')).namedConf,
   zonefile: async () => (await import('./zonefile.ts')).zonefile,
 }

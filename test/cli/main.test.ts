@@ -48,6 +48,8 @@ t.test('the commands that there are', async t => {
     'backup',
     'restore',
     'onboard',
+    'migrate bind',
+    'migrate step-ca',
     'explain',
     'nta list',
     'nta add',
