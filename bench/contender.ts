@@ -1,24 +1,30 @@
 /** Servers that are measured beside each other: started on one core, watched, and ended. */
 import { type ChildProcess, execFileSync, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
-const cores = allowedCores()
+/** The numbers of the cores that this process may run on, as in "0-3,6": in a container not always those from 0. */
+const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!
+const cores = allowed.split(',').flatMap(range => [...new Set(range.split('-'))])
 /** The core that servers have to themselves, as far as the machine allows, and the one of whoever asks them. */
 export const SERVER_CORE = cores.at(0)!
 export const CLIENT_CORE = cores.at(-1)!
 
-/** The numbers of the cores that this process may run on: in a container not always those from 0. */
-function allowedCores(): string[] {
-  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!
-  return list.split(',').flatMap(range => [...new Set(range.split('-'))])
+/** Whose cores a program runs on. */
+export type Place = 'server' | 'client' | 'all'
+
+/** What `taskset` is told of a place. */
+export function pinning(place: Place): string[] {
+  return ['-c', { server: SERVER_CORE, client: CLIENT_CORE, all: allowed }[place]]
 }
 
 /** A server under test. */
 export interface Contender {
   name: string
   port: number
+  /** Those of other transports. */
+  ports?: { dot: number; https: number }
   process: ChildProcess
 }
 
@@ -27,7 +33,17 @@ export function pinned(
   command: readonly string[],
   stdio: StdioOptions = ['ignore', 'ignore', 'inherit'],
 ): ChildProcess {
-  return spawn('taskset', ['-c', SERVER_CORE, ...command], { stdio, env: withSbin() })
+  return startOn('server', command, {}, stdio)
+}
+
+/** Starts a program on the cores of a place, with these variables besides our own. */
+export function startOn(
+  place: Place,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  stdio: StdioOptions = ['ignore', 'ignore', 'inherit'],
+): ChildProcess {
+  return spawn('taskset', [...pinning(place), ...command], { stdio, env: { ...withSbin(), ...env } })
 }
 
 /** Debian keeps servers in sbin, which is not on everybody's PATH. */
@@ -77,11 +93,19 @@ export async function requireAlive(contender: Contender): Promise<void> {
   if (!isAlive(contender)) throw new Error(`${contender.name} ended while it was measured`)
 }
 
-/** User and system time of a process with its threads; `taskset` has become the server by then. */
+/** User and system time of a process with its threads, and of those that it has started; `taskset` has become the server by then. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
+  const own = (Number(fields[11]) + Number(fields[12])) / 100
+  return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own)
+}
+
+/** Processes that a process has started and that still run. */
+export function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
 }
 
 export function median(numbers: readonly number[]): number {

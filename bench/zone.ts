@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ import { Class, Opcode } from '../dns/codes.ts'
 import { writeMessage } from '../dns/message.ts'
 import { parseName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
-import { CLIENT_CORE, type Contender, end, freePort, median, pinned, requireAlive } from './contender.ts'
+import { CLIENT_CORE, type Contender, childrenOf, end, freePort, median, pinned, requireAlive } from './contender.ts'
 import { ask } from './load.ts'
 
 const { values } = parseArgs({
@@ -149,12 +149,6 @@ function residentOctets(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
   const own = Number(/^Pss:\s+(\d+) kB/m.exec(rollup)![1]) * 1024
   return childrenOf(pid).reduce((sum, child) => sum + residentOctets(child), own)
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap(thread =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
 }
 
 /** Milliseconds until the whole zone has come; that it is whole is seen by the number of records. */

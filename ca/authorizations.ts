@@ -52,8 +52,10 @@ export function createAuthorizations(deps: {
   identities: readonly string[]
   clock: Clock
   random: Random
+  /** The order in which a list is shown. */
+  inOrder: <T>(list: readonly T[]) => readonly T[]
 }): Authorizations {
-  const { store, urls, validator, permission, limits, challenges, identities, clock, random } = deps
+  const { store, urls, validator, permission, limits, challenges, identities, clock, random, inOrder } = deps
 
   const find = async ({ account }: AccountRequest, id: string) => {
     const authorization = await store.authorization(id)
@@ -89,6 +91,12 @@ export function createAuthorizations(deps: {
     return kind?.members?.({ accountUrl: urls.account(account), identities }) ?? { token: challenge.token }
   }
 
+  /** Goes on with a challenge that the store has as processing, unless it is on its way. */
+  const takeUp = (request: AccountRequest, { authorization, challenge }: ReturnType<typeof challengeOf>, log: Log) => {
+    const named = log.child({ account: request.account.id, authorization: authorization.id })
+    void validator.start(challenge, authorization, request.account, named)
+  }
+
   const viewChallenge = (challenge: ChallengeRow, account: string) => ({
     type: challenge.type,
     url: urls.challenge(`${challenge.authorization}/${challenge.id}`),
@@ -116,6 +124,8 @@ export function createAuthorizations(deps: {
 
     async read(request, id, log) {
       const authorization = await find(request, id)
+      const begun = authorization.challenges.find(({ status }) => status === 'processing')
+      if (begun) takeUp(request, { authorization, challenge: begun }, log)
       if (request.payload?.['status'] !== 'deactivated') return authorization
       const problem = problemOf(new AcmeError('unauthorized', 'an authorization of this order was deactivated'))
       try {
@@ -131,6 +141,7 @@ export function createAuthorizations(deps: {
 
     async respond(request, authorizationId, challengeId, requestId, log) {
       const found = challengeOf(await find(request, authorizationId), challengeId)
+      if (found.challenge.status === 'processing') takeUp(request, found, log)
       const open =
         found.challenge.status === 'pending' && authorizationStatus(found.authorization, clock.now()) === 'pending'
       if (request.payload === undefined || !open) return found
@@ -144,7 +155,9 @@ export function createAuthorizations(deps: {
         status,
         expires: timestamp(authorization.expires_at),
         identifier: { type: authorization.type, value: authorization.value },
-        challenges: shown(authorization, status).map(challenge => viewChallenge(challenge, authorization.account)),
+        challenges: inOrder(shown(authorization, status)).map(challenge =>
+          viewChallenge(challenge, authorization.account),
+        ),
         // RFC 8555 §7.1.4: true for a wildcard, and absent otherwise.
         ...(authorization.wildcard === 1 && { wildcard: true }),
       }

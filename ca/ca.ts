@@ -5,6 +5,7 @@ import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Database } from '../host/database.ts'
+import { fetchText } from '../host/fetch-text.ts'
 import type { Log } from '../host/log.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
@@ -17,18 +18,13 @@ import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
+import type { Habits } from './habits.ts'
 import { openHierarchy } from './hierarchy.ts'
 import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
 import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
-import {
-  admissionPublications,
-  statusPublications,
-  stepPublications,
-  trustPublications,
-  vaultPublications,
-} from './publications.ts'
+import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
 import type { DnsChange } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
@@ -37,6 +33,9 @@ import { createRevocation } from './revoke.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
+import { issueSubordinate } from './subordinate.ts'
+import type { FetchText } from './vault/logins.ts'
+import { vaultRoutes } from './vault/routes.ts'
 
 /** What the CA needs of the daemon. */
 export interface CaDeps {
@@ -49,10 +48,14 @@ export interface CaDeps {
   log: Log
   lookup: Lookup
   network: Pick<Network, 'connect'>
+  /** Fetches the keys of a Kubernetes cluster; left out: over HTTPS. */
+  fetchText?: FetchText
   /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
   provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
   /** Whether the holder of a TSIG key may write this very name in the view where challenges are looked up; left out: nobody. */
   mayWrite?: (key: Name, name: Name) => boolean
+  /** Bad habits, for trying clients out; left out: none. */
+  habits?: Habits
 }
 
 /** The certificate authority, whole. */
@@ -89,7 +92,7 @@ interface Issuer {
 
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
-const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles'])
+const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault'])
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -124,12 +127,20 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
+      const { authority } = issuers[0]!
       publicRoutes(app, [
         ...trustPublications(issuers),
         ...stepPublications(issuers, requireEab),
-        ...vaultPublications(clock.now),
-        ...(config.admission ? admissionPublications(issuers[0]!.authority) : []),
+        ...(config.admission ? admissionPublications(authority) : []),
       ])
+      vaultRoutes(app, {
+        fetchText,
+        ...deps,
+        config: () => config.vault,
+        authority,
+        sign: request =>
+          issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
+      })
     },
     registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
     commands: {
@@ -231,7 +242,10 @@ async function openSigning(
 ): Promise<Signing> {
   const { clock, random, log } = deps
   const { name, http_url: httpUrl, root, intermediate } = config
-  const settings = { name, httpUrl, root, intermediate, longest: () => longestValidity(profiles()) }
+  const settings = {
+    ...{ name, httpUrl, root, intermediate, passphrase: config.key_passphrase },
+    longest: () => longestValidity(profiles()),
+  }
   const files = await openCaFiles(join(deps.dataDir, folder))
   const hierarchy = await openHierarchy({ settings, files, store, clock, random, log })
   return {

@@ -31,8 +31,11 @@ export class CsrError extends Error {
 /** A longer request is no request: a hundred names and an RSA key of 8192 bits stay far below. */
 export const MAX_CSR = 65_536
 
-/** Reads a DER CertificationRequest (RFC 2986 §4), proves that its sender holds the key, and that the key is fit. Throws CsrError. */
-export function readCsr(der: Uint8Array): SigningRequest {
+/**
+ * Reads a DER CertificationRequest (RFC 2986 §4), proves that its sender holds the key, and that the key is fit. With `nameless` it may
+ * leave its names to whoever sends it. Throws CsrError.
+ */
+export function readCsr(der: Uint8Array, options: { nameless?: boolean } = {}): SigningRequest {
   const request = parse(der)
   const publicKey = encode(request.certificationRequestInfo.subjectPKInfo)
   const key = publicKeyOf(publicKey)
@@ -41,7 +44,9 @@ export function readCsr(der: Uint8Array): SigningRequest {
   const weak = weakness(key)
   if (weak) throw new CsrError(weak)
   verifySignature(request, key)
-  return { publicKey, identifiers: namesOf(request) }
+  const identifiers = namesOf(request)
+  if (identifiers.length === 0 && !options.nameless) throw new CsrError('it asks for no name')
+  return { publicKey, identifiers }
 }
 
 /** RFC 8555 §7.4: the request names exactly the identifiers of the order. Throws CsrError that says which are too many or missing. */
@@ -115,9 +120,7 @@ function namesOf(request: CertificationRequest): Identifier[] {
       )
     const named = identifiers.map(({ type, value }) => parseIdentifier(type, value))
     const common = commonNameOf(request.certificationRequestInfo.subject)
-    const all = uniqueIdentifiers(common ? [identifierOfHost(common), ...named] : named)
-    if (all.length === 0) throw new CsrError('it asks for no name')
-    return all
+    return uniqueIdentifiers(common ? [identifierOfHost(common), ...named] : named)
   } catch (error) {
     if (error instanceof CsrError) throw error
     if (error instanceof IdentifierError) throw new CsrError(error.message)

@@ -12,6 +12,7 @@ import { createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import { challengesFor } from './challenges/table.ts'
 import { createFulfilment } from './fulfilment.ts'
+import { forgetful, type Habits, shuffled } from './habits.ts'
 import { createLimits } from './limits.ts'
 import { createNonces, type Nonces } from './nonces.ts'
 import { createOrders, type Orders } from './orders.ts'
@@ -57,6 +58,8 @@ export interface DirectoryDeps {
   network: Pick<Network, 'connect'>
   /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
   provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
+  /** For trying clients out; left out: none. */
+  habits?: Habits
 }
 
 export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
@@ -64,6 +67,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
   const { hierarchy, issuance, revocation, profiles, policy } = authority
   const urls = createUrls(config.url, issuer, plain)
   const nonces = createNonces(random)
+  const inOrder = <T>(list: readonly T[]) => (deps.habits?.shuffled ? shuffled(list, random) : list)
   const challenges = challengesFor(config.challenges)
   const { authorization_reuse: authorizationReuse, accounts: settings } = config
   const limits = createLimits(() => config.limits, clock)
@@ -85,25 +89,20 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
     urls,
     plain,
     nonces,
-    authenticator: createAuthenticator({ store, nonces, urls, issuer }),
+    authenticator: createAuthenticator({
+      store,
+      nonces: deps.habits ? forgetful(nonces, deps.habits) : nonces,
+      urls,
+      issuer,
+    }),
     accounts: createAccounts({ store, urls, issuer, settings, limits, clock, random }),
     orders: createOrders({
-      ...{
-        store,
-        urls,
-        issuer,
-        permission,
-        limits,
-        profiles,
-        authorizationReuse,
-        challenges,
-        fulfilment,
-        clock,
-        random,
-      },
+      ...{ store, urls, issuer, permission, limits, profiles, authorizationReuse },
+      ...{ challenges, fulfilment, clock, random, log, inOrder },
     }),
     authorizations: createAuthorizations({
-      ...{ store, urls, validator, permission, limits, challenges, identities: caaIdentities, clock, random },
+      ...{ store, urls, validator, permission, limits, challenges, identities: caaIdentities },
+      ...{ clock, random, inOrder },
     }),
     revoke: createRevocationRequests({ store, hierarchy, revocation, clock }),
     authority,

@@ -119,10 +119,24 @@ export function crlDistributionPoint(url: string): Uint8Array {
   return encodeExtension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
 }
 
-/** RFC 5280 §4.2.1.10: critical. DNS names are permitted at and below those given, addresses in the blocks given and in no others. */
-export function nameConstraints(permitted: readonly { dns?: string; ip?: string }[]): Uint8Array {
-  const subtree = (base: Partial<GeneralName>) => new GeneralSubtree({ base: new GeneralName(base) })
-  const bases = permitted.map(({ dns, ip }) => subtree(dns === undefined ? { iPAddress: ip! } : { dNSName: dns }))
-  const value = new NameConstraints({ permittedSubtrees: new GeneralSubtrees(bases) })
+/** Names at and below a domain, addresses in a block, URIs whose host it is; the empty domain is every one. */
+export type Subtree = { dns: string } | { ip: string } | { uri: string } | { email: string }
+
+/** RFC 5280 §4.2.1.10: critical. Of the kinds that `permitted` has only those given are allowed; none that is excluded. */
+export function nameConstraints(permitted: readonly Subtree[], excluded: readonly Subtree[] = []): Uint8Array {
+  const value = new NameConstraints({
+    ...(permitted.length > 0 && { permittedSubtrees: subtrees(permitted) }),
+    ...(excluded.length > 0 && { excludedSubtrees: subtrees(excluded) }),
+  })
   return encodeExtension(id_ce_nameConstraints, true, encode(value))
+}
+
+function subtrees(list: readonly Subtree[]): GeneralSubtrees {
+  return new GeneralSubtrees(list.map(one => new GeneralSubtree({ base: new GeneralName(baseOf(one)) })))
+}
+
+function baseOf(one: Subtree): Partial<GeneralName> {
+  if ('dns' in one) return { dNSName: one.dns }
+  if ('ip' in one) return { iPAddress: one.ip }
+  return 'uri' in one ? { uniformResourceIdentifier: one.uri } : { rfc822Name: one.email }
 }

@@ -17,7 +17,7 @@ import { createWorkload } from './workload.ts'
 export interface Fulfilment {
   /** Whether one more may be started; throws 503 where not. */
   admit(): void
-  /** Fulfils an order that the store has as processing. Resolves once it is done, or after a moment if it takes longer. */
+  /** Fulfils an order that the store has as processing, unless it is being fulfilled. Resolves once it is done, or after a moment if it takes longer. */
   start(order: StoredOrder, log: Log): Promise<void>
   close(): void
 }
@@ -40,7 +40,8 @@ export function createFulfilment(deps: {
   const { store, urls, profiles, caa, issuance, clock } = deps
   const workload = createWorkload('orders are being processed', LIMITS)
   const timers = new Set<Timer>()
-  let unfinished = 0
+  /** Ids of orders that are on their way. */
+  const unfinished = new Set<string>()
   let closed = false
 
   const issue = async (order: StoredOrder, log: Log) => {
@@ -83,11 +84,11 @@ export function createFulfilment(deps: {
     if (closed) return
     try {
       await workload.run(() => issue(order, log))
-      unfinished--
+      unfinished.delete(order.id)
     } catch (error) {
       // Somebody else ended it: nothing was stored, nothing is handed out.
       if (error instanceof ConflictError) {
-        unfinished--
+        unfinished.delete(order.id)
         log.warn({ err: error }, 'order was ended otherwise')
       } else if (isFinal(error)) await fail(order, error, log)
       else if (tries < RETRY_AFTER.length) {
@@ -109,7 +110,7 @@ export function createFulfilment(deps: {
         return later(RETRY_AFTER.at(-1)!, () => fail(order, error, log))
       }
     }
-    unfinished--
+    unfinished.delete(order.id)
   }
 
   const later = (wait: number, work: () => Promise<void>) => {
@@ -123,10 +124,12 @@ export function createFulfilment(deps: {
 
   return {
     admit() {
-      if (unfinished >= LIMITS.waiting) throw overloaded('too many orders are being processed')
+      if (unfinished.size >= LIMITS.waiting) throw overloaded('too many orders are being processed')
     },
     async start(order, log) {
-      unfinished++
+      // Whoever looks at an order may have it taken up, where the answer to a commit was lost.
+      if (closed || unfinished.has(order.id)) return
+      unfinished.add(order.id)
       const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0)
       await settledWithin(clock, done, GRACE)
     },

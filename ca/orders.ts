@@ -50,6 +50,9 @@ export interface OrderDeps {
   fulfilment: Fulfilment
   clock: Clock
   random: Random
+  log: Log
+  /** The order in which a list is shown. */
+  inOrder: <T>(list: readonly T[]) => readonly T[]
 }
 
 /** How long an order and its authorizations last: an open one may be completed, a complete one looked at. */
@@ -57,12 +60,13 @@ export const ORDER_LIFETIME = 3 * 24 * 3_600_000
 const PAGE = 100
 
 export function createOrders(deps: OrderDeps): Orders {
-  const { store, urls, issuer, permission, limits, profiles, challenges, fulfilment, clock } = deps
+  const { store, urls, issuer, permission, limits, profiles, challenges, fulfilment, clock, inOrder } = deps
 
   const find = async (account: AccountRow, id: string) => {
     const order = await store.order(id)
     if (!order || order.issuer !== issuer) throw notFound('order')
     if (order.account !== account.id) throw new AcmeError('unauthorized', 'the order belongs to another account')
+    if (order.status === 'processing') void fulfilment.start(order, deps.log.child({ requestId: order.request }))
     return order
   }
 
@@ -131,7 +135,7 @@ export function createOrders(deps: OrderDeps): Orders {
       profile: order.profile,
       ...(order.replaces !== null && { replaces: order.replaces }),
       ...(order.error !== null && { error: JSON.parse(order.error) }),
-      authorizations: order.authorizations.map(urls.authorization),
+      authorizations: inOrder(order.authorizations).map(urls.authorization),
       finalize: urls.finalize(order.id),
       ...(order.certificate !== null && { certificate: urls.certificate(order.certificate) }),
     }),

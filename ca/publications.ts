@@ -64,12 +64,6 @@ export function stepPublications(issuers: readonly PublishedIssuer[], requireEAB
   ]
 }
 
-/** By this Vault's clients see that we live, before they log in. */
-export function vaultPublications(now: () => number): Publication[] {
-  const state = { initialized: true, sealed: false, standby: false, version: VERSION }
-  return [get('/v1/sys/health', () => json({ ...state, server_time_utc: Math.floor(now() / 1000) }))]
-}
-
 /** POST of a Kubernetes AdmissionReview, at the name of the key whose holder will order. */
 export function admissionPublications(authority: Authority): Publication[] {
   const answer = (key: string, body: Uint8Array) => {

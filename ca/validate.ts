@@ -73,11 +73,11 @@ export function createValidator(deps: {
     const left = (unfinishedOf.get(account) ?? 0) + by
     if (left > 0) unfinishedOf.set(account, left)
     else unfinishedOf.delete(account)
-    unfinished += by
   }
   /** Tries that wait for their time. */
   const timers = new Set<Timer>()
-  let unfinished = 0
+  /** Ids of challenges that are on their way. */
+  const unfinished = new Set<string>()
   let closed = false
 
   const judge = async (task: Task): Promise<AcmeError | Evidence> => {
@@ -143,6 +143,7 @@ export function createValidator(deps: {
       // Deactivated or expired meanwhile: nothing is left to decide.
       task.log.info({}, 'challenge was ended otherwise')
     }
+    unfinished.delete(task.challenge.id)
     count(task.account, -1)
   }
 
@@ -163,14 +164,16 @@ export function createValidator(deps: {
 
   return {
     admit(account) {
-      if (unfinished >= limits.waiting) throw overloaded('too many challenges are being validated')
+      if (unfinished.size >= limits.waiting) throw overloaded('too many challenges are being validated')
       if ((unfinishedOf.get(account) ?? 0) >= limits.account)
         throw overloaded('too many challenges of this account are being validated')
       clientLimits.validation(account)
     },
     async start(challenge, authorization, account, log) {
       const kind = challenges.find(each => each.type === challenge.type)
-      if (closed) return
+      // Whoever looks at a challenge may have it taken up, where the answer to a commit was lost.
+      if (closed || unfinished.has(challenge.id)) return
+      unfinished.add(challenge.id)
       count(account.id, 1)
       const subject = {
         identifier: { type: authorization.type, value: authorization.value },

@@ -166,10 +166,11 @@ const ATTRIBUTES = {
   commonName: COMMON_NAME,
 } as const
 
+/** What a subject may say. */
+export type SubjectFields = { [Attribute in keyof typeof ATTRIBUTES]?: string | undefined }
+
 /** The DER Name with these attributes; an empty object gives the empty Name. */
-export function distinguishedName(
-  attributes: { [Attribute in keyof typeof ATTRIBUTES]?: string | undefined },
-): Uint8Array {
+export function distinguishedName(attributes: SubjectFields): Uint8Array {
   const rdns = Object.entries(ATTRIBUTES).flatMap(([attribute, type]) => {
     const text = attributes[attribute as keyof typeof ATTRIBUTES]
     if (!text) return []

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { Difference, Replies, ZoneChange } from './replies.ts'
-import type { Terminal } from './terminal.ts'
+import { byUser, type Terminal } from './terminal.ts'
 
 interface ZoneOptions extends OnlineOptions {
   view?: string
@@ -37,7 +37,8 @@ function addRevert(zone: Command, terminal: Terminal): void {
   ofZone(zone.command('revert').description('make a zone again what it was, under a new serial'))
     .requiredOption('--to <serial>', 'the serial that it had', parseCount)
     .action(async (name: string, options: ZoneOptions & { to: number }) => {
-      const done = await ask('zone.revert', { zone: name, ...viewOf(options), to: options.to }, options, terminal)
+      const args = { zone: name, ...viewOf(options), to: options.to, ...byUser(terminal) }
+      const done = await ask('zone.revert', args, options, terminal)
       if (options.json) return printJson(done, terminal)
       const { zone, view, added, deleted, serial } = done
       terminal.out(

@@ -14,6 +14,9 @@ export interface Replies {
   'zone.export': { zone: string; view: string; serial: number; text: string }
   /** `{ zone, view? }` */
   'zone.dnssec': ZoneDnssec
+  'zone.dnssec.rollover': ZoneKeys
+  'zone.dnssec.ds-seen': ZoneKeys
+  'zone.dnssec.import': ZoneKeys
   /** `{ zone, view? }`: its primaries are asked at once. */
   'zone.refresh': { zone: string; view: string; primaries: string[] }
   /** `{ zone, view? }`: a secondary becomes its own primary, with what it has. */
@@ -63,6 +66,8 @@ export interface Replies {
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
+  /** `{ issuer?, certificate }`: an intermediate that an offline root has signed, in PEM. */
+  'ca.import': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }
   /** `{}` */
@@ -75,6 +80,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what was most frequent in the last minutes; counts are estimates. */
+  top: Top
   'nta.list': NegativeTrustAnchor[]
   /** `{ name, seconds?, why? }`: an hour where it is not said, a week at most. */
   'nta.add': NegativeTrustAnchor
@@ -92,6 +99,23 @@ export interface Replies {
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */
   'explain.update': UpdateExplanation
+}
+
+/** What is frequent, most frequent first. Names stand with their type: "www.example. A". */
+export interface Top {
+  /** How far back it looks. */
+  seconds: number
+  names: TopEntry[]
+  clients: TopEntry[]
+  /** Answered SERVFAIL. */
+  failures: TopEntry[]
+  /** Kept from upstreams, or changed by a response policy. */
+  blocked: TopEntry[]
+}
+
+export interface TopEntry {
+  key: string
+  count: number
 }
 
 /** How the resolver fares. */
@@ -194,12 +218,38 @@ export interface ZoneDnssec {
   view: string
   /** How absence is proved; "none" where the zone is not signed. */
   proofs: 'none' | 'nsec' | 'nsec3'
-  keys: { key_tag: number; algorithm: string; flags: number }[]
+  keys: ZoneKey[]
   /** Lines of a master file for the parent zone. */
   ds: string[]
+  /** The key is not of use to everybody yet: the parent must not have its DS before CDS says so. */
+  ds_too_early?: boolean
+  /** Whether the parent's DS is not what it is to be, or nobody has said so yet. */
+  waiting_for_parent?: boolean
+  /** When time alone lets the keys move on. */
+  next_step?: string
   signatures: number
   first_end?: string
   last_end?: string
+}
+
+/** A key of a zone; more is known of those that we sign with. */
+export interface ZoneKey {
+  key_tag: number
+  algorithm: string
+  flags: number
+  role?: 'csk' | 'ksk' | 'zsk'
+  /** RFC 7583 §3.1. */
+  stage?: 'generated' | 'published' | 'ready' | 'active' | 'retired' | 'removed'
+  created?: string
+  /** What happens to it next, and when, where time alone decides. */
+  next?: string
+  next_at?: string
+}
+
+/** The tags of a zone's keys. */
+export interface ZoneKeys {
+  zone: string
+  keys: number[]
 }
 
 /** How a secondary zone stands; times in ISO 8601. */
@@ -257,7 +307,8 @@ export interface CaDetails {
   name: string
   directory: string
   root: CertificateAuthority
-  intermediate: CertificateAuthority
+  /** Absent until the first of an offline root was brought in. */
+  intermediate?: CertificateAuthority
   profiles: string[]
   /** Certificates that are neither expired nor revoked. */
   active: number

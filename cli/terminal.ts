@@ -58,3 +58,9 @@ export function facts(pairs: readonly (readonly [string, string | number | boole
 function line(...cells: string[]): string {
   return `${cells.join(' ').trimEnd()}\n`
 }
+
+/** Who is at the keyboard, as the system or sudo tells: for the history of what is changed. */
+export function byUser({ env }: Terminal): { source?: string } {
+  const user = env['SUDO_USER'] || env['USER'] || env['LOGNAME']
+  return user ? { source: user } : {}
+}

@@ -2,17 +2,15 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { systemSources } from '../config/load.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
-import { type Name, parseName } from '../dns/name.ts'
+import type { Name } from '../dns/name.ts'
 import { printZonefile } from '../dns/zonefile.ts'
+import { addDnssec } from './dnssec.ts'
 import { CliError } from './errors.ts'
 import { addHistory, parseCount } from './history.ts'
-import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { SecondaryDetails, ZoneDetails, ZoneDnssec, ZoneSummary } from './replies.ts'
-import { facts, type Terminal, table } from './terminal.ts'
-
-interface ZoneOptions extends OnlineOptions {
-  view?: string
-}
+import { ask, online, printJson } from './online.ts'
+import type { SecondaryDetails, ZoneDetails, ZoneSummary } from './replies.ts'
+import { byUser, facts, type Terminal, table } from './terminal.ts'
+import { named, nameOf, target, type ZoneOptions } from './zone-arguments.ts'
 
 /** `zone …`: the zones of the running daemon, and master files. */
 export function addZone(program: Command, terminal: Terminal): void {
@@ -86,13 +84,14 @@ function describeType({ type, dynamic, overlay_of: base }: ZoneSummary): string 
 }
 
 function addExport(zone: Command, terminal: Terminal): void {
-  named(
-    zone.command('export').description('print a zone as a master file, which parses again to the same zone'),
-  ).action(async (name: string, options: ZoneOptions) => {
-    const exported = await ask('zone.export', target(name, options), options, terminal)
-    if (options.json) printJson(exported, terminal)
-    else terminal.out(exported.text)
-  })
+  named(zone.command('export').description('print a zone as a master file, which parses again to the same zone'))
+    .option('--owners', 'note behind each record the key that holds it, where one does')
+    .action(async (name: string, options: ZoneOptions & { owners?: true }) => {
+      const args = { ...target(name, options), ...(options.owners && { owners: true }) }
+      const exported = await ask('zone.export', args, options, terminal)
+      if (options.json) printJson(exported, terminal)
+      else terminal.out(exported.text)
+    })
 }
 
 function addImport(zone: Command, terminal: Terminal): void {
@@ -103,47 +102,12 @@ function addImport(zone: Command, terminal: Terminal): void {
     const path = resolve(terminal.cwd, file)
     const { records } = await checkedFile(name, path, terminal)
     const text = printZonefile(records, nameOf(name))
-    const done = await ask('zone.import', { ...target(name, options), text, file: path }, options, terminal)
+    const args = { ...target(name, options), text, file: path, ...byUser(terminal) }
+    const done = await ask('zone.import', args, options, terminal)
     if (options.json) return printJson(done, terminal)
     const { zone, view, added, deleted, serial } = done
     terminal.out(`${zone} in ${view}: ${added} records added, ${deleted} deleted, serial ${serial}\n`)
   })
-}
-
-function addDnssec(zone: Command, terminal: Terminal): void {
-  named(
-    zone.command('dnssec').description("a zone's keys, the DS records for its parent, and when its signatures end"),
-  ).action(async (name: string, options: ZoneOptions) => {
-    const found = await ask('zone.dnssec', target(name, options), options, terminal)
-    if (options.json) printJson(found, terminal)
-    else terminal.out(printDnssec(found))
-  })
-}
-
-function printDnssec({
-  zone,
-  view,
-  proofs,
-  keys,
-  ds,
-  signatures,
-  first_end: first,
-  last_end: last,
-}: ZoneDnssec): string {
-  if (proofs === 'none') return `${zone} in ${view} is not signed\n`
-  const rows = keys.map(key => [key.key_tag, key.algorithm, key.flags & 1 ? 'key set and parent' : 'zone data'])
-  const ends = signatures > 0 ? `, which end from ${first} to ${last}` : ''
-  return [
-    facts([
-      ['zone', zone],
-      ['view', view],
-      ['absence', proofs.toUpperCase()],
-      ['signatures', `${signatures}${ends}`],
-    ]),
-    table(['KEY', 'ALGORITHM', 'FOR'], rows),
-    'For the parent zone:\n',
-    ...ds.map(line => `${line}\n`),
-  ].join('\n')
 }
 
 function addRefresh(zone: Command, terminal: Terminal): void {
@@ -203,23 +167,4 @@ async function readMasterFile(origin: Name, path: string) {
 function showFindings(errors: readonly ConfigError[], warnings: readonly ConfigError[], terminal: Terminal): void {
   for (const warning of warnings) terminal.err(`warning: ${printConfigError(warning)}\n`)
   for (const error of errors) terminal.err(`${printConfigError(error)}\n`)
-}
-
-function nameOf(text: string): Name {
-  try {
-    return parseName(text)
-  } catch (error) {
-    throw new CliError((error as Error).message, 2)
-  }
-}
-
-function named(command: Command, file?: string): Command {
-  command.argument('<zone>', 'the apex')
-  if (file) command.argument(file, 'the master file')
-  return online(command).option('--view <view>', 'the view, where several have a zone of this name')
-}
-
-function target(zone: string, { view }: ZoneOptions): Record<string, unknown> {
-  nameOf(zone)
-  return { zone, ...(view === undefined ? {} : { view }) }
 }

@@ -11,7 +11,7 @@ import {
   record,
   required,
 } from './kinds.ts'
-import { pem } from './secret.ts'
+import { pem, secret } from './secret.ts'
 import {
   accessList,
   choice,
@@ -23,10 +23,10 @@ import {
   namePattern,
   parsed,
   reference,
-  reserved,
   text,
   url,
 } from './values.ts'
+import { vault } from './vault-schema.ts'
 
 const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096')
 /** What kind of key is generated. */
@@ -208,6 +208,10 @@ export const ca = record({
   http_url: optional(url('http', 'https'), 'base of the URLs of issuer certificates, CRLs and OCSP in what is issued'),
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
+  key_passphrase: optional(
+    secret,
+    'what the keys of the CA are encrypted with on disk (PKCS#8, AES-256): those that are made from now on, and those that are found encrypted',
+  ),
   issuers: defaulted(
     issuers,
     ['acme'],
@@ -315,7 +319,7 @@ export const ca = record({
     list(text, { nonEmpty: true }),
     'the issuer domain names by which CAA records (RFC 8659) mean us; left out: the host of `url`',
   ),
-  vault: optional(reserved, 'the Vault-compatible API'),
+  vault: optional(vault, 'the Vault-compatible API, for the Vault issuer of cert-manager and for SPIRE'),
 })
 /** The certificate authority. */
 export type CaConfig = Decoded<typeof ca>

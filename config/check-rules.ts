@@ -17,6 +17,7 @@ export function checkZone(
   checkAlsoUpdate(config, zone, path, refuse)
   checkReverse(view, zone, path, refuse)
   checkUpdateRules(zone, about)
+  if (staysEmpty(config, zone)) about([], 'is dynamic but has neither a file nor update rules: it stays empty')
   for (const [i, rule] of zone.transfer.entries())
     if (isOpen(rule)) about(['transfer', i], 'may be transferred by everybody')
 }
@@ -66,8 +67,6 @@ function zoneIn(config: Config, view: string, name: Name): ZoneConfig | undefine
 function checkUpdateRules(zone: ZoneConfig, about: Say): void {
   if (zone.update.length > 0 && !zone.dynamic && zone.type === 'primary')
     about(['update'], 'has update rules but is not dynamic: it takes no updates')
-  if (zone.dynamic && !zone.update.length && zone.file === undefined && !zone.ptr_from)
-    about([], 'is dynamic but has neither a file nor update rules: it stays empty')
   for (const [i, rule] of zone.update.entries()) {
     // ExternalDNS and cert-manager's peers read the zone that they write to.
     if (!zone.transfer.some(one => mayTransfer(one, rule.key)))
@@ -79,6 +78,16 @@ function checkUpdateRules(zone: ZoneConfig, about: Say): void {
       if (!pattern.relative && !mayMatchBelow(pattern, zone.name))
         about(['update', i, 'names', j], `holds no name that "${pattern.text}" fits`)
   }
+}
+
+/** Whether nothing is there to fill a dynamic zone: neither updates, of its own or of another view's zone, nor the API. */
+function staysEmpty({ views, listen }: Config, zone: ZoneConfig): boolean {
+  if (!zone.dynamic || zone.update.length > 0 || zone.file !== undefined || zone.ptr_from) return false
+  const view = views.find(({ zones }) => zones.includes(zone))!
+  const updatedToo = views.some(({ zones }) =>
+    zones.some(({ name, also_update: also }) => equalNames(name, zone.name) && also?.includes(view.name)),
+  )
+  return !updatedToo && listen.https.length === 0
 }
 
 function mayTransfer(rule: TransferRule, key: Name): boolean {

@@ -1,5 +1,6 @@
 import { equalNames, type Name } from '../dns/name.ts'
 import { checkCa } from './check-ca.ts'
+import { checkSigning } from './check-dnssec.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkZone } from './check-rules.ts'
 import { type Say, shownName } from './findings.ts'
@@ -69,7 +70,10 @@ function checkView(config: Config, view: ViewConfig, index: number, refuse: Say,
   checkForwarders(config, view, path, refuse)
   checkStubs(view, path, refuse)
   checkPolicies(view, path, refuse)
-  for (const [i, zone] of view.zones.entries()) checkZone(config, view, zone, [...path, 'zones', i], refuse, doubt)
+  for (const [i, zone] of view.zones.entries()) {
+    checkZone(config, view, zone, [...path, 'zones', i], refuse, doubt)
+    checkSigning(config, view, zone, [...path, 'zones', i], refuse, doubt)
+  }
 }
 
 function isForEverybody({ match }: ViewConfig): boolean {

@@ -1,6 +1,7 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
+import { dnstap, queryLog } from './log-schema.ts'
 import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
@@ -31,6 +32,7 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { QueryLogConfig } from './log-schema.ts'
 export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { Upstream } from './upstream.ts'
@@ -208,11 +210,12 @@ export const schema = record({
   log: defaulted(
     record({
       level: defaulted(choice('debug', 'info', 'warn', 'error'), 'info', 'the least severe lines that are written'),
-      queries: defaulted(flag, false, 'whether each query is logged'),
+      queries: defaulted(queryLog, false, 'whether queries are logged, each with its answer, and which'),
     }),
     {},
     'the log, JSON lines on stdout',
   ),
+  dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
   backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(
     rateLimit,

@@ -214,6 +214,8 @@ export const TYPES = {
   EUI64: { code: 109, rfc: 'RFC 7043 §4', fields: { address: hyphenated(8) } },
   URI: { code: 256, rfc: 'RFC 7553 §4', fields: { priority: u16, weight: u16, target: remainingString } },
   CAA: { code: 257, rfc: 'RFC 8659 §4', fields: { flags: u8, tag, value: remainingString } },
+  // For private use (RFC 6895 §3.1), with the code that PowerDNS has chosen: never sent to be understood by anybody.
+  ALIAS: { code: 65401, rfc: 'private', fields: { target: plainName } },
 } as const satisfies Record<string, TypeRow>
 
 /** Types that are never stored: queries' own, and those that describe a message (RFC 6895 §3.1). */

@@ -240,15 +240,26 @@ function rdataTemplate(tokens: Tokens): string {
 }
 
 /** A master file of the records, in their order; owners are relative to the origin, names in RDATA absolute. */
-export function printZonefile(records: Iterable<ResourceRecord>, origin: Name): string {
-  return [...zonefileLines(records, origin)].join('')
+export function printZonefile(records: Iterable<ResourceRecord>, origin: Name, remark?: Remark): string {
+  return [...zonefileLines(records, origin, remark)].join('')
 }
 
+/** What is noted behind a record, of one line; nothing where undefined. */
+export type Remark = (record: ResourceRecord) => string | undefined
+
 /** The same line by line, each with its end. */
-export function* zonefileLines(records: Iterable<ResourceRecord>, origin: Name): Generator<string> {
+export function* zonefileLines(
+  records: Iterable<ResourceRecord>,
+  origin: Name,
+  remark: Remark = () => undefined,
+): Generator<string> {
   yield `$ORIGIN ${printName(origin)}\n`
-  for (const { owner, ttl, type, rdata } of records)
-    yield `${printOwner(owner, origin)}\t${ttl}\tIN\t${typeName(type)}\t${printRdata(type, rdata)}\n`
+  for (const record of records) {
+    const { owner, ttl, type, rdata } = record
+    const note = remark(record)
+    const comment = note === undefined ? '' : `\t; ${note}`
+    yield `${printOwner(owner, origin)}\t${ttl}\tIN\t${typeName(type)}\t${printRdata(type, rdata)}${comment}\n`
+  }
 }
 
 function printOwner(owner: Name, origin: Name): string {

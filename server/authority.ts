@@ -8,13 +8,16 @@ import type { SocketAddress } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import type { CacheMemory } from '../resolver/cache-memory.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
+import { changesAliases } from '../zones/alias.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Notifier } from '../zones/notifier.ts'
 import { packRecords } from '../zones/packed.ts'
+import type { Written } from '../zones/pipeline.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
 import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
+import { AliasKeeper } from './aliases.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import { createViewResolver } from './view-resolver.ts'
@@ -74,10 +77,10 @@ const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
 function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log } = config
+  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log, dnstap } = config
   const views = config.views.map(view => withDefaults(view, config))
   const limited = rate_limit && { rate_limit }
-  const told = { transfers, chaos, proxy_protocol, cache, log }
+  const told = { transfers, chaos, proxy_protocol, cache, log, ...(dnstap && { dnstap }) }
   return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
 }
 
@@ -135,16 +138,19 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   const { findKey } = state
   /** Replaced by `configure`. */
   let { transfers } = config
-  const onPublished = (zone: ServedZone) => {
+  const onPublished = (zone: ServedZone, published?: Written) => {
     changed(zone)
+    if (published && changesAliases(published.change)) aliases.look(zone)
     if (zone.config.catalog) void followCatalogs()
   }
+  const aliases = new AliasKeeper({ view: name => state.views.find(view => view.name === name), clock, log })
   const world = { clock, random, network }
   const zones = createZones({
     ...world,
     ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
     store,
     keyRings,
+    signAside: true,
     log,
     findKey,
     serverName: config.name,
@@ -179,6 +185,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     if (!workers) return
     for (const zone of zones) changed(zone)
     zones.start()
+    aliases.follow(zones)
   }
 
   return {
@@ -189,6 +196,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       for (const zone of early.splice(0)) started.replaceZone(zone)
       for (const zone of zones) changed(zone, true)
       zones.start()
+      aliases.follow(zones)
     },
     async configure(next) {
       await zones.configure(next.views)
@@ -224,6 +232,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     async close() {
       notifier.close()
+      aliases.close()
       await zones.close()
       for (const { resolver } of state.views) resolver.close()
     },

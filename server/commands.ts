@@ -1,6 +1,8 @@
 import type { Ca } from '../ca/ca.ts'
 import { type Name, parseName, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { printZonefile } from '../dns/zonefile.ts'
+import type { Clock } from '../host/clock.ts'
 import { recordsOfVersion } from '../zones/baseline.ts'
 import { readZoneFile } from '../zones/file.ts'
 import { historyOf } from '../zones/history.ts'
@@ -9,14 +11,15 @@ import { printServer, type SecondaryZone } from '../zones/secondary.ts'
 import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 import { type Command, CommandError } from './control.ts'
+import { dnssecCommands } from './dnssec-commands.ts'
 import type { Explain } from './explain/explain.ts'
 import { historyCommands } from './history.ts'
-import { describeDnssec } from './zone-dnssec.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
 export interface CommandDeps {
   zones: Zones
+  clock: Clock
   ca: Ca | undefined
   /** Makes a secondary zone its own primary. */
   promote: (zone: SecondaryZone) => Promise<void>
@@ -97,13 +100,11 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
     'zone.export': args => {
       const zone = zoneOf(args)
       const version = versionOf(zone)
-      const text = printZonefile(recordsOfVersion(version), zone.origin)
+      const remark = args['owners'] === true ? (record: ResourceRecord) => zone.holderOf(record) : undefined
+      const text = printZonefile(recordsOfVersion(version), zone.origin, remark)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
     },
-    'zone.dnssec': args => {
-      const zone = zoneOf(args)
-      return { zone: printName(zone.origin), view: zone.view, ...describeDnssec(versionOf(zone)) }
-    },
+    ...dnssecCommands({ zones, clock: deps.clock, zoneOf, versionOf, originOf: args => nameOf(args['zone']) }),
     'zone.import': async args => {
       const zone = zoneOf(args)
       if (isSecondary(zone))
@@ -118,7 +119,8 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
           2,
         )
       const records = recordsOfVersion(image.latest())
-      const { change, version } = await zone.write({ key: undefined, source: 'import' }, tip =>
+      const by = args['source'] === undefined ? '' : ` by ${args['source']}`
+      const { change, version } = await zone.write({ key: undefined, source: `import${by}` }, tip =>
         importZone(tip, records, zone.signed),
       )
       const counts = { added: change.added.length, deleted: change.deleted.length }

@@ -34,6 +34,7 @@ import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { createOwnership } from './ownership.ts'
+import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { openResolverCache } from './resolver-cache.ts'
@@ -93,10 +94,14 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     })
     opened.push(() => database.close())
     const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
+    const keyFiles = await openCaFiles(join(config.data_dir, 'dnssec'))
+    const keyRings = createKeyRings(keyFiles, clock, {
+      log,
+      askParents: origin => askParents(authority.state.views, origin),
+    })
     const cache = openResolverCache(config, clock, log)
     const id = world.random.bytes(8)
     opened.push(() => cache.save(config))
-    const keyRings = createKeyRings(await openCaFiles(join(config.data_dir, 'dnssec')), clock)
     const kept = () => ({ ...config.history, size: config.history.size * MIB })
     const store = createZoneStore(database, kept)
     const trust = await TrustKeeper.open({
@@ -154,6 +159,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const explainUpdate = createExplainUpdate(authority.state, authority.zones.find)
     const commands = createCommands({
       ...owner,
+      clock,
       zones: authority.zones,
       promote: authority.promote,
       ca,
@@ -165,7 +171,11 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
         ...createTrustCommands(trust),
         ...backupCommands(backups),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
-        resolver: () => workers.report(),
+        resolver: async () => {
+          const { counters, upstreams } = await workers.report()
+          return { counters, upstreams }
+        },
+        top: async () => (await workers.report()).top,
       },
     })
     const control = await listenControl(controlSocket(config), commands, log)

@@ -1,5 +1,5 @@
 import { Class, Flag, Rcode } from '../dns/codes.ts'
-import { equalNames, type Name } from '../dns/name.ts'
+import { equalNames, type Name, printName } from '../dns/name.ts'
 import { Query } from '../dns/query.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
@@ -8,6 +8,7 @@ import type { ResolverAnswer } from '../resolver/resolver.ts'
 import type { Answerer } from '../zones/answer.ts'
 import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
 import { type AskingClient, resolveInView, type ViewAnswer } from './resolving.ts'
+import type { Answered } from './sight/sight.ts'
 import type { ServingView } from './state.ts'
 
 /** Part of an answer whose CNAME chain goes in and out of our zones: what the resolver said, or a name that our zones answer. */
@@ -131,6 +132,23 @@ function writeRecords(records: readonly ResourceRecord[], response: ResponseWrit
 export function isForAll({ query, view: { policies, config } }: ForwardedQuery): boolean {
   if (policies?.judgesClients) return false
   return !config.dns64?.clients || (query.qtype !== Type.AAAA && query.qtype !== Type.PTR)
+}
+
+/** What there is to be told of an answer, for the query log. */
+export function describeResolved({ parts }: ForwardedQuery): Pick<Answered, 'from' | 'resolved'> {
+  const answers = parts.flatMap(part => (part.kind === 'resolved' ? part.answer : []))
+  const last = answers.at(-1)
+  const { rule, upstream, security, verdict, ede, from = 'local' } = last ?? {}
+  return {
+    from,
+    resolved: {
+      ...(rule && { rule: printName(rule) }),
+      ...(upstream !== undefined && { upstream }),
+      ...(security && { security: security.status }),
+      ...(verdict && verdict.action !== 'passthru' && { policy: verdict.rule }),
+      ...(ede && { ede: ede.code }),
+    },
+  }
 }
 
 /** Seconds that the answer may be used again; 0 where it may not: failures, stale data, and what says why (RFC 8914). */

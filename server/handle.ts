@@ -7,7 +7,7 @@ import { copyOctets } from '../dns/octets.ts'
 import { DROP, Query, readQuery } from '../dns/query.ts'
 import { udpLimit } from '../dns/response.ts'
 import { type TsigContext, verifyRequest } from '../dns/tsig.ts'
-import { Type, typeName } from '../dns/types.ts'
+import { Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { Answerer } from '../zones/answer.ts'
@@ -16,7 +16,14 @@ import type { AnswerCache } from './answers.ts'
 import { answerChaos } from './chaos.ts'
 import { CLIENT_COOKIE, type Cookies } from './cookies.ts'
 import { describeFailure, TsigFailure } from './failure.ts'
-import { type ForwardedQuery, isForAll, keepFor, resolveForwarded, writeForwarded } from './forwarded.ts'
+import {
+  describeResolved,
+  type ForwardedQuery,
+  isForAll,
+  keepFor,
+  resolveForwarded,
+  writeForwarded,
+} from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
@@ -38,6 +45,7 @@ import type { RateLimiter } from './rate-limit.ts'
 import { completeQuery, keepQuery } from './request.ts'
 import { Responder } from './respond.ts'
 import { ResponseOptions } from './response-options.ts'
+import type { Answered, Sight } from './sight/sight.ts'
 import type { ServingView, State } from './state.ts'
 import type { Transfers } from './transfer.ts'
 import { prepareUpdate } from './update.ts'
@@ -51,6 +59,7 @@ export interface HandlerOptions {
   outstanding: Outstanding
   cookies: Cookies
   rates: RateLimiter
+  sight: Sight
   clock: Clock
   log: Log
 }
@@ -99,6 +108,9 @@ export class Handler {
   private readonly gate: RateGate
   /** The request that is being answered was signed, and the signature holds. */
   private signed = false
+  /** Of the answer that was just made. */
+  private seenView: ServingView | undefined
+  private seenFrom: Answered['from'] = 'zones'
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -123,9 +135,24 @@ export class Handler {
 
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
     this.signed = false
-    const length = this.answer(octets, at, end, client, out, outAt, limit)
-    if (length <= 0 || this.signed || client.transport !== 'udp') return length
+    this.seenFrom = 'zones'
+    const made = this.answer(octets, at, end, client, out, outAt, limit)
+    const free = made <= 0 || this.signed || client.transport !== 'udp'
+    const length = free ? made : this.limit(client, out, outAt, made, limit)
+    if (length > 0 && this.options.sight.wants()) this.show(client, out.subarray(outAt, outAt + length))
+    return length
+  }
+
+  private limit(client: Client, out: Uint8Array, outAt: number, length: number, limit: number): number {
     return this.gate.pass(this.query, client, out, outAt, length, Math.min(limit, udpLimit(this.query)))
+  }
+
+  /** An answer that was made at once, for who looks at answers. */
+  private show(client: Client, response: Uint8Array): void {
+    const { query, seenFrom: from } = this
+    if (query.opcode !== Opcode.QUERY) return
+    const view = this.seenView?.name
+    this.options.sight.answered({ query, client, view, rcode: response[3]! & 15, from, took: 0, response })
   }
 
   private answer(...[octets, at, end, client, out, outAt, limit]: Parameters<RequestHandler>): number {
@@ -152,18 +179,18 @@ export class Handler {
 
   private answerPlain(client: Client, out: Uint8Array, outAt: number, limit: number): number {
     const { query, responder, responseOptions } = this
-    const { answers, counters, state } = this.options
+    const { answers, counters } = this.options
     if (query.nameLength === 0) return this.answerCookieRequest(out, outAt, limit)
     const view = this.chooseView(client, undefined)
     checkAdmission(view, client)
     const recursion = this.standing(view, client)
-    if (state.config.log.queries) this.logQuery(client, view)
     const cacheable = isCacheable(query) && !(query.subnet.length > 0 && view.passesSubnets)
     const facts = answerFacts(query, view, recursion)
     if (cacheable) {
       const length = answers.find(query, facts, this.now, out, outAt, limit - responseOptions.length)
       if (length > 0) {
         counters[HIT]!++
+        this.seenFrom = 'answer cache'
         responder.count(out[outAt + 3]! & 15)
         return query.hasEdns ? responseOptions.append(out, outAt, length, limit) : length
       }
@@ -203,7 +230,8 @@ export class Handler {
     asked.port = client.destinationPort
     facts.key = key
     facts.dohPath = client.dohPath
-    return chooseView(this.options.state.views, facts)
+    this.seenView = chooseView(this.options.state.views, facts)
+    return this.seenView
   }
 
   private standing(view: ServingView, client: Client): Recursion {
@@ -244,6 +272,7 @@ export class Handler {
     const { writer } = responder
     const { counters, log, outstanding } = this.options
     outstanding.begin()
+    const begun = this.options.clock.monotonic()
     const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
     resolveForwarded(query, view, open, who, { answerer, response: writer })
       .then(forwarded => {
@@ -256,7 +285,8 @@ export class Handler {
         if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
         else if (client.transport === 'udp') writer.truncated = true
         counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        this.sendLimited(query, client, limit, signing)
+        const response = this.sendLimited(query, client, limit, signing)
+        this.showResolved(forwarded, client, response, begun)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
         const ttl = keepable && isForAll(forwarded) ? keepFor(forwarded) : 0
@@ -287,14 +317,22 @@ export class Handler {
   }
 
   /** Completes the response that has waited, and sends what the rate limits leave of it. */
-  private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): void {
-    if (signing || client.transport !== 'udp') {
-      this.responder.send(client, signing)
-      return
-    }
+  private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): Uint8Array {
+    if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
     const out = new Uint8Array(limit)
     const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
     if (length > 0) client.send(out.subarray(0, length))
+    return out.subarray(0, length)
+  }
+
+  /** An answer that somebody else was asked for. */
+  private showResolved(forwarded: ForwardedQuery, client: Client, response: Uint8Array, begun: number): void {
+    if (response.length === 0) return
+    const { query, view } = forwarded
+    const took = this.options.clock.monotonic() - begun
+    const rcode = response[3]! & 15
+    const told = { query, client, view: view.name, rcode, took, response, ...describeResolved(forwarded) }
+    this.options.sight.answered(told, true)
   }
 
   /** Copies and parses a request, and verifies its signature. Throws what `fail` answers. */
@@ -345,7 +383,6 @@ export class Handler {
     const { client, query, limit, signing } = request
     const { responder } = this
     const recursion = this.standing(view, client)
-    if (this.options.state.config.log.queries) this.logQuery(client, view)
     responder.begin(query, limit, signing, recursion.allowed)
     const open = answerFromZones(query, view, recursion, this.answerer, responder.writer)
     if (open) return this.resolve(query, client.retain(), view, open, limit, -1, signing)
@@ -423,20 +460,6 @@ export class Handler {
     const recursionAvailable = mayAsk && containsAddress(view.recursion, client.address)
     this.responder.begin(query, limit, request?.signing, recursionAvailable)
     return this.responder.fail(failure, out, outAt, request?.signing)
-  }
-
-  private logQuery(client: Client, view: ServingView): void {
-    const { query } = this
-    const name = printName(nameOf(query))
-    const { transport } = client
-    const fields = {
-      client: printAddress(client.address),
-      transport,
-      view: view.name,
-      name,
-      type: typeName(query.qtype),
-    }
-    this.options.log.info(fields, 'query')
   }
 }
 

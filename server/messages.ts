@@ -44,6 +44,7 @@ export interface ServingConfig {
   /** What the validation of answers begins with; left out: the root's built-in anchors. */
   trust?: Trust
   log: Config['log']
+  dnstap?: Config['dnstap']
   /** Limits of the resolver cache; left out: the usual ones. */
   cache?: CacheConfig
 }

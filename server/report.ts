@@ -1,6 +1,7 @@
 import type { Counters } from '../resolver/counters.ts'
 import type { Resolver } from '../resolver/resolver.ts'
 import type { UpstreamReport } from '../resolver/upstream-report.ts'
+import { TOP_SECONDS, type Top, topOf } from './sight/top-list.ts'
 
 /** A view, as far as it is reported on. */
 export interface ReportedView {
@@ -13,16 +14,19 @@ export interface ReportedView {
 /** What one thread knows of its resolvers. */
 export interface ThreadReport {
   views: { view: string; counters: Counters; upstreams: UpstreamReport[] }[]
+  top: Top
 }
 
 /** What the daemon knows of its resolvers, its threads taken together. */
 export interface ResolverReport {
   counters: Record<string, number>
   upstreams: (UpstreamReport & { view: string })[]
+  top: Top & { seconds: number }
 }
 
-export function reportOf(views: readonly ReportedView[]): ThreadReport {
+export function reportOf(views: readonly ReportedView[], top: Top): ThreadReport {
   return {
+    top,
     views: views
       .filter(({ ruled }) => ruled.length > 0)
       .map(({ name, resolver }) => ({
@@ -45,8 +49,26 @@ export function mergeReports(reports: readonly ThreadReport[]): ResolverReport {
       upstreams.set(key, { view, ...(other ? worse(one, other) : one) })
     }
   }
-  return { counters, upstreams: [...upstreams.values()] }
+  return { counters, upstreams: [...upstreams.values()], top: mergeTops(reports.map(({ top }) => top)) }
 }
+
+function mergeTops(tops: readonly Top[]): Top & { seconds: number } {
+  const merged = (list: keyof Top) => {
+    const counts = new Map<string, number>()
+    for (const { key, count } of tops.flatMap(top => top[list])) counts.set(key, (counts.get(key) ?? 0) + count)
+    return topOf(counts, SHOWN)
+  }
+  return {
+    seconds: TOP_SECONDS,
+    names: merged('names'),
+    clients: merged('clients'),
+    failures: merged('failures'),
+    blocked: merged('blocked'),
+  }
+}
+
+/** Entries of each list that are told. */
+const SHOWN = 100
 
 const RANKS: readonly UpstreamReport['state'][] = ['not asked yet', 'up', 'no address', 'down']
 

@@ -44,11 +44,13 @@ export class Responder {
     return wire.length
   }
 
-  /** Completes the response and sends it to a client that has waited. */
-  send(client: Client, signing: TsigContext | undefined): void {
+  /** Completes the response and sends it to a client that has waited; returns it. */
+  send(client: Client, signing: TsigContext | undefined): Uint8Array {
     this.complete()
     const message = this.writer.message()
-    client.send(signing ? signResponse(message, signing, this.seconds()) : message.slice())
+    const sent = signing ? signResponse(message, signing, this.seconds()) : message.slice()
+    client.send(sent)
+    return sent
   }
 
   /** Writes a response without records in place of one that was counted already; `flags` are TC, AA and RA. */

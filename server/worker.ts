@@ -1,4 +1,5 @@
 import { isMainThread, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
+import { printName } from '../dns/name.ts'
 import { type Clock, systemClock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import { type Random, systemRandom } from '../host/random.ts'
@@ -15,6 +16,8 @@ import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type To
 import { Outstanding } from './outstanding.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { reportOf } from './report.ts'
+import { Dnstap } from './sight/dnstap.ts'
+import { Sight } from './sight/sight.ts'
 import { State } from './state.ts'
 import { Listeners } from './thread-listeners.ts'
 import { createThreadLog } from './thread-log.ts'
@@ -59,6 +62,8 @@ export async function createServing(
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)
+  const dnstap = new Dnstap(clock, log)
+  const sight = new Sight(clock, log, dnstap)
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
   const memory = new CacheMemory(initial.cache, holderOf(initial.index))
@@ -71,6 +76,7 @@ export async function createServing(
     configured(config) {
       cookies.useSecrets(config.cookie_secret)
       rates.configure(config.rate_limit)
+      sight.configure(config.log.queries, config.dnstap, printName(config.name).slice(0, -1))
     },
   })
   configured = state
@@ -84,6 +90,7 @@ export async function createServing(
     outstanding,
     cookies,
     rates,
+    sight,
     clock,
     log,
   })
@@ -104,7 +111,8 @@ export async function createServing(
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
-    else if (message.kind === 'report') post({ kind: 'report', id: message.id, report: reportOf(state.views) })
+    else if (message.kind === 'report')
+      post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top()) })
     else if (message.kind !== 'request') state.apply(message)
     else {
       beforeBatch()
@@ -116,6 +124,7 @@ export async function createServing(
     await Promise.race([Promise.all([listeners.closeStreams(grace), outstanding.idle()]), late])
     await listeners.closeAll()
     for (const { resolver } of state.views) resolver.close()
+    dnstap.close()
     post({ kind: 'stopped' })
     port.close()
   }

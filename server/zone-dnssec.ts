@@ -2,17 +2,21 @@ import { dnssecAlgorithm } from '../dns/algorithms.ts'
 import { dsRdata, KeyFlag, keyTag, Rrsig } from '../dns/dnssec.ts'
 import type { Name } from '../dns/name.ts'
 import { printRecord, readRdata, Type } from '../dns/types.ts'
+import { eventOf } from '../zones/keys/events.ts'
+import { isEntryPoint, isIn, stageOf } from '../zones/keys/state.ts'
+import type { KeyRing } from '../zones/keys.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
 
 /** How a zone stands as validators see it: its keys, the DS for its parent, and when its signatures end. */
-export function describeDnssec(version: ZoneVersion) {
+export function describeDnssec(version: ZoneVersion, ring: KeyRing | undefined, now: number) {
   const { origin } = version
   const keys = version.rrset(origin, Type.DNSKEY)?.rdatas ?? []
   return {
     proofs: proofsOf(version),
-    keys: keys.map(describeKey),
-    // RFC 7344 §3: what the zone asks its parent for; of a zone that asks for nothing, its keys with the flag SEP.
-    ds: secureEntryPoints(version, keys).map(dnskey => printDs(origin, dnskey)),
+    keys: ring ? describeRing(ring, now) : keys.map(describeKey),
+    ds: entryPoints(keys, ring).map(dnskey => printDs(origin, dnskey)),
+    ...(ring && { ds_too_early: ring.cds().length === 0, waiting_for_parent: ring.isWaitingForParent }),
+    ...(ring?.nextStep !== undefined && { next_step: printTime(ring.nextStep) }),
     ...endsOf(version),
   }
 }
@@ -20,6 +24,20 @@ export function describeDnssec(version: ZoneVersion) {
 function proofsOf(version: ZoneVersion): 'none' | 'nsec' | 'nsec3' {
   if (version.rrset(version.origin, Type.NSEC)) return 'nsec'
   return version.rrset(version.origin, Type.NSEC3PARAM) ? 'nsec3' : 'none'
+}
+
+function describeRing(ring: KeyRing, now: number) {
+  return ring.keys.map(key => {
+    const event = eventOf(key, ring.delays, now)
+    return {
+      ...describeKey(key.dnskey),
+      role: key.role,
+      stage: stageOf(key),
+      created: printTime(key.created),
+      ...(event && { next: event.what }),
+      ...(event?.at !== undefined && { next_at: printTime(event.at) }),
+    }
+  })
 }
 
 function describeKey(dnskey: Uint8Array) {
@@ -31,9 +49,12 @@ function describeKey(dnskey: Uint8Array) {
   }
 }
 
-function secureEntryPoints(version: ZoneVersion, keys: readonly Uint8Array[]): readonly Uint8Array[] {
-  const asked = version.rrset(version.origin, Type.CDNSKEY)?.rdatas
-  return asked ?? keys.filter(dnskey => readRdata('DNSKEY', dnskey).flags & KeyFlag.SEP)
+/** The keys that the parent's DS is to name: as CDS says, before it does those that stay, and of a zone signed elsewhere those with the flag SEP. */
+function entryPoints(published: readonly Uint8Array[], ring: KeyRing | undefined): readonly Uint8Array[] {
+  if (!ring) return published.filter(dnskey => readRdata('DNSKEY', dnskey).flags & KeyFlag.SEP)
+  const staying = ring.keys.filter(key => key.retired === undefined && isEntryPoint(key))
+  const asked = ring.keys.filter(({ trust }) => isIn(trust))
+  return (asked.length > 0 ? asked : staying).map(({ dnskey }) => dnskey)
 }
 
 function printDs(owner: Name, dnskey: Uint8Array): string {
@@ -50,6 +71,9 @@ function endsOf(version: ZoneVersion): { signatures: number; first_end?: string;
       last = Math.max(last, Rrsig.expiration(rrsig))
     }
   if (signatures === 0) return { signatures }
-  const text = (seconds: number) => new Date(seconds * 1000).toISOString()
-  return { signatures, first_end: text(first), last_end: text(last) }
+  return { signatures, first_end: printTime(first * 1000), last_end: printTime(last * 1000) }
+}
+
+function printTime(time: number): string {
+  return new Date(time).toISOString()
 }

@@ -5,12 +5,14 @@ import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
 import type { TsigKey } from '../dns/tsig.ts'
+import type { ZonefileError } from '../dns/zonefile.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
+import type { Written } from '../zones/pipeline.ts'
 import { openPrimary } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
@@ -31,9 +33,12 @@ export interface ZonesDeps extends World {
   serverName: Name
   /** The keys of signed zones. */
   keyRings: KeyRings
+  /** Whether other threads make the signatures of many RRsets at once. */
+  signAside?: boolean
   /** A zone has another image: serving threads must have it before anyone hears of what is in it. */
   onReplaced: (zone: ServingZone) => void
-  onPublished?: (zone: ServedZone) => void
+  /** `written` says what has changed, of a zone that is changed here. */
+  onPublished?: (zone: ServedZone, written?: Written) => void
   /** Limits of transfers from primaries; asked for each time. */
   transfers: () => TransfersConfig
   /** Transfers large zones; left out: this thread does. */
@@ -280,5 +285,10 @@ function joined(failures: readonly unknown[]): unknown {
   const files = failures.filter(failure => failure instanceof ZoneLoadError)
   return files.length < failures.length
     ? failures.find(failure => !(failure instanceof ZoneLoadError))
-    : new ZoneLoadError(files.flatMap(({ errors }) => errors))
+    : new ZoneLoadError(onceEach(files.flatMap(({ errors }) => errors)))
+}
+
+/** A file may be that of several zones. */
+function onceEach(errors: readonly ZonefileError[]): ZonefileError[] {
+  return [...new Map(errors.map(error => [error.message, error])).values()]
 }

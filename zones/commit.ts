@@ -14,7 +14,7 @@ import {
 } from './pipeline.ts'
 import type { PreparedSignatures } from './sign/prepare.ts'
 import type { Stale } from './sign/scan.ts'
-import type { Baseline, ExecutedRequest, ZoneCommit, ZoneStore } from './store.ts'
+import type { AnsweredRequest, Baseline, ZoneCommit, ZoneStore } from './store.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** Who changes a zone, for its journal. */
@@ -24,7 +24,7 @@ export interface Actor {
   /** An address, "file", a user. */
   source: string
   /** The signed request by which it is asked for: once that is on disk it is not executed again. */
-  request?: ExecutedRequest
+  request?: AnsweredRequest
 }
 
 /** One of the zones to be changed, and how. */

@@ -5,6 +5,7 @@ import { diffRecords } from './change.ts'
 import { recordsOf } from './draft.ts'
 import { OWN_TYPES } from './overlay/selection.ts'
 import type { Overlay } from './overlay.ts'
+import { PTR_HOLDER } from './ptr.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** A zone of one view, to be compared with that of another. */
@@ -56,7 +57,7 @@ function describe(record: ResourceRecord, has: ComparedZone, lacks: ComparedZone
 function originOf(record: ResourceRecord, { overlay, base, holderOf }: ComparedZone): string {
   if (overlay?.hasOwn(record)) return 'the file of the overlay'
   const holder = holderOf(record)
-  const who = holder === undefined ? 'the zone itself' : `the key ${holder}`
+  const who = holder === undefined ? 'the zone itself' : holder === PTR_HOLDER ? holder : `the key ${holder}`
   return overlay ? `${who}, shown of ${base}` : who
 }
 

@@ -37,7 +37,7 @@ export class DeleteLimits {
         new RcodeError(Rcode.REFUSED, `update rule ${at + 1} lets ${limit} records be deleted ${what}`)
       if (most !== undefined && count > most) throw refuse(most, `in a message, not ${count}`)
       if (mostInMinute !== undefined && this.inLastMinute(policy, at) + count > mostInMinute)
-        throw refuse(mostInMinute, `in a minute, and ${count} more are too many now`)
+        throw refuse(mostInMinute, `in a minute: ${count} more are too many now`)
     }
     return counts
   }

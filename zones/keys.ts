@@ -4,7 +4,7 @@ import { type Name, nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import { type Log, silentLog } from '../host/log.ts'
 import { type KeyFiles, readRing } from './keys/file.ts'
-import { type AskParent, KeyRing } from './keys/ring.ts'
+import { type AskParents, KeyRing } from './keys/ring.ts'
 
 export { KeyFileError, type KeyFiles } from './keys/file.ts'
 export { KeyRequestError, type KeyRing, type Lags } from './keys/ring.ts'
@@ -21,18 +21,18 @@ export interface KeyRings {
 
 export interface KeyRingOptions {
   log?: Log
-  /** Asks the parent of a zone for its DS; left out: operators say when it is there. */
-  askParent?: AskParent
+  /** Asks the parents of a zone for its DS; left out: operators say when it is there. */
+  askParents?: AskParents
   /** Makes a private key; left out: a new one. */
   newKey?: (algorithm: number) => Promise<KeyObject>
 }
 
 /** Key rings in a folder: one file of mode 0600 for each zone name. */
 export function createKeyRings(files: KeyFiles, clock: Clock, options: KeyRingOptions = {}): KeyRings {
-  const { log = silentLog, askParent, newKey = algorithm => dnssecAlgorithm(algorithm)!.generate() } = options
+  const { log = silentLog, askParents, newKey = algorithm => dnssecAlgorithm(algorithm)!.generate() } = options
   const rings = new Map<string, Promise<KeyRing>>()
   let holds = 0
-  const deps = { files, clock, log, askParent, newKey, held: () => holds > 0 }
+  const deps = { files, clock, log, askParents, newKey, held: () => holds > 0 }
   const open = async (origin: Name) => new KeyRing(origin, await readRing(files, origin), deps)
   return {
     of(origin) {

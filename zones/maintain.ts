@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { Draft } from './draft.ts'
 import { KEY_TTL, type KeyRing } from './keys/ring.ts'
+import { FirstSigning } from './sign/build.ts'
 import { PreparedSignatures } from './sign/prepare.ts'
 import { SignatureScan, type Stale } from './sign/scan.ts'
 import { SIGNER_TYPES, type ZoneSigner } from './sign.ts'
@@ -17,6 +18,9 @@ import type { ZoneVersion } from './zone.ts'
 
 /** Signatures made anew in one change: what keeps the main thread busy for some tens of milliseconds. */
 const MOST_AT_ONCE = 1000
+/** Names signed for the first time in one change, and names of a zone for which one change is enough. */
+const NAMES_AT_ONCE = 250
+const FEW_NAMES = 1000
 /** Between two such changes, so that updates get their turn. */
 const PAUSE = 100
 /** After a failure, and at the longest, until the next look. */
@@ -41,6 +45,7 @@ export class SigningMaintenance {
   private readonly options: MaintenanceOptions
   private timer: Timer | undefined
   private state: 'new' | 'waiting' | 'running' | 'stopped' = 'new'
+  private first: { revision: number; names: FirstSigning } | undefined
   private scan: (SignatureScan & { revision?: number }) | undefined
   /** The ring's revision that all of the zone shows. */
   private shown: number | undefined
@@ -52,12 +57,14 @@ export class SigningMaintenance {
     this.options = options
   }
 
-  /** Does all that is due now; rejects where the disk fails. */
+  /**
+   * Does all that is due now; rejects where the disk fails. A large zone that was never signed is served as it is, and signed after
+   * `start`: nobody takes it for signed yet.
+   */
   async catchUp(): Promise<void> {
-    const { ring } = this.options
     do {
-      while (await this.pass());
-    } while (ring.revision !== this.shown)
+      while ((await this.pass()) && !this.first);
+    } while (this.isBehind && !this.first)
   }
 
   /** Goes on as time passes, until `stop`. */
@@ -110,6 +117,7 @@ export class SigningMaintenance {
   /** One change of what is due; false once all of the zone is as it is to be. */
   private async pass(): Promise<boolean> {
     const { view, ring, signer } = this.options
+    if (await this.signFirst()) return true
     if (this.scan?.revision !== ring.revision) this.scan = undefined
     const scan = (this.scan ??= await this.begin())
     const stale = scan.take(signer.maker(), MOST_AT_ONCE)
@@ -123,18 +131,34 @@ export class SigningMaintenance {
     return false
   }
 
+  /** Signs some names of a zone that is not signed yet; false where it is, or can be in one change with its keys. */
+  private async signFirst(): Promise<boolean> {
+    const { writer, signer, ring } = this.options
+    const { revision } = ring
+    const version = writer.image.latest()
+    if (this.first?.revision !== revision) {
+      signer.building = isFirst(version, ring) && version.names() > FEW_NAMES
+      this.first = signer.building ? { revision, names: new FirstSigning(version, signer.options.nsec3) } : undefined
+    }
+    const names = this.first?.names.take(NAMES_AT_ONCE) ?? []
+    if (names.length > 0) await this.renew(names)
+    return names.length > 0
+  }
+
   /** Puts the keys of this moment in, and begins to look through the signatures. */
   private async begin(): Promise<SignatureScan & { revision?: number }> {
     const { writer, signer, ring } = this.options
     const { revision } = ring
     await this.write(tip => upkeep(tip, signer, ring))
+    signer.building = false
+    this.first = undefined
     signer.longestTtl = 0
     return Object.assign(new SignatureScan(writer.image.latest()), { revision })
   }
 
   private async renew(stale: Stale): Promise<void> {
     const { aside, signer, writer } = this.options
-    const prepared = aside ? await prepare(writer.image.latest(), stale, signer) : undefined
+    const prepared = aside && !signer.building ? await prepare(writer.image.latest(), stale, signer) : undefined
     await this.write(tip => {
       const draft = new Draft(tip)
       raise(draft, tip)
@@ -192,7 +216,8 @@ function upkeep(tip: ZoneVersion, signer: ZoneSigner, ring: KeyRing): Decision {
   if (dnskeys.length === 0) return withoutSigning(tip)
   const draft = new Draft(tip)
   const { origin } = tip
-  if (!isSignedBy(tip, ring)) deleteSigning(tip, draft)
+  // What others have made; our own signatures without a DNSKEY are those of a first signing.
+  if (tip.rrset(origin, Type.DNSKEY) && !isSignedBy(tip, ring)) deleteSigning(tip, draft)
   put(draft, origin, Type.DNSKEY, dnskeys)
   put(draft, origin, Type.CDNSKEY, ring.cdnskeys())
   put(draft, origin, Type.CDS, ring.cds())
@@ -200,6 +225,12 @@ function upkeep(tip: ZoneVersion, signer: ZoneSigner, ring: KeyRing): Decision {
   if (!draft.changed && signer.hasChain(tip)) return { change: { deleted: [], added: [] } }
   raise(draft, tip)
   return { change: draft.changes(), stale: [] }
+}
+
+/** Whether nobody takes the zone for signed: then it need not be so all at once. */
+function isFirst(version: ZoneVersion, ring: KeyRing): boolean {
+  if (version.rrset(version.origin, Type.DNSKEY) || ring.dnskeys().length === 0) return false
+  return ring.keys.every(({ trust }) => trust.phase === 'absent')
 }
 
 /** Whether the zone has a DNSKEY of the ring. */

@@ -10,7 +10,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { listedBy, listZones } from './catalog/write.ts'
-import type { Changeset } from './change.ts'
+import { type Changeset, isEmptyChange } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
@@ -31,7 +31,7 @@ import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, permitUpdates, type Requestor, type UpdatePolicy } from './policy.ts'
 import { ReplayCache } from './replay.ts'
 import type { SourceZone } from './source.ts'
-import { keyText, type ZoneStore } from './store.ts'
+import { type AnsweredRequest, keyText, type ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
 import { applyUpdate, type UpdateOutcome } from './update.ts'
 import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
@@ -88,9 +88,7 @@ export interface UpdateReply {
   ede: number | undefined
 }
 
-const DONE: UpdateReply = { rcode: Rcode.NOERROR, reason: '', ede: undefined }
-
-/** Milliseconds for which an executed update is remembered on disk, however soon its signature ends by a clock that may be set. */
+/** Milliseconds for which an update is remembered on disk, however soon its signature ends by a clock that may be set. */
 const LEAST_VALIDITY = 60_000
 
 /** Ignored updates of one message that the log shows. */
@@ -261,7 +259,30 @@ export class PrimaryZone {
     if (!writer) return
     const { clock, store } = this.deps
     const now = clock.now()
-    for (const { mac, until } of await store.requests(writer.zone, now)) this.replays.recall(mac, DONE, until - now)
+    for (const { mac, rcode, until } of await store.requests(writer.zone, now)) {
+      const reason = rcode === Rcode.NOERROR ? '' : 'it was refused before'
+      this.replays.recall(mac, { rcode, reason, ede: undefined }, until - now)
+    }
+  }
+
+  /** What changed nothing is remembered for a restart as well, but nobody waits for the disk. */
+  private remember(message: Message, requestor: UpdateRequestor, rcode: number): void {
+    const { writer } = this.loaded!
+    const request = writer && this.request(message, requestor, writer, rcode)
+    if (!request) return
+    this.deps.store.remember(request).catch(error => {
+      this.log.warn({ ...whoIs(requestor), reason: String(error.message) }, 'an update could not be remembered')
+    })
+  }
+
+  private request(
+    message: Message,
+    { mac }: UpdateRequestor,
+    { zone }: ZoneWriter,
+    rcode: number,
+  ): AnsweredRequest | undefined {
+    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
+    return mac && { zone, mac, rcode, until }
   }
 
   private overlayRules(config: ZoneConfig): OverlayRules {
@@ -288,10 +309,11 @@ export class PrimaryZone {
   private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
     try {
       await this.change(message, requestor)
-      return DONE
+      return { rcode: Rcode.NOERROR, reason: '', ede: undefined }
     } catch (error) {
       // What failed for our own reasons may be tried again; what was refused stays refused.
       if (!(error instanceof RcodeError) || error.rcode === Rcode.SERVFAIL) throw error
+      this.remember(message, requestor, error.rcode)
       return this.refuse(error, requestor)
     }
   }
@@ -317,6 +339,7 @@ export class PrimaryZone {
       takeBack?.()
       throw error
     })
+    if (written.every(({ change }) => isEmptyChange(change))) this.remember(message, requestor, Rcode.NOERROR)
     const who = whoIs(requestor)
     for (const [i, { change, version }] of written.entries()) {
       const counts = { added: change.added.length, deleted: change.deleted.length, serial: version.serial() }
@@ -326,14 +349,10 @@ export class PrimaryZone {
       this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
   }
 
-  private actor(message: Message, requestor: UpdateRequestor, { zone }: ZoneWriter): Actor {
-    const { mac, key } = requestor
-    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
-    return {
-      key: key && keyText(key),
-      source: describeAddress(requestor),
-      ...(mac && { request: { zone, mac, until } }),
-    }
+  private actor(message: Message, requestor: UpdateRequestor, writer: ZoneWriter): Actor {
+    const { key } = requestor
+    const request = this.request(message, requestor, writer, Rcode.NOERROR)
+    return { key: key && keyText(key), source: describeAddress(requestor), ...(request && { request }) }
   }
 
   /** This zone, and those that take each of its updates too. */

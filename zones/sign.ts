@@ -44,6 +44,8 @@ export const SIGNER_TYPES: ReadonlySet<number> = new Set([
 /** Keeps a zone signed: says what a change of its data does to its signatures and proofs of absence (RFC 4035 §2). */
 export class ZoneSigner {
   readonly options: SignerOptions
+  /** While the zone is signed for the first time, name by name: nobody trusts its proofs of absence yet. */
+  building = false
   /** The longest TTL that was signed since somebody set it to zero, in seconds. */
   longestTtl = 0
 
@@ -67,7 +69,8 @@ export class ZoneSigner {
     // Of a zone that is signed no more.
     if (keys().zone.length === 0) return { deleted: [], added: [] }
     const maker = this.maker(prepared)
-    const signing = new SigningPass(maker, this.options.nsec3, base, tip, change, stale ?? []).run()
+    const whole = !this.building && !this.hasChain(tip)
+    const signing = new SigningPass(maker, this.options.nsec3, base, tip, change, stale ?? [], whole).run()
     this.longestTtl = Math.max(this.longestTtl, maker.longestTtl)
     noticeTtl?.(maker.longestTtl)
     return signing
@@ -130,6 +133,7 @@ class SigningPass {
     tip: ZoneVersion,
     change: Changeset,
     stale: Stale,
+    whole: boolean,
   ) {
     this.maker = maker
     this.nsec3 = nsec3
@@ -142,8 +146,8 @@ class SigningPass {
     for (const { owner, type } of stale)
       if (type === Type.NSEC3) this.staleHashed.set(nameKey(owner), owner)
       else this.touch(owner)
-    if (hasChain(tip, nsec3)) this.touchHidden()
-    else this.touchAll(nsec3)
+    if (whole) this.touchAll(nsec3)
+    else this.touchHidden()
   }
 
   run(): Changeset {

@@ -5,10 +5,10 @@ import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
 import type { Holding } from './holders.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
-import { type ExecutedRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
+import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
   deleteRecord,
   holdRecord,
@@ -24,7 +24,7 @@ import {
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
 
 export type { Owned } from './store/members.ts'
-export type { ExecutedRequest } from './store/requests.ts'
+export type { AnsweredRequest } from './store/requests.ts'
 export { ZONE_MIGRATIONS } from './store/schema.ts'
 
 /** The dynamic zones and their journal on disk. Every promise resolves once the disk has it. */
@@ -48,10 +48,12 @@ export interface ZoneStore {
   commitTogether(
     changed: readonly ZoneCommit[],
     unchanged?: readonly ZoneRevision[],
-    request?: ExecutedRequest,
+    request?: AnsweredRequest,
   ): Promise<void>
-  /** The requests to this zone that were executed and could be accepted again, oldest first. */
-  requests(zone: number, now: number): Promise<ExecutedRequest[]>
+  /** Stores a request that changed nothing. */
+  remember(request: AnsweredRequest): Promise<void>
+  /** The requests to this zone that were answered and could be accepted again, oldest first. */
+  requests(zone: number, now: number): Promise<AnsweredRequest[]>
   /** The journal after `revision`, oldest first, `limit` entries at most. */
   journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
@@ -166,8 +168,11 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
       const statements = changed.flatMap(({ zone, revision, entry }) => [
         ...commitStatements(zone, revision, entry, limits),
       ])
-      const executed = request ? [insertRequest(request)] : []
-      await database.commit([...unchanged.map(requireRevision), ...statements, ...executed])
+      const answered = request ? [insertRequest(request)] : []
+      await database.commit([...unchanged.map(requireRevision), ...statements, ...answered])
+    },
+    async remember(request) {
+      await database.commit([insertRequest(request)])
     },
     requests: (zone, now) => readRequests(database, zone, now),
     async journal(zone, revision, limit) {
@@ -328,9 +333,10 @@ function* commitStatements(
   yield forgetRequests(entry.at)
 }
 
-/** A record that goes and comes back with another TTL or spelling stays its holder's. */
+/** A record that goes and comes back with another TTL or spelling stays its holder's; so it is with the SOA, which always comes back. */
 function* recordStatements(zone: number, { change, key, holdings }: NewEntry): Generator<Statement> {
-  const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
+  const keyOf = (record: ResourceRecord) =>
+    record.type === Type.SOA ? rrsetKey(record.owner, Type.SOA) : recordKey(record.owner, record.type, record.rdata)
   const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
   for (const record of change.added) {
     const { owner, type, ttl, rdata } = record

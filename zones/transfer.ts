@@ -1,12 +1,12 @@
 import { Class, Flag, Opcode, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Question } from '../dns/message.ts'
-import type { Name } from '../dns/name.ts'
+import { type Name, ROOT } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
-import { Writer } from '../dns/wire.ts'
 import type { Changeset } from './change.ts'
 import { recordsOf } from './draft.ts'
+import type { RecordWalk } from './image/records.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** The request that a transfer answers. */
@@ -27,19 +27,21 @@ const MOST = 0xffff - 1024
  * meanwhile is in the next transfer. Made as it is asked for, so a slow client costs no memory.
  */
 export function* axfrMessages(version: ZoneVersion, request: TransferRequest): Generator<Uint8Array> {
-  yield* pack(axfrRecords(version), request)
-}
-
-function* axfrRecords(version: ZoneVersion): Generator<ResourceRecord> {
-  const soa = soaOf(version)
-  for (const rrset of version.rrsets()) yield* recordsOf(rrset)
-  yield soa
+  const packer = new Packer(request)
+  const walk = version.walk()
+  while (walk.next()) {
+    const full = packer.add(walk)
+    if (full) yield full
+  }
+  const full = packer.add(new OneRecord().set(soaOf(version)))
+  if (full) yield full
+  yield packer.end()
 }
 
 /** RFC 1995 §2, §4: the zone's SOA alone says that there is nothing newer, or over UDP that the client is to come by TCP. */
 export function soaMessage(version: ZoneVersion, request: TransferRequest): Uint8Array {
   const message = new TransferMessage(request)
-  message.add(soaOf(version))
+  message.add(new OneRecord().set(soaOf(version)))
   return message.done()
 }
 
@@ -58,7 +60,12 @@ export async function* ixfrMessages(
   request: TransferRequest,
 ): AsyncGenerator<Uint8Array> {
   const packer = new Packer(request)
-  for await (const part of parts) yield* packer.pack(part)
+  const one = new OneRecord()
+  for await (const part of parts)
+    for (const record of part) {
+      const full = packer.add(one.set(record))
+      if (full) yield full
+    }
   yield packer.end()
 }
 
@@ -67,37 +74,64 @@ export function soaOf(version: ZoneVersion): ResourceRecord {
   return recordsOf(version.rrset(version.origin, Type.SOA)!)[0]!
 }
 
-function* pack(records: Iterable<ResourceRecord>, request: TransferRequest): Generator<Uint8Array> {
-  const packer = new Packer(request)
-  yield* packer.pack(records)
-  yield packer.end()
+/** A record as it lies in memory: `RecordWalk`, or one that is an object. */
+type WireRecord = Pick<
+  RecordWalk,
+  'owner' | 'ownerLength' | 'ownerNumber' | 'type' | 'ttl' | 'octets' | 'at' | 'length'
+>
+
+/** Shows one record after another as it lies in memory. */
+class OneRecord implements WireRecord {
+  owner: Name = ROOT
+  ownerLength = 0
+  ownerNumber = 0
+  type = 0
+  ttl = 0
+  octets: Uint8Array = NO_OCTETS
+  readonly at = 0
+  length = 0
+
+  set({ owner, type, ttl, rdata }: ResourceRecord): this {
+    if (this.ownerNumber === 0 || (this.owner !== owner && !equalOctets(this.owner, owner))) this.ownerNumber++
+    this.owner = owner
+    this.ownerLength = owner.length
+    this.type = type
+    this.ttl = ttl
+    this.octets = rdata
+    this.length = rdata.length
+    return this
+  }
 }
+
+const NO_OCTETS = new Uint8Array(0)
 
 /** Puts records into messages. */
 class Packer {
   private readonly request: TransferRequest
   private message: TransferMessage
-  private last: ResourceRecord | undefined
+  private count = 0
+  private lastType = 0
 
   constructor(request: TransferRequest) {
     this.request = request
     this.message = new TransferMessage(request)
   }
 
-  /** The messages that these records fill. */
-  *pack(records: Iterable<ResourceRecord>): Generator<Uint8Array> {
-    for (const record of records) {
-      const size = this.message.size + sizeOf(record)
-      // A client takes a message that ends on an SOA for the last one: the first always goes on with the record after it.
-      const mayEnd = this.last !== undefined && this.last.type !== Type.SOA
-      if ((mayEnd && size > MESSAGE) || size > MOST) {
-        if (this.message.count === 0) throw new RcodeError(Rcode.SERVFAIL, 'the zone has a record that fits no message')
-        yield this.message.done()
-        this.message = new TransferMessage(this.request)
-      }
-      this.message.add(record)
-      this.last = record
+  /** Takes a record; returns the message that was full before it. */
+  add(record: WireRecord): Uint8Array | undefined {
+    const size = this.message.size + record.ownerLength + RECORD_HEAD + record.length
+    let full: Uint8Array | undefined
+    // A client takes a message that ends on an SOA for the last one: the first always goes on with the record after it.
+    const mayEnd = this.count > 0 && this.lastType !== Type.SOA
+    if ((mayEnd && size > MESSAGE) || size > MOST) {
+      if (this.message.count === 0) throw new RcodeError(Rcode.SERVFAIL, 'the zone has a record that fits no message')
+      full = this.message.done()
+      this.message = new TransferMessage(this.request)
     }
+    this.message.add(record)
+    this.count++
+    this.lastType = record.type
+    return full
   }
 
   end(): Uint8Array {
@@ -105,71 +139,98 @@ class Packer {
   }
 }
 
-/** Owner, type, class, TTL, length: what a record takes at most. */
-function sizeOf({ owner, rdata }: ResourceRecord): number {
-  return owner.length + 10 + rdata.length
-}
+/** Octets of type, class, TTL and length (RFC 1035 §3.2.1). */
+const RECORD_HEAD = 10
+/** Octets of a message's header. */
+const HEADER = 12
+/** Pointers have 14 bits (RFC 1035 §4.1.4). */
+const POINTER = 0xc000
 
 /** One message of a transfer. Owners are compressed against the zone and the owner before; RDATA is written as it is stored. */
 class TransferMessage {
-  private readonly writer = new Writer({ size: MESSAGE + 2048 })
+  private buf = Buffer.allocUnsafe(MESSAGE + 2048)
   private readonly origin: Name
+  size = HEADER
   count = 0
-  private lastOwner: Name | undefined
+  /** The owner written last, and where; 0 where no pointer reaches. */
+  private lastOwner = 0
   private lastOwnerAt = 0
 
   constructor({ id, flags, question }: TransferRequest) {
-    const { writer } = this
-    this.origin = question.name
-    writer.u16(id)
+    const { buf } = this
+    const { name, type } = question
+    this.origin = name
+    buf.fill(0, 0, HEADER)
+    buf.writeUInt16BE(id, 0)
     // RFC 5936 §2.2.1: QR and AA; RD as it was asked; RA, AD and CD are not for transfers.
-    writer.u16(Flag.QR | Flag.AA | (flags & Flag.RD) | (Opcode.QUERY << 11))
-    writer.u16(1)
-    for (let i = 0; i < 3; i++) writer.u16(0)
-    writer.bytes(question.name)
-    writer.u16(question.type)
-    writer.u16(question.class)
+    buf.writeUInt16BE(Flag.QR | Flag.AA | (flags & Flag.RD) | (Opcode.QUERY << 11), 2)
+    buf.writeUInt16BE(1, 4)
+    buf.set(name, HEADER)
+    buf.writeUInt16BE(type, HEADER + name.length)
+    buf.writeUInt16BE(question.class, HEADER + name.length + 2)
+    this.size = HEADER + name.length + 4
   }
 
-  get size(): number {
-    return this.writer.pos
-  }
-
-  add({ owner, type, ttl, rdata }: ResourceRecord): void {
-    const { writer } = this
-    this.owner(owner)
-    writer.u16(type)
-    writer.u16(Class.IN)
-    writer.u32(ttl)
-    writer.u16(rdata.length)
-    writer.bytes(rdata)
+  add(record: WireRecord): void {
+    const { type, ttl, octets, at, length } = record
+    this.reserve(record.ownerLength + RECORD_HEAD + length)
+    this.owner(record)
+    const { buf } = this
+    let to = this.size
+    buf[to++] = type >>> 8
+    buf[to++] = type
+    buf[to++] = 0
+    buf[to++] = Class.IN
+    buf[to++] = ttl >>> 24
+    buf[to++] = ttl >>> 16
+    buf[to++] = ttl >>> 8
+    buf[to++] = ttl
+    buf[to++] = length >>> 8
+    buf[to++] = length
+    // Most are a few octets, which a loop copies sooner than a call.
+    for (let i = at, end = at + length; i < end; i++) buf[to++] = octets[i]!
+    this.size = to
     this.count++
   }
 
-  private owner(owner: Name): void {
-    const { writer, origin } = this
-    const labels = owner.length - origin.length
+  /** One big record may need more than is usual. */
+  private reserve(octets: number): void {
+    if (this.size + octets <= this.buf.length) return
+    const larger = Buffer.allocUnsafe(this.size + octets)
+    larger.set(this.buf.subarray(0, this.size))
+    this.buf = larger
+  }
+
+  private owner({ owner, ownerLength, ownerNumber }: WireRecord): void {
+    const { buf, origin, size } = this
+    const labels = ownerLength - origin.length
     // RFC 1035 §4.1.4: the question's name is at octet 12, and every owner ends in it.
     const below = endsLike(owner, origin, labels)
-    if (below && labels === 0) writer.u16(0xc00c)
-    else if (this.lastOwner && (this.lastOwner === owner || equalOctets(this.lastOwner, owner)))
-      writer.u16(0xc000 | this.lastOwnerAt)
+    if (below && labels === 0) this.pointer(HEADER)
+    else if (this.lastOwnerAt > 0 && this.lastOwner === ownerNumber) this.pointer(this.lastOwnerAt)
     else {
-      this.lastOwner = writer.pos < 0x4000 ? owner : undefined
-      this.lastOwnerAt = writer.pos
-      writer.bytes(below ? owner.subarray(0, labels) : owner)
-      if (below) writer.u16(0xc00c)
+      this.lastOwner = ownerNumber
+      this.lastOwnerAt = size < 0x4000 ? size : 0
+      const end = below ? labels : ownerLength
+      for (let i = 0; i < end; i++) buf[size + i] = owner[i]!
+      this.size += end
+      if (below) this.pointer(HEADER)
     }
   }
 
+  private pointer(to: number): void {
+    this.buf[this.size++] = (POINTER | to) >>> 8
+    this.buf[this.size++] = to
+  }
+
   done(): Uint8Array {
-    this.writer.patchU16(6, this.count)
-    return this.writer.done()
+    this.buf.writeUInt16BE(this.count, 6)
+    return this.buf.subarray(0, this.size)
   }
 }
 
 /** Whether the owner ends in the question's name as it is spelled; every owner is at or below it. */
-function endsLike(owner: Name, origin: Name, from: number): boolean {
+function endsLike(owner: Uint8Array, origin: Name, from: number): boolean {
   for (let i = 0; i < origin.length; i++) if (owner[from + i] !== origin[i]) return false
   return true
 }

@@ -8,6 +8,7 @@ import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
 import { allRRsets, hashedRRset, ownerOf, rrsetObject, rrsetsOfType, ZoneReader } from './image/reader.ts'
+import { RecordWalk } from './image/records.ts'
 import { apexOf, hashedOf, readVersion } from './image/version.ts'
 import { hashNeighbours, isHidden, ownersAfter, ownersBefore } from './image/walk.ts'
 
@@ -234,6 +235,11 @@ export class ZoneVersion {
   rrsets(type?: number): Iterable<RRset> {
     const { arena } = this.image
     return type === undefined ? allRRsets(arena, this.origin, this.at) : rrsetsOfType(arena, this.origin, this.at, type)
+  }
+
+  /** All records in the same order, without an object for any. */
+  walk(): RecordWalk {
+    return new RecordWalk(this.image.arena, this.origin, this.at)
   }
 
   /** How many records it has. */

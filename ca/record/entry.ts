@@ -5,12 +5,10 @@ export type RecordKind =
   | 'binding'
   | 'crl'
   | 'failed'
-  | 'intermediate'
   | 'issued'
   | 'policy'
   | 'refused'
   | 'revoked'
-  | 'started'
 
 /** A line of the record. Members hold JSON; what explains the line later stands in it, for orders and history are cleaned up sooner. */
 export interface RecordEntry {

@@ -1,4 +1,5 @@
-import type { Database } from '../../host/database.ts'
+import { ConflictError, type Database } from '../../host/database.ts'
+import { appendStatement } from './record.ts'
 import { type AccountRow, type BindingRow, sql, statement } from './schema.ts'
 
 /** Accounts (RFC 8555 §7.1.2) and the keys that bind them to somebody we know (§7.3.4). Every promise resolves once the disk has it. */
@@ -27,7 +28,12 @@ export function createAccountStore(database: Database): AccountStore {
   const valid = (id: string) => sql.updateTable('acme_accounts').where('id', '=', id).where('status', '=', 'valid')
   return {
     async addAccount(account) {
-      await database.commit([statement(sql.insertInto('acme_accounts').values(account))])
+      const { id, issuer, thumbprint, binding, created_at: at } = account
+      const bound = binding !== null && { binding }
+      await database.commit([
+        statement(sql.insertInto('acme_accounts').values(account)),
+        appendStatement({ kind: 'account', at, account: id, issuer, thumbprint, ...bound }),
+      ])
     },
     account: id => one<AccountRow>(accounts.where('id', '=', id)),
     accountByKey: (issuer, thumbprint) =>
@@ -47,7 +53,11 @@ export function createAccountStore(database: Database): AccountStore {
       await database.commit([statement(valid(id).set(key).where('thumbprint', '=', old.thumbprint), 1)])
     },
     async addBinding(binding) {
-      await database.commit([statement(sql.insertInto('acme_bindings').values(binding))])
+      const { kid, name, created_at: at } = binding
+      await database.commit([
+        statement(sql.insertInto('acme_bindings').values(binding)),
+        appendStatement({ kind: 'binding', at, kid, name, change: 'created' }),
+      ])
     },
     binding: kid => one<BindingRow>(sql.selectFrom('acme_bindings').selectAll().where('kid', '=', kid)),
     async bindings() {
@@ -56,8 +66,16 @@ export function createAccountStore(database: Database): AccountStore {
     },
     async revokeBinding(kid, at) {
       const query = sql.updateTable('acme_bindings').set({ revoked_at: at })
-      const [result] = await database.commit([statement(query.where('kid', '=', kid).where('revoked_at', 'is', null))])
-      return result!.changes === 1
+      try {
+        await database.commit([
+          statement(query.where('kid', '=', kid).where('revoked_at', 'is', null), 1),
+          appendStatement({ kind: 'binding', at, kid, change: 'revoked' }),
+        ])
+        return true
+      } catch (error) {
+        if (error instanceof ConflictError) return false
+        throw error
+      }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { ancestorName, equalNames, isSubdomain, type Name, nameKey, wildcardOf } from '../../dns/name.ts'
+import { ancestorName, equalNames, isSubdomain, labelCount, type Name, nameKey, wildcardOf } from '../../dns/name.ts'
 import { NSEC3_SHA1, type Nsec3Parameters, nsec3Hash, OPT_OUT } from '../../dns/nsec3.ts'
 import { equalOctets } from '../../dns/record.ts'
 import { printBase32Hex } from '../../dns/text.ts'
@@ -120,18 +120,20 @@ export class Nsec3Proofs {
     return closest.covering.optOut ? 'opt-out' : 'absent'
   }
 
-  /** RFC 5155 §8.3: the longest ancestor that an NSEC3 matches, and the NSEC3 that covers the name next closer. */
+  /**
+   * RFC 5155 §8.3: the longest ancestor that an NSEC3 matches, and the NSEC3 that covers the name next closer. Looked for from the apex
+   * downwards: names that exist are never covered, and whoever asks for a hundred labels below nothing is answered after two hashes.
+   */
   closestEncloser(name: Name): { encloser: Name; covering: Nsec3 } | undefined {
-    for (let closer = name; closer.length > this.zone.length; ) {
+    for (let depth = labelCount(name) - labelCount(this.zone) - 1; depth >= 0; depth--) {
+      const closer = ancestorName(name, depth)
+      const covering = this.covering(closer)
+      if (!covering) continue
       const encloser = ancestorName(closer)
       const match = this.matching(encloser)
-      if (match) {
-        // RFC 5155 §8.3: below a delegation or a DNAME there is nothing for this zone to deny.
-        if (match.types.has(Type.DNAME) || (match.types.has(Type.NS) && !match.types.has(Type.SOA))) return undefined
-        const covering = this.covering(closer)
-        return covering && { encloser, covering }
-      }
-      closer = encloser
+      // RFC 5155 §8.3: below a delegation or a DNAME there is nothing for this zone to deny.
+      const isForeign = match?.types.has(Type.DNAME) || (match?.types.has(Type.NS) && !match.types.has(Type.SOA))
+      return match && !isForeign ? { encloser, covering } : undefined
     }
     return undefined
   }

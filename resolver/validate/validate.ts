@@ -148,12 +148,8 @@ export function createJudge(chain: Chain, clock: Clock) {
     const security = weakest?.security ?? (pieces.length > 0 ? SIGNED : UNSIGNED)
     const denials = sets.filter(({ set }) => isDenial(set.type) || set.type === Type.SOA)
     const whole = { status: 'judged', security, seconds, denials } as const
-    if (open.length > 0 || pieces.length === 0) return { ...whole, answer: [...answer], authority: [...authority] }
-    return {
-      ...whole,
-      answer: shortened(answer, seconds),
-      authority: shortened(onlyProved(authority, denials), seconds),
-    }
+    const passed = open.length > 0 || pieces.length === 0 ? authority : onlyProved(authority, denials)
+    return { ...whole, answer: shortened(answer, seconds), authority: shortened(passed, seconds) }
   }
 
   return { judge }

@@ -21,6 +21,8 @@ export function createExplainUpdate(
     if (lines.length === 0) throw new CommandError('say what is to be updated', 2)
     const updates = lines.map(parseUpdate)
     const facts = factsOf(args)
+    if (facts.key && !state.findKey(facts.key))
+      return refusal(name, 'NOTAUTH', `no key ${printName(facts.key)} is configured (BADKEY)`)
     const view = chooseView(state.views, facts)
     if (!view) return refusal(name, 'REFUSED', 'no view is for this client')
     const origin = view.zones.find(name, 0)?.origin

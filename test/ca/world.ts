@@ -96,6 +96,7 @@ export interface World {
 export interface WorldOptions {
   config?: CaConfig
   log?: Log
+  fetchText?: CaDeps['fetchText']
   /** What the CA is told of DNS beside look-ups. */
   dns?: Pick<CaDeps, 'provenance' | 'mayWrite'>
   /** Stands between the CA and its database, to fail where a test says. */
@@ -118,6 +119,7 @@ export async function createWorld(t: Test, options: WorldOptions = {}): Promise<
       random: systemRandom,
       log,
       lookup,
+      ...(options.fetchText && { fetchText: options.fetchText }),
       network: systemNetwork,
       ...options.dns,
     })

@@ -104,6 +104,25 @@ t.test('zone export prints the file and nothing else', async t => {
 
 const MASTER = '$TTL 60\n@ SOA ns1 h 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\n$INCLUDE more\n'
 
+t.test('zone export notes owners on request', async t => {
+  const { cwd, asked } = await playDaemon(t, {
+    'zone.export': () => ({ zone: 'a.example.', view: 'v', serial: 1, text: 'x' }),
+  })
+  await type(cwd, ['zone', 'export', 'a.example', '--owners'])
+  t.strictSame(asked, [['zone.export', { zone: 'a.example', owners: true }]])
+})
+
+t.test('the history is told who is at the keyboard', async t => {
+  const done = () => ({ zone: 'a.example.', view: 'v', serial: 8, added: 2, deleted: 1 })
+  const { cwd, asked } = await playDaemon(t, { 'zone.revert': done })
+  await type(cwd, ['zone', 'revert', 'a.example', '--to', '7'], [], { USER: 'root', SUDO_USER: 'ada' })
+  await type(cwd, ['zone', 'revert', 'a.example', '--to', '7'], [], {})
+  t.strictSame(asked, [
+    ['zone.revert', { zone: 'a.example', to: 7, source: 'ada' }],
+    ['zone.revert', { zone: 'a.example', to: 7 }],
+  ])
+})
+
 t.test('zone import sends what the file comes to, with what it includes', async t => {
   const { cwd, asked } = await playDaemon(t, {
     'zone.import': () => ({ zone: 'a.example.', view: 'v', serial: 8, added: 2, deleted: 1 }),

@@ -59,6 +59,18 @@ t.test('legal, but unsafe or of no use', async t => {
       ['3:28: example.com is dynamic but has neither a file nor update rules: it stays empty'],
     ],
     [
+      'but updates of the zone in another view do',
+      view(
+        '{ name: v, zones: [{ name: example.com, dynamic: true }] }, { name: w, match: { keys: [k] }, zones: [{ name: example.com, dynamic: true, file: z, also_update: [v] }] }',
+      ),
+      [],
+    ],
+    [
+      'and so does the API',
+      `listen: { https: ["127.0.0.1:443"] }\nviews: [{ name: v, zones: [{ name: example.com, dynamic: true }] }]\nca: { name: A, url: "https://ca.example.com", issue: [{ names: ["**"] }] }`,
+      [],
+    ],
+    [
       'recursion without a forward rule',
       view('{ name: v, recursion: [any] }'),
       ['3:31: the view v has recursion but no forward rule: nothing is resolved'],

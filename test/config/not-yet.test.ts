@@ -45,7 +45,7 @@ function served(line: string): boolean {
 }
 
 t.test('a key that says "off" needs no warning', async t => {
-  t.strictSame(notServed('views: [{ name: v }]\nca: { name: A, url: "https://a", vault: off }\ntrust_anchors: []'), [])
+  t.strictSame(notServed('views: [{ name: v }]\nprobes: []\ntrust_anchors: []'), [])
 })
 
 t.test('every path of the list is one of the schema, so that it can be found at all', async t => {

@@ -282,6 +282,10 @@ t.test('printing', async t => {
     '$ORIGIN example.\n@\t1\tIN\tNS\tns.Example.\nwww\t1\tIN\tA\t192.0.2.1\nwww.Example.\t1\tIN\tA\t192.0.2.2\nother.\t1\tIN\tTXT\t"a b"\n'
   const { records } = parseZonefile(zone, { origin, file: 'zone' })
   t.equal(printZonefile(records, origin), zone, 'owners are relative where no letter changes')
+  t.equal(
+    printZonefile(records.slice(1, 2), parseName('.'), () => 'whose it is'),
+    '$ORIGIN .\nwww.example.\t1\tIN\tA\t192.0.2.1\t; whose it is\n',
+  )
   t.equal(printZonefile(records.slice(1, 2), parseName('.')), '$ORIGIN .\nwww.example.\t1\tIN\tA\t192.0.2.1\n')
   const arbitraryZone = fc.array(arbitraryRecord, { maxLength: 5 })
   fc.assert(

@@ -1,11 +1,12 @@
 import { createSocket } from 'node:dgram'
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import acme from 'acme-client'
 import { decode, encode, RECURSION_AVAILABLE } from 'dns-packet'
 import t, { type Test } from 'tap'
 import { createCa } from '../../ca/ca.ts'
+import type { Habits } from '../../ca/habits.ts'
 import { CA_MIGRATIONS } from '../../ca/store.ts'
 import { Class, Rcode } from '../../dns/codes.ts'
 import { type Name, printName } from '../../dns/name.ts'
@@ -18,21 +19,32 @@ import { openMemoryDatabase } from '../../server/database.ts'
 import { createApp, openHttp } from '../../server/http.ts'
 import { caConfig } from '../ca/world.ts'
 import { scratchFolder } from '../scratch.ts'
-import { run, without } from './tools.ts'
+import { freePorts, run, without } from './tools.ts'
 
-/** A CA on loopback HTTPS whose DNS is a file of "NAME VALUE" lines that the clients' hooks write. */
-async function serveCa(t: Test, more = '') {
+/** Pebble's: clients that live with them live with any server. */
+const HABITS: Habits = { refuseNonceEvery: 20, shuffled: true }
+
+/**
+ * A CA with bad habits on loopback HTTPS, whose DNS is a file of "NAME VALUE" lines that the clients' hooks write; every name is the
+ * loopback address.
+ */
+async function serveCa(t: Test, more = '', habits = HABITS) {
   const folder = scratchFolder(t)
   const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], true)
   const url = `https://localhost:${listener.bound[0]!.port}`
   const records = join(folder, 'records')
   const hook = join(folder, 'hook')
   writeFileSync(records, '')
-  // lego calls it with `present NAME VALUE`, certbot with the values in its environment.
+  // lego calls it with `present NAME VALUE`, certbot with the values in its environment, dehydrated with `deploy_challenge NAME TOKEN
+  // VALUE`, uacme with `begin TYPE NAME TOKEN VALUE`; both give the name alone.
   writeFileSync(
     hook,
     `#!/bin/sh
-[ "$1" = cleanup ] && exit 0
+case $1 in
+  cleanup | done | failed | clean_challenge | deploy_cert | unchanged_cert | startup_hook | exit_hook) exit 0 ;;
+  begin) [ "$2" = dns-01 ] || exit 1; set -- present "_acme-challenge.$3." "$5" ;;
+  deploy_challenge) set -- present "_acme-challenge.$2." "$4" ;;
+esac
 if [ -n "$CERTBOT_VALIDATION" ]; then set -- present "_acme-challenge.$CERTBOT_DOMAIN." "$CERTBOT_VALIDATION"; fi
 echo "$2 $3" >> '${records}'
 `,
@@ -46,14 +58,10 @@ echo "$2 $3" >> '${records}'
     return lines.filter(([name]) => name === owner).map(([, value]) => value!)
   }
   const lookup = async (name: Name, type: number) => {
+    if (type === Type.A)
+      return { rcode: Rcode.NOERROR, answer: [{ ...OF(name, type), rdata: parseRdataText(type, '127.0.0.1') }] }
     const values = type === Type.TXT ? valuesAt(printName(name)) : []
-    const answer = values.map(value => ({
-      owner: name,
-      type,
-      class: Class.IN,
-      ttl: 0,
-      rdata: parseRdataText(type, `"${value}"`),
-    }))
+    const answer = values.map(value => ({ ...OF(name, type), rdata: parseRdataText(type, `"${value}"`) }))
     return { rcode: Rcode.NOERROR, answer }
   }
   const ca = await createCa({
@@ -65,6 +73,7 @@ echo "$2 $3" >> '${records}'
     log: silentLog,
     lookup,
     network: systemNetwork,
+    habits,
   })
   listener.useCertificate((await ca.serverCertificate(['localhost']))!)
   const app = createApp(silentLog)
@@ -80,6 +89,8 @@ echo "$2 $3" >> '${records}'
   writeFileSync(root, roots.map(each => each.certificate).join(''))
   return { ca, directory: `${url}/acme/directory`, folder, hook, records, root, resolver: await serveDns(t, valuesAt) }
 }
+
+const OF = (owner: Name, type: number) => ({ owner, type, class: Class.IN, ttl: 0 })
 
 /** A resolver for lego, which looks at the record itself before it asks the CA to. */
 async function serveDns(t: Test, valuesAt: (name: string) => string[]): Promise<string> {
@@ -157,7 +168,8 @@ t.test(
   'certbot orders, renews, changes its contact, revokes and deactivates',
   { skip: without('certbot', 'openssl') },
   async t => {
-    const { directory, folder, hook, root } = await serveCa(t)
+    // A refused nonce makes its `unregister` fail.
+    const { directory, folder, hook, root } = await serveCa(t, '', { ...HABITS, refuseNonceEvery: 0 })
     const certbot = (command: string, ...args: string[]) => {
       const folders = [
         '--config-dir',
@@ -211,3 +223,84 @@ t.test('acme-client goes from a new account to a certificate, changes its key an
   await client.updateAccount({ status: 'deactivated' })
   await t.rejects(client.createOrder({ identifiers: [{ type: 'dns', value: 'www.example.test' }] }), /deactivated/)
 })
+
+for (const [type, flags] of [
+  ['http-01', (port: number) => ['--http', '--http.port', `127.0.0.1:${port}`]],
+  ['tls-alpn-01', (port: number) => ['--tls', '--tls.port', `127.0.0.1:${port}`]],
+] as const)
+  t.test(`lego proves control by ${type}`, { skip: without('lego', 'openssl') }, async t => {
+    const [port] = await freePorts(1)
+    const more = `  challenges: [${type}]\n  challenge_ports: { ${type}: ${port} }\n  challenge_targets: [127.0.0.0/8]\n`
+    const { directory, folder, root } = await serveCa(t, more)
+    const path = join(folder, 'lego')
+    const common = ['--accept-tos', '--email', 'ops@example.test', '--server', directory, '--path', path]
+    const env = { LEGO_CA_CERTIFICATES: root }
+    const ran = await run('lego', [...common, ...flags(port!), '-d', 'www.example.test', 'run'], { env })
+    t.equal(ran.status, 0, ran.stderr.slice(-600))
+    await verifies(t, root, join(path, 'certificates', 'www.example.test.crt'))
+  })
+
+t.test('dehydrated orders and revokes', { skip: without('dehydrated', 'openssl', 'curl') }, async t => {
+  // It takes a refused nonce for the end.
+  const { directory, folder, hook, root } = await serveCa(t, '', { ...HABITS, refuseNonceEvery: 0 })
+  const config = join(folder, 'dehydrated.conf')
+  writeFileSync(
+    config,
+    `CA="${directory}"\nBASEDIR="${folder}"\nCHALLENGETYPE=dns-01\nHOOK="${hook}"\nKEY_ALGO=prime256v1\nCURL_OPTS="--cacert ${root}"\n`,
+  )
+  const dehydrated = (...args: string[]) => run('dehydrated', ['--config', config, ...args], { timeout: 60_000 })
+  for (const args of [
+    ['--register', '--accept-terms'],
+    ['--cron', '--domain', 'www.example.test', '--alias', 'www', '--domain', '*.example.test'],
+    ['--revoke', join(folder, 'certs', 'www', 'cert.pem')],
+  ]) {
+    const ran = await dehydrated(...args)
+    t.equal(ran.status, 0, `${args[0]}: ${(ran.stderr + ran.stdout).slice(-900)}`)
+    if (args[0] === '--cron') await verifies(t, root, join(folder, 'certs', 'www', 'fullchain.pem'))
+  }
+})
+
+/** uacme trusts what the system trusts: it is run where that is our root. */
+const TRUSTING = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec uacme "$@"'
+const isRoot = process.getuid?.() === 0
+
+t.test(
+  'uacme orders and revokes',
+  { skip: without('uacme', 'openssl', 'unshare') || (!isRoot && 'needs root') },
+  async t => {
+    const { directory, folder, hook, root } = await serveCa(t)
+    const common = ['-c', join(folder, 'uacme'), '-a', directory, '-h', hook, '-y', '-t', 'EC']
+    const uacme = (...args: string[]) => run('unshare', ['-m', 'sh', '-c', TRUSTING, root, ...common, ...args])
+    const certificate = join(folder, 'uacme', 'www.example.test', 'cert.pem')
+    for (const args of [['new'], ['issue', 'www.example.test', '*.example.test'], ['revoke', certificate]]) {
+      const ran = await uacme(...args)
+      t.equal(ran.status, 0, `${args[0]}: ${(ran.stderr + ran.stdout).slice(-900)}`)
+      if (args[0] === 'issue') await verifies(t, root, certificate)
+    }
+  },
+)
+
+const GO_CLIENT = resolve('.cache', 'acme-go')
+
+/** Built once from the Go module proxy; kept in .cache. */
+async function buildGoClient(): Promise<string> {
+  if (existsSync(GO_CLIENT)) return ''
+  mkdirSync('.cache', { recursive: true })
+  const cwd = join('test', 'interop', 'acme-go')
+  const built = await run('go', ['build', '-o', GO_CLIENT, '.'], { cwd, timeout: 600_000 })
+  return built.status === 0 ? '' : built.stderr
+}
+
+t.test(
+  "Go's x/crypto/acme pre-authorizes, orders, revokes, changes its key and ends it all",
+  { skip: existsSync(GO_CLIENT) ? without('openssl') : without('go', 'openssl') },
+  async t => {
+    t.equal(await buildGoClient(), '')
+    const { directory, folder, hook, root } = await serveCa(t)
+    const ran = await run(GO_CLIENT, [directory, root, hook, 'www.example.test', '*.www.example.test'])
+    t.equal(ran.status, 0, ran.stderr.slice(-600))
+    const chain = join(folder, 'chain.pem')
+    writeFileSync(chain, ran.stdout)
+    await verifies(t, root, chain)
+  },
+)

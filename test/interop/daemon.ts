@@ -102,8 +102,11 @@ export class Daemon {
   readonly lines: Record<string, unknown>[] = []
   stderr = ''
   private child: ChildProcess | undefined
+  /** For the runtime. */
+  private readonly flags: readonly string[]
 
-  private constructor(folder: string, ports: Ports) {
+  private constructor(folder: string, ports: Ports, flags: readonly string[] = []) {
+    this.flags = flags
     this.folder = folder
     this.ports = ports
     this.file = join(folder, 'namestead.yaml')
@@ -112,7 +115,13 @@ export class Daemon {
   /** Writes configuration and zone files, and starts. Ends with the test. */
   static async start(
     t: Test,
-    options: { zone?: string; more?: string; view?: string; config?: (ports: Ports) => string } = {},
+    options: {
+      zone?: string
+      more?: string
+      view?: string
+      config?: (ports: Ports) => string
+      flags?: readonly string[]
+    } = {},
   ): Promise<Daemon> {
     const [dns, dot, https, http, metrics, upstream] = (await freePorts(6)) as [
       number,
@@ -123,7 +132,7 @@ export class Daemon {
       number,
     ]
     const ports = { dns, dot, https, http, metrics, upstream }
-    const daemon = new Daemon(scratch(t), ports)
+    const daemon = new Daemon(scratch(t), ports, options.flags)
     const zone = options.zone ?? ZONE
     writeFileSync(join(daemon.folder, 'internal.zone'), zone)
     writeFileSync(join(daemon.folder, 'outside.zone'), zone.replace('192.0.2.10', '198.51.100.10'))
@@ -135,7 +144,9 @@ export class Daemon {
 
   /** Starts it on the data it has; resolves with its "ready" line. */
   async restart(): Promise<Record<string, unknown>> {
-    const child = spawn(process.execPath, [BIN, 'serve', '--config', this.file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...this.flags, BIN, 'serve', '--config', this.file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.child = child
     child.stderr!.setEncoding('utf8').on('data', text => (this.stderr += text))
     return await new Promise((resolve, reject) => {

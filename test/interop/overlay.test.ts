@@ -45,6 +45,13 @@ t.test(
     t.strictSame(await outside('alias.apps.internal.example.com', 'CNAME'), ['priv.apps.internal.example.com.'])
     t.strictSame(await dig(dns, '-x', '192.0.2.50'), [])
 
+    const explain = (...args: string[]) => daemon.cli('explain', 'priv.apps.internal.example.com', 'A', ...args)
+    t.match((await explain()).stdout, /owner +externaldns\.\n/)
+    const dryRun = await explain('--key', 'nobody', '--update', 'delete priv.apps.internal.example.com')
+    t.match(dryRun.stdout, /NOTAUTH: no key nobody\. is configured \(BADKEY\)/)
+    const owned = await daemon.cli('zone', 'export', 'internal.example.com', '--view', 'inside', '--owners')
+    t.match(owned.stdout, /^priv\.apps\t60\tIN\tA\t192\.0\.2\.51\t; externaldns\.$/m)
+
     const whole = await run('dig', [
       '+noall',
       '+answer',

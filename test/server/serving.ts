@@ -59,7 +59,7 @@ export function readConfig(text: string): Config {
 
 /** What serving threads get of a config. */
 export function servingConfig(config: Config): ServingConfig {
-  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, log } = config
+  const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log, dnstap } = config
   const views = config.views.map(view => ({ ...view, empty_zones: view.empty_zones ?? config.empty_zones }))
   const limited = rate_limit && { rate_limit }
   return {
@@ -71,7 +71,9 @@ export function servingConfig(config: Config): ServingConfig {
     transfers,
     chaos,
     proxy_protocol,
+    cache,
     log,
+    ...(dnstap && { dnstap }),
   }
 }
 

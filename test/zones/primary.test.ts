@@ -167,6 +167,23 @@ t.test('RFC 8945 §5.2.3: nor is it after a restart, for as long as its signatur
   t.equal(shown(last).length, 3, 'then it is forgotten')
 })
 
+t.test('nor is one that changed nothing then, or was refused', async t => {
+  const { open } = machine()
+  const zone = await open()
+  const macs = [1, 2].map(n => Uint8Array.of(n, 2, 3))
+  const taken = { ...updateMessage({ prerequisites: ['www 0 NONE A'], updates: [B] }) }
+  const requestor = { key: parseName('dns.'), mac: macs[1]! }
+  await send(zone, 'dns.', [A])
+  t.match(await send(zone, 'dns.', [A], macs[0]), { rcode: Rcode.NOERROR })
+  t.match(await zone.update(taken, requestor), { rcode: Rcode.YXRRSET })
+  await send(zone, 'dns.', ['www 0 ANY A'])
+  await zone.close()
+  const again = await open()
+  t.match(await send(again, 'dns.', [A], macs[0]), { rcode: Rcode.NOERROR })
+  t.match(await again.update(taken, requestor), { rcode: Rcode.YXRRSET })
+  t.equal(shown(again).length, 2)
+})
+
 t.test('what a restart finds executed was committed; what was not is executed', async t => {
   const { open, database } = machine()
   const zone = await open()

@@ -26,6 +26,8 @@ const SIGN: Dnssec = {
 const NAME = parseName('dns.')
 
 const RULE = { key: NAME, names: ['**', 'a.example'].map(compilePattern), own: false, wildcards: true }
+/** Delegations too. */
+const ANY_DATA = [{ ...RULE, types: [Type.A, Type.TXT, Type.CNAME, Type.DNAME, Type.NS, Type.DS] }]
 
 const config = (more: Partial<ZoneConfig>) =>
   ({
@@ -72,7 +74,7 @@ for (const nsec3 of [false, true])
     const kind = `${nsec3 ? 'NSEC3' : 'NSEC'}, ${keys}`
     t.test(`${kind}: a zone is signed whole, and stays so through any updates`, async t => {
       const { open, faults } = machine()
-      const zone = await open({ ...SIGN, nsec3, keys })
+      const zone = await open({ ...SIGN, nsec3, keys }, { update: ANY_DATA } as Partial<ZoneConfig>)
       t.same(faults(zone), [])
       const random = createSeededRandom(nsec3 ? 1 : 2)
       const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!
@@ -206,6 +208,27 @@ t.test('signing may begin, change its proofs, and end', async t => {
   await zone.reload(config({ file: '/z', dnssec: { ...SIGN, sign: false } }))
   t.same(unsigned(), before)
 })
+
+for (const nsec3 of [false, true])
+  t.test(`${nsec3 ? 'NSEC3' : 'NSEC'}: a large zone is signed by and by, and others change it meanwhile`, async t => {
+    const { open, files, faults, clock } = machine()
+    const names = Array.from({ length: 1100 }, (_, i) => `h${i} 60 IN A 192.0.2.1`)
+    files.set('/z', [SOA, NS, 'ns 300 IN A 192.0.2.53', ...names].join('\n'))
+    const start = () => open({ ...SIGN, nsec3 }, { update: ANY_DATA } as Partial<ZoneConfig>)
+    let zone = await start()
+    const isSigned = () => rrset(zone, '@', Type.DNSKEY) !== undefined
+    for (let i = 0; !isSigned(); i++) {
+      t.equal(await send(zone, `new${i}.h${i} 60 IN A 192.0.2.2`), Rcode.NOERROR)
+      t.equal(await send(zone, `h${i * 7} 60 IN NS ns`, `h${i * 5 + 1} 0 ANY ANY`), Rcode.NOERROR)
+      if (i === 2) {
+        await zone.close()
+        zone = await start()
+      }
+      await clock.advance(100)
+    }
+    t.same(faults(zone), [])
+    t.ok(zone.image.latest().serial() > 10, 'in many changes')
+  })
 
 t.test('another TTL of negative answers is that of the proofs (RFC 9077 §3)', async t => {
   const { open, faults } = machine()

@@ -129,14 +129,19 @@ t.test('RFC 8945 §5.2.3: requests are kept with what they did until they could 
   for (let i = 1; i < 600; i++) {
     const next = [...current.filter(({ type }) => type !== 6), record(soa(11 + i))]
     const change = entry(diffRecords(current, next), 10 + i, { at: i })
-    const request = { zone: id, mac: mac(i), until: i + 100 }
+    const request = { zone: id, mac: mac(i), rcode: 0, until: i + 100 }
     await store.commitTogether([{ zone: id, revision: i, entry: change }], [], request)
     current = next
   }
   t.equal((await store.requests(id, 600)).length, 100)
-  t.same((await store.requests(id, 600))[0], { zone: id, mac: Buffer.from(mac(500)), until: 600 })
+  t.same((await store.requests(id, 600))[0], { zone: id, mac: Buffer.from(mac(500)), rcode: 0, until: 600 })
   t.ok((await store.requests(id, 0)).length < 300, 'those that ended are forgotten a few at a time')
-  const failed = store.commitTogether([], [{ zone: id, revision: 7 }], { zone: id, mac: mac(1000), until: 9999 })
+  const failed = store.commitTogether([], [{ zone: id, revision: 7 }], {
+    zone: id,
+    mac: mac(1000),
+    rcode: 0,
+    until: 9999,
+  })
   await t.rejects(failed, ConflictError)
   t.equal((await store.requests(id, 9000)).length, 0, 'and none of what was not done')
 })

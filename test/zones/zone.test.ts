@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import t from 'tap'
 import { compareNames, concatNames, equalNames, type Name, parseName, printName, ROOT } from '../../dns/name.ts'
-import type { ResourceRecord } from '../../dns/record.ts'
+import type { ResourceRecord, RRset } from '../../dns/record.ts'
 import { makeRdata, parseRdataText, Type } from '../../dns/types.ts'
 import { publishTogether, ZoneError, ZoneImage, type ZoneVersion } from '../../zones/zone.ts'
 import { recordsOf } from './ask.ts'
@@ -32,6 +32,7 @@ function equalZones(version: ZoneVersion, plain: PlainZone, probes: readonly Nam
   same(distinct(owners).map(printName), expected.map(printName), 'owners')
   same(version.size(), plain.records.length, 'size')
   same(version.names(), expected.length, 'names')
+  same(walked(version), told.flatMap(described), 'the records of a walk')
   for (const set of told) same(lines(set.rdatas), lines(plain.rrset(set.owner, set.type).map(r => r.rdata)), 'RRset')
   for (const name of probes) {
     same(version.exists(name), plain.exists(name), `whether ${printName(name)} exists`)
@@ -44,6 +45,20 @@ function equalZones(version: ZoneVersion, plain: PlainZone, probes: readonly Nam
       same(printName(set!.owner), printName(wanted[0]!.owner), 'spelling')
     }
   }
+}
+
+function described({ owner, type, ttl, rdatas }: RRset): string[] {
+  return rdatas.map(rdata => [printName(owner), type, ttl, Buffer.from(rdata).toString('hex')].join(' '))
+}
+
+function walked(version: ZoneVersion): string[] {
+  const found: string[] = []
+  for (const walk = version.walk(); walk.next(); ) {
+    const rdata = walk.octets.slice(walk.at, walk.at + walk.length)
+    const owner = walk.owner.slice(0, walk.ownerLength)
+    found.push(...described({ owner, type: walk.type, ttl: walk.ttl, rdatas: [rdata] }))
+  }
+  return found
 }
 
 function distinct(owners: Name[]): Name[] {

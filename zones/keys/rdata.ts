@@ -22,11 +22,7 @@ export function cdnskeyRdatas(keys: readonly ZoneKey[]): Uint8Array[] {
 
 /** RDATAs of CDS, and of the parent's DS: SHA-256 of the same keys (RFC 7344 §3.1, RFC 8624 §3.3). */
 export function cdsRdatas(origin: Name, keys: readonly ZoneKey[]): Uint8Array[] {
-  return asksForNothing(keys) ? [CDS_DELETE] : dsRdatas(origin, keys)
-}
-
-/** RDATAs of the DS that the parent is to have. */
-export function dsRdatas(origin: Name, keys: readonly ZoneKey[]): Uint8Array[] {
+  if (asksForNothing(keys)) return [CDS_DELETE]
   return keys.filter(({ trust }) => isIn(trust)).map(({ dnskey }) => dsRdata(origin, dnskey)!)
 }
 

@@ -7,8 +7,8 @@ import type { Log } from '../../host/log.ts'
 import type { ActiveKeys } from '../sign/signatures.ts'
 import { type KeyFiles, type StoredRing, writeRing } from './file.ts'
 import { type ZoneKey, zoneKey } from './key.ts'
-import { cdnskeyRdatas, cdsRdatas, dnskeyRdatas, dsRdatas } from './rdata.ts'
-import { type KeyPolicy, observeParent, type Step, settle, step } from './roll.ts'
+import { cdnskeyRdatas, cdsRdatas, dnskeyRdatas } from './rdata.ts'
+import { type KeyPolicy, observeParent, type Seen, type Step, settle, step } from './roll.ts'
 import { type Delays, isEntryPoint, isIn, isInUse, type KeyRole, signsData, stageOf } from './state.ts'
 
 /** How long what a zone and its parent say takes to be known, in milliseconds (RFC 7583 §3.1). */
@@ -29,15 +29,21 @@ export interface RingMember {
   wake(): void
 }
 
-/** The DS RRset that the parent has for a zone, and its TTL in milliseconds; undefined where that can't be told. */
-export type AskParent = (origin: Name) => Promise<{ ds: readonly Uint8Array[]; ttl: number } | undefined>
+/** The DS RRset that a parent has for a zone, and its TTL in milliseconds. */
+export interface ParentDs {
+  ds: readonly Uint8Array[]
+  ttl: number
+}
+
+/** Asks every parent of a zone that can be asked: there may be one for each view. */
+export type AskParents = (origin: Name) => Promise<readonly ParentDs[]>
 
 /** What a ring needs of the world. */
 export interface RingDependencies {
   files: KeyFiles
   clock: Clock
   log: Log
-  askParent?: AskParent | undefined
+  askParents?: AskParents | undefined
   /** A new private key. */
   newKey: (algorithm: number) => Promise<KeyObject>
   /** While true, zones come and go, and nothing is decided. */
@@ -107,11 +113,6 @@ export class KeyRing {
 
   cds(): Uint8Array[] {
     return cdsRdatas(this.origin, this.keys)
-  }
-
-  /** RDATAs of the DS that the parent is to have. */
-  ds(): Uint8Array[] {
-    return dsRdatas(this.origin, this.keys)
   }
 
   /** Whether the DNSKEY is one of these. */
@@ -184,12 +185,12 @@ export class KeyRing {
   rollover(tag?: number): Promise<void> {
     return this.exclusive(async () => {
       const chosen = this.keys.filter(key => key.retired === undefined && (tag === undefined || key.keyTag === tag))
-      const idle = chosen.find(key => !isInUse(key))
-      if (idle) throw new KeyRequestError(`key ${idle.keyTag} is not in use yet`)
       if (chosen.length === 0)
         throw new KeyRequestError(tag === undefined ? 'the zone has no keys' : `no key ${tag} is in use`)
       const going = this.keys.find(key => key.retired !== undefined && isIn(key.publication))
       if (going) throw new KeyRequestError(`the rollover of key ${going.keyTag} is not over yet`)
+      const idle = chosen.find(key => !isInUse(key))
+      if (idle) throw new KeyRequestError(`key ${idle.keyTag} is not in use yet`)
       await this.save({ keys: this.keys.map(key => (chosen.includes(key) ? { ...key, spent: true } : key)) })
       await this.go()
     })
@@ -199,18 +200,29 @@ export class KeyRing {
   dsSeen(): Promise<void> {
     return this.exclusive(async () => {
       if (!this.isWaitingForParent) throw new KeyRequestError('nothing is waiting for the parent')
-      await this.observe(key => isIn(key.trust))
+      await this.observe(key => (isIn(key.trust) ? 'everywhere' : 'nowhere'))
       await this.go()
     })
   }
 
-  /** Takes over keys with which the zone has been signed elsewhere, in use as they are. Throws KeyRequestError. */
+  /**
+   * Takes over keys with which the zone was signed elsewhere, in place of its own, of which nobody knows yet. `keyTtl` is how long caches
+   * may have held their DNSKEYs, in seconds. Throws KeyRequestError.
+   */
   adopt(keys: readonly ZoneKey[], keyTtl: number): Promise<void> {
     return this.exclusive(async () => {
-      if (this.isUsed) throw new KeyRequestError('the zone has keys already, and its parent may have their DS')
-      await this.save({ keys, keyTtl: Math.max(keyTtl, KEY_TTL) })
+      if (!this.policy) throw new KeyRequestError('the zone is not to be signed: give it dnssec: { sign: true } first')
+      if (this.keys.some(({ trust }) => trust.phase !== 'absent'))
+        throw new KeyRequestError('the zone has keys that its parent may know: unsign it first')
+      const since = this.deps.clock.now()
+      const inUse = (key: ZoneKey): ZoneKey => ({
+        ...key,
+        publication: { phase: 'entering', since },
+        signing: signsData(key) ? { phase: 'entering', since } : key.signing,
+        trust: isEntryPoint(key) ? { phase: 'present', since } : key.trust,
+      })
+      await this.save({ keys: keys.map(inUse), keyTtl: Math.max(keyTtl, KEY_TTL) })
       this.show()
-      await this.go()
     })
   }
 
@@ -290,7 +302,7 @@ export class KeyRing {
     const { clock } = this.deps
     const times = [
       this.next,
-      this.deps.askParent && this.isWaitingForParent ? (this.asked ?? 0) + ASK_EVERY : undefined,
+      this.deps.askParents && this.isWaitingForParent ? (this.asked ?? 0) + ASK_EVERY : undefined,
     ]
     const next = Math.min(...times.filter(time => time !== undefined))
     if (!Number.isFinite(next)) return
@@ -304,30 +316,36 @@ export class KeyRing {
   }
 
   private async ask(): Promise<void> {
-    const { askParent, clock } = this.deps
-    if (!askParent || !this.isWaitingForParent || clock.now() < (this.asked ?? 0) + ASK_EVERY) return
+    const { askParents, clock } = this.deps
+    if (!askParents || !this.isWaitingForParent || clock.now() < (this.asked ?? 0) + ASK_EVERY) return
     this.asked = clock.now()
     this.schedule()
-    const answer = await askParent(this.origin).catch(() => undefined)
-    if (!answer) return
-    const isThere = (key: ZoneKey) =>
-      answer.ds.some(ds => {
-        const own = dsRdata(this.origin, key.dnskey, ds[3])
-        return own !== undefined && equalOctets(own, ds)
-      })
-    const found = this.keys.some(isThere)
-    // Another view of the world may have no DS of ours at all: that counts only where one has been seen from here.
-    if (!found && !this.stored.parentKnown) return
+    const parents = await askParents(this.origin).catch(() => [])
+    const names = (parent: ParentDs, key: ZoneKey) => parent.ds.some(ds => this.isDsOf(ds, key))
+    const seen = (key: ZoneKey): Seen => {
+      if (!parents.some(parent => names(parent, key))) return 'nowhere'
+      // A parent without any DS takes the zone for unsigned, whatever the others have.
+      return parents.every(parent => parent.ds.length === 0 || names(parent, key)) ? 'everywhere' : 'somewhere'
+    }
+    const found = this.keys.some(key => seen(key) !== 'nowhere')
+    // That there is no DS counts only where one has been seen from here: others may be asked than those who validate.
+    if (!found && (parents.length === 0 || !this.stored.parentKnown)) return
     await this.exclusive(async () => {
-      const lags = { ...this.stored.lags, dsTtl: Math.max(this.stored.lags.dsTtl, answer.ttl) }
-      await this.observe(isThere, { lags, parentKnown: true })
+      const { lags } = this.stored
+      const dsTtl = Math.max(lags.dsTtl, ...parents.map(({ ttl }) => ttl))
+      await this.observe(seen, { lags: { ...lags, dsTtl }, parentKnown: true })
       await this.go()
     })
   }
 
-  private async observe(isThere: (key: ZoneKey) => boolean, changes: Partial<StoredRing> = {}): Promise<void> {
+  private isDsOf(ds: Uint8Array, key: ZoneKey): boolean {
+    const own = dsRdata(this.origin, key.dnskey, ds[3])
+    return own !== undefined && equalOctets(own, ds)
+  }
+
+  private async observe(seen: (key: ZoneKey) => Seen, changes: Partial<StoredRing> = {}): Promise<void> {
     const before = this.keys
-    await this.save({ ...changes, keys: observeParent(before, isThere, this.deps.clock.now()) })
+    await this.save({ ...changes, keys: observeParent(before, seen, this.deps.clock.now()) })
     this.tell(before)
   }
 

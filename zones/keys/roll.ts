@@ -54,18 +54,24 @@ function settled(facet: Facet, now: number): Facet {
   return facet.phase === 'leaving' ? { phase: 'gone', since: now } : facet
 }
 
-/** The parent has the DS of exactly these. */
-export function observeParent<K extends KeyState>(keys: readonly K[], has: (key: K) => boolean, now: number): K[] {
+/** Where a DS was seen, of all parents that were asked. */
+export type Seen = 'everywhere' | 'somewhere' | 'nowhere'
+
+/** What the parent has; a zone may have several, one for each view. */
+export function observeParent<K extends KeyState>(keys: readonly K[], seen: (key: K) => Seen, now: number): K[] {
   return keys.map(key => {
-    const { phase } = key.trust
-    if (!isEntryPoint(key)) return key
-    if (has(key)) {
-      if (phase === 'absent' || phase === 'gone')
-        return { ...key, trust: { phase: key.retired === undefined ? 'present' : 'leaving', since: now } }
-      return phase === 'entering' ? { ...key, trust: { phase: 'present', since: now } } : key
-    }
-    return phase === 'leaving' ? { ...key, trust: { phase: 'gone', since: now } } : key
+    const phase = isEntryPoint(key) ? phaseSeen(key, seen(key)) : undefined
+    return phase ? { ...key, trust: { phase, since: now } } : key
   })
+}
+
+/** The phase that a key's DS is in by what was seen of it; undefined where it is in it already. */
+function phaseSeen({ trust, retired }: KeyState, seen: Seen): Facet['phase'] | undefined {
+  const { phase } = trust
+  if (seen === 'nowhere') return phase === 'leaving' ? 'gone' : undefined
+  // Somebody was faster than they were asked to be.
+  if (phase === 'absent' || phase === 'gone') return retired === undefined ? 'present' : 'leaving'
+  return phase === 'entering' && seen === 'everywhere' ? 'present' : undefined
 }
 
 /** One step being taken, on copies of the keys. */

@@ -14,7 +14,8 @@ export function hashedOwner(name: Name, apex: Name): Name {
   return ownerOfLabel(labelOf(name), apex)
 }
 
-function labelOf(name: Name): string {
+/** A name's hash as it stands in the owner of its NSEC3. */
+export function labelOf(name: Name): string {
   return printBase32Hex(nsec3Hash(name, BEST_PARAMETERS)).toLowerCase()
 }
 

@@ -1,19 +1,35 @@
 import { hash } from 'node:crypto'
 import { sql as raw } from 'kysely'
 import type { ResourceRecord } from '../../dns/record.ts'
+import { Type } from '../../dns/types.ts'
 import type { Row, Statement } from '../../host/database.ts'
-import { recordKey } from '../change.ts'
+import { recordKey, rrsetKey } from '../change.ts'
 import { packRecords, unpackRecords } from '../packed.ts'
 import { prepared, sql, statement } from './schema.ts'
 
 export { packRecords, unpackRecords }
 
-/** Octets of a record's identity: enough that no two of a zone ever share one. */
-const IDENTITY = 16
+/** Octets of a record's identity that tell it from all others of the zone, and those in front of them that its whole RRset has. */
+const RECORD = 16
+const RRSET = 4
 
-/** The identity under which a record is stored: the same for records that are equal, TTL and case of names aside. */
+/**
+ * The identity under which a record is stored: the same for records that are equal, TTL and case of names aside. The records of an RRset lie side
+ * by side, so that one that takes the place of another writes one page and not two; there is but one SOA.
+ */
 export function recordId({ owner, type, rdata }: ResourceRecord): Uint8Array {
-  return hash('sha256', Buffer.from(recordKey(owner, type, rdata), 'utf16le'), 'buffer').subarray(0, IDENTITY)
+  const id = Buffer.alloc(RRSET + RECORD)
+  id.writeInt32BE(scattered(rrsetKey(owner, type)))
+  if (type !== Type.SOA)
+    hash('sha256', Buffer.from(recordKey(owner, type, rdata), 'utf16le'), 'buffer').copy(id, RRSET, 0, RECORD)
+  return id
+}
+
+/** Thirty-two bits of no cryptographic worth (FNV-1a): who makes RRsets lie side by side gains nothing. */
+function scattered(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
 }
 
 /** A new record; a conflict where it is there already. */

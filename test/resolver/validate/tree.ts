@@ -34,7 +34,8 @@ export class Tree {
     if (zone.apex.length === 1) return
     const parent = this.zoneOf(ancestorName(zone.apex))
     parent.add(zone.apex, Type.NS, 'ns.invalid.')
-    if (zone.spec.ds ?? zone.signed) parent.addRdata(zone.apex, Type.DS, zone.ds)
+    const pointers = zone.spec.pointers?.(zone) ?? ((zone.spec.ds ?? zone.signed) ? [zone.ds] : [])
+    for (const ds of pointers) parent.addRdata(zone.apex, Type.DS, ds)
   }
 
   zone(apex: string): TestZone {
@@ -81,7 +82,7 @@ export class Tree {
       const covered = zone.spec.nsec3 ? nextCloser(name, closest) : name
       said.authority.push(...zone.signedRecords(zone.covering(covered).set))
     }
-    const wanted = zone.find(owner, type)
+    const wanted = type === Type.NSEC ? zone.matching(owner)?.set : zone.find(owner, type)
     const alias = zone.find(owner, Type.CNAME)
     const set: RRset | undefined = wanted ?? alias
     if (set) {

@@ -27,6 +27,10 @@ export interface ZoneSpec {
   /** Whether the parent has a DS; left out: where it is signed. */
   ds?: boolean
   digestType?: number
+  /** The DS records of the parent, in place of the right one. */
+  pointers?: (zone: TestZone) => Uint8Array[]
+  /** Of the key; left out: a zone key that is an entry point. */
+  flags?: number
   /** Seconds from now. */
   period?: { inception: number; expiration: number }
   /** The number that keys, signatures and DS carry instead of the real algorithm's. */
@@ -54,7 +58,12 @@ export class TestZone {
     const algorithm = dnssecAlgorithm(code)!
     const privateKey = newKey(code)
     const publicKey = algorithm.publicOctets(privateKey)
-    this.dnskey = makeRdata('DNSKEY', { flags: 257, protocol: 3, algorithm: spec.disguise ?? code, publicKey })
+    this.dnskey = makeRdata('DNSKEY', {
+      flags: spec.flags ?? 257,
+      protocol: 3,
+      algorithm: spec.disguise ?? code,
+      publicKey,
+    })
     this.key = { signer: this.apex, algorithm: code, keyTag: keyTag(this.dnskey), privateKey }
     this.add(this.apex, Type.SOA, 'ns.invalid. hostmaster.invalid. 1 3600 600 86400 300')
     this.add(this.apex, Type.NS, 'ns.invalid.')

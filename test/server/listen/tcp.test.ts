@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import fc from 'fast-check'
 import t from 'tap'
 import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
@@ -86,6 +87,17 @@ t.test('requests and answers (RFC 7766)', async t => {
       answers.map(text),
       Array.from({ length: 100 }, (_, i) => `query ${i}`),
     )
+  })
+
+  t.test('the answers to what came in one piece leave in one piece', async t => {
+    const { connect } = await listen(t, echo)
+    const client = connect()
+    await once(client.socket, 'connect')
+    let pieces = 0
+    client.socket.on('data', () => pieces++)
+    client.send(...Array.from({ length: 50 }, (_, i) => Buffer.from(`query ${i}`)))
+    await client.messages(50)
+    t.equal(pieces, 1)
   })
 
   t.test('§7 an answer that is ready overtakes one that is not', async t => {
@@ -305,6 +317,24 @@ t.test('limits', async t => {
     t.equal(listener.counts.refused, 1)
     held!.finish()
   })
+})
+
+t.test('a thousand idle connections cost nothing but their sockets', async t => {
+  const IDLE = 1000
+  const { connect, listener, clock } = await listen(t, echo, { perClient: IDLE + 1 })
+  for (let i = 0; i < IDLE; i++) connect()
+  await settled(() => listener.counts.open === IDLE)
+  const busy = connect()
+  for (let i = 1; i <= 20; i++) {
+    busy.send(Buffer.from(`query ${i}`))
+    t.equal(text((await busy.messages(i)).at(-1)), `query ${i}`)
+    await clock.advance(STREAM_LIMITS.idle / 20 - 1)
+  }
+  t.equal(listener.counts.open, IDLE + 1, 'until their time is up')
+  await clock.advance(1000)
+  await settled(() => listener.counts.open === 1)
+  t.equal(listener.counts.timedOut, IDLE)
+  t.notOk(busy.closed)
 })
 
 t.test('closing lets what is in flight end, and no longer than the grace', async t => {

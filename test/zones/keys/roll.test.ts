@@ -77,8 +77,9 @@ class World {
   }
 
   parentIsSeen(): void {
-    const has = ({ keyTag }: KeyState) => this.ds.current.some(one => one.keyTag === keyTag)
-    this.keys = observeParent(this.keys, has, this.now)
+    const seen = ({ keyTag }: KeyState) =>
+      this.ds.current.some(one => one.keyTag === keyTag) ? 'everywhere' : 'nowhere'
+    this.keys = observeParent(this.keys, seen, this.now)
   }
 
   /** Something happens; what it was. */

@@ -1,0 +1,65 @@
+/** One run of dnsperf against a server. */
+import { spawnSync } from 'node:child_process'
+import { type Contender, cpuSeconds, type Place, pinning } from './contender.ts'
+import type { QueryTransport } from './query-rows.ts'
+
+export interface RunOptions {
+  /** The file of questions. */
+  queries: string
+  seconds: number
+  transport: QueryTransport
+  /** More arguments. */
+  more: readonly string[]
+}
+
+export interface Measurement {
+  /** Queries a second. */
+  rate: number
+  completed: number
+  lost: number
+  /** Microseconds: of server CPU for a query, and from a question to its answer on average. */
+  cpu: number
+  latency: number
+  /** Of the time that the run took, how much the server was at work; more than 1 on several cores. */
+  share: number
+}
+
+/**
+ * Queries that are outstanding: few enough for the receive buffer that the system gives a socket. With 400 BIND, which asks for no
+ * larger one, loses some; each of those then holds a place for a second, and its rate says more about the buffer than about BIND.
+ */
+const OUTSTANDING = '100'
+const CLIENTS = '20'
+/** dnsperf fails where two answers come in one piece over HTTPS: so there are more connections than questions. */
+const HTTPS = { clients: '100', outstanding: '20' }
+/** Seconds that an answer is waited for. */
+const PATIENCE = '1'
+
+/** Asks for so many seconds. Throws where dnsperf fails, or nothing at all was answered. */
+export function measure({ name, port, ports, process }: Contender, options: RunOptions, place: Place): Measurement {
+  const { transport, queries, seconds, more } = options
+  const to = transport === 'dot' ? ports?.dot : transport === 'doh' ? ports?.https : port
+  const before = cpuSeconds(process.pid!)
+  const args = [
+    ...['-m', transport, '-s', '127.0.0.1', '-p', String(to), '-d', queries, '-l', String(seconds)],
+    ...['-t', PATIENCE, ...(transport === 'doh' ? DOH : ['-c', CLIENTS, '-q', OUTSTANDING]), ...more],
+  ]
+  const { stdout: text, stderr } = spawnSync('taskset', [...pinning(place), 'dnsperf', ...args], { encoding: 'utf8' })
+  const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? Number.NaN)
+  const completed = number(/Queries completed:\s+(\d+)/)
+  const used = cpuSeconds(process.pid!) - before
+  if (!(completed > 0)) throw new Error(`${name} answered nothing over ${transport}: ${stderr}`)
+  return {
+    rate: number(/Queries per second:\s+([\d.]+)/),
+    completed,
+    lost: number(/Queries lost:\s+(\d+)/),
+    cpu: (used * 1e6) / completed,
+    latency: number(/Average Latency \(s\):\s+([\d.]+)/) * 1e6,
+    share: used / number(/Run time \(s\):\s+([\d.]+)/),
+  }
+}
+
+const DOH = [
+  ...['-c', HTTPS.clients, '-q', HTTPS.outstanding],
+  ...['-O', 'doh-uri=https://localhost/dns-query', '-O', 'doh-method=GET'],
+]

@@ -1,0 +1,129 @@
+import { containsAddress, printAddress } from '../../config/address.ts'
+import type { Config, QueryLogConfig } from '../../config/schema.ts'
+import { Ede, Rcode, rcodeName } from '../../dns/codes.ts'
+import { isSubdomain, type Name, printName } from '../../dns/name.ts'
+import type { Query } from '../../dns/query.ts'
+import { typeName } from '../../dns/types.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { Log } from '../../host/log.ts'
+import type { Client } from '../listen/client.ts'
+import { nameOf } from '../query.ts'
+import type { Dnstap } from './dnstap.ts'
+import { type Top, TopList } from './top-list.ts'
+
+/** An answer that was just given, while all of it is still at hand. */
+export interface Answered {
+  query: Query
+  client: Client
+  view: string | undefined
+  rcode: number
+  /** Where the answer came from. */
+  from: 'zones' | 'answer cache' | 'cache' | 'upstream' | 'stale' | 'local'
+  /** Milliseconds since the query came. */
+  took: number
+  /** The message that is sent. */
+  response: Uint8Array
+  /** What the resolver says of it, where it was asked. */
+  resolved?: { rule?: string; upstream?: string; security?: string; policy?: string; ede?: number }
+}
+
+/** Answers that cost next to nothing are looked at each so-manieth time, and count as many. */
+const SAMPLE = 16
+const KEPT = 512
+const SHOWN = 100
+
+/** Sees the answers of a thread: for what is frequent, for the query log, and for dnstap. Costs next to nothing where the latter two are off. */
+export class Sight {
+  private readonly clock: Clock
+  private readonly log: Log
+  private readonly dnstap: Dnstap
+  private readonly names = new TopList(KEPT)
+  private readonly clients = new TopList(KEPT)
+  private readonly failures = new TopList(KEPT)
+  private readonly blocked = new TopList(KEPT)
+  private queries: QueryLogConfig | false = false
+  /** One of so many answers that need no waiting is looked at. */
+  private step = SAMPLE
+  private left = SAMPLE
+  private skipped = 0
+
+  constructor(clock: Clock, log: Log, dnstap: Dnstap) {
+    this.clock = clock
+    this.log = log
+    this.dnstap = dnstap
+  }
+
+  configure(queries: QueryLogConfig | false, dnstap: Config['dnstap'], identity: string): void {
+    this.queries = queries
+    this.dnstap.configure(dnstap, identity)
+    this.step = queries || dnstap ? 1 : SAMPLE
+    this.left = Math.min(this.left, this.step)
+  }
+
+  /** Whether the answer that was just made without waiting is to be shown to `answered`. */
+  wants(): boolean {
+    if (--this.left > 0) return false
+    this.left = this.step
+    return true
+  }
+
+  /** @param waited it is one of those that are all shown */
+  answered(event: Answered, waited = false): void {
+    const { query, client } = event
+    // What was not read has no name.
+    if (query.nameLength === 0) return
+    this.count(event, waited ? 1 : this.step)
+    if (this.queries && this.isLogged(event, this.queries)) this.write(event)
+    if (this.dnstap.active) this.dnstap.answered(query, client, event.response, event.took)
+  }
+
+  top(): Top {
+    const now = this.clock.monotonic()
+    const list = (of: TopList) => of.list(SHOWN, now)
+    return {
+      names: list(this.names),
+      clients: list(this.clients),
+      failures: list(this.failures),
+      blocked: list(this.blocked),
+    }
+  }
+
+  private count({ query, client, rcode, resolved }: Answered, weight: number): void {
+    const now = this.clock.monotonic()
+    const key = `${printName(nameOf(query)).toLowerCase()} ${typeName(query.qtype)}`
+    this.names.note(key, weight, now)
+    this.clients.note(printAddress(client.address), weight, now)
+    if (rcode === Rcode.SERVFAIL) this.failures.note(key, weight, now)
+    if (resolved?.policy !== undefined || resolved?.ede === Ede.BLOCKED) this.blocked.note(key, weight, now)
+  }
+
+  private isLogged(event: Answered, filter: QueryLogConfig): boolean {
+    const { clients, names, rcodes, slower, sample } = filter
+    if (clients && !containsAddress(clients, event.client.address)) return false
+    if (rcodes && !rcodes.includes(rcodeName(event.rcode))) return false
+    if (slower !== undefined && event.took < slower) return false
+    if (names && !isBelowOne(nameOf(event.query), names)) return false
+    if (++this.skipped < sample) return false
+    this.skipped = 0
+    return true
+  }
+
+  private write({ query, client, view, rcode, from, took, resolved }: Answered): void {
+    const fields = {
+      client: printAddress(client.address),
+      transport: client.transport,
+      ...(view !== undefined && { view }),
+      name: printName(nameOf(query)),
+      type: typeName(query.qtype),
+      rcode: rcodeName(rcode),
+      from,
+      ms: Math.round(took * 1000) / 1000,
+      ...resolved,
+    }
+    this.log.info(fields, 'query')
+  }
+}
+
+function isBelowOne(name: Name, parents: readonly Name[]): boolean {
+  return parents.some(parent => isSubdomain(name, parent))
+}
