@@ -34,6 +34,7 @@ import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
+import { trustedRoots } from './trust.ts'
 import type { FetchText } from './vault/logins.ts'
 import { vaultRoutes } from './vault/routes.ts'
 
@@ -92,7 +93,7 @@ interface Issuer {
 
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
-const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault'])
+const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault', 'former_roots'])
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -106,6 +107,8 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
+  const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root.pem)
+  const roots = () => trustedRoots([...trusted, ...(config.former_roots ?? [])])
   const record = await openRecord(deps, store)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -129,7 +132,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const requireEab = config.accounts.external_binding === 'required'
       const { authority } = issuers[0]!
       publicRoutes(app, [
-        ...trustPublications(issuers),
+        ...trustPublications(issuers, roots),
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
@@ -142,12 +145,13 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
           issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
       })
     },
-    registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
+    registerHttp: app => publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)]),
     commands: {
       ...createCommands({
         ...deps,
         name: config.name,
         store,
+        roots,
         inventory,
         issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
       }),

@@ -369,7 +369,9 @@ export interface RecordLine {
 /** A root with its certificate in PEM. */
 export interface RootCertificate {
   subject: string
+  serial: string
   sha256: string
+  not_before: string
   not_after: string
   certificate: string
 }
