@@ -4,9 +4,11 @@ import { addBackup } from './backup.ts'
 import { addCa } from './ca.ts'
 import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
+import { addCompletion } from './completion.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
+import { addMan } from './man.ts'
 import { addMigrate } from './migrate.ts'
 import { addNta } from './nta.ts'
 import { addOnboard } from './onboard.ts'
@@ -54,6 +56,8 @@ export function createProgram(terminal: Terminal): Command {
     addMigrate,
     addExplain,
     addNta,
+    addCompletion,
+    addMan,
   ])
     add(program, terminal)
   settle(program, terminal)

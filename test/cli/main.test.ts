@@ -55,6 +55,8 @@ t.test('the commands that there are', async t => {
     'nta list',
     'nta add',
     'nta remove',
+    'completion',
+    'man',
   ])
 })
 
