@@ -47,10 +47,11 @@ function sentence({ description, choices }: { description: string; choices: read
   return `${escaped(description)}${choices.length > 0 ? ` (${choices.join(', ')})` : ''}\n`
 }
 
-/** A hyphen would be typeset, a dot or quote at the start of a line would be a request. */
+/** A hyphen would be typeset, a dot or quote at the start of a line would be a request, and not every troff reads UTF-8. */
 function escaped(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replace(/^(['.])/, '\\&$1')
+    .replace(/[^ -~]/gu, char => `\\[u${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`)
 }
