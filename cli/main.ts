@@ -18,6 +18,7 @@ import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
 import { addStop } from './stop.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
+import { addTimeline } from './timeline.ts'
 import { addToken } from './token.ts'
 import { addZone } from './zone.ts'
 
@@ -55,6 +56,7 @@ export function createProgram(terminal: Terminal): Command {
     addOnboard,
     addMigrate,
     addExplain,
+    addTimeline,
     addNta,
     addCompletion,
     addMan,
