@@ -1,4 +1,5 @@
-import { KeyUsageFlags } from '@peculiar/asn1-x509'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { Extension, KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
 import { lowerName, type Name, printName } from '../dns/name.ts'
 import {
@@ -123,6 +124,26 @@ export function intermediateTemplate(
       ...pointersTo(root, settings.httpUrl),
       ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
     ],
+  }
+}
+
+/** What an offline root is asked to sign: the subject (DER) and the extensions of an intermediate that matter to us. */
+export function intermediateRequest(
+  settings: { name: string; intermediate: IntermediateConfig },
+  signer: Signer,
+  number: number,
+): { subject: Uint8Array; extensions: Extension[] } {
+  const { name_constraints: permitted } = settings.intermediate
+  const extensions = [
+    basicConstraints(true, 0),
+    keyUsage(CA_USAGE),
+    extendedKeyUsage(['server', 'client']),
+    subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
+    ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
+  ]
+  return {
+    subject: authorityName(settings.name, `Intermediate CA ${number}`),
+    extensions: extensions.map(der => AsnConvert.parse(der, Extension)),
   }
 }
 

@@ -242,7 +242,10 @@ async function openSigning(
 ): Promise<Signing> {
   const { clock, random, log } = deps
   const { name, http_url: httpUrl, root, intermediate } = config
-  const settings = { name, httpUrl, root, intermediate, longest: () => longestValidity(profiles()) }
+  const settings = {
+    ...{ name, httpUrl, root, intermediate, passphrase: config.key_passphrase },
+    longest: () => longestValidity(profiles()),
+  }
   const files = await openCaFiles(join(deps.dataDir, folder))
   const hierarchy = await openHierarchy({ settings, files, store, clock, random, log })
   return {

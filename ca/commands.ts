@@ -6,6 +6,7 @@ import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
+import { HierarchyError } from './hierarchy/deps.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
@@ -73,7 +74,7 @@ export function createCommands(deps: {
         name,
         directory,
         root: describe(authority.hierarchy.root),
-        intermediate: describe(authority.hierarchy.current()),
+        ...describeStanding(authority),
         profiles: authority.profiles().map(profile => profile.name),
         active: await store.countStanding(clock.now()),
         issuers: issuers.map(each => ({
@@ -151,6 +152,10 @@ export function createCommands(deps: {
       return inventory.list(days, Math.min(Number(args['limit'] ?? PAGE), PAGE))
     },
 
+    /** Takes up what an offline root has signed. */
+    'ca.import': async args =>
+      describe(await authorityOf(args).hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!)),
+
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
 
     'ca.eab.create': async args => {
@@ -193,11 +198,16 @@ function guarded(commands: CaCommands): CaCommands {
     } catch (error) {
       if (error instanceof CsrError) throw new CaCommandError(`the CSR is refused: ${error.message}`)
       if (error instanceof IdentifierError) throw new CaCommandError(error.message)
-      if (error instanceof IssueError) throw new CaCommandError(error.message, 1)
+      if (error instanceof IssueError || error instanceof HierarchyError) throw new CaCommandError(error.message, 1)
       throw error
     }
   }
   return Object.fromEntries(Object.entries(commands).map(([name, command]) => [name, guard(command)]))
+}
+
+function describeStanding({ hierarchy }: Authority) {
+  const standing = hierarchy.standing()
+  return standing ? { intermediate: describe(standing) } : {}
 }
 
 function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCertificate) {

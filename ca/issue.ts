@@ -106,7 +106,9 @@ export function createIssuance(deps: IssueDeps): Issuance {
     pemOf('CERTIFICATE', der) + (deps.hierarchy.find(issuer)?.pem ?? '')
   const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
     const now = await checkClock()
-    const issuer = deps.hierarchy.current()
+    const issuer = deps.hierarchy.standing()
+    if (!issuer)
+      throw new IssueError('expired', 'there is no intermediate yet: the root is offline, and has signed none')
     refuseUnfit(request)
     await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)

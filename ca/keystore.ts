@@ -16,6 +16,8 @@ export interface Signer {
   readonly algorithm: SignatureAlgorithm
   /** DER SubjectPublicKeyInfo. */
   readonly publicKey: Uint8Array
+  /** Whether the key is at hand; one that is not never signs. */
+  readonly present: boolean
   sign(data: Uint8Array): Promise<Uint8Array>
 }
 
@@ -75,30 +77,41 @@ export class KeyError extends Error {
 }
 
 /** The key in this file of the CA's folder; undefined where there is none. Throws KeyError where it can't be used. */
-export async function loadKey(files: CaFiles, name: string): Promise<Signer | undefined> {
+export async function loadKey(files: CaFiles, name: string, passphrase?: string): Promise<Signer | undefined> {
   const pem = await files.read(name)
-  return pem === undefined ? undefined : signerOf(pem, name)
+  return pem === undefined ? undefined : signerOf(pem, name, passphrase)
 }
 
-/** Makes a key and keeps it (mode 0600) before it is used for anything. */
-export async function createKey(files: CaFiles, name: string, kind: KeyAlgorithm): Promise<Signer> {
-  const { pem, signer } = await makeKey(kind)
+/** Makes a key and keeps it (mode 0600), encrypted where there is a passphrase, before it is used for anything. */
+export async function createKey(
+  files: CaFiles,
+  name: string,
+  kind: KeyAlgorithm,
+  passphrase?: string,
+): Promise<Signer> {
+  const { pem, signer } = await makeKey(kind, passphrase)
   await files.create(name, pem, 0o600)
   return signer
 }
 
 /** A new key with its PKCS#8 PEM (RFC 5958), kept nowhere. */
-export async function makeKey(kind: KeyAlgorithm): Promise<{ pem: string; signer: Signer }> {
+export async function makeKey(kind: KeyAlgorithm, passphrase?: string): Promise<{ pem: string; signer: Signer }> {
   const privateKey = await KINDS[kind].make()
-  return { pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), signer: signerFrom(privateKey, kind) }
+  const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
+  return { pem, signer: signerFrom(privateKey, kind) }
 }
 
 /** The signer of a PEM private key; `origin` names it in errors. */
-export function signerOf(pem: string, origin: string): Signer {
+export function signerOf(pem: string, origin: string, passphrase?: string): Signer {
   let key: KeyObject
+  const encrypted = pem.includes('ENCRYPTED')
+  if (encrypted && passphrase === undefined)
+    throw new KeyError(`${origin} is encrypted: give its passphrase as ca.key_passphrase`)
   try {
-    key = createPrivateKey(pem)
+    key = createPrivateKey({ key: pem, ...(encrypted && { passphrase }) })
   } catch {
+    if (encrypted) throw new KeyError(`${origin} is encrypted, and ca.key_passphrase does not open it`)
     // The library's message may quote the file: it is not passed on.
     throw new KeyError(`${origin} holds no private key in PEM that can be read; restore it from a backup`)
   }
@@ -129,6 +142,15 @@ function signerFrom(key: KeyObject, kind: KeyAlgorithm): Signer {
     kind,
     algorithm: signature,
     publicKey: createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    present: true,
     sign: async data => (isQuick ? signBytes(signature.digest, data, key) : signInPool(signature.digest, data, key)),
   }
+}
+
+/** Stands for a key that is somewhere else: it tells `why` whenever it should sign. Throws KeyError for a key that no CA can use. */
+export function absentSigner(publicKey: Uint8Array, why: string): Signer {
+  const kind = kindOf(createPublicKey({ key: Buffer.from(publicKey), type: 'spki', format: 'der' }))
+  if (!kind) throw new KeyError('the key of the certificate is one that a CA can not use')
+  const sign = () => Promise.reject(new KeyError(why))
+  return { kind, algorithm: KINDS[kind].signature, publicKey, present: false, sign }
 }

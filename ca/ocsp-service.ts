@@ -141,7 +141,7 @@ function issuerFinder(hierarchy: Hierarchy): (key: string) => CaCertificate | un
   const add = (issuer: CaCertificate) => {
     for (const key of issuerKeys(issuer)) byKey.set(key, issuer)
   }
-  for (const issuer of hierarchy.all()) add(issuer)
+  for (const issuer of hierarchy.all()) if (issuer.signer.present) add(issuer)
   hierarchy.onRenewal(add)
   return key => byKey.get(key)
 }

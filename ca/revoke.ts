@@ -67,7 +67,8 @@ export function createRevocation(deps: RevocationDeps): RevocationService {
   const refreshAll = async () => {
     timer?.cancel()
     timer = clock.after(HOUR, refreshAll)
-    for (const issuer of hierarchy.all())
+    // The CRL of an offline root is signed where its key is.
+    for (const issuer of hierarchy.all().filter(({ signer }) => signer.present))
       await lists
         .renew(issuer)
         .catch(error =>
@@ -80,13 +81,14 @@ export function createRevocation(deps: RevocationDeps): RevocationService {
     const record = await store.certificate(serial)
     if (!record) return false
     // The next one is there before the one that signs goes, so that issuing goes on.
-    if (serial === hierarchy.current().serial && !record.revocation) await hierarchy.renewIntermediate()
+    if (serial === hierarchy.standing()?.serial && !record.revocation) await hierarchy.renewIntermediate()
     const revoked = await store.revokeCertificate(serial, { at: clock.now(), reason })
     if (!revoked) return false
     log.info({ serial, reason, account: record.account }, 'certificate revoked')
     ocsp.forget(serial)
     const issuer = hierarchy.find(record.issuer)
-    if (issuer) await Promise.all([lists.refresh(issuer, record.crlPartition), ocsp.prepare(issuer, serial)])
+    if (issuer?.signer.present)
+      await Promise.all([lists.refresh(issuer, record.crlPartition), ocsp.prepare(issuer, serial)])
     return true
   }
   return {
@@ -95,7 +97,10 @@ export function createRevocation(deps: RevocationDeps): RevocationService {
       const issuer = hierarchy.find(issuerId)
       // What has expired signs no more: its last CRL stays.
       return (
-        issuer && (issuer.notAfter < clock.now() ? lists.last(issuerId, partition) : lists.current(issuer, partition))
+        issuer &&
+        (issuer.notAfter < clock.now() || !issuer.signer.present
+          ? lists.last(issuerId, partition)
+          : lists.current(issuer, partition))
       )
     },
     ocsp: ocsp.answer,

@@ -127,7 +127,7 @@ function isFit(
   const facts = readLeaf(certificate)
   if (!facts) return false
   const now = deps.clock.now()
-  const isCurrent = facts.authorityKeyId === deps.hierarchy.current().id
+  const isCurrent = facts.authorityKeyId === deps.hierarchy.standing()?.id
   if (now < facts.notBefore || now > renewalTime({ certificate, key }) || !isCurrent) return false
   return textOf(facts.identifiers) === textOf(identifiers) && keyFits(key, facts)
 }

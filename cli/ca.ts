@@ -39,6 +39,7 @@ export function addCa(program: Command, terminal: Terminal): void {
   addRevoke(ca, terminal)
   addList(ca, terminal)
   addRenewal(ca, terminal)
+  addImport(ca, terminal)
   addBindings(ca, terminal)
   addExpiring(ca, terminal)
   addApprovals(ca, terminal)
@@ -54,13 +55,19 @@ function addShow(ca: Command, terminal: Terminal): void {
         ['name', shown.name],
         ['directory', shown.directory],
         ...authority('root', shown.root),
-        ...authority('intermediate', shown.intermediate),
+        ...(shown.intermediate ? authority('intermediate', shown.intermediate) : [NO_INTERMEDIATE]),
         ['profiles', shown.profiles.join(', ')],
         ['certificates', `${shown.active} valid`],
       ]),
     )
   })
 }
+
+/** The root's key is offline. */
+const NO_INTERMEDIATE: [string, string] = [
+  'intermediate',
+  'none yet: have the request in data_dir/ca signed by the root, then "ca import"',
+]
 
 function authority(role: string, { subject, sha256, not_after }: CertificateAuthority): [string, string][] {
   return [
@@ -203,6 +210,18 @@ function addRenewal(ca: Command, terminal: Terminal): void {
       const made = await ask('ca.renew-intermediate', issuerOf(options), options, terminal)
       if (options.json) printJson(made, terminal)
       else terminal.out(facts(authority('intermediate', made)))
+    },
+  )
+}
+
+function addImport(ca: Command, terminal: Terminal): void {
+  const described = ca.command('import').description('take up the intermediate that an offline root has signed')
+  issuing(online(described).argument('<file>', 'its certificate, in PEM')).action(
+    async (file: string, options: CaOptions) => {
+      const certificate = readText(resolve(terminal.cwd, file))
+      const taken = await ask('ca.import', { ...issuerOf(options), certificate }, options, terminal)
+      if (options.json) printJson(taken, terminal)
+      else terminal.out(facts(authority('intermediate', taken)))
     },
   )
 }

@@ -66,6 +66,8 @@ export interface Replies {
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
+  /** `{ issuer?, certificate }`: an intermediate that an offline root has signed, in PEM. */
+  'ca.import': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }
   /** `{}` */
@@ -305,7 +307,8 @@ export interface CaDetails {
   name: string
   directory: string
   root: CertificateAuthority
-  intermediate: CertificateAuthority
+  /** Absent until the first of an offline root was brought in. */
+  intermediate?: CertificateAuthority
   profiles: string[]
   /** Certificates that are neither expired nor revoked. */
   active: number

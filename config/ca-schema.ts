@@ -11,7 +11,7 @@ import {
   record,
   required,
 } from './kinds.ts'
-import { pem } from './secret.ts'
+import { pem, secret } from './secret.ts'
 import {
   accessList,
   choice,
@@ -208,6 +208,10 @@ export const ca = record({
   http_url: optional(url('http', 'https'), 'base of the URLs of issuer certificates, CRLs and OCSP in what is issued'),
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
+  key_passphrase: optional(
+    secret,
+    'what the keys of the CA are encrypted with on disk (PKCS#8, AES-256): those that are made from now on, and those that are found encrypted',
+  ),
   issuers: defaulted(
     issuers,
     ['acme'],

@@ -126,7 +126,10 @@ function ended(
   return { kind: 'negative', rcode, answer, authority: [] }
 }
 
-/** The NSEC and NSEC3 records that prove a denial, and the signatures of it, for who asked with DO (RFC 4035 §3.1.3). */
+/**
+ * The NSEC and NSEC3 records that prove a denial, and the signatures of it, for who asked with DO (RFC 4035 §3.1.3). Who asked with CD too judges
+ * by signatures whose they are: a rule's servers may have to prove what zones above it say.
+ */
 function denials(
   authority: ResourceRecord[],
   question: UpstreamQuestion,
@@ -139,7 +142,7 @@ function denials(
     return (
       record.class === Class.IN &&
       (proves(type) || (type === Type.SOA && record.type === Type.RRSIG)) &&
-      inBailiwick(record.owner)
+      (question.checkingDisabled || inBailiwick(record.owner))
     )
   }
   return authority.filter(kept)

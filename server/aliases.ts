@@ -52,7 +52,7 @@ export class AliasKeeper {
   /** The zone's ALIAS records may have changed. */
   look(zone: ServedZone): void {
     if (this.closed || !(zone instanceof PrimaryZone)) return
-    const aliases = aliasesOf(zone.image.latest())
+    const aliases = aliasesOf(zone.contents)
     if (!zone.config.dynamic) {
       if (aliases.length > 0) this.warnOf(zone)
       return

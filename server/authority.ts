@@ -28,8 +28,11 @@ import { createZones, isSecondary, type ServedZone, type Zones } from './zones.t
 export interface Authority extends Decisions {
   readonly zones: Zones
   readonly state: State
-  /** Takes over views, keys and zones, and hands them to the serving threads. Rejects, and nothing changed, where a zone can't be loaded. */
-  configure(config: Config): Promise<void>
+  /**
+   * Takes over views, keys and zones, hands them to the serving threads, and gives what is odd about what changed. Rejects, and nothing
+   * changed, where a zone can't be loaded.
+   */
+  configure(config: Config): Promise<string[]>
   /** Makes a secondary zone its own primary, from what it has. Rejects, and it stays what it was, where that is nothing. */
   promote(zone: SecondaryZone): Promise<void>
   /** Tells the zone's secondaries of it, though they may have heard already. */
@@ -199,10 +202,11 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       aliases.follow(zones)
     },
     async configure(next) {
-      await zones.configure(next.views)
+      const warnings = await zones.configure(next.views)
       transfers = next.transfers
       serve(servingConfig(next, cookieSecret))
       startZones()
+      return warnings
     },
     async promote(zone) {
       await zones.promote(zone)

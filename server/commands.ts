@@ -162,6 +162,7 @@ function describeSecondary({ status, image }: SecondaryZone) {
 }
 
 function whyNot(zone: ServedZone): string {
+  if (zone.config.overlay_of !== undefined) return 'its base has nothing to be served'
   return isSecondary(zone) && zone.status.checked !== undefined ? 'it has expired' : 'it was never transferred'
 }
 

@@ -47,7 +47,7 @@ import { startWorkers, type Workers } from './workers.ts'
 export interface Daemon {
   status(): StatusReport
   /** Takes over a checked configuration; names what changed, and what needs a restart. Rejects, and nothing changed, where a zone can't be loaded. */
-  reload(config: Config): Promise<{ changed: string[]; restart: string[] }>
+  reload(config: Config): Promise<{ changed: string[]; restart: string[]; warnings: string[] }>
   /** Stops accepting, finishes what is in flight, flushes, closes. */
   stop(): Promise<void>
 }
@@ -202,7 +202,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const takeOver = async (next: Config) => {
       const compared = compareConfigs(config, next)
       await trust.configure(next)
-      await configure(next).catch(async error => {
+      const warnings = await configure(next).catch(async error => {
         await trust.configure(config)
         throw error
       })
@@ -210,7 +210,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       config = next
       backups.plan()
       trust.start()
-      return compared
+      return { ...compared, warnings }
     }
     return {
       status,

@@ -46,8 +46,8 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
     const done = await daemon.reload(next.config).catch(error => Promise.reject(operatorError(error)))
     setLevel(next.config.log.level)
     warn(log, next.warnings)
-    log.info(done, 'configuration reloaded')
-    return { ...done, warnings: next.warnings.map(printConfigError) }
+    log.info({ changed: done.changed, restart: done.restart }, 'configuration reloaded')
+    return { ...done, warnings: [...next.warnings.map(printConfigError), ...done.warnings] }
   }
   const onHangup = () => {
     reload().catch(error =>

@@ -18,10 +18,11 @@ export function keyOf(view: string, origin: Name): string {
   return `${view}/${nameKey(origin)}`
 }
 
-/** A zone as it will be, and what makes it so. */
+/** A zone as it is, and what makes it what it will be. */
 export interface Prepared {
   zone: ServedZone
-  takeOver: () => Promise<void>
+  /** Gives the zone that it is then: another one where its type changes. */
+  takeOver: () => Promise<ServedZone>
 }
 
 /** The configs of the zones that catalogs bring, by view. */
@@ -57,9 +58,8 @@ export async function openMembers(
     }
     await commit()
     for (const config of configs) {
-      const { zone, takeOver } = await prepare(view.name, config)
-      await takeOver()
-      now.set(keyIn(config.name), zone)
+      const { takeOver } = await prepare(view.name, config)
+      now.set(keyIn(config.name), await takeOver())
     }
     members.set(view.name, configs)
   }

@@ -13,7 +13,7 @@ import { Gate } from '../zones/gate.ts'
 import type { KeyRings } from '../zones/keys.ts'
 import { Links } from '../zones/links.ts'
 import type { Written } from '../zones/pipeline.ts'
-import { openPrimary } from '../zones/primary.ts'
+import { checkPrimary, openPrimary } from '../zones/primary.ts'
 import { markPromoted, promotedConfig, settledConfig } from '../zones/promotion.ts'
 import type { LoadWhole } from '../zones/refresh.ts'
 import { openSecondary, type SecondaryZone, type TransfersIn } from '../zones/secondary.ts'
@@ -55,8 +55,11 @@ export interface Zones {
   readonly transfersIn: Readonly<TransfersIn>
   /** What serving threads are to know of; a zone that is configured and not served has no image. */
   serving(): ServingZone[]
-  /** Opens what is new, takes over what changed, closes what is gone. Rejects with ZoneLoadError before anything that fails is changed. */
-  configure(views: readonly ViewConfig[]): Promise<void>
+  /**
+   * Opens what is new, takes over what changed, closes what is gone, and gives what is odd about what changed. Rejects with ZoneLoadError
+   * before anything that fails is changed.
+   */
+  configure(views: readonly ViewConfig[]): Promise<string[]>
   /** The views with the configs by which their zones are served, those among them that catalogs bring. */
   configured(views: readonly ViewConfig[]): ViewConfig[]
   /** Opens what catalogs list by now, and closes what they don't list any more; whether there was any such thing. */
@@ -89,15 +92,18 @@ export function createZones(deps: ZonesDeps): Zones {
   /** What changes which zones there are comes one after the other. */
   const turns = new Gate(1)
   let links = new Links()
+  /** What the operator is told of the reload that is running. */
+  let warnings: string[] | undefined
   /** The zones of the configuration that is being taken over. */
   let opening: Map<string, ServedZone> | undefined
   const known = (view: string, origin: Name) => opening?.get(keyOf(view, origin)) ?? zones.get(keyOf(view, origin))
 
-  const open = (view: string, config: ZoneConfig): Promise<ServedZone> => {
+  const open = (view: string, config: ZoneConfig, before?: ZoneImage): Promise<ServedZone> => {
     const onReplaced = (zone: ServedZone, image: ZoneImage | undefined) => {
-      deps.onReplaced({ view, origin: zone.origin, image: image?.buffer ?? null })
+      hand(zone)
       // What a secondary has for the first time did not come as a change that others could follow.
-      if (isSecondary(zone) && image) queueMicrotask(() => links.synchronize(zone).catch(report(zone)))
+      if (isSecondary(zone) && image) queueMicrotask(() => follow(zone).catch(report(zone)))
+      else if (isSecondary(zone)) for (const overlay of overlaysOf(zone)) hand(overlay)
     }
     const listeners = {
       onReplaced,
@@ -105,8 +111,20 @@ export function createZones(deps: ZonesDeps): Zones {
       ...(onPublished && { onPublished }),
     }
     return config.type === 'secondary'
-      ? openSecondary(view, config, { ...deps, gate, limits, counts: transfersIn, ...listeners })
-      : openPrimary(view, config, { ...deps, readFile, readZone, sibling: known, ...listeners })
+      ? openSecondary(view, config, { ...deps, gate, limits, counts: transfersIn, ...listeners }, before?.latest())
+      : openPrimary(view, config, { ...primaryDeps, ...listeners }, before)
+  }
+  const primaryDeps = { ...deps, readFile, readZone, sibling: known }
+  const hand = (zone: ServedZone) =>
+    deps.onReplaced({ view: zone.view, origin: zone.origin, image: zone.image?.buffer ?? null })
+  const overlaysOf = (base: ServedZone) =>
+    [...zones.values()].filter(
+      zone => zone.config.overlay_of === base.view && equalNames(zone.origin, base.origin) && zone !== base,
+    )
+  /** Overlays are served with their base, and not without. */
+  const follow = async (base: ServedZone): Promise<void> => {
+    await links.synchronize(base)
+    for (const overlay of overlaysOf(base)) hand(overlay)
   }
   /** All that an operator can get wrong was found before; what fails now is the disk, and stops no other zone. */
   const stays = (zone: ServedZone) => (error: Error) =>
@@ -129,9 +147,33 @@ export function createZones(deps: ZonesDeps): Zones {
         'the zone was promoted and is served as a primary: make it type: primary, dynamic: true in the configuration',
       )
     const before = zones.get(keyOf(view, config.name))
-    if (before && isSecondary(before) === (config.type === 'secondary'))
-      return { zone: before, takeOver: await before.prepare(config) }
-    return { zone: await open(view, config), takeOver: async () => {} }
+    if (!before) {
+      const zone = await open(view, config)
+      return { zone, takeOver: async () => zone }
+    }
+    if (isSecondary(before) !== (config.type === 'secondary')) return prepareOther(before, config)
+    const name = printName(config.name)
+    const takeOver = await before.prepare(config, text => warnings?.push(`${name} in view ${view}: ${text}`))
+    return {
+      zone: before,
+      takeOver: async () => {
+        await takeOver()
+        return before
+      },
+    }
+  }
+
+  /** A zone whose type changes is opened anew, with what it has, when what it was takes no more changes; until then that is served. */
+  const prepareOther = async (before: ServedZone, config: ZoneConfig): Promise<Prepared> => {
+    if (config.type === 'primary') await checkPrimary(config, primaryDeps)
+    const takeOver = async () => {
+      await before.close()
+      return open(before.view, config, before.image).catch(error => {
+        stays(before)(error)
+        return open(before.view, before.config)
+      })
+    }
+    return { zone: before, takeOver }
   }
 
   /** The configs by which the zones are served. */
@@ -189,7 +231,15 @@ export function createZones(deps: ZonesDeps): Zones {
       throw joined(failed)
     }
     const before = new Map(zones)
-    await Promise.all(ready.map(({ zone, takeOver }) => takeOver().catch(stays(zone))))
+    await Promise.all(
+      ready.map(async ({ zone, takeOver }) => {
+        const taken = await takeOver().catch(error => {
+          stays(zone)(error)
+          return zone
+        })
+        now.set(keyOf(zone.view, zone.origin), taken)
+      }),
+    )
     opening = undefined
     members = await openMembers(next, { before: zones, now, prepare }, deps)
     zones = now
@@ -263,7 +313,15 @@ export function createZones(deps: ZonesDeps): Zones {
     start() {
       for (const zone of zones.values()) if (isSecondary(zone)) zone.start()
     },
-    configure: next => turns.run(() => together(() => configure(next))),
+    configure: next =>
+      turns.run(async () => {
+        const told: string[] = []
+        warnings = told
+        await together(() => configure(next)).finally(() => {
+          warnings = undefined
+        })
+        return told
+      }),
     followCatalogs: () => turns.run(() => together(followCatalogs)),
     async close() {
       deps.keyRings.hold()

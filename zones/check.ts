@@ -1,7 +1,7 @@
-import { equalNames, isSubdomain, isWildcard, type Name, printName } from '../dns/name.ts'
+import { equalNames, isSubdomain, type Name, printName } from '../dns/name.ts'
 import type { RRset } from '../dns/record.ts'
 import { Type, targetOf, typeName } from '../dns/types.ts'
-import { MAX_RRSET_OCTETS, octetsOf } from './update.ts'
+import { faultsAt } from './node-rules.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /** Something that is wrong or doubtful about a zone, and the RRset it is about. */
@@ -21,7 +21,8 @@ export function checkZone(version: ZoneVersion): Finding[] {
   if (!version.rrset(origin, Type.NS)) report('error', origin, Type.NS, 'has no NS record at the apex')
   let cut: Cut | undefined
   for (const node of nodesOf(version)) {
-    checkNode(node, origin, report)
+    for (const { severity, type, message } of faultsAt(node.owner, node.rrsets, origin))
+      report(severity, node.owner, type, message)
     checkTargets(node, version, report)
     // In canonical order the names below a cut follow it at once.
     if (cut && isSubdomain(node.owner, cut.owner)) checkHidden(node, cut, report)
@@ -30,15 +31,12 @@ export function checkZone(version: ZoneVersion): Finding[] {
   return findings
 }
 
-/** What is wrong with the RRsets of one owner by themselves. */
-export function checkOwner(owner: Name, rrsets: RRset[], origin: Name): Finding | undefined {
-  const findings: Finding[] = []
-  const report: Report = (severity, name, type, message) =>
-    findings.push({ severity, owner: name, type, message: `${printName(name)} ${message}` })
-  checkNode({ owner, rrsets }, origin, report)
-  if (equalNames(owner, origin) && !rrsets.some(({ type }) => type === Type.NS))
-    report('error', origin, Type.NS, 'has no NS record at the apex')
-  return findings.find(({ severity }) => severity === 'error')
+/** What keeps the RRsets of one owner from being served right. */
+export function checkOwner(owner: Name, rrsets: RRset[], origin: Name): string | undefined {
+  for (const { severity, message } of faultsAt(owner, rrsets, origin))
+    if (severity === 'error') return `${printName(owner)} ${message}`
+  const lacksNs = equalNames(owner, origin) && !rrsets.some(({ type }) => type === Type.NS)
+  return lacksNs ? `${printName(owner)} has no NS record at the apex` : undefined
 }
 
 type Report = (severity: Finding['severity'], owner: Name, type: number, message: string) => void
@@ -60,37 +58,6 @@ function* nodesOf(version: ZoneVersion): Generator<Node> {
     node = { owner: rrset.owner, rrsets: [rrset] }
   }
   if (node) yield node
-}
-
-function checkNode({ owner, rrsets }: Node, origin: Name, report: Report): void {
-  const find = (type: number) => rrsets.find(rrset => rrset.type === type)
-  const atApex = equalNames(owner, origin)
-  const cname = find(Type.CNAME)
-  // RFC 1034 §3.6.2, RFC 2181 §10.1; RFC 4035 §2.5 for what may stand beside a CNAME.
-  const other = rrsets.find(({ type }) => type !== Type.CNAME && type !== Type.RRSIG && type !== Type.NSEC)
-  if (cname && other)
-    report(
-      'error',
-      owner,
-      Type.CNAME,
-      `has a CNAME and a record of type ${typeName(other.type)}; beside a CNAME nothing else can be`,
-    )
-  for (const type of [Type.CNAME, Type.DNAME])
-    if ((find(type)?.rdatas.length ?? 0) > 1)
-      report('error', owner, type, `has several ${typeName(type)} records; one is possible`)
-  // RFC 6672 §2.3.
-  if (!atApex && find(Type.DNAME) && find(Type.NS))
-    report('error', owner, Type.DNAME, 'has DNAME and NS; it can not be both a DNAME and a delegation')
-  // RFC 4592 §4.2.
-  if (isWildcard(owner) && find(Type.NS))
-    report('error', owner, Type.NS, 'is a wildcard, which can not be a delegation')
-  // RFC 6672 §3.3.
-  if (isWildcard(owner) && find(Type.DNAME))
-    report('warning', owner, Type.DNAME, 'is a wildcard DNAME, which servers understand differently')
-  if (atApex && find(Type.DS)) report('warning', owner, Type.DS, 'is the apex; its DS belongs into the parent zone')
-  for (const rrset of rrsets)
-    if (octetsOf(rrset) > MAX_RRSET_OCTETS)
-      report('error', owner, rrset.type, `has more ${typeName(rrset.type)} records than fit into a message`)
 }
 
 /** Types whose target must have addresses, and must not be an alias (RFC 2181 §10.3, RFC 2782). */

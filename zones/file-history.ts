@@ -1,8 +1,5 @@
-import { equalNames } from '../dns/name.ts'
-import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
-import { type Changeset, diffRecords, MergedChanges } from './change.ts'
-import { recordsOf } from './draft.ts'
+import { type Changeset, MergedChanges } from './change.ts'
 import type { ZoneVersion } from './zone.ts'
 
 /**
@@ -39,41 +36,4 @@ export class FileHistory {
     for (const { change } of this.steps.slice(from)) merged.add(change)
     return merged.whole()
   }
-}
-
-/** What leads from one version to the other; both are walked at once, and only what differs is held. */
-export function diffVersions(before: ZoneVersion, after: ZoneVersion): Changeset {
-  const deleted: ResourceRecord[] = []
-  const added: ResourceRecord[] = []
-  const [old, young] = [before.rrsets()[Symbol.iterator](), after.rrsets()[Symbol.iterator]()]
-  let was = next(old)
-  let is = next(young)
-  while (was || is) {
-    if (was && is && was.type === is.type && equalNames(was.owner, is.owner)) {
-      if (!isEqual(was, is)) {
-        deleted.push(...recordsOf(was))
-        added.push(...recordsOf(is))
-      }
-      was = next(old)
-      is = next(young)
-      // Both walks have the same order: of two that differ, one is in its own version alone.
-    } else if (is && (!was || !before.rrset(is.owner, is.type))) {
-      added.push(...recordsOf(is))
-      is = next(young)
-    } else {
-      deleted.push(...recordsOf(was!))
-      was = next(old)
-    }
-  }
-  return diffRecords(deleted, added)
-}
-
-function next(rrsets: Iterator<RRset>): RRset | undefined {
-  const { done, value } = rrsets.next()
-  return done ? undefined : value
-}
-
-function isEqual(a: RRset, b: RRset): boolean {
-  if (a.ttl !== b.ttl || a.rdatas.length !== b.rdatas.length || !equalOctets(a.owner, b.owner)) return false
-  return a.rdatas.every((rdata, i) => equalOctets(rdata, b.rdatas[i]!))
 }

@@ -12,7 +12,7 @@ import { applyFile } from './baseline.ts'
 import { firstOfCatalog } from './catalog/write.ts'
 import { isEmptyChange } from './change.ts'
 import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile, ZoneLoadError } from './file.ts'
-import { diffVersions, FileHistory } from './file-history.ts'
+import { FileHistory } from './file-history.ts'
 import { Holders } from './holders.ts'
 import { importZone } from './import.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
@@ -20,6 +20,7 @@ import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
 import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
+import { differenceOf } from './version-difference.ts'
 import { type Written, ZoneWriter } from './writer.ts'
 import { ZoneBuilder, ZoneImage } from './zone.ts'
 
@@ -56,8 +57,8 @@ export interface LoadedZone {
   overlay?: Overlay
   /** Of a zone that is signed here: its keys. */
   keyRing?: KeyRing | undefined
-  /** Reads what changed in the file since it was last applied, and gives what applies it. Rejects with ZoneLoadError. */
-  prepareFile(file: string | undefined): Promise<() => Promise<void>>
+  /** Reads what changed in the file since it was last applied, and gives what applies it; what is odd goes to the log. Rejects with ZoneLoadError. */
+  prepareFile(file: string | undefined, log: Log): Promise<() => Promise<void>>
   /** Of a zone that is its file: what can be told of it. */
   file?: LoadedFile
   /** What of the config it was loaded for: for another kind it is loaded again. */
@@ -101,10 +102,11 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
     image: opened.image,
     writer,
     keyRing: signing?.ring,
-    async prepareFile(file: string | undefined) {
-      const changed = file === undefined ? undefined : await readZone(file, config.name, deps, digest)
+    async prepareFile(file: string | undefined, log: Log) {
+      const changed = file === undefined ? undefined : await readZone(file, config.name, { ...deps, log }, digest)
       return async () => {
-        if (changed) digest = await applyChanged(file!, changed, digest, { zone, writer, config, deps })
+        if (changed)
+          digest = await applyChanged(file!, changed, digest, { zone, writer, config, deps: { ...deps, log } })
       }
     },
     kind: kindOf(config),
@@ -114,7 +116,7 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       await writer.close()
     },
   }
-  const apply = await loaded.prepareFile(config.file)
+  const apply = await loaded.prepareFile(config.file, deps.log)
   await apply()
   return loaded
 }
@@ -149,16 +151,20 @@ export function writerOf(
 async function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
   const read = await readZone(path!, name, deps, path === earlier?.path ? earlier?.digest : undefined)
-  const file = read ? loadedFile(path!, read, deps) : earlier!
+  const file = read ? await loadedFile(path!, read, deps) : earlier!
   const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
-function loadedFile(path: string, { image, digest }: ReadFileOfZone, deps: LoadDependencies): LoadedFile {
+async function loadedFile(
+  path: string,
+  { image, digest }: ReadFileOfZone,
+  deps: LoadDependencies,
+): Promise<LoadedFile> {
   const { earlier, before } = deps
   if (!before) return { image, path, digest, history: new FileHistory() }
   const [was, is] = [before.latest(), image.latest()]
-  const change = diffVersions(was, is)
+  const change = await differenceOf(was, is, true)
   if (earlier && isEmptyChange(change)) return { ...earlier, path, digest }
   const counts = { added: change.added.length, deleted: change.deleted.length }
   const fields = { file: path, ...counts, serial: is.serial(), before: was.serial() }
@@ -166,7 +172,7 @@ function loadedFile(path: string, { image, digest }: ReadFileOfZone, deps: LoadD
   else
     deps.log.warn(
       fields,
-      'the file changed, but its serial is not greater: secondaries will not take over the zone until it is',
+      `the file changed, but its serial is not greater (${fields.serial}, before ${fields.before}): secondaries will not take over the zone until it is`,
     )
   return { image, path, digest, history: (earlier?.history ?? new FileHistory()).with(was, is, change) }
 }

@@ -7,7 +7,7 @@ import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
-import type { Log } from '../host/log.ts'
+import { type Log, overheard } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { listedBy, listZones } from './catalog/write.ts'
 import { type Changeset, isEmptyChange } from './change.ts'
@@ -57,7 +57,7 @@ export interface PrimaryDependencies {
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */
   sibling?: (view: string, origin: Name) => SourceZone | undefined
   /** Hands a new image to all threads, before anyone hears of what is in it. */
-  onReplaced?: (zone: PrimaryZone, image: ZoneImage) => void
+  onReplaced?: (zone: PrimaryZone, image: ZoneImage | undefined) => void
   /** After a version was published and before its change is answered: NOTIFY, metrics. */
   onPublished?: (zone: PrimaryZone, written: Written) => void
 }
@@ -91,6 +91,13 @@ export interface UpdateReply {
 /** Milliseconds for which an update is remembered on disk, however soon its signature ends by a clock that may be set. */
 const LEAST_VALIDITY = 60_000
 
+/** What was loaded as this zone until now, and where it is told what is odd. */
+interface LoadedBefore {
+  before?: ZoneImage | undefined
+  earlier?: LoadedFile | undefined
+  log?: Log
+}
+
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
 /** Octets of chance in a label of a catalog. */
@@ -100,10 +107,21 @@ const LABEL = 8
  * Opens a zone of type primary: a zone that is not dynamic from its file, a dynamic one as it was left, with what changed in its file
  * since. Rejects with ZoneLoadError, which lists all that is wrong with the file; then nothing was changed.
  */
-export async function openPrimary(view: string, config: ZoneConfig, deps: PrimaryDependencies): Promise<PrimaryZone> {
+export async function openPrimary(
+  view: string,
+  config: ZoneConfig,
+  deps: PrimaryDependencies,
+  before?: ZoneImage,
+): Promise<PrimaryZone> {
   const zone = new PrimaryZone(view, config, deps)
-  await zone.open()
+  await zone.open(before)
   return zone
+}
+
+/** Throws ZoneLoadError, or what else is wrong with the config or its files, before anything is opened by it. */
+export async function checkPrimary(config: ZoneConfig, deps: Omit<PrimaryDependencies, 'onReplaced'>): Promise<void> {
+  if (config.overlay_of !== undefined) readOverlayRules(config, deps)
+  else await checkLoadable(config, deps)
 }
 
 /** A zone whose content is ours. Its image is served by all threads; it changes here alone. */
@@ -133,8 +151,18 @@ export class PrimaryZone {
     return this.config.name
   }
 
-  /** What is served: everything in it is on disk. */
-  get image(): ZoneImage {
+  /** What is served: everything in it is on disk. Undefined of an overlay whose base has nothing to be served. */
+  get image(): ZoneImage | undefined {
+    const { overlay_of: base } = this.config
+    return base !== undefined && !this.deps.sibling?.(base, this.origin)?.image ? undefined : this.held
+  }
+
+  /** What it has, served or not. */
+  get contents(): ZoneVersion {
+    return this.held.latest()
+  }
+
+  private get held(): ZoneImage {
     return this.loaded!.writer?.image ?? this.loaded!.image
   }
 
@@ -158,24 +186,26 @@ export class PrimaryZone {
     return this.loaded?.writer?.pipeline
   }
 
-  async open(): Promise<void> {
-    this.loaded = await this.load(this.config)
+  /** `before` is what was served until now under this name. */
+  async open(before?: ZoneImage): Promise<void> {
+    this.loaded = await this.load(this.config, { before })
     this.loaded.start()
   }
 
   /** Takes over a changed config and what changed in the file. Rejects with ZoneLoadError, and the zone is as it was. */
   async reload(config: ZoneConfig): Promise<void> {
     const takeOver = await this.prepare(config)
-    const before = this.image
+    const before = this.held
     await takeOver()
-    if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+    if (this.held !== before) this.deps.onReplaced?.(this, this.image)
   }
 
   /**
    * The first half of `reload`: reads all that the config asks for, and gives the other half. Until that is called the zone is as it
-   * was; an image that it then has is for the caller to hand out, together with those of other zones.
+   * was; an image that it then has is for the caller to hand out, together with those of other zones. What is odd is told, beside the log.
    */
-  async prepare(config: ZoneConfig): Promise<() => Promise<void>> {
+  async prepare(config: ZoneConfig, tell: (text: string) => void = () => {}): Promise<() => Promise<void>> {
+    const log = overheard(this.log, tell)
     const earlier = this.loaded!
     const { overlay } = earlier
     const same = earlier.kind === kindOf(config)
@@ -187,23 +217,22 @@ export class PrimaryZone {
       }
     }
     if (earlier.writer && same) {
-      const apply = await earlier.prepareFile(config.file)
+      const apply = await earlier.prepareFile(config.file, log)
       return async () => {
         await apply()
         this.config = config
       }
     }
-    if (config.overlay_of !== undefined) this.overlayRules(config)
-    else if (kindOf(config) !== 'file' || earlier.writer) await checkLoadable(config, { ...this.deps, log: this.log })
-    else return this.prepareStatic(config, earlier)
+    if (kindOf(config) === 'file' && !earlier.writer) return this.prepareStatic(config, earlier, log)
+    await checkPrimary(config, { ...this.deps, log })
     return () => this.become(config, earlier)
   }
 
-  private async prepareStatic(config: ZoneConfig, earlier: LoadedZone): Promise<() => Promise<void>> {
-    const loaded = await this.load(config, this.image, earlier.file)
+  private async prepareStatic(config: ZoneConfig, earlier: LoadedZone, log: Log): Promise<() => Promise<void>> {
+    const loaded = await this.load(config, { before: this.held, earlier: earlier.file, log })
     return async () => {
       await earlier.close()
-      const before = this.image
+      const before = this.held
       this.loaded = loaded
       this.config = config
       if (loaded.image !== before) continueFrom(loaded.image, before)
@@ -216,8 +245,8 @@ export class PrimaryZone {
     this.switching = promise
     try {
       await earlier.close()
-      const before = this.image
-      const loadAs = (one: ZoneConfig) => this.load(one, before, earlier.file)
+      const before = this.held
+      const loadAs = (one: ZoneConfig) => this.load(one, { before, earlier: earlier.file })
       this.loaded = await loadAs(config).catch(async error => {
         this.loaded = await loadAs(this.config)
         throw error
@@ -225,7 +254,7 @@ export class PrimaryZone {
       this.config = config
       if (!this.keyRing) earlier.keyRing?.leave(this.view)
       // Before an update to it is answered.
-      if (this.image !== before) this.deps.onReplaced?.(this, this.image)
+      if (this.held !== before) this.deps.onReplaced?.(this, this.image)
     } finally {
       this.loaded!.start()
       this.switching = undefined
@@ -233,17 +262,17 @@ export class PrimaryZone {
     }
   }
 
-  private async load(config: ZoneConfig, before?: ZoneImage, earlier?: LoadedFile): Promise<LoadedZone> {
+  private async load(config: ZoneConfig, { before, earlier, log = this.log }: LoadedBefore): Promise<LoadedZone> {
     const { onReplaced, onPublished, followers, ...deps } = this.deps
     // What is published while loading is not served yet.
     let served = false
     const needs: LoadDependencies = {
       ...deps,
-      log: this.log,
+      log,
       before,
       earlier,
       followers: followers && (() => followers(this)),
-      onReplaced: image => served && onReplaced?.(this, image),
+      onReplaced: () => served && onReplaced?.(this, this.image),
       onPublished: written => served && onPublished?.(this, written),
     }
     const loaded = await (config.overlay_of === undefined
@@ -440,12 +469,12 @@ export class PrimaryZone {
     const { file, writer } = this.loaded!
     if (file) return file.history.since(serial)
     const stored = writer && (await store.find(this.view, this.origin))
-    return stored && differencesSince(store, stored.id, serial, this.image.latest().size())
+    return stored && differencesSince(store, stored.id, serial, this.contents.size())
   }
 
   /** The SOA as it is served. */
-  soa(): ResourceRecord {
-    return soaOf(this.image.latest())
+  soa(): ResourceRecord | undefined {
+    return this.image && soaOf(this.image.latest())
   }
 
   /** Who is told of changes. */

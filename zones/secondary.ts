@@ -25,8 +25,8 @@ import { permitRequestor, type Requestor } from './policy.ts'
 import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
 import type { ZoneStore } from './store.ts'
-import { differenceOf } from './takeover.ts'
 import { soaOf } from './transfer.ts'
+import { differenceOf } from './version-difference.ts'
 import { ZoneWriter } from './writer.ts'
 import type { ZoneImage, ZoneVersion } from './zone.ts'
 
@@ -85,14 +85,18 @@ const INTERVAL = 250
 /** A change of more than this share of the zone is published as a new image. */
 const LARGE = 0.25
 
-/** Opens a zone of type secondary, with what was kept of it on disk. It asks its primaries once it is started. */
+/**
+ * Opens a zone of type secondary, with what was kept of it on disk. It asks its primaries once it is started. What it was `before`, as
+ * another kind of zone, is served until one of them has been reached.
+ */
 export async function openSecondary(
   view: string,
   config: ZoneConfig,
   deps: SecondaryDependencies,
+  before?: ZoneVersion,
 ): Promise<SecondaryZone> {
   const zone = new SecondaryZone(view, config, deps)
-  await zone.open()
+  await zone.open(before)
   return zone
 }
 
@@ -108,6 +112,8 @@ export class SecondaryZone {
   private stored: number | undefined
   private checked: number | undefined
   private served = false
+  /** Whether what is served was never its primaries': then whatever they have is right. */
+  private inherited = false
   private failures = 0
   private timer: Timer | undefined
   private expiry: Timer | undefined
@@ -164,12 +170,15 @@ export class SecondaryZone {
     return { primaries: this.config.primaries!, checked, next, expires, refreshing: running }
   }
 
-  async open(): Promise<void> {
+  async open(before?: ZoneVersion): Promise<void> {
     const { store, clock } = this.deps
     const stored = await store.find(this.view, this.origin)
-    if (!stored) return
-    this.hold(stored.id, stored.revision, await readStored(store, stored.id, this.origin))
-    this.checked = (await store.secondary(stored.id))?.checked
+    if (stored) this.hold(stored.id, stored.revision, await readStored(store, stored.id, this.origin))
+    else if (before) await this.create(before.image.rebuild(before).latest())
+    else return
+    this.checked = (await store.secondary(this.stored!))?.checked
+    this.inherited = before !== undefined && this.checked === undefined
+    if (this.inherited) await this.noteChecked()
     this.served = this.checked !== undefined && clock.now() < this.checked + this.times().expire
     if (!this.served) this.log.warn({ serial: this.contents!.serial() }, 'the zone has expired and is not served')
   }
@@ -315,7 +324,7 @@ export class SecondaryZone {
     const { signal } = this.closing
     signal.throwIfAborted()
     const { origin, contents: version } = this
-    const held = { origin, version, expired: !this.served }
+    const held = { origin, version, expired: !this.served || this.inherited }
     const { limits, loadWhole } = this.deps
     const asking = { limits: limits(), signal, ixfr: server.ixfr !== false, loadWhole }
     const refreshed = await refreshFrom(this.deps, this.remote(server), held, asking)
@@ -340,7 +349,7 @@ export class SecondaryZone {
     base: ZoneVersion | undefined,
     server: PrimaryServer,
   ): Promise<void> {
-    const change = base ? await this.write(refreshed, base, server) : await this.create(refreshed)
+    const change = base ? await this.write(refreshed, base, server) : await this.create(wholeOf(refreshed))
     this.deps.counts.done++
     const counts = change && { added: change.added.length, deleted: change.deleted.length }
     const kind = refreshed.kind === 'whole' ? 'AXFR' : 'IXFR'
@@ -353,14 +362,12 @@ export class SecondaryZone {
     this.log.info({ ...fields, ...counts }, 'zone transferred from its primary')
   }
 
-  private async create(refreshed: Exclude<Refreshed, { kind: 'current' }>): Promise<undefined> {
-    if (refreshed.kind !== 'whole') throw new ZoneError('differences to nothing')
-    const { image } = refreshed.version
-    this.requireCatalog(refreshed.version)
+  private async create(version: ZoneVersion): Promise<undefined> {
+    this.requireCatalog(version)
     // Read out one by one, twice, rather than held in memory beside the image.
-    const records = { [Symbol.iterator]: () => recordsIn(refreshed.version) }
+    const records = { [Symbol.iterator]: () => recordsIn(version) }
     const stored = await this.deps.store.create(this.view, this.origin, records)
-    this.hold(stored.id, stored.revision, image)
+    this.hold(stored.id, stored.revision, version.image)
   }
 
   private async write(
@@ -389,9 +396,9 @@ export class SecondaryZone {
 
   /** It is what a primary has: served from now on, if it was not, and for as long as the SOA says. */
   private async confirm(): Promise<void> {
-    const { store, clock, onReplaced, onPublished } = this.deps
-    this.checked = clock.now()
-    await store.setSecondary(this.stored!, { checked: this.checked, promoted: false })
+    const { onReplaced, onPublished } = this.deps
+    await this.noteChecked()
+    this.inherited = false
     if (this.closing.signal.aborted) return
     if (!this.served) {
       this.served = true
@@ -399,6 +406,12 @@ export class SecondaryZone {
     }
     this.watchExpiry()
     onPublished?.(this)
+  }
+
+  private async noteChecked(): Promise<void> {
+    const { store, clock } = this.deps
+    this.checked = clock.now()
+    await store.setSecondary(this.stored!, { checked: this.checked, promoted: false })
   }
 
   private watchExpiry(): void {
@@ -426,6 +439,12 @@ export class SecondaryZone {
     this.expiry?.cancel()
     await this.writer?.close()
   }
+}
+
+/** What a zone of which there is nothing yet begins with. */
+function wholeOf(refreshed: Refreshed): ZoneVersion {
+  if (refreshed.kind !== 'whole') throw new ZoneError('differences to nothing')
+  return refreshed.version
 }
 
 function describeFailure(error: unknown): string {

@@ -1,14 +1,12 @@
-import { Class } from '../dns/codes.ts'
 import { Rrsig } from '../dns/dnssec.ts'
-import { compareNames, type Name, printName } from '../dns/name.ts'
-import { equalOctets, type ResourceRecord, type RRset } from '../dns/record.ts'
+import { type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord, RRset } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
 import { Type, typeName } from '../dns/types.ts'
-import { type Changeset, diffRecords } from './change.ts'
+import type { Changeset } from './change.ts'
 import { checkOwner, checkZone } from './check.ts'
-import { Draft, recordsOf } from './draft.ts'
+import { Draft } from './draft.ts'
 import { ZoneError } from './image/errors.ts'
-import { isHashed } from './image/staging.ts'
 import { ZoneImage, type ZoneVersion } from './zone.ts'
 
 /**
@@ -39,7 +37,7 @@ export function applySteps(tip: ZoneVersion, steps: readonly Changeset[], now: n
   for (const owner of draft.touched()) {
     const rrsets = draft.typesAt(owner).map(type => draft.rrset(owner, type)!)
     const wrong = checkOwner(owner, rrsets, tip.origin)
-    if (wrong) throw new ZoneError(wrong.message)
+    if (wrong !== undefined) throw new ZoneError(wrong)
     for (const rrset of rrsets) if (rrset.type === Type.RRSIG) requireBegun(rrset, now)
   }
   return draft.changes()
@@ -58,51 +56,4 @@ function requireBegun({ owner, rdatas }: RRset, now: number): void {
   }
   for (const [type, ever] of begun)
     if (!ever) throw new ZoneError(`${printName(owner)} ${typeName(type)} has a signature that begins in the future`)
-}
-
-/** RRsets compared before others get their turn. */
-const SLICE = 2000
-
-/** What leads from one version to another. Both are in canonical order, so that a large zone is gone through once. */
-export async function differenceOf(before: ZoneVersion, after: ZoneVersion): Promise<Changeset> {
-  const deleted: ResourceRecord[] = []
-  const added: ResourceRecord[] = []
-  const left = before.rrsets()[Symbol.iterator]()
-  const right = after.rrsets()[Symbol.iterator]()
-  let a = next(left)
-  let b = next(right)
-  for (let count = 1; a || b; count++) {
-    const order = !a ? 1 : !b ? -1 : compareRRsets(before.origin, a, b)
-    if (order < 0) deleted.push(...recordsOf(a!))
-    else if (order > 0) added.push(...recordsOf(b!))
-    else if (!sameRRset(a!, b!)) {
-      deleted.push(...recordsOf(a!))
-      // A name keeps its spelling: only what it says has changed.
-      added.push(...recordsOf({ ...b!, owner: a!.owner }))
-    }
-    if (order <= 0) a = next(left)
-    if (order >= 0) b = next(right)
-    if (count % SLICE === 0) await new Promise(resolve => setImmediate(resolve))
-  }
-  return diffRecords(deleted, added)
-}
-
-function next(rrsets: Iterator<RRset>): RRset | undefined {
-  const { value, done } = rrsets.next()
-  return done ? undefined : value
-}
-
-/** As a version gives them: the SOA, all others in canonical order, then those of the chain of hashed names. */
-function compareRRsets(origin: Name, a: RRset, b: RRset): number {
-  if (a.type === Type.SOA || b.type === Type.SOA) return Number(b.type === Type.SOA) - Number(a.type === Type.SOA)
-  return rank(origin, a) - rank(origin, b) || compareNames(a.owner, b.owner) || a.type - b.type
-}
-
-function rank(origin: Name, { owner, type, rdatas }: RRset): number {
-  return Number(isHashed(origin, { owner, type, rdata: rdatas[0]!, class: Class.IN, ttl: 0 }))
-}
-
-function sameRRset(a: RRset, b: RRset): boolean {
-  if (a.ttl !== b.ttl || a.rdatas.length !== b.rdatas.length) return false
-  return a.rdatas.every((rdata, i) => equalOctets(rdata, b.rdatas[i]!))
 }

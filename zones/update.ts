@@ -2,12 +2,13 @@ import { Class, className, Rcode } from '../dns/codes.ts'
 import { isMadeBySigning } from '../dns/dnssec.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
-import { equalNames, isSubdomain, isWildcard, type Name, printName } from '../dns/name.ts'
-import type { ResourceRecord, RRset } from '../dns/record.ts'
+import { equalNames, isSubdomain, type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { serialAfter, serialGreater } from '../dns/serial.ts'
 import { isMetaType, printRecord, Type, typeName } from '../dns/types.ts'
 import type { Changeset } from './change.ts'
 import { Draft, type ZoneContents } from './draft.ts'
+import { faultsAt } from './node-rules.ts'
 import { checkPrerequisites } from './prerequisites.ts'
 import { soaSerial, withSerial } from './soa.ts'
 
@@ -113,34 +114,13 @@ function deleteFromDraft(draft: Draft, atApex: boolean, record: ResourceRecord):
   return undefined
 }
 
-/** Octets that the records of one RRset may take: with a header, a question, OPT and TSIG they must fit into a message of 65,535. */
-export const MAX_RRSET_OCTETS = 64_000
-
 /** Refuses, whole, what RFC 2136 would let in but no server could answer from. */
 export function checkServable(draft: Draft, origin: Name): void {
   for (const owner of draft.touched()) {
-    const types = draft.typesAt(owner)
-    const refuse = (why: string) => new RcodeError(Rcode.REFUSED, `${printName(owner)} ${why}`)
-    // RFC 4592 §4.2: the meaning of a wildcard NS is not defined.
-    if (isWildcard(owner) && types.includes(Type.NS)) throw refuse('is a wildcard, which can not be a delegation')
-    // RFC 6672 §3.3: what a wildcard DNAME stands for is not defined either, and updates of it may be refused.
-    if (isWildcard(owner) && types.includes(Type.DNAME)) throw refuse('is a wildcard, which can not be a DNAME')
-    if (equalNames(owner, origin)) {
-      // RFC 4035 §2.4: a DS belongs to the parent.
-      if (types.includes(Type.DS)) throw refuse('is the apex; its DS belongs into the parent zone')
-    } else if (types.includes(Type.DNAME) && types.includes(Type.NS))
-      // RFC 6672 §2.3: below the name both would redirect; only at the apex NS is no delegation.
-      throw refuse('can not be both a delegation and a DNAME')
-    for (const type of types)
-      if (octetsOf(draft.rrset(owner, type)!) > MAX_RRSET_OCTETS)
-        throw refuse(`would have more ${typeName(type)} records than fit into a message`)
+    const rrsets = draft.typesAt(owner).map(type => draft.rrset(owner, type)!)
+    for (const { message } of faultsAt(owner, rrsets, origin))
+      throw new RcodeError(Rcode.REFUSED, `${printName(owner)} ${message}`)
   }
-}
-
-/** Octets that the RRset takes in a message. */
-export function octetsOf({ rdatas }: RRset): number {
-  // A compressed owner, type, class, TTL and length take 12 octets.
-  return rdatas.reduce((sum, rdata) => sum + 12 + rdata.length, 0)
 }
 
 /** RFC 2136 §3.6: a zone that changes gets a higher serial, unless the update itself brought one. */

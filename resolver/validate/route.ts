@@ -86,7 +86,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
       // RFC 4035 §2.4: DS is the parent's.
       const where = type === Type.DS && name.length > 1 ? ancestorName(name) : name
       const by = context.routeOf(where) ?? route
-      const raw = { name: lowerName(name), type, ...RAW }
+      const raw = { name: lowerName(name), type, ...RAW, recursionDesired: by.recursive }
       if (!secondTry) return fromPart(await context.part(by, raw))
       const outcome = await by.ask(raw, signal, avoided)
       return outcome.kind === 'failed' ? outcome : { kind: 'answer', ...outcome.found }
@@ -97,7 +97,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
   return { ...route, ask }
 }
 
-const RAW = { class: Class.IN, recursionDesired: true, dnssecOk: true, checkingDisabled: true }
+const RAW = { class: Class.IN, dnssecOk: true, checkingDisabled: true }
 
 /** RFC 6840 §5.9: asked with CD, so that no upstream keeps back what we want to judge ourselves. */
 function rawQuestion(question: UpstreamQuestion): UpstreamQuestion {

@@ -95,7 +95,7 @@ export function webhookRoutes(scope: ApiScope, context: ApiContext): void {
       requireRole(request, 'write')
       const edits = editsByZone(dynamic(request, request.params.view), request.body)
       // What one zone refuses must not find another one changed.
-      for (const [zone, wanted] of edits) editRRsets(zone.image.latest(), wanted)
+      for (const [zone, wanted] of edits) editRRsets(zone.contents, wanted)
       for (const [zone, wanted] of edits) await zone.writeAlong(actorOf(request), tip => editRRsets(tip, wanted))
       return reply.code(204).send(null)
     },

@@ -29,6 +29,10 @@ export interface Answered {
 
 /** Answers that cost next to nothing are looked at each so-manieth time, and count as many. */
 const SAMPLE = 16
+/** Where more than so many are looked at in a second, it is each time fewer, down to one in RAREST: a busy thread has no time for statistics. */
+const MOST_SAMPLES = 500
+const RAREST = 1024
+const SECOND = 1000
 const KEPT = 512
 const SHOWN = 100
 
@@ -45,6 +49,9 @@ export class Sight {
   /** One of so many answers that need no waiting is looked at. */
   private step = SAMPLE
   private left = SAMPLE
+  /** Looked at since then, by the clock. */
+  private taken = 0
+  private since = 0
   private skipped = 0
 
   constructor(clock: Clock, log: Log, dnstap: Dnstap) {
@@ -90,11 +97,21 @@ export class Sight {
 
   private count({ query, client, rcode, resolved }: Answered, weight: number): void {
     const now = this.clock.monotonic()
+    if (this.step > 1) this.pace(now)
     const key = `${printName(nameOf(query)).toLowerCase()} ${typeName(query.qtype)}`
     this.names.note(key, weight, now)
     this.clients.note(printAddress(client.address), weight, now)
     if (rcode === Rcode.SERVFAIL) this.failures.note(key, weight, now)
     if (resolved?.policy !== undefined || resolved?.ede === Ede.BLOCKED) this.blocked.note(key, weight, now)
+  }
+
+  private pace(now: number): void {
+    const elapsed = now - this.since
+    if (++this.taken < MOST_SAMPLES && elapsed < SECOND) return
+    if (elapsed < SECOND / 2) this.step = Math.min(this.step * 2, RAREST)
+    else if (this.taken < MOST_SAMPLES / 4) this.step = SAMPLE
+    this.taken = 0
+    this.since = now
   }
 
   private isLogged(event: Answered, filter: QueryLogConfig): boolean {

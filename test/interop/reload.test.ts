@@ -75,7 +75,10 @@ t.test('a zone that is its file', { skip: without('dig') }, async t => {
   t.strictSame(await ixfr(1), ['SOA', 'SOA', 'A', 'SOA', 'A', 'SOA'], 'RFC 1995 §4: secondaries get the difference')
 
   zone(2, 'www A 192.0.2.3')
-  t.match(await daemon.cli('reload'), { status: 0 })
+  t.match(await daemon.cli('reload'), {
+    status: 0,
+    stderr: /^warning: more\.example\.com\. in view inside: the file changed, but its serial is not greater/m,
+  })
   t.strictSame(await dig(dns, 'www.more.example.com'), ['192.0.2.3'])
   const warning = daemon.lines.find(
     ({ zone, msg }) => zone === 'more.example.com.' && /its serial is not/.test(String(msg)),

@@ -28,7 +28,7 @@ t.test('an image that is replaced while the threads start reaches them once they
   const given = authority.zones.serving()[0]!.image
 
   const rdata = Uint8Array.from({ length: 200 }, (_, i) => (i === 0 ? 199 : 97))
-  for (let round = 0; zone.image.buffer === given; round++)
+  for (let round = 0; zone.image!.buffer === given; round++)
     await zone.write({ key: undefined, source: 'test' }, tip => {
       const soa = tip.rrset(zone.origin, 6)!
       const before = { owner: zone.origin, type: 6, class: 1, ttl: soa.ttl, rdata: soa.rdatas[0]! }
@@ -43,7 +43,7 @@ t.test('an image that is replaced while the threads start reaches them once they
   const told: string[] = []
   const workers: Pick<Workers, 'replaceZone'> = {
     replaceZone: ({ view, origin, image }) =>
-      told.push(`${view} ${printName(origin)} ${image === zone.image.buffer ? 'newest' : 'older'}`),
+      told.push(`${view} ${printName(origin)} ${image === zone.image!.buffer ? 'newest' : 'older'}`),
   }
   authority.attach(workers as Workers)
   t.strictSame(told.at(-1), 'v a.example. newest')

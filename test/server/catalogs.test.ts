@@ -1,81 +1,21 @@
 import t from 'tap'
-import type { ViewConfig, ZoneConfig } from '../../config/schema.ts'
+import type { ZoneConfig } from '../../config/schema.ts'
 import { parseName, printName } from '../../dns/name.ts'
-import type { ResourceRecord } from '../../dns/record.ts'
-import { parseZonefile } from '../../dns/zonefile.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
-import { createZones, isSecondary } from '../../server/zones.ts'
+import { isSecondary } from '../../server/zones.ts'
 import { readCatalog } from '../../zones/catalog/read.ts'
-import { createKeyRings } from '../../zones/keys.ts'
-import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
-import { createSimulatedClock } from '../simulation/clock.ts'
-import { createSimulatedNetwork } from '../simulation/network.ts'
-import { createSeededRandom } from '../simulation/random.ts'
-import { keepLog } from '../zones/kept-log.ts'
 import { type Script, servePrimary } from '../zones/peer.ts'
-import { memoryKeyFiles } from '../zones/signed-zone.ts'
+import { at, secondary, view, world, type Zones, zoneText } from './zones-world.ts'
 
-const at = (address: string) => ({ address: { address, port: 53 } })
 const CATALOG = '192.0.2.1'
 const OTHER_CATALOG = '192.0.2.2'
 const ONE = '192.0.2.11'
 const TWO = '192.0.2.12'
 
-const zoneText = (origin: string, serial: number, ...lines: string[]): ResourceRecord[] => {
-  const text = `$TTL 60\n@ SOA ns.example. h ${serial} 3600 600 86400 60\n@ NS ns.example.\n${lines.join('\n')}\n`
-  return parseZonefile(text, { origin: parseName(origin), file: 'zone' }).records
-}
 const catalogText = (origin: string, serial: number, ...lines: string[]) =>
   zoneText(origin, serial, 'version TXT "2"', ...lines)
 
-const view = (...zones: object[]) =>
-  [
-    {
-      name: 'v',
-      zones: zones.map(zone => ({ type: 'primary', dynamic: false, update: [], transfer: [], notify: [], ...zone })),
-    },
-  ] as unknown as ViewConfig[]
-const secondary = (name: string, address: string, more: object = {}) => ({
-  name: parseName(name),
-  type: 'secondary',
-  primaries: [at(address)],
-  ...{ refresh: [5000, 86_400_000], retry: [5000, 86_400_000] },
-  ...more,
-})
 const GROUPS = { groups: [{ name: 'two', primaries: [at(TWO)] }], primaries: [at(ONE)] }
 
-/** A machine whose memory may be lost, and whose disk stays. */
-function world() {
-  const clock = createSimulatedClock()
-  const network = createSimulatedNetwork(clock, createSeededRandom(1))
-  const store = createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS))
-  const { log, logged } = keepLog()
-  let starts = 0
-  const start = () => {
-    const zones = createZones({
-      ...{ store, clock, network, log, random: createSeededRandom(++starts) },
-      findKey: () => undefined,
-      keyRings: createKeyRings(memoryKeyFiles(), clock),
-      serverName: parseName('ns.server.example.'),
-      transfers: () => ({ in: 8, out: 8, size: 16, idle: 30_000, time: 600_000 }),
-      onReplaced() {},
-      onPublished: zone => {
-        if (zone.config.catalog) void zones.followCatalogs().then(changed => changed && zones.start())
-      },
-    })
-    return zones
-  }
-  const run = async (zones: ReturnType<typeof start>, seconds = 10) => {
-    zones.start()
-    await clock.advance(seconds * 1000)
-    await zones.followCatalogs()
-    zones.start()
-    await clock.advance(seconds * 1000)
-  }
-  return { clock, network, store, logged, start, run }
-}
-
-type Zones = ReturnType<ReturnType<typeof world>['start']>
 const serials = (zones: Zones) =>
   Object.fromEntries([...zones].map(zone => [printName(zone.origin), zone.image?.latest().serial()]))
 const configOf = (zones: Zones, name: string): ZoneConfig => zones.find('v', parseName(name))!.config
@@ -94,7 +34,7 @@ t.test('members of a catalog are transferred and served, by the settings of thei
   servePrimary(w.network, w.clock, `${CATALOG}:53`, script)
   servePrimary(w.network, w.clock, `${ONE}:53`, { zone: zoneText('one.example.', 11) })
   servePrimary(w.network, w.clock, `${TWO}:53`, { zone: zoneText('two.example.', 12) })
-  const config = view(secondary('catz.', CATALOG, { catalog: GROUPS }))
+  const config = view('v', secondary('catz.', CATALOG, { catalog: GROUPS }))
   const zones = w.start()
   await zones.configure(config)
   await w.run(zones)
@@ -154,7 +94,7 @@ t.test('members of a catalog are transferred and served, by the settings of thei
   })
 
   await t.test('a zone that the configuration takes over keeps what it has', async t => {
-    await zones.configure([...view(...config[0]!.zones, secondary('one.example.', ONE))])
+    await zones.configure(view('v', ...config[0]!.zones, secondary('one.example.', ONE)))
     t.same(serials(zones), { 'catz.': 5, 'one.example.': 3 })
     t.same(await w.store.members.of('v'), [])
     t.match(
@@ -166,7 +106,7 @@ t.test('members of a catalog are transferred and served, by the settings of thei
   await t.test('without the catalog its members are not served', async t => {
     await zones.configure(config)
     t.same(Object.keys(serials(zones)), ['catz.', 'one.example.'])
-    await zones.configure(view())
+    await zones.configure(view('v'))
     t.same(Object.keys(serials(zones)), [])
   })
   await zones.close()
@@ -184,6 +124,7 @@ t.test('RFC 9432 §4.3.1: a zone moves from one catalog to another', async t => 
   const zones = w.start()
   await zones.configure(
     view(
+      'v',
       secondary('one.catz.', CATALOG, { catalog: { groups: [], primaries: [at(ONE)] } }),
       secondary('two.catz.', OTHER_CATALOG, { catalog: { groups: [], primaries: [at(ONE)], notify: [at(TWO)] } }),
     ),
@@ -216,20 +157,20 @@ t.test('a catalog of our own lists the zones of its view, over restarts and relo
       readCatalog(zones.find('v', parseName('catz.'))!.image!.latest()).map(m => [printName(m.zone), m.label]),
     )
   const zones = w.start()
-  await zones.configure(view(own(), dynamic('a.example.'), dynamic('b.example.')))
+  await zones.configure(view('v', own(), dynamic('a.example.'), dynamic('b.example.')))
   const before = listed(zones)
   t.same(Object.keys(before).sort(), ['a.example.', 'b.example.'])
   const serial = () => serials(zones)['catz.']!
   const was = serial()
-  await zones.configure(view(own(), dynamic('a.example.'), dynamic('b.example.')))
+  await zones.configure(view('v', own(), dynamic('a.example.'), dynamic('b.example.')))
   t.equal(serial(), was, 'no change, no serial')
-  await zones.configure(view(own(), dynamic('a.example.'), dynamic('c.example.')))
+  await zones.configure(view('v', own(), dynamic('a.example.'), dynamic('c.example.')))
   t.equal(serial(), was + 1)
   t.equal(listed(zones)['a.example.'], before['a.example.'])
   await zones.close()
 
   const again = w.start()
-  await again.configure(view(own(), dynamic('a.example.'), dynamic('c.example.'), dynamic('b.example.')))
+  await again.configure(view('v', own(), dynamic('a.example.'), dynamic('c.example.'), dynamic('b.example.')))
   t.equal(listed(again)['a.example.'], before['a.example.'])
   t.not(listed(again)['b.example.'], before['b.example.'], 'one that comes again is another')
   const change = await again.find('v', parseName('catz.'))!.differencesSince(was)

@@ -221,6 +221,53 @@ t.test('a zone becomes dynamic and its file again while it is asked and updated'
   t.notOk(rcodes.has(Rcode.FORMERR) || rcodes.has(Rcode.NOTAUTH))
 })
 
+t.test('a zone of any type becomes one of any other, and every query is answered', async t => {
+  const kinds = {
+    file: STATIC('d'),
+    dynamic: `{ name: d.example, file: d.zone, dynamic: true, ${UPDATE} }`,
+    secondary: '{ name: d.example, type: secondary, primaries: ["127.0.0.1:1"] }',
+    overlay: '{ name: d.example, overlay_of: w, show: [{ names: ["**"] }] }',
+  }
+  const base = `  - { name: w, match: { clients: ["192.0.2.0/24"] }, zones: [${STATIC('d')}] }`
+  const { client, reload } = await start(t, [kinds.file], { 'd.zone': zone(1, 'www A 192.0.2.1') })
+  const wrong: unknown[] = []
+  const asking = endlessly(async () => {
+    const reply = await client.ask('www.d.example.')
+    if (dataOf(reply)[0] !== '192.0.2.1') wrong.push(reply)
+  })
+  // Every way from one to another.
+  const way = 'dynamic file secondary file overlay dynamic secondary dynamic overlay secondary overlay file'
+  for (const kind of way.split(' ')) {
+    await reload(config([kinds[kind as keyof typeof kinds]], base))
+    t.strictSame(dataOf(await client.ask('www.d.example.')), ['192.0.2.1'], kind)
+    const rcode = await client.add(`new-${kind}.d.example.`)
+    // Nobody is there to forward it to.
+    const expected = { dynamic: Rcode.NOERROR, secondary: Rcode.SERVFAIL }[kind] ?? Rcode.REFUSED
+    t.equal(rcode, expected, `an update of ${kind}`)
+  }
+  await asking.stop()
+  t.strictSame(wrong, [])
+})
+
+t.test('what is odd about a changed file is told to whoever asked for the reload', async t => {
+  const both = `{ name: d.example, file: d.zone, dynamic: true, ${UPDATE} }`
+  const { client, put, reload } = await start(t, [STATIC('a'), both], {
+    'a.zone': zone(1, 'www A 192.0.2.1'),
+    'd.zone': zone(1),
+  })
+  t.strictSame((await reload(config([STATIC('a'), both]))).warnings, [])
+  put('a.zone', zone(1, 'www A 192.0.2.2'))
+  await client.add('www.d.example.')
+  put('d.zone', zone(2, 'www CNAME ns1'))
+  const { warnings } = await reload(config([STATIC('a'), both]))
+  t.match(warnings.sort(), [
+    'a.example. in view v: the file changed, but its serial is not greater (1, before 1): secondaries will not take over the zone until it is',
+    /^d\.example\. in view v: a record of the file was skipped: www\.d\.example\. 60 IN CNAME .* beside which no CNAME can be$/,
+  ])
+  put('a.zone', zone(2, 'www A 192.0.2.2'))
+  t.strictSame((await reload(config([STATIC('a'), both]))).warnings, [], 'once')
+})
+
 t.test('a dynamic zone that is to be signed loses no update on the way', async t => {
   const signed = DYNAMIC.replace('dynamic: true', 'dynamic: true, dnssec: { sign: true }')
   const { client, reload } = await start(t, [DYNAMIC], {})

@@ -3,7 +3,8 @@ import { parseName } from '../../dns/name.ts'
 import { parseZonefile } from '../../dns/zonefile.ts'
 import { recordsOfVersion } from '../../zones/baseline.ts'
 import { applyToRecords } from '../../zones/change.ts'
-import { diffVersions, FileHistory } from '../../zones/file-history.ts'
+import { FileHistory } from '../../zones/file-history.ts'
+import { differenceOf } from '../../zones/version-difference.ts'
 import { ZoneImage, type ZoneVersion } from '../../zones/zone.ts'
 import { lines } from './lines.ts'
 
@@ -53,7 +54,7 @@ const CASES: [string, string[], string[], { deleted: string[]; added: string[] }
 for (const [name, before, after, expected] of CASES)
   t.test(`what differs: ${name}`, async t => {
     const [was, is] = [version(1, ...before), version(2, ...after)]
-    const change = diffVersions(was, is)
+    const change = await differenceOf(was, is, true)
     const labels = (records: typeof change.added) => {
       t.equal(records[0]!.type, 6, 'RFC 1995 §4: the SOA comes first')
       return records.slice(1).map(({ owner }) => String.fromCharCode(...owner.subarray(1, 1 + owner[0]!)))
@@ -67,14 +68,14 @@ for (const [name, before, after, expected] of CASES)
   })
 
 t.test('the same content has no difference', async t => {
-  t.strictSame(diffVersions(version(1, ...FILL), version(1, ...FILL)), { deleted: [], added: [] })
+  t.strictSame(await differenceOf(version(1, ...FILL), version(1, ...FILL), true), { deleted: [], added: [] })
 })
 
 t.test('a history leads from every serial that it knows to the newest', async t => {
   const versions = [1, 2, 3].map(serial => version(serial, ...FILL, `v${serial} A 192.0.2.99`))
   let history = new FileHistory()
   for (const [i, is] of versions.slice(1).entries())
-    history = history.with(versions[i]!, is, diffVersions(versions[i]!, is))
+    history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true))
   for (const was of versions.slice(0, 2))
     t.strictSame(
       lines(applyToRecords(recordsOfVersion(was), history.since(was.serial())!)).sort(),
@@ -86,7 +87,7 @@ t.test('a history leads from every serial that it knows to the newest', async t 
 
 t.test('a history is never larger than the zone', async t => {
   const [was, is] = [version(1, ...FILL), version(2, ...FILL.map(line => line.replace('192.0.2', '198.51.100')))]
-  t.equal(new FileHistory().with(was, is, diffVersions(was, is)).since(1), undefined)
+  t.equal(new FileHistory().with(was, is, await differenceOf(was, is, true)).since(1), undefined)
 })
 
 t.test('a serial that has stood for two contents leads nowhere', async t => {
@@ -97,7 +98,7 @@ t.test('a serial that has stood for two contents leads nowhere', async t => {
     const versions = serials.map((serial, i) => version(serial, ...FILL, `v${i} A 192.0.2.99`))
     let history = new FileHistory()
     for (const [i, is] of versions.slice(1).entries())
-      history = history.with(versions[i]!, is, diffVersions(versions[i]!, is))
+      history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true))
     t.strictSame(
       expected.map((_, i) => history.since(i + 1)?.added.filter(({ type }) => type === 1).length),
       expected,

@@ -133,7 +133,7 @@ class World {
 
   /** The parent takes over what CDS says, and, where it can't be asked, somebody says so. */
   async parentFollows(): Promise<void> {
-    const cds = this.zones[0]!.image.latest().rrset(ORIGIN, Type.CDS)?.rdatas ?? []
+    const cds = this.zones[0]!.contents.rrset(ORIGIN, Type.CDS)?.rdatas ?? []
     if (cds.length === 0) return
     const deleted = readRdata('CDS', cds[0]!).algorithm === 0
     this.parentRdatas = deleted ? [] : cds
@@ -164,7 +164,7 @@ class World {
     view: { keySet: History<KeySet>; rrsets: Map<string, History<Signers>> },
     now: number,
   ) {
-    const version = zone.image.latest()
+    const version = zone.contents
     const known = [...(zone.keyRing?.keys ?? [])].map(({ dnskey, keyTag, algorithm }) => ({
       dnskey,
       keyTag,
@@ -254,7 +254,7 @@ t.test('a CSK gives way to another, with nothing bogus to anybody on the way', a
     await world.settleDown()
     t.strictSame(world.stages, [CSK])
     t.not(world.ring!.keys[0]!.keyTag, before!.keyTag)
-    for (const zone of world.zones) t.strictSame(faultsOf(zone.image.latest(), world.clock.now() / 1000), [])
+    for (const zone of world.zones) t.strictSame(faultsOf(zone.contents, world.clock.now() / 1000), [])
   }
 })
 
@@ -296,12 +296,12 @@ t.test('a zone that is not to be signed any more is, until no cache has its DS',
   const world = await trusted(6, SIGN)
   await world.reload(undefined)
   await world.pass(MINUTE)
-  const cds = () => world.zones[0]!.image.latest().rrset(ORIGIN, Type.CDS)?.rdatas
+  const cds = () => world.zones[0]!.contents.rrset(ORIGIN, Type.CDS)?.rdatas
   t.strictSame(cds(), [Uint8Array.of(0, 0, 0, 0, 0)], 'RFC 8078 §4')
   await world.pass(DAY)
   t.ok(cds(), 'nobody has said that it is gone')
   await world.settleDown()
-  for (const zone of world.zones) t.notOk(zone.image.latest().rrset(ORIGIN, Type.RRSIG))
+  for (const zone of world.zones) t.notOk(zone.contents.rrset(ORIGIN, Type.RRSIG))
   await world.restart()
   t.notOk(world.ring)
   t.match([...world.files.files.values()][0]!.text, '"keys": []', 'the keys are deleted')

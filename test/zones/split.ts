@@ -94,8 +94,8 @@ export function machine(log: Log = silentLog) {
         { ...updateMessage({ updates }), question: [{ name: parseName(name), type: 6, class: 1 }] },
         { key: parseName('dns.'), address: Uint8Array.of(192, 0, 2, 7) },
       ),
-    shown: (view: string, name?: string) => lines(recordsOfVersion(zone(view, name).image.latest())),
-    serial: (view: string, name?: string) => zone(view, name).image.latest().serial(),
+    shown: (view: string, name?: string) => lines(recordsOfVersion(zone(view, name).contents)),
+    serial: (view: string, name?: string) => zone(view, name).contents.serial(),
   }
 }
 

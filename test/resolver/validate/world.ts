@@ -29,6 +29,8 @@ export function trustIn(tree: Tree, more: Partial<Trust> = {}): Trust {
 export interface SignedOptions extends WorldOptions {
   tamper?: Tamper
   upstreams?: number
+  /** Of the rule that validates, in place of the root. */
+  zone?: string
   /** Changes the zones before anything is asked. */
   prepare?: (tree: Tree) => void
   /** Of another world, in place of one that is made anew. */
@@ -40,14 +42,14 @@ export interface SignedOptions extends WorldOptions {
 /** Upstreams at 192.0.2.1 and, where there are to be two, 192.0.2.2. */
 export function createSignedWorld(
   specs: readonly ZoneSpec[],
-  { tamper, upstreams = 1, trust, more, tree: given, prepare, ...options }: SignedOptions = {},
+  { tamper, upstreams = 1, trust, more, tree: given, prepare, zone = '.', ...options }: SignedOptions = {},
 ): SignedWorld {
   const now = Math.floor(createSimulatedClock().now() / 1000)
   const tree = given ?? new Tree(specs, now)
   prepare?.(tree)
   const asked: string[] = []
   const to = ['192.0.2.1', '192.0.2.2'].slice(0, upstreams)
-  const world = createWorld({ ...more, '.': to }, { trust: trust ?? trustIn(tree), validate: ['.'], ...options })
+  const world = createWorld({ ...more, [zone]: to }, { trust: trust ?? trustIn(tree), validate: [zone], ...options })
   for (const at of to)
     world.network.serve(`${at}:53`, (bytes, _via, reply) => {
       const query = parseMessage(bytes)

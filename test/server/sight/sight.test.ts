@@ -4,10 +4,17 @@ import t, { type Test } from 'tap'
 import { Flag, Rcode } from '../../../dns/codes.ts'
 import { parseMessage, writeMessage } from '../../../dns/message.ts'
 import { equalNames, parseName, printName } from '../../../dns/name.ts'
+import { Query, readQuery } from '../../../dns/query.ts'
 import { systemClock } from '../../../host/clock.ts'
+import { silentLog } from '../../../host/log.ts'
 import { systemRandom } from '../../../host/random.ts'
+import type { Client } from '../../../server/listen/client.ts'
+import { Dnstap } from '../../../server/sight/dnstap.ts'
+import { Sight } from '../../../server/sight/sight.ts'
 import { scratch } from '../../cli/session.ts'
+import { createSimulatedClock } from '../../simulation/clock.ts'
 import { createSimulatedNetwork } from '../../simulation/network.ts'
+import { queryWire } from '../../zones/ask.ts'
 import { ask, type Served, serve } from '../serving.ts'
 
 const UP = '198.51.100.80'
@@ -177,4 +184,33 @@ t.test('a dnstap reader is told of queries and their answers', async t => {
   t.match(parseMessage(response!.get(14) as Buffer), { id: 77, answer: [{ ttl: 60 }] })
   const seconds = response!.get(12) as number
   t.ok(Math.abs(seconds - Date.now() / 1000) < 60)
+})
+
+t.test('a busy thread looks at fewer answers, and counts them for as many more', async t => {
+  const clock = createSimulatedClock()
+  const sight = new Sight(clock, silentLog, new Dnstap(clock, silentLog))
+  const query = new Query()
+  const wire = queryWire(parseName('www.a.example.'), 1)
+  readQuery(wire, 0, wire.length, query)
+  const client = { transport: 'udp', address: Uint8Array.of(192, 0, 2, 1) } as Client
+  const event = { query, client, view: 'all', rcode: 0, from: 'zones', took: 0, response: wire } as const
+  /** Answers so many in a second; how many were looked at. */
+  const second = async (answers: number): Promise<number> => {
+    let seen = 0
+    for (let i = 0; i < answers; i++) {
+      if (i % 100 === 0) await clock.advance(100_000 / answers)
+      if (!sight.wants()) continue
+      seen++
+      sight.answered(event)
+    }
+    return seen
+  }
+  for (let i = 0; i < 3; i++) await second(100_000)
+  const seen = await second(100_000)
+  t.ok(seen > 50 && seen < 1000, `${seen} of 100,000`)
+  const [top] = sight.top().names
+  t.ok(Math.abs(top!.count - 400_000) < 20_000, `about 400,000, and not ${top!.count}`)
+  await second(500)
+  await second(2000)
+  t.ok((await second(1000)) > 50, 'at leisure again one of sixteen')
 })

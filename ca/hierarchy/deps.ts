@@ -1,0 +1,36 @@
+import type { IntermediateConfig, RootConfig } from '../../config/ca-schema.ts'
+import type { Clock } from '../../host/clock.ts'
+import type { Log } from '../../host/log.ts'
+import type { Random } from '../../host/random.ts'
+import type { CertificateStore } from '../certificate-store.ts'
+import type { CaFiles } from '../files.ts'
+
+/** What the config says about one issuer. */
+export interface HierarchySettings {
+  /** The organization. */
+  name: string
+  /** Base of the URLs of certificates, CRLs and OCSP; left out, certificates name none. */
+  httpUrl?: string | undefined
+  root: RootConfig
+  intermediate: IntermediateConfig
+  /** What the keys of the CA are encrypted with; left out: they are not. */
+  passphrase?: string | undefined
+  /** The longest validity of any profile as they are now, in milliseconds. */
+  longest(): number
+}
+
+/** What a hierarchy needs of the world. */
+export interface HierarchyDeps {
+  settings: HierarchySettings
+  files: CaFiles
+  store: CertificateStore
+  clock: Clock
+  random: Random
+  log: Log
+}
+
+/** CA material that can't be used as it is; the message is a sentence that says what to do. */
+export class HierarchyError extends Error {
+  override name = 'HierarchyError'
+  readonly code = 'hierarchy'
+}

@@ -1,0 +1,76 @@
+import type { CaCertificate } from '../ca-certificate.ts'
+import { authorityCertificate, intermediateTemplate } from '../ca-certificate.ts'
+import type { CaFiles } from '../files.ts'
+import { createKey, loadKey, type Signer } from '../keystore.ts'
+import { encodeTbsCertificate, signStructure } from '../x509.ts'
+import { type HierarchyDeps, HierarchyError } from './deps.ts'
+import { date, keepRecord, newSerial, openCertificate, warnWhereExposed } from './material.ts'
+
+/** The next intermediate, signed by the root. */
+export async function makeIntermediate(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate> {
+  const { settings, files, clock } = deps
+  const now = clock.now()
+  if (now < root.notBefore || now > root.notAfter)
+    throw new HierarchyError(
+      `the root is valid from ${date(root.notBefore)} to ${date(root.notAfter)}, but the clock says ${date(now)}; set the clock, or replace the root`,
+    )
+  const number = await nextNumber(files)
+  const file = `intermediate-${number}`
+  const signer = await nextKey(deps, file)
+  const serial = await newSerial(deps, root.id)
+  const template = intermediateTemplate(settings, root, signer, serial, now, number)
+  const made = authorityCertificate(
+    await signStructure(encodeTbsCertificate(template, root.signer.algorithm), root.signer),
+    signer,
+  )
+  await files.create(`${file}.crt`, made.pem, 0o644)
+  await keepRecord(deps, made)
+  if (made.notAfter === root.notAfter)
+    deps.log.warn(
+      { root: root.commonName },
+      `the root ends on ${date(root.notAfter)}, and all that it signed with it; make a new root and hand it out in time`,
+    )
+  return made
+}
+
+/** Numbers of the intermediates that have a certificate; a key alone is what a crash left, and is used next. */
+async function intermediateNumbers(files: CaFiles): Promise<number[]> {
+  const matches = (await files.list()).map(name => /^intermediate-(\d+)\.crt$/.exec(name))
+  return matches.flatMap(match => (match ? [Number(match[1])] : [])).sort((a, b) => a - b)
+}
+
+/** The intermediates of this root that have not expired, oldest first. */
+export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate[]> {
+  const loaded: CaCertificate[] = []
+  for (const number of await intermediateNumbers(deps.files)) {
+    const file = `intermediate-${number}`
+    const signer = await loadKey(deps.files, `${file}.key`, deps.settings.passphrase)
+    if (!signer)
+      throw new HierarchyError(
+        `${file}.crt is there, but its ${file}.key is missing; restore it from a backup, or remove both to have a new one made`,
+      )
+    await warnWhereExposed(deps, `${file}.key`)
+    const one = openCertificate((await deps.files.read(`${file}.crt`))!, signer, file, deps)
+    // An intermediate of a root that was replaced since is left on disk, unused.
+    if (one.notAfter > deps.clock.now() && isBelow(one, root)) loaded.push(one)
+  }
+  return loaded
+}
+
+/** The key of the intermediate that is made next: one that a crash left, or a new one. */
+export async function nextKey({ files, settings }: HierarchyDeps, file: string): Promise<Signer> {
+  const { intermediate, passphrase } = settings
+  const name = `${file}.key`
+  return (await loadKey(files, name, passphrase)) ?? (await createKey(files, name, intermediate.generate, passphrase))
+}
+
+/** The number of the intermediate that is made next. */
+export async function nextNumber(files: CaFiles): Promise<number> {
+  return 1 + Math.max(0, ...(await intermediateNumbers(files)))
+}
+
+/** Whether the root is the issuer, by name and, where the certificate says it, by key. */
+export function isBelow({ issuer, authorityKeyId }: CaCertificate, root: CaCertificate): boolean {
+  const named = Buffer.from(issuer).equals(root.subject)
+  return named && (authorityKeyId === undefined || authorityKeyId === root.id)
+}
