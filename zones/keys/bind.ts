@@ -67,7 +67,8 @@ function stemOf(name: string): string {
 function readPublic({ name, text }: BindKeyFile, origin: Name): { rdata: Uint8Array; ttl: number | undefined } {
   const { records, errors } = parseZonefile(text, { origin, file: name, defaultTtl: 0 })
   const [record, ...others] = records
-  if (errors[0]) throw new BindKeyError(`${name}: ${errors[0].message}`)
+  // Who mistakes one file for the other does not find the private key in the log.
+  if (errors[0]) throw new BindKeyError(`${name}:${errors[0].line}: expected one DNSKEY record`)
   if (record?.type !== Type.DNSKEY || others.length > 0) throw new BindKeyError(`${name}: expected one DNSKEY record`)
   if (!equalNames(record.owner, origin))
     throw new BindKeyError(`${name}: is a key of ${printName(record.owner)}, not of ${printName(origin)}`)
