@@ -14,6 +14,7 @@ import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
 import { addStop } from './stop.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
+import { addTimeline } from './timeline.ts'
 import { addToken } from './token.ts'
 import { addZone } from './zone.ts'
 
@@ -49,6 +50,7 @@ export function createProgram(terminal: Terminal): Command {
     addToken,
     addBackup,
     addExplain,
+    addTimeline,
     addNta,
   ])
     add(program, terminal)

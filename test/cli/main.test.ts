@@ -49,6 +49,7 @@ t.test('the commands that there are', async t => {
     'backup',
     'restore',
     'explain',
+    'timeline',
     'nta list',
     'nta add',
     'nta remove',

@@ -47,7 +47,7 @@ const SPLIT: Dnssec = { ...SIGN, keys: 'ksk-zsk', nsec3: true }
 /** What the tools that check whole zones say against this one, as of now. */
 async function faults(zone: PrimaryZone, folder: string): Promise<string[]> {
   const file = join(folder, 'zone')
-  writeFileSync(file, printZonefile(recordsOfVersion(zone.image.latest()), ORIGIN))
+  writeFileSync(file, printZonefile(recordsOfVersion(zone.image!.latest()), ORIGIN))
   const ran = await Promise.all([
     run('dnssec-verify', ['-z', '-o', 'a.example', file]),
     run('ldns-verify-zone', [file]),

@@ -90,6 +90,7 @@ const RSA_FIELDS = {
   Exponent2: 'dq',
   Coefficient: 'qi',
 } as const
+const CURVE_FIELDS = { PrivateKey: 'd' } as const
 
 /** The private key format, version 1: one "Name: value" a line, numbers in base64. */
 function readPrivate({ name, text }: BindKeyFile, dnskey: Uint8Array): KeyObject {
@@ -104,15 +105,15 @@ function readPrivate({ name, text }: BindKeyFile, dnskey: Uint8Array): KeyObject
     return Buffer.from(found, 'base64').toString('base64url')
   }
   const kind = dnssecAlgorithm(algorithm)!
-  const { kty, crv, x, y } = kind.publicKey(publicKey).export({ format: 'jwk' })
-  const secret =
-    kty === 'RSA'
-      ? Object.fromEntries(Object.entries(RSA_FIELDS).map(([from, to]) => [to, value(from)]))
-      : { crv, x, ...(y !== undefined && { y }), d: value('PrivateKey') }
+  const rsa = algorithm === 8 || algorithm === 10
+  const secret = Object.entries(rsa ? RSA_FIELDS : CURVE_FIELDS).map(([from, to]) => [to, value(from)])
   try {
-    const key = createPrivateKey({ key: { kty, ...secret } as JsonWebKey, format: 'jwk' })
+    const shared = kind.publicKey(publicKey)
+    const { kty, crv, x, y } = shared.export({ format: 'jwk' })
+    const known = rsa ? { kty } : { kty, crv, x, ...(y !== undefined && { y }) }
+    const key = createPrivateKey({ key: { ...known, ...Object.fromEntries(secret) } as JsonWebKey, format: 'jwk' })
     const probe = Buffer.from(name)
-    if (kind.verify(probe, kind.publicKey(publicKey), kind.sign(probe, key))) return key
+    if (kind.verify(probe, shared, kind.sign(probe, key))) return key
   } catch {
     // What was read stays out of the message: it is the key.
   }
