@@ -71,7 +71,7 @@ function readPublic({ name, text }: BindKeyFile, origin: Name): { rdata: Uint8Ar
   if (errors[0]) throw new BindKeyError(`${name}:${errors[0].line}: expected one DNSKEY record`)
   if (record?.type !== Type.DNSKEY || others.length > 0) throw new BindKeyError(`${name}: expected one DNSKEY record`)
   if (!equalNames(record.owner, origin))
-    throw new BindKeyError(`${name}: is a key of ${printName(record.owner)}, not of ${printName(origin)}`)
+    throw new BindKeyError(`${name}: is a key of another zone than ${printName(origin)}`)
   const { flags, algorithm } = readRdata('DNSKEY', record.rdata)
   if (!(flags & KeyFlag.ZONE) || flags & KeyFlag.REVOKE)
     throw new BindKeyError(`${name}: is no zone key that is in use`)
