@@ -6,6 +6,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
+  'named-conf': async () => (await import('./named-conf.ts')).namedConf,
   validation: async () => (await import('./validation.ts')).validation,
   zonefile: async () => (await import('./zonefile.ts')).zonefile,
 }
