@@ -26,7 +26,7 @@ import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
 import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
-import type { DnsChange } from './record/entry.ts'
+import type { DnsChange, RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
 import { createRevocation } from './revoke.ts'
@@ -67,6 +67,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
+  /** Puts something into the record that others did, at this moment. */
+  note(entry: Omit<RecordEntry, 'at'>): void
   /** What it knows of a name, by the first issuer's rules. */
   readonly affairs: Affairs
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
@@ -159,6 +161,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       ...recordCommands({ record, store }),
     },
     inventory,
+    note: entry =>
+      void store
+        .append({ ...entry, at: clock.now() } as RecordEntry)
+        .catch(error => log.error({ err: error }, 'a line is missing in the record')),
     affairs: createAffairs({
       ...deps,
       store,

@@ -190,6 +190,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       commands,
       notifySecondaries,
       statistics,
+      note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
       clock,
       log,
     }
