@@ -32,6 +32,8 @@ export interface ZoneTables {
   zone_baselines: { zone: number; part: number; records: Uint8Array }
   /** When a secondary was last known to be what its primaries have, milliseconds since 1970; `promoted` once it is its own primary. */
   zone_secondaries: { zone: number; checked: number; promoted: number }
+  /** Zones that are their files, as these were last read, and what they have been lately (file-history.ts). */
+  zone_files: { view: string; name: string; digest: string; serial: number; history: Uint8Array }
   /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
   zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
@@ -130,7 +132,14 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
-    id: 'zones-0007-journal-size',
+    id: 'zones-0007-files',
+    statements: [
+      `CREATE TABLE zone_files (view TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, serial INTEGER NOT NULL,
+        history BLOB NOT NULL, PRIMARY KEY (view, name)) STRICT`,
+    ],
+  },
+  {
+    id: 'zones-0008-journal-size',
     statements: [
       'ALTER TABLE zones ADD COLUMN journal_size INTEGER NOT NULL DEFAULT 0',
       'UPDATE zones SET journal_size = (SELECT coalesce(sum(length(changes)), 0) FROM zone_journal WHERE zone = zones.id)',
