@@ -301,6 +301,7 @@ async function serveHttp(
   serveApi(https, api)
   serveMetrics(metrics, {
     serving: () => workers.metrics(),
+    resolver: () => workers.report(),
     ready,
     zones: authority.zones,
     lastBackup: () => backups.last,

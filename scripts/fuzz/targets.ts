@@ -2,6 +2,7 @@ import type { FuzzTarget } from './target.ts'
 
 /** What can be fuzzed, loaded when asked for. */
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  'bind-key': async () => (await import('./bind-key.ts')).bindKey,
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
