@@ -57,6 +57,8 @@ export interface Replies {
   'ca.approvals': Approval[]
   /** `{ id, deny?, days? }` */
   'ca.approve': Approval
+  /** `{ since, until? }` in ISO 8601 → what happened, in order; members by kind. */
+  timeline: { at: string; kind: string; [member: string]: unknown }[]
   'ca.log.head': TreeHead & { public_key: string }
   /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
   'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
@@ -369,7 +371,9 @@ export interface RecordLine {
 /** A root with its certificate in PEM. */
 export interface RootCertificate {
   subject: string
+  serial: string
   sha256: string
+  not_before: string
   not_after: string
   certificate: string
 }

@@ -190,6 +190,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       commands,
       notifySecondaries,
       statistics,
+      note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
       clock,
       log,
     }
@@ -277,6 +278,7 @@ async function serveHttp(
   serveApi(https, api)
   serveMetrics(metrics, {
     serving: () => workers.metrics(),
+    resolver: () => workers.report(),
     ready,
     zones: authority.zones,
     lastBackup: () => backups.last,

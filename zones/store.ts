@@ -7,6 +7,7 @@ import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
 import type { Holding } from './holders.ts'
+import { createFileStore, type FileStore } from './store/files.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
 import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
@@ -65,6 +66,8 @@ export interface ZoneStore {
   remove(zone: number): Promise<void>
   /** Which zones are served because a catalog lists them. */
   readonly members: MemberStore
+  /** What zones that are their files have been lately. */
+  readonly files: FileStore
 }
 
 export interface StoredZone {
@@ -197,6 +200,7 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
       await database.commit([statement(sql.deleteFrom('zones').where('id', '=', zone))])
     },
     members: createMemberStore(database),
+    files: createFileStore(database),
   }
 }
 

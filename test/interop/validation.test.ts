@@ -57,6 +57,20 @@ t.test(
       t.same(differences, [])
     })
 
+    await t.test('is judged the same through a recursive server', async t => {
+      const far = ourResolver(t, judge, laboratory)
+      for (const { name } of ZONES)
+        for (const [label, type] of [
+          ['www', 'A'],
+          ['nothing', 'A'],
+          ['a.b.wild', 'TXT'],
+        ] as const) {
+          const owner = `${label}.${name}.lab.`
+          const [near, through] = await Promise.all([askUs(resolver, owner, type), askUs(far, owner, type)])
+          t.equal(through.status, near.status, `${owner} (${through.why})`)
+        }
+    })
+
     await t.test('is judged as delv judges it', async t => {
       const anchors = join(folder, 'delv.anchors')
       const [, tag, algorithm, digest, hash] = / DS (\d+) (\d+) (\d+) (\S+)$/.exec(laboratory.anchor)!

@@ -22,6 +22,8 @@ export interface ZoneTables {
   zone_baselines: { zone: number; part: number; records: Uint8Array }
   /** When a secondary was last known to be what its primaries have, milliseconds since 1970; `promoted` once it is its own primary. */
   zone_secondaries: { zone: number; checked: number; promoted: number }
+  /** Zones that are their files, as these were last read, and what they have been lately (file-history.ts). */
+  zone_files: { view: string; name: string; digest: string; serial: number; history: Uint8Array }
   /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
   zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
@@ -117,6 +119,13 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
         FROM zone_journal`,
       'DROP TABLE zone_journal',
       'ALTER TABLE zone_journal_ordered RENAME TO zone_journal',
+    ],
+  },
+  {
+    id: 'zones-0007-files',
+    statements: [
+      `CREATE TABLE zone_files (view TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, serial INTEGER NOT NULL,
+        history BLOB NOT NULL, PRIMARY KEY (view, name)) STRICT`,
     ],
   },
 ]
