@@ -26,7 +26,7 @@ import { createKey, loadKey } from './keystore.ts'
 import { longestValidity, type Profile } from './profiles.ts'
 import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
-import type { DnsChange } from './record/entry.ts'
+import type { DnsChange, RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
 import { createRevocation } from './revoke.ts'
@@ -34,6 +34,7 @@ import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
+import { trustedRoots } from './trust.ts'
 import type { FetchText } from './vault/logins.ts'
 import { vaultRoutes } from './vault/routes.ts'
 
@@ -66,6 +67,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
+  /** Puts something into the record that others did, at this moment. */
+  note(entry: Omit<RecordEntry, 'at'>): void
   /** What it knows of a name, by the first issuer's rules. */
   readonly affairs: Affairs
   /** Our own certificate for these host names and addresses, from the first issuer, and watched from then on. */
@@ -92,7 +95,7 @@ interface Issuer {
 
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
-const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault'])
+const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault', 'former_roots'])
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -106,6 +109,8 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
+  const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root.pem)
+  const roots = () => trustedRoots([...trusted, ...(config.former_roots ?? [])])
   const record = await openRecord(deps, store)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -129,7 +134,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       const requireEab = config.accounts.external_binding === 'required'
       const { authority } = issuers[0]!
       publicRoutes(app, [
-        ...trustPublications(issuers),
+        ...trustPublications(issuers, roots),
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
@@ -142,12 +147,13 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
           issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
       })
     },
-    registerHttp: app => publicRoutes(app, [...trustPublications(issuers), ...statusPublications(issuers)]),
+    registerHttp: app => publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)]),
     commands: {
       ...createCommands({
         ...deps,
         name: config.name,
         store,
+        roots,
         inventory,
         issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
       }),
@@ -155,6 +161,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       ...recordCommands({ record, store }),
     },
     inventory,
+    note: entry =>
+      void store
+        .append({ ...entry, at: clock.now() } as RecordEntry)
+        .catch(error => log.error({ err: error }, 'a line is missing in the record')),
     affairs: createAffairs({
       ...deps,
       store,

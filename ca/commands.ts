@@ -17,6 +17,7 @@ import { certificatesWhere } from './revoke-where.ts'
 import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
+import { fingerprintText, type TrustedRoot } from './trust.ts'
 import { derBlocks, parseSerial, readCertificate } from './x509.ts'
 
 /** A directory, for the operator. */
@@ -34,13 +35,15 @@ export function createCommands(deps: {
   /** The organization. */
   name: string
   issuers: readonly CommandedIssuer[]
+  /** What is to be trusted. */
+  roots(): readonly TrustedRoot[]
   store: CaStore
   inventory: Inventory
   clock: Clock
   random: Random
   log: Log
 }): CaCommands {
-  const { name, issuers, store, inventory, clock, random, log } = deps
+  const { name, issuers, roots, store, inventory, clock, random, log } = deps
 
   const authorityOf = ({ issuer }: Record<string, unknown>): Authority => {
     const found = issuer === undefined ? issuers[0] : issuers.find(({ name }) => name === issuer)
@@ -87,11 +90,7 @@ export function createCommands(deps: {
       }
     },
 
-    'ca.roots': async () => {
-      const roots = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root)
-      const each = [...new Map(roots.map(root => [root.fingerprint, root])).values()]
-      return each.map(root => ({ ...describe(root), certificate: root.pem }))
-    },
+    'ca.roots': async () => roots(),
 
     /** For break-glass: who may open the control socket may have any name within the name constraints. */
     'ca.issue': async args => {
@@ -214,7 +213,7 @@ function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCe
   return {
     subject: commonName,
     serial,
-    sha256: (fingerprint.toUpperCase().match(/../g) ?? []).join(':'),
+    sha256: fingerprintText(fingerprint),
     not_before: timestamp(notBefore),
     not_after: timestamp(notAfter),
   }

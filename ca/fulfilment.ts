@@ -17,8 +17,8 @@ import { createWorkload } from './workload.ts'
 export interface Fulfilment {
   /** Whether one more may be started; throws 503 where not. */
   admit(): void
-  /** Fulfils an order that the store has as processing, unless it is being fulfilled. Resolves once it is done, or after a moment if it takes longer. */
-  start(order: StoredOrder, log: Log): Promise<void>
+  /** Fulfils an order that the store has as processing, for this key where it was read of the CSR already, unless it is being fulfilled. Resolves once it is done, or after a moment if it takes longer. */
+  start(order: StoredOrder, log: Log, publicKey?: Uint8Array): Promise<void>
   close(): void
 }
 
@@ -44,12 +44,12 @@ export function createFulfilment(deps: {
   const unfinished = new Set<string>()
   let closed = false
 
-  const issue = async (order: StoredOrder, log: Log) => {
+  const issue = async (order: StoredOrder, log: Log, publicKey = readCsr(order.csr!).publicKey) => {
     const proofs = await checkCaa(order, log)
     const profile = chooseProfile(profiles(), order.profile)
     if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
     const { record } = await issuance.issue({
-      publicKey: readCsr(order.csr!).publicKey,
+      publicKey,
       identifiers: canonicalIdentifiers(JSON.parse(order.identifiers)),
       profile,
       notBefore: order.not_before ?? undefined,
@@ -80,10 +80,10 @@ export function createFulfilment(deps: {
     return proofs
   }
 
-  const fulfil = async (order: StoredOrder, log: Log, tries: number): Promise<void> => {
+  const fulfil = async (order: StoredOrder, log: Log, tries: number, publicKey?: Uint8Array): Promise<void> => {
     if (closed) return
     try {
-      await workload.run(() => issue(order, log))
+      await workload.run(() => issue(order, log, publicKey))
       unfinished.delete(order.id)
     } catch (error) {
       // Somebody else ended it: nothing was stored, nothing is handed out.
@@ -93,7 +93,7 @@ export function createFulfilment(deps: {
       } else if (isFinal(error)) await fail(order, error, log)
       else if (tries < RETRY_AFTER.length) {
         log.error({ err: error }, 'order could not be fulfilled; tried again')
-        later(RETRY_AFTER[tries]!, () => fulfil(order, log, tries + 1))
+        later(RETRY_AFTER[tries]!, () => fulfil(order, log, tries + 1, publicKey))
       } else await fail(order, error, log)
     }
   }
@@ -126,11 +126,11 @@ export function createFulfilment(deps: {
     admit() {
       if (unfinished.size >= LIMITS.waiting) throw overloaded('too many orders are being processed')
     },
-    async start(order, log) {
+    async start(order, log, publicKey) {
       // Whoever looks at an order may have it taken up, where the answer to a commit was lost.
       if (closed || unfinished.has(order.id)) return
       unfinished.add(order.id)
-      const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0)
+      const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0, publicKey)
       await settledWithin(clock, done, GRACE)
     },
     close() {

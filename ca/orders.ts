@@ -5,7 +5,7 @@ import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { AccountRequest } from './authenticate.ts'
 import type { Challenge } from './challenges/challenge.ts'
-import { CsrError, checkNames, readCsr, refuseAccountKey } from './csr.ts'
+import { CsrError, checkNames, readCsr, refuseAccountKey, type SigningRequest } from './csr.ts'
 import type { Fulfilment } from './fulfilment.ts'
 import { identifierText } from './identifier.ts'
 import { type AccountKey, decodeBase64url } from './jws.ts'
@@ -58,6 +58,16 @@ export interface OrderDeps {
 /** How long an order and its authorizations last: an open one may be completed, a complete one looked at. */
 export const ORDER_LIFETIME = 3 * 24 * 3_600_000
 const PAGE = 100
+/** What an order has only later. */
+const NOTHING_YET = {
+  error: null,
+  csr: null,
+  certificate: null,
+  not_before: null,
+  not_after: null,
+  replaces: null,
+  names: null,
+}
 
 export function createOrders(deps: OrderDeps): Orders {
   const { store, urls, issuer, permission, limits, profiles, challenges, fulfilment, clock, inOrder } = deps
@@ -92,7 +102,9 @@ export function createOrders(deps: OrderDeps): Orders {
       }
       const names = identifiers.map(identifier => identifier.value)
       log.info({ order: added.order.id, account: account.id, names, profile: profile.name }, 'order created')
-      return (await store.order(added.order.id))!
+      // What is reused may have made it ready at once.
+      if (reused.size > 0) return (await store.order(added.order.id))!
+      return { ...NOTHING_YET, ...added.order, authorizations: added.ids }
     },
 
     find,
@@ -106,9 +118,10 @@ export function createOrders(deps: OrderDeps): Orders {
       if (status !== 'ready') throw new AcmeError('orderNotReady', `the order is ${status}, not ready`)
       const csr = decodeBase64url(payload?.['csr'], '"csr"')
       const profile = profileOf(profiles(), order.profile)
-      checkCsr(csr, order, key, profile)
+      const { publicKey } = checkedCsr(csr, order, key, profile)
       // Rules may have changed, and by now it is known which keys made the records that proved control.
-      await permission.check({ account, profile, proofs: await proofsOf(store, order) }, JSON.parse(order.identifiers))
+      const proofs = permission.needsProofs() ? await proofsOf(store, order) : new Map<string, Name>()
+      await permission.check({ account, profile, proofs }, JSON.parse(order.identifiers))
       fulfilment.admit()
       try {
         await store.startOrder(id, csr, requestId)
@@ -116,7 +129,7 @@ export function createOrders(deps: OrderDeps): Orders {
         if (error instanceof ConflictError) return find(account, id)
         throw error
       }
-      await fulfilment.start((await store.order(id))!, log)
+      await fulfilment.start({ ...order, status: 'processing', csr, request: requestId }, log, publicKey)
       return find(account, id)
     },
 
@@ -279,13 +292,14 @@ function newOrder(
 }
 
 // RFC 8555 §7.4: a CSR that is not right for the order is badCSR, and the order stays ready.
-function checkCsr(der: Uint8Array, order: StoredOrder, key: AccountKey, profile: Profile): void {
+function checkedCsr(der: Uint8Array, order: StoredOrder, key: AccountKey, profile: Profile): SigningRequest {
   try {
     const csr = readCsr(der)
     checkNames(csr, canonicalIdentifiers(JSON.parse(order.identifiers)))
     refuseAccountKey(csr, key.jwk)
     const unfit = keyRefusal(profile, csr.publicKey)
     if (unfit) throw new CsrError(unfit)
+    return csr
   } catch (error) {
     if (error instanceof CsrError) throw new AcmeError('badCSR', `the CSR is refused: ${printable(error.message)}`)
     throw error

@@ -22,6 +22,8 @@ export interface Asker {
 
 /** Whether an account may have certificates for what it names: policy, name constraints, profile, challenges, approval. */
 export interface Permission {
+  /** Whether some rule asks which keys made the records that proved control. */
+  needsProofs(): boolean
   /** Rejects with `rejectedIdentifier`, a subproblem for each identifier that is refused; what is refused is in the record. */
   check(asker: Asker, requested: readonly RequestedIdentifier[]): Promise<void>
 }
@@ -54,6 +56,7 @@ export function createPermission(deps: PermissionDeps): Permission {
   }
 
   return {
+    needsProofs: () => deps.policy().rules.some(({ writers }) => writers),
     async check(asker, requested) {
       const { account, profile } = asker
       const keys = await keysOf(store, account)

@@ -3,6 +3,7 @@ import { reviewAdmission } from './admission.ts'
 import type { Authority } from './authority.ts'
 import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
 import type { OcspAnswer } from './revoke.ts'
+import { entityTag, spiffeBundle, type TrustedRoot } from './trust.ts'
 
 /** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
 export interface Publication {
@@ -27,11 +28,13 @@ export interface PublishedIssuer {
   staging: boolean
 }
 
-/** What both listeners serve: root and issuer certificates. */
-export function trustPublications(issuers: readonly PublishedIssuer[]): Publication[] {
+/** What both listeners serve: roots, with a tag by which who follows them sees that nothing has changed, and issuer certificates. */
+export function trustPublications(
+  issuers: readonly PublishedIssuer[],
+  roots: () => readonly TrustedRoot[],
+): Publication[] {
   const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
   const all = issuers.map(({ authority }) => authority.hierarchy)
-  const roots = () => unique(trusted.map(({ root }) => root.pem))
   const intermediates = () =>
     unique(
       trusted.flatMap(hierarchy =>
@@ -41,17 +44,24 @@ export function trustPublications(issuers: readonly PublishedIssuer[]): Publicat
           .map(({ pem }) => pem),
       ),
     )
+  const pems = () => roots().map(({ certificate }) => certificate)
+  const bundle = (published: Published): Published => ({ ...published, headers: { etag: entityTag(roots()) } })
   return [
-    get('/roots', () => json({ crts: roots() })),
-    get('/roots.pem', () => pem(roots())),
+    get('/roots', () => bundle(json({ crts: pems() }))),
+    get('/roots.pem', () => bundle(pem(pems()))),
+    get('/roots.spiffe', () => bundle(json(spiffeBundle(roots())))),
     get('/intermediates', () => json({ crts: intermediates() })),
     get('/intermediates.pem', () => pem(intermediates())),
     get('/root/*', sha256 => {
       const digits = sha256.replaceAll('-', '').toLowerCase()
-      const found = all.find(({ root }) => root.fingerprint === digits)
-      return found && json({ ca: found.root.pem })
+      const found = all.find(({ root }) => root.fingerprint === digits)?.root.pem ?? formerRoot(roots(), digits)
+      return found === undefined ? undefined : json({ ca: found })
     }),
   ]
+}
+
+function formerRoot(roots: readonly TrustedRoot[], digits: string): string | undefined {
+  return roots.find(({ sha256 }) => sha256.replaceAll(':', '').toLowerCase() === digits)?.certificate
 }
 
 /** What the step CLI asks beside them, over HTTPS. */

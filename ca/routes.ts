@@ -143,6 +143,9 @@ export function publicRoutes(app: FastifyInstance, publications: readonly Public
           const published = await answer(tail, (request.body as Buffer | undefined) ?? new Uint8Array())
           if (!published) return reply.callNotFound()
           const { type, body, headers = {} } = published
+          // RFC 9110 §13.1.2.
+          if (headers['etag'] !== undefined && request.headers['if-none-match'] === headers['etag'])
+            return reply.code(304).headers(headers).send()
           return reply
             .headers(headers)
             .type(type)

@@ -83,6 +83,7 @@ async function rehearse(file: string, options: RestoreOptions, terminal: Termina
       ['taken', `${found.taken} by namestead ${found.version}`],
       ['files', found.files],
       ['certificates', found.certificates],
+      ['recorded', `${found.recorded} entries of the CA`],
       ...found.authorities.map(subject => ['authority', subject] as const),
     ]),
   )

@@ -6,7 +6,7 @@ import { addApprovals } from './ca-approvals.ts'
 import { addBindings } from './ca-bindings.ts'
 import { addExpiring } from './ca-expiring.ts'
 import { addRecord } from './ca-record.ts'
-import { TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
+import { TEXT_FORMATS, TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
 import type { CertificateAuthority, IssuedCertificate, Replies } from './replies.ts'
@@ -79,14 +79,15 @@ function authority(role: string, { subject, sha256, not_after }: CertificateAuth
 function addRoots(ca: Command, terminal: Terminal): void {
   online(ca.command('roots').description('the root certificates, as what has to trust them reads it'))
     .addOption(new Option('--format <format>', 'the format').choices(TRUST_FORMATS).default('pem'))
-    .option('--out <file>', 'where to write it; - is stdout; left out: stdout for pem, roots.FORMAT for the others')
+    .option('--out <file>', 'where to write it; - is stdout; left out: stdout for text, roots.FORMAT for the others')
     .option('--password <password>', 'of a p12 or jks; it guards against damage, there is no secret inside', 'changeit')
     .action(async (options: CaOptions & { format: TrustFormat; password: string }) => {
       const roots = await ask('ca.roots', {}, options, terminal)
       if (options.json) return printJson(roots, terminal)
       const bytes = await writeTrustStore(options.format, roots, options.password, Date.now())
-      const out = options.out ?? (options.format === 'pem' ? '-' : `roots.${options.format}`)
-      if (out === '-') return terminal.out(options.format === 'pem' ? Buffer.from(bytes).toString() : bytes)
+      const isText = TEXT_FORMATS.has(options.format)
+      const out = options.out ?? (isText ? '-' : `roots.${options.format}`)
+      if (out === '-') return terminal.out(isText ? Buffer.from(bytes).toString() : bytes)
       writeNew(resolve(terminal.cwd, out), bytes, 0o644, 'w')
       terminal.out(`${out}: ${roots.map(root => `${root.subject}, SHA-256 ${root.sha256}`).join('; ')}\n`)
     })

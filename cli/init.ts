@@ -116,7 +116,8 @@ function checkDomain(text: string): string {
   throw new CliError(`"${text}" is not a domain of letters, digits and hyphens`, 2)
 }
 
-function ownAddress(): string {
+/** The first address of this machine that others may reach. */
+export function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
   return all.find(one => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1'
 }

@@ -4,16 +4,22 @@ import { addBackup } from './backup.ts'
 import { addCa } from './ca.ts'
 import { addCache } from './cache.ts'
 import { addCheck } from './check.ts'
+import { addCompletion } from './completion.ts'
 import { addExplain } from './explain.ts'
 import { addInit } from './init.ts'
 import { addKeygen } from './keygen.ts'
+import { addMan } from './man.ts'
+import { addMigrate } from './migrate.ts'
 import { addNta } from './nta.ts'
+import { addOnboard } from './onboard.ts'
+import { addQuarantine } from './quarantine.ts'
 import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStart } from './start.ts'
 import { addStatus } from './status.ts'
 import { addStop } from './stop.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
+import { addTimeline } from './timeline.ts'
 import { addToken } from './token.ts'
 import { addZone } from './zone.ts'
 
@@ -48,8 +54,14 @@ export function createProgram(terminal: Terminal): Command {
     addCache,
     addToken,
     addBackup,
+    addOnboard,
+    addMigrate,
+    addQuarantine,
     addExplain,
+    addTimeline,
     addNta,
+    addCompletion,
+    addMan,
   ])
     add(program, terminal)
   settle(program, terminal)

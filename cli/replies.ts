@@ -57,6 +57,8 @@ export interface Replies {
   'ca.approvals': Approval[]
   /** `{ id, deny?, days? }` */
   'ca.approve': Approval
+  /** `{ since, until? }` in ISO 8601 → what happened, in order; members by kind. */
+  timeline: { at: string; kind: string; [member: string]: unknown }[]
   'ca.log.head': TreeHead & { public_key: string }
   /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
   'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
@@ -93,6 +95,12 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ name, below?, reason? }`; `left` says what could not be taken out. */
+  'quarantine.set': Quarantined & { left: string[] }
+  /** `{ name }`; `left` says what could not be put back. */
+  'quarantine.undo': Quarantined & { left: string[] }
+  /** `{}` */
+  'quarantine.list': Quarantined[]
   /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
   backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
@@ -287,6 +295,20 @@ export interface Difference {
   absent: string
 }
 
+/** A name that is out of DNS and gets no certificates. */
+export interface Quarantined {
+  name: string
+  /** Whether all names below it are, too. */
+  below: boolean
+  reason: string
+  /** ISO 8601. */
+  at: string
+  /** Those that were taken out, in master-file form. */
+  records: string[]
+  /** Serials of the certificates that were revoked. */
+  revoked: string[]
+}
+
 /** A token of the HTTP API, without its secret; times in ISO 8601. */
 export interface ApiToken {
   id: string
@@ -369,7 +391,9 @@ export interface RecordLine {
 /** A root with its certificate in PEM. */
 export interface RootCertificate {
   subject: string
+  serial: string
   sha256: string
+  not_before: string
   not_after: string
   certificate: string
 }

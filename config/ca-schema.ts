@@ -208,6 +208,10 @@ export const ca = record({
   http_url: optional(url('http', 'https'), 'base of the URLs of issuer certificates, CRLs and OCSP in what is issued'),
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
+  former_roots: optional(
+    list(pem, { nonEmpty: true }),
+    'roots that signed before: handed out beside the root until nothing of theirs is valid any more',
+  ),
   key_passphrase: optional(
     secret,
     'what the keys of the CA are encrypted with on disk (PKCS#8, AES-256): those that are made from now on, and those that are found encrypted',

@@ -94,8 +94,11 @@ function openTcp(remote: SocketAddress, { signal, source }: ConnectOptions): Pro
   return established(socket, 'connect', signal, () => connectionOf(socket))
 }
 
-/** Sessions that servers gave us, for resumption (RFC 8446 §2.2), the least recently used dropped first. */
-const sessions = new Map<string, Buffer>()
+/** What a server has shown of itself. */
+type Peer = Pick<Connection, 'peerCertificate' | 'peerSpki'>
+
+/** Sessions that servers gave us, for resumption (RFC 8446 §2.2), the least recently used dropped first, with who had begun them: when resumed, no certificate is shown. */
+const sessions = new Map<string, { ticket: Buffer; peer: Peer }>()
 const MAX_SESSIONS = 256
 
 function openTls(remote: SocketAddress, tls: TlsOptions, { signal, source }: ConnectOptions): Promise<Connection> {
@@ -111,21 +114,22 @@ function openTls(remote: SocketAddress, tls: TlsOptions, { signal, source }: Con
     ...(tls.servername !== undefined && { servername: tls.servername }),
     ...(tls.ca && { ca: tls.ca }),
     ...(tls.alpn && { ALPNProtocols: tls.alpn }),
-    ...(session && { session }),
+    ...(session && { session: session.ticket }),
     rejectUnauthorized: tls.rejectUnauthorized ?? true,
   })
   socket.setNoDelay(true)
-  if (!tls.fresh) socket.on('session', ticket => remember(sessionKey, ticket))
+  const peer = (): Peer => (session && socket.isSessionReused() ? session.peer : peerOf(socket))
+  if (!tls.fresh) socket.on('session', ticket => remember(sessionKey, { ticket, peer: peer() }))
   return established(socket, 'secureConnect', signal, () => ({
     ...connectionOf(socket),
     ...(socket.alpnProtocol && { alpn: socket.alpnProtocol }),
-    ...peerOf(socket),
+    ...peer(),
   }))
 }
 
-function remember(key: string, ticket: Buffer): void {
+function remember(key: string, session: { ticket: Buffer; peer: Peer }): void {
   sessions.delete(key)
-  sessions.set(key, ticket)
+  sessions.set(key, session)
   if (sessions.size > MAX_SESSIONS) sessions.delete(sessions.keys().next().value!)
 }
 
@@ -170,7 +174,7 @@ function connectionOf(socket: Socket): Connection {
   }
 }
 
-function peerOf(socket: TLSSocket): Pick<Connection, 'peerCertificate' | 'peerSpki'> {
+function peerOf(socket: TLSSocket): Peer {
   const certificate = socket.getPeerCertificate().raw
   if (!certificate) return {}
   const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })

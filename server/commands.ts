@@ -14,6 +14,7 @@ import { type Command, CommandError } from './control.ts'
 import { dnssecCommands } from './dnssec-commands.ts'
 import type { Explain } from './explain/explain.ts'
 import { historyCommands } from './history.ts'
+import { timelineCommand } from './timeline.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What the commands of the control socket act on. */
@@ -138,6 +139,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       return { zone: printName(zone.origin), view: zone.view, serial }
     },
     ...historyCommands(zones, zoneOf),
+    timeline: timelineCommand(zones, ca?.commands['ca.log.entries']),
     explain: args => deps.explain(args),
     'explain.update': args => deps.explainUpdate(args),
     ...(ca?.commands ?? {}),

@@ -4,10 +4,13 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type } from '../dns/types.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import { type ComparedZone, compareZones } from '../zones/compare.ts'
+import type { FileHistory } from '../zones/file-history.ts'
 import { historyOf, type PastZone, revertTo, zoneAt, zoneAtTime } from '../zones/history.ts'
 import type { Pipeline } from '../zones/pipeline.ts'
 import type { PrimaryZone } from '../zones/primary.ts'
+import type { JournalEntry } from '../zones/store.ts'
 import { type Command, CommandError } from './control.ts'
+import { changesOfFile, fileAt } from './file-changes.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 type Args = Record<string, unknown>
@@ -22,7 +25,7 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
     'zone.history': async args => {
       const zone = zoneOf(args)
       const limit = Math.min(numberOf(args['limit'] ?? LISTED, 'limit'), MOST_LISTED)
-      const entries = await historyOf(pipelineOf(zone), limit)
+      const entries = await entriesOf(zone, limit)
       return entries.map(({ serialBefore, serialAfter, at, key, source, change }) => ({
         ...{ serial: serialAfter, serial_before: serialBefore, at: new Date(at).toISOString() },
         ...(key !== undefined && { key }),
@@ -75,6 +78,8 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
 function revertible(zone: ServedZone): PrimaryZone {
   if (isSecondary(zone)) throw new CommandError(`${printName(zone.origin)} is a secondary zone: revert its primary`, 2)
   if (zone.overlay) throw new CommandError(`${printName(zone.origin)} is an overlay: revert its base, or its file`, 2)
+  if (!zone.config.dynamic)
+    throw new CommandError(`${printName(zone.origin)} is not dynamic: change its file, and reload`, 2)
   return zone
 }
 
@@ -110,13 +115,24 @@ function compared(zones: Zones, view: string, name: Name): ComparedZone {
   return { view, version: zone?.image?.latest(), overlay, base, holderOf: record => zone?.holderOf(record) }
 }
 
+/** The newest change first. */
+async function entriesOf(zone: ServedZone, limit: number): Promise<JournalEntry[]> {
+  const file = fileHistoryOf(zone)
+  return file ? changesOfFile(file, zone.contents!).slice(0, limit) : historyOf(pipelineOf(zone), limit)
+}
+
+function fileHistoryOf(zone: ServedZone): FileHistory | undefined {
+  return isSecondary(zone) ? undefined : zone.fileHistory
+}
+
 function pipelineOf(zone: ServedZone): Pipeline {
   if (zone.pipeline) return zone.pipeline
-  throw new CommandError(`${printName(zone.origin)} has no history: what is not dynamic is its file`, 2)
+  throw new CommandError(`${printName(zone.origin)} was never transferred`, 2)
 }
 
 async function pastOf(zone: ServedZone, serial: number): Promise<PastZone> {
-  const past = await zoneAt(pipelineOf(zone), serial)
+  const file = fileHistoryOf(zone)
+  const past = file ? fileAt(file, zone.contents!, serial) : await zoneAt(pipelineOf(zone), serial)
   if (!past) throw new CommandError(`no version of ${printName(zone.origin)} with the serial ${serial} is kept`)
   return past
 }

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ca } from '../ca/ca.ts'
 import { printName } from '../dns/name.ts'
+import type { ResolverReport } from './report.ts'
+import { showResolver } from './resolver-metrics.ts'
 import type { Zones } from './zones.ts'
 
 /** What the metrics listener shows. */
@@ -11,12 +13,15 @@ export interface MetricsSource {
   ready: () => boolean
   zones: Zones
   ca: Pick<Ca, 'inventory'> | undefined
+  /** What the resolvers of the serving threads know. */
+  resolver?: () => Promise<ResolverReport>
   /** When the newest backup was taken, milliseconds since 1970. */
   lastBackup?: () => number | undefined
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
-export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca, lastBackup }: MetricsSource): void {
+export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
+  const { serving, ready, zones, ca, resolver, lastBackup } = source
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   const labelNames = ['view', 'zone']
@@ -52,6 +57,8 @@ export function serveMetrics(app: FastifyInstance, { serving, ready, zones, ca, 
       for (const [result, count] of Object.entries(zones.transfersIn)) this.inc({ result }, count)
     },
   })
+
+  if (resolver) showResolver(registry, resolver)
 
   if (ca)
     new Gauge({

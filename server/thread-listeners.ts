@@ -26,6 +26,8 @@ export interface ListenersOptions {
   libc: Libc | undefined
   /** The thread has nothing else to do: it may wait for datagrams itself. */
   polls: boolean
+  /** Something else has its next turn of the event loop still to come. */
+  busy: () => boolean
   log: Log
 }
 
@@ -53,8 +55,8 @@ export class Listeners {
   /** Begins to serve the sockets; resolves with what is listened on. */
   async open(sockets: readonly ServingSocket[], certificate: ServerCertificate | null): Promise<SocketAddress[]> {
     const late: WildcardSocket[] = []
-    const { libc, polls } = this.options
-    this.poller = libc && polls ? await Poller.create(libc) : undefined
+    const { libc, polls, busy } = this.options
+    this.poller = libc && polls ? await Poller.create(libc, busy) : undefined
     for (const socket of sockets) {
       if (socket.kind === 'late' && !this.poller) late.push({ fd: socket.fd!, local: socket.address })
       else if (socket.kind === 'udp' || socket.kind === 'late') this.datagrams.push(await this.openDatagram(socket))

@@ -55,6 +55,7 @@ interface Outgoing {
 export class Transfers {
   private readonly options: TransfersOptions
   private running = 0
+  private turning = 0
 
   constructor(options: TransfersOptions) {
     this.options = options
@@ -110,11 +111,11 @@ export class Transfers {
     this.running++
     try {
       // What is asked for now is sent in the turns to come.
-      await turn()
+      await this.turn()
       for await (const message of outgoing.messages) {
         if (client.closed) throw new Error('the client has gone')
         if (!client.send(sign(message, this.seconds()))) await new Promise<void>(resolve => client.drained(resolve))
-        await turn()
+        await this.turn()
       }
       log.info({ ...fields, kind: outgoing.kind, serial: version.serial() }, 'zone transferred')
       counters[DONE]!++
@@ -145,6 +146,17 @@ export class Transfers {
     return incremental(parts, asked, whole)
   }
 
+  /** A transfer goes on in the next turn of the event loop. */
+  get busy(): boolean {
+    return this.turning > 0
+  }
+
+  private async turn(): Promise<void> {
+    this.turning++
+    await new Promise(resolve => setImmediate(resolve))
+    this.turning--
+  }
+
   private seconds(): number {
     return Math.floor(this.options.clock.now() / 1000)
   }
@@ -169,10 +181,6 @@ function incremental(parts: AsyncGenerator<Uint8Array>, asked: Asked, whole: Out
     for await (const part of parts) yield unpackRecords(part)
   }
   return outgoing
-}
-
-function turn(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
 }
 
 /** RFC 5936 §2.2.1: a transfer that can't go on ends with an RCODE. */

@@ -105,7 +105,9 @@ export async function createServing(
   }
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
-  const listeners = new Listeners({ handler: handle, proxies, beforeBatch, counters, answers, clock, libc, polls, log })
+  const busy = () => transfers.busy
+  const shared = { counters, answers, clock, libc, log }
+  const listeners = new Listeners({ ...shared, handler: handle, proxies, beforeBatch, polls, busy })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')

@@ -19,6 +19,7 @@ import type { KeyRing, KeyRings } from './keys.ts'
 import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
 import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
+import type { StoredFile } from './store/files.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { differenceOf } from './version-difference.ts'
 import { type Written, ZoneWriter } from './writer.ts'
@@ -90,10 +91,10 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
   const isFile = kindOf(config) === 'file'
   // One that was signed may have to stay so for a while.
   const stored = isFile && !keys ? undefined : await deps.store.find(view, config.name)
-  if (isFile && !stored) return loadStatic(config, deps)
+  if (isFile && !stored) return loadStatic(view, config, deps)
   const opened = stored ? await openStored(stored, config.name, deps) : await createStored(view, config, deps)
   const signing = keys && signingWith(keys, config, opened.image.latest(), deps)
-  if (isFile && !signing) return loadStatic(config, deps)
+  if (isFile && !signing) return loadStatic(view, config, deps)
   const writer = writerOf(opened, deps, signing)
   const upkeep = await catchUpSigning(signing, view, config, writer, deps)
   const zone = opened.stored.id
@@ -148,21 +149,50 @@ export function writerOf(
 }
 
 /** A zone that is not dynamic is its file: the same as before where the file has the same records, whatever else changed in it. */
-async function loadStatic({ name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
+async function loadStatic(view: string, { name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
   const read = await readZone(path!, name, deps, path === earlier?.path ? earlier?.digest : undefined)
-  const file = read ? await loadedFile(path!, read, deps) : earlier!
+  const file = read ? await loadedFile(view, path!, read, deps) : earlier!
   const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
+/** The file as it is now, with what it has been: that is stored, so that a restart forgets nothing of it. */
 async function loadedFile(
+  view: string,
+  path: string,
+  read: ReadFileOfZone,
+  deps: LoadDependencies,
+): Promise<LoadedFile> {
+  const { image, digest } = read
+  const origin = image.origin
+  const serial = image.latest().serial()
+  const kept = await deps.store.files.find(view, origin)
+  const file = deps.before
+    ? await changedFile(path, read, deps)
+    : { image, path, digest, history: earlierHistory(kept, digest, serial) }
+  if (kept?.digest !== digest)
+    await deps.store.files.keep(view, origin, { digest, serial, history: file.history.encode() }).catch(error =>
+      // The file is served all the same.
+      deps.log.error({ file: path, reason: error.message }, 'the history of the file could not be stored'),
+    )
+  return file
+}
+
+/** What is known from before a restart. */
+function earlierHistory(kept: StoredFile | undefined, digest: string, serial: number): FileHistory {
+  if (!kept) return new FileHistory()
+  const history = FileHistory.decode(kept.history)
+  return kept.digest === digest ? history : history.afterUnseen(kept.serial, serial)
+}
+
+async function changedFile(
   path: string,
   { image, digest }: ReadFileOfZone,
   deps: LoadDependencies,
 ): Promise<LoadedFile> {
-  const { earlier, before } = deps
-  if (!before) return { image, path, digest, history: new FileHistory() }
+  const { earlier } = deps
+  const before = deps.before!
   const [was, is] = [before.latest(), image.latest()]
   const change = await differenceOf(was, is, true)
   if (earlier && isEmptyChange(change)) return { ...earlier, path, digest }
@@ -174,7 +204,12 @@ async function loadedFile(
       fields,
       `the file changed, but its serial is not greater (${fields.serial}, before ${fields.before}): secondaries will not take over the zone until it is`,
     )
-  return { image, path, digest, history: (earlier?.history ?? new FileHistory()).with(was, is, change) }
+  return {
+    image,
+    path,
+    digest,
+    history: (earlier?.history ?? new FileHistory()).with(was, is, change, deps.clock.now()),
+  }
 }
 
 /** Makes the image follow the one before in the generations that answers are checked by. */

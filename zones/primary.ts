@@ -14,6 +14,7 @@ import { type Changeset, isEmptyChange } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
+import type { FileHistory } from './file-history.ts'
 import type { Holders } from './holders.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
 import {
@@ -470,6 +471,11 @@ export class PrimaryZone {
     if (file) return file.history.since(serial)
     const stored = writer && (await store.find(this.view, this.origin))
     return stored && differencesSince(store, stored.id, serial, this.contents.size())
+  }
+
+  /** What a zone that is its file has been lately; undefined of others, which have a journal. */
+  get fileHistory(): FileHistory | undefined {
+    return this.loaded?.file?.history
   }
 
   /** The SOA as it is served. */

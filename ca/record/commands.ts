@@ -30,10 +30,10 @@ export function recordCommands({ record, store }: { record: CaRecord; store: Rec
       return { entry: row.entry, leaf: hex(row.leaf), index, path: path.map(hex), ...describeHead(head) }
     },
 
-    /** `{ after?, since?, limit? }` → lines of the record in order; `after` is the last number already seen. */
+    /** `{ after?, since?, limit? }` → lines of the record in order, those since then (milliseconds); `after` is the last number already seen. */
     'ca.log.entries': async args => {
       const limit = Math.min(Number(args['limit'] ?? PAGE), MOST)
-      const rows = await store.recordRows(Number(args['after'] ?? 0), limit)
+      const rows = await store.recordRows(Number(args['after'] ?? 0), limit, Number(args['since'] ?? 0))
       return rows.map(describeRow)
     },
   }

@@ -3,6 +3,7 @@ export type RecordKind =
   | 'account'
   | 'approval'
   | 'binding'
+  | 'call'
   | 'crl'
   | 'failed'
   | 'issued'

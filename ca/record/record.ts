@@ -106,7 +106,8 @@ export function createRecord(deps: { store: RecordStore; signer: Signer; clock: 
   }
 }
 
-async function verifyRecord(
+/** Reads a record as it is stored; `publicKey` is what signed its heads, `kept` a head that was kept elsewhere. */
+export async function verifyRecord(
   store: RecordStore,
   publicKey: Uint8Array,
   kept: { size: number; root: Uint8Array } | undefined,

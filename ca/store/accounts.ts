@@ -1,4 +1,4 @@
-import { ConflictError, type Database } from '../../host/database.ts'
+import { ConflictError, type Database, type Statement } from '../../host/database.ts'
 import { appendStatement } from './record.ts'
 import { type AccountRow, type BindingRow, sql, statement } from './schema.ts'
 
@@ -21,10 +21,33 @@ export interface AccountStore {
   revokeBinding(kid: string, at: number): Promise<boolean>
 }
 
+/** Accounts kept in memory. */
+const KEPT = 1000
+
 export function createAccountStore(database: Database): AccountStore {
   const accounts = sql.selectFrom('acme_accounts').selectAll()
   const one = async <Row>(query: Parameters<typeof statement>[0]) =>
     (await database.read(statement(query)))[0] as Row | undefined
+  /** Accounts that were asked for lately, the oldest first: each request asks. Forgotten before and after each change of one. */
+  const known = new Map<string, AccountRow>()
+  /** Grows with every change: what was read across one is not kept. */
+  let changes = 0
+  const forget = (id: string) => {
+    changes++
+    known.delete(id)
+  }
+  const change = async (id: string, statements: readonly Statement[]) => {
+    forget(id)
+    await database.commit(statements).finally(() => forget(id))
+  }
+  const fetch = async (id: string) => {
+    const begun = changes
+    const account = await one<AccountRow>(accounts.where('id', '=', id))
+    if (!account || begun !== changes) return account
+    known.set(id, account)
+    if (known.size > KEPT) known.delete(known.keys().next().value!)
+    return account
+  }
   const valid = (id: string) => sql.updateTable('acme_accounts').where('id', '=', id).where('status', '=', 'valid')
   return {
     async addAccount(account) {
@@ -35,23 +58,20 @@ export function createAccountStore(database: Database): AccountStore {
         appendStatement({ kind: 'account', at, account: id, issuer, thumbprint, ...bound }),
       ])
     },
-    account: id => one<AccountRow>(accounts.where('id', '=', id)),
+    account: async id => known.get(id) ?? fetch(id),
     accountByKey: (issuer, thumbprint) =>
       one<AccountRow>(accounts.where('issuer', '=', issuer).where('thumbprint', '=', thumbprint)),
-    async setContact(id, contact) {
-      await database.commit([statement(valid(id).set({ contact }), 1)])
-    },
+    setContact: (id, contact) => change(id, [statement(valid(id).set({ contact }), 1)]),
     async deactivateAccount(id) {
       // RFC 8555 §7.3.6: pending operations of the account should be cancelled.
       const orders = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('account', '=', id)
-      await database.commit([
+      await change(id, [
         statement(valid(id).set({ status: 'deactivated' }), 1),
         statement(orders.where('status', 'in', ['pending', 'ready'])),
       ])
     },
-    async replaceKey(id, old, key) {
-      await database.commit([statement(valid(id).set(key).where('thumbprint', '=', old.thumbprint), 1)])
-    },
+    replaceKey: (id, old, key) =>
+      change(id, [statement(valid(id).set(key).where('thumbprint', '=', old.thumbprint), 1)]),
     async addBinding(binding) {
       const { kid, name, created_at: at } = binding
       await database.commit([

@@ -27,8 +27,8 @@ export interface RecordStore {
   append(entry: RecordEntry): Promise<void>
   /** How many entries there are. */
   recordSize(): Promise<number>
-  /** The entries after this one, in order. */
-  recordRows(after: number, limit: number): Promise<RecordRow[]>
+  /** The entries after this one and since then, in order. */
+  recordRows(after: number, limit: number, since?: number): Promise<RecordRow[]>
   /** The leaves after this one, in order. */
   leaves(after: number, limit: number): Promise<Uint8Array[]>
   /** The entry by which a certificate was issued. */
@@ -72,7 +72,10 @@ export function createRecordStore(database: Database): RecordStore {
       )
       return row?.size ?? 0
     },
-    recordRows: (after, limit) => read(rows.where('seq', '>', after).orderBy('seq').limit(limit)),
+    recordRows(after, limit, since = 0) {
+      const later = rows.where('seq', '>', after)
+      return read((since > 0 ? later.where('at', '>=', since) : later).orderBy('seq').limit(limit))
+    },
     async leaves(after, limit) {
       const query = sql.selectFrom('ca_record').select('leaf').where('seq', '>', after).orderBy('seq').limit(limit)
       return (await read<{ leaf: Uint8Array }>(query)).map(({ leaf }) => leaf)

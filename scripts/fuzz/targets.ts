@@ -2,9 +2,13 @@ import type { FuzzTarget } from './target.ts'
 
 /** What can be fuzzed, loaded when asked for. */
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  admission: async () => (await import('./admission.ts')).admission,
+  challenge: async () => (await import('./challenge.ts')).challenge,
+  'bind-key': async () => (await import('./bind-key.ts')).bindKey,
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
+  'named-conf': async () => (await import('./named-conf.ts')).namedConf,
   validation: async () => (await import('./validation.ts')).validation,
   zonefile: async () => (await import('./zonefile.ts')).zonefile,
 }

@@ -9,6 +9,8 @@ import { allowsAddress, hasRole, type Role, type Token, type Tokens } from './to
 /** What the check of tokens needs of the daemon. */
 export interface AuthenticationDeps {
   tokens: Tokens
+  /** Keeps who changed something, or tried to get in; left out: the log alone does. */
+  note?: ((call: object) => void) | undefined
   clock: Clock
   log: Log
 }
@@ -47,7 +49,7 @@ export function requireAll(request: FastifyRequest, role: Role): void {
  * Lets only holders of a token into `scope`, before a body is read, and writes every call into the log. A wrong token is answered late, and not
  * looked at where too many came from the same address.
  */
-export function authenticate(scope: FastifyInstance, { tokens, clock, log }: AuthenticationDeps): void {
+export function authenticate(scope: FastifyInstance, { tokens, note, clock, log }: AuthenticationDeps): void {
   const requests = new Allowance(clock, REQUESTS)
   const failures = new Allowance(clock, FAILURES)
   let delayed = 0
@@ -60,6 +62,8 @@ export function authenticate(scope: FastifyInstance, { tokens, clock, log }: Aut
   const refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<never> => {
     const answered = failures.take(request.ip) && delayed < MOST_DELAYED
     log.warn({ audit: true, from: request.ip, method: request.method, path: pathOf(request) }, 'wrong API token')
+    if (answered)
+      note?.({ refused: 'wrong API token', from: request.ip, method: request.method, path: pathOf(request) })
     if (!answered) throw tooMany(reply, 5, 'too many wrong tokens came from this address')
     await late()
     throw unauthenticated(reply, 'the token is not known, or does not hold any more')
@@ -81,6 +85,8 @@ export function authenticate(scope: FastifyInstance, { tokens, clock, log }: Aut
     if (!token) return
     const { method, ip: from } = request
     const call = { audit: true, token: token.name, from, method, path: pathOf(request), status: reply.statusCode }
+    if (method !== 'GET' && method !== 'HEAD')
+      note?.({ token: token.name, from, method, path: call.path, status: call.status })
     log.info({ ...call, ms: Math.round(reply.elapsedTime) }, 'API call')
   })
 }

@@ -26,6 +26,8 @@ export interface ApiContext {
   notifySecondaries: (zone: ServedZone) => void
   /** What the serving threads have counted, in Prometheus' text format. */
   statistics: () => string
+  /** Keeps who changed something in the CA's record, where there is a CA. */
+  note?: ((call: object) => void) | undefined
   clock: Clock
   log: Log
 }

@@ -1,17 +1,21 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { verifyRecord } from '../../ca/record/record.ts'
+import { createCaStore } from '../../ca/store.ts'
 import { parseName, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
+import type { Database } from '../../host/database.ts'
 import { createZoneStore } from '../../zones/store.ts'
 import { ZoneImage } from '../../zones/zone.ts'
 import { CommandError } from '../control.ts'
 import { openDatabase } from '../database.ts'
+import { MIGRATIONS } from '../migrations.ts'
 import { unpack } from './archive.ts'
 import type { Decryption } from './encryption.ts'
-import { ALL_MIGRATIONS, asCommandError, checkDatabase } from './restore.ts'
+import { asCommandError, checkDatabase } from './restore.ts'
 
 /** What a rehearsal found in a backup. */
 export interface Rehearsal {
@@ -23,11 +27,13 @@ export interface Rehearsal {
   /** The CA's certificates, by their subjects. */
   authorities: string[]
   certificates: number
+  /** Entries of the record of what the CA did. */
+  recorded: number
 }
 
 /**
  * Restores a backup to a scratch place, and looks whether it could be served from: every digest, the database, every zone as an image, every key of
- * the CA with its certificate up to the root. Rejects with CommandError that says all that is wrong.
+ * the CA with its certificate up to the root, and the whole record of what it did. Rejects with CommandError that says all that is wrong.
  */
 export async function rehearse(file: string, decryption: Decryption): Promise<Rehearsal> {
   const scratch = await mkdtemp(join(tmpdir(), 'namestead-rehearsal-'))
@@ -35,17 +41,21 @@ export async function rehearse(file: string, decryption: Decryption): Promise<Re
     const { at, version, files } = await unpack(file, scratch, decryption).catch(asCommandError)
     checkDatabase(join(scratch, 'database.db'))
     const wrong: string[] = []
-    const { zones, certificates } = await readDatabase(join(scratch, 'database.db'), wrong)
+    const read = await readDatabase(join(scratch, 'database.db'), join(scratch, 'data', 'ca', 'record.key'), wrong)
     const authorities = await checkAuthorities(join(scratch, 'data', 'ca'), wrong)
     if (wrong.length > 0) throw new CommandError(wrong)
-    return { taken: at, version, files: files.length, zones, authorities, certificates }
+    return { taken: at, version, files: files.length, authorities, ...read }
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
 }
 
-async function readDatabase(file: string, wrong: string[]): Promise<Pick<Rehearsal, 'zones' | 'certificates'>> {
-  const database = await openDatabase(file, ALL_MIGRATIONS)
+async function readDatabase(
+  file: string,
+  recordKey: string,
+  wrong: string[],
+): Promise<Pick<Rehearsal, 'zones' | 'certificates' | 'recorded'>> {
+  const database = await openDatabase(file, MIGRATIONS)
   try {
     const store = createZoneStore(database)
     const zones: Rehearsal['zones'] = []
@@ -64,10 +74,20 @@ async function readDatabase(file: string, wrong: string[]): Promise<Pick<Rehears
       }
     }
     const [count] = await database.read({ sql: 'SELECT count(*) AS n FROM ca_certificates', parameters: [] })
-    return { zones, certificates: Number(count!['n']) }
+    const recorded = await checkRecord(database, recordKey, wrong)
+    return { zones, certificates: Number(count!['n']), recorded }
   } finally {
     await database.close()
   }
+}
+
+/** How many entries the record of the CA has; none where there is no CA. */
+async function checkRecord(database: Database, keyFile: string, wrong: string[]): Promise<number> {
+  if (!existsSync(keyFile)) return 0
+  const publicKey = createPublicKey(await readFile(keyFile)).export({ type: 'spki', format: 'der' })
+  const { entries, faults } = await verifyRecord(createCaStore(database), publicKey, undefined)
+  wrong.push(...faults)
+  return entries
 }
 
 /** Every folder of a hierarchy has its root, whose key may be elsewhere, and intermediates with theirs. */

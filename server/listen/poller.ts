@@ -26,6 +26,7 @@ const BRIEF = 1
 export class Poller {
   private readonly libc: Libc
   private readonly loop: number
+  private readonly busy: () => boolean
   private readonly sockets: PolledSocket[] = []
   /** Referenced as long as the kernel is told of it. */
   private polled = new Int32Array(new ArrayBuffer(0))
@@ -33,15 +34,19 @@ export class Poller {
   private patience = BRIEF
   private turning = false
 
-  private constructor(libc: Libc, loop: number) {
+  private constructor(libc: Libc, loop: number, busy: () => boolean) {
     this.libc = libc
     this.loop = loop
+    this.busy = busy
   }
 
-  /** For the thread that calls it; undefined where its event loop can not be waited for. */
-  static async create(libc: Libc): Promise<Poller | undefined> {
+  /**
+   * For the thread that calls it; undefined where its event loop can not be waited for. While `busy` says so, something has its next turn of the
+   * loop still to come, which no descriptor tells: then nothing is waited for.
+   */
+  static async create(libc: Libc, busy: () => boolean = () => false): Promise<Poller | undefined> {
     const loop = await findLoop(libc)
-    return loop === undefined ? undefined : new Poller(libc, loop)
+    return loop === undefined ? undefined : new Poller(libc, loop, busy)
   }
 
   add(socket: PolledSocket): void {
@@ -76,7 +81,8 @@ export class Poller {
   }
 
   private wait(milliseconds: number): boolean {
-    return this.libc.poll(this.address, this.polled.length / POLLFD_WORDS, milliseconds) > 0
+    const longest = this.busy() ? 0 : milliseconds
+    return this.libc.poll(this.address, this.polled.length / POLLFD_WORDS, longest) > 0
   }
 
   /** Serves the sockets that are ready; false where it is the event loop's turn. */

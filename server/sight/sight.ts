@@ -53,6 +53,7 @@ export class Sight {
   private taken = 0
   private since = 0
   private skipped = 0
+  private passed = 0
 
   constructor(clock: Clock, log: Log, dnstap: Dnstap) {
     this.clock = clock
@@ -79,7 +80,7 @@ export class Sight {
     const { query, client } = event
     // What was not read has no name.
     if (query.nameLength === 0) return
-    this.count(event, waited ? 1 : this.step)
+    this.count(event, waited)
     if (this.queries && this.isLogged(event, this.queries)) this.write(event)
     if (this.dnstap.active) this.dnstap.answered(query, client, event.response, event.took)
   }
@@ -95,14 +96,24 @@ export class Sight {
     }
   }
 
-  private count({ query, client, rcode, resolved }: Answered, weight: number): void {
+  /** Failures and what is blocked are rare enough to be counted one by one, as far as all are shown. */
+  private count({ query, client, rcode, resolved }: Answered, waited: boolean): void {
+    const failed = rcode === Rcode.SERVFAIL
+    const blocked = resolved?.policy !== undefined || resolved?.ede === Ede.BLOCKED
+    const counted = !waited || this.countsNow()
+    if (!counted && !failed && !blocked) return
     const now = this.clock.monotonic()
     if (this.step > 1) this.pace(now)
     const key = `${printName(nameOf(query)).toLowerCase()} ${typeName(query.qtype)}`
-    this.names.note(key, weight, now)
-    this.clients.note(printAddress(client.address), weight, now)
-    if (rcode === Rcode.SERVFAIL) this.failures.note(key, weight, now)
-    if (resolved?.policy !== undefined || resolved?.ede === Ede.BLOCKED) this.blocked.note(key, weight, now)
+    if (counted) this.names.note(key, this.step, now)
+    if (counted) this.clients.note(printAddress(client.address), this.step, now)
+    if (failed) this.failures.note(key, waited ? 1 : this.step, now)
+    if (blocked) this.blocked.note(key, waited ? 1 : this.step, now)
+  }
+
+  private countsNow(): boolean {
+    this.passed = (this.passed + 1) % this.step
+    return this.passed === 0
   }
 
   private pace(now: number): void {

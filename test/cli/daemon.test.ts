@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse as parseYaml } from 'yaml'
 import type { Replies } from '../../cli/replies.ts'
 import { CommandError } from '../../server/control.ts'
 import { playDaemon, put, type } from './session.ts'
@@ -310,6 +311,8 @@ t.test('ca roots in every format, as their readers read them', async t => {
     }
   })
   t.equal((await type(cwd, ['ca', 'roots', '--format', 'der', '--out', '-'])).out.charCodeAt(0), 0x30)
+  const manifest = parseYaml((await type(cwd, ['ca', 'roots', '--format', 'configmap'])).out)
+  t.match(manifest, { kind: 'ConfigMap', data: { 'ca.crt': certificate } }, 'as trust-manager takes it')
 })
 
 function isThere(program: string): boolean {

@@ -48,10 +48,17 @@ t.test('the commands that there are', async t => {
     'token revoke',
     'backup',
     'restore',
+    'onboard',
+    'migrate bind',
+    'migrate step-ca',
+    'quarantine',
     'explain',
+    'timeline',
     'nta list',
     'nta add',
     'nta remove',
+    'completion',
+    'man',
   ])
 })
 

@@ -88,6 +88,21 @@ t.test('a zone that is its file', { skip: without('dig') }, async t => {
   t.match(await daemon.cli('reload'), { status: 0 })
   t.strictSame(await ixfr(2), ['SOA', 'NS', 'A', 'A', 'SOA'], 'what had that serial is not known: the whole zone')
 
+  zone(4, 'www A 192.0.2.4', 'new A 192.0.2.5')
+  t.match(await daemon.cli('reload'), { status: 0 })
+  await daemon.end('SIGTERM')
+  await daemon.restart()
+  t.strictSame(await ixfr(3), ['SOA', 'SOA', 'SOA', 'A', 'SOA'], 'a restart forgets nothing of it')
+  const [change] = JSON.parse((await daemon.cli('zone', 'history', 'more.example.com', '--json')).stdout)
+  t.match(change, { serial: 4, serial_before: 3, source: 'file', added: [/SOA/, /new\.more\.example\.com/] })
+  const shown = await daemon.cli('zone', 'show', 'more.example.com', '--serial', '3')
+  t.match(shown.stdout, /SOA\t.* 3 1 1 1 1/)
+  t.notMatch(shown.stdout, /new\.more|^new/m)
+  t.match(await daemon.cli('zone', 'revert', 'more.example.com', '--to', '3'), {
+    status: 2,
+    stderr: /change its file, and reload/,
+  })
+
   writeFileSync(daemon.file, config.replace('workers: 2', 'workers: 1'))
   t.match(await daemon.cli('reload'), { status: 0, stderr: 'restart the daemon for workers to take effect\n' })
   writeFileSync(daemon.file, config.replace('workers: 2', 'workers: none'))

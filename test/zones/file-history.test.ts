@@ -75,7 +75,7 @@ t.test('a history leads from every serial that it knows to the newest', async t 
   const versions = [1, 2, 3].map(serial => version(serial, ...FILL, `v${serial} A 192.0.2.99`))
   let history = new FileHistory()
   for (const [i, is] of versions.slice(1).entries())
-    history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true))
+    history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true), 7)
   for (const was of versions.slice(0, 2))
     t.strictSame(
       lines(applyToRecords(recordsOfVersion(was), history.since(was.serial())!)).sort(),
@@ -85,9 +85,34 @@ t.test('a history leads from every serial that it knows to the newest', async t 
   t.equal(history.since(0), undefined)
 })
 
+t.test('a history is the same when it is read back', async t => {
+  const versions = [1, 2, 2, 3, 4, 5].map((serial, i) => version(serial, ...FILL, `v${i} A 192.0.2.99`))
+  let history = new FileHistory()
+  for (const [i, is] of versions.slice(1).entries())
+    history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true), 1_700_000_000_000 + i)
+  t.strictSame(FileHistory.decode(history.encode()), history)
+  t.strictSame(FileHistory.decode(new FileHistory().encode()), new FileHistory())
+})
+
+t.test('after a change that nobody saw it begins anew', async t => {
+  const [one, two, three] = [1, 2, 3].map(serial => version(serial, ...FILL, `v${serial} A 192.0.2.99`)) as [
+    ZoneVersion,
+    ZoneVersion,
+    ZoneVersion,
+  ]
+  const history = new FileHistory().with(one, two, await differenceOf(one, two, true), 7)
+  t.ok(history.since(1))
+  const later = history.afterUnseen(2, 3)
+  t.equal(later.since(1), undefined)
+  const four = version(4, ...FILL)
+  t.ok(later.with(three, four, await differenceOf(three, four, true), 7).since(3))
+  const same = history.afterUnseen(2, 2)
+  t.equal(same.with(two, three, await differenceOf(two, three, true), 7).since(2), undefined, 'serial 2 was two things')
+})
+
 t.test('a history is never larger than the zone', async t => {
   const [was, is] = [version(1, ...FILL), version(2, ...FILL.map(line => line.replace('192.0.2', '198.51.100')))]
-  t.equal(new FileHistory().with(was, is, await differenceOf(was, is, true)).since(1), undefined)
+  t.equal(new FileHistory().with(was, is, await differenceOf(was, is, true), 7).since(1), undefined)
 })
 
 t.test('a serial that has stood for two contents leads nowhere', async t => {
@@ -98,7 +123,7 @@ t.test('a serial that has stood for two contents leads nowhere', async t => {
     const versions = serials.map((serial, i) => version(serial, ...FILL, `v${i} A 192.0.2.99`))
     let history = new FileHistory()
     for (const [i, is] of versions.slice(1).entries())
-      history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true))
+      history = history.with(versions[i]!, is, await differenceOf(versions[i]!, is, true), 7)
     t.strictSame(
       expected.map((_, i) => history.since(i + 1)?.added.filter(({ type }) => type === 1).length),
       expected,

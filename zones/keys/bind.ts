@@ -67,10 +67,11 @@ function stemOf(name: string): string {
 function readPublic({ name, text }: BindKeyFile, origin: Name): { rdata: Uint8Array; ttl: number | undefined } {
   const { records, errors } = parseZonefile(text, { origin, file: name, defaultTtl: 0 })
   const [record, ...others] = records
-  if (errors[0]) throw new BindKeyError(`${name}: ${errors[0].message}`)
+  // Who mistakes one file for the other does not find the private key in the log.
+  if (errors[0]) throw new BindKeyError(`${name}:${errors[0].line}: expected one DNSKEY record`)
   if (record?.type !== Type.DNSKEY || others.length > 0) throw new BindKeyError(`${name}: expected one DNSKEY record`)
   if (!equalNames(record.owner, origin))
-    throw new BindKeyError(`${name}: is a key of ${printName(record.owner)}, not of ${printName(origin)}`)
+    throw new BindKeyError(`${name}: is a key of another zone than ${printName(origin)}`)
   const { flags, algorithm } = readRdata('DNSKEY', record.rdata)
   if (!(flags & KeyFlag.ZONE) || flags & KeyFlag.REVOKE)
     throw new BindKeyError(`${name}: is no zone key that is in use`)
@@ -89,6 +90,7 @@ const RSA_FIELDS = {
   Exponent2: 'dq',
   Coefficient: 'qi',
 } as const
+const CURVE_FIELDS = { PrivateKey: 'd' } as const
 
 /** The private key format, version 1: one "Name: value" a line, numbers in base64. */
 function readPrivate({ name, text }: BindKeyFile, dnskey: Uint8Array): KeyObject {
@@ -103,15 +105,15 @@ function readPrivate({ name, text }: BindKeyFile, dnskey: Uint8Array): KeyObject
     return Buffer.from(found, 'base64').toString('base64url')
   }
   const kind = dnssecAlgorithm(algorithm)!
-  const { kty, crv, x, y } = kind.publicKey(publicKey).export({ format: 'jwk' })
-  const secret =
-    kty === 'RSA'
-      ? Object.fromEntries(Object.entries(RSA_FIELDS).map(([from, to]) => [to, value(from)]))
-      : { crv, x, ...(y !== undefined && { y }), d: value('PrivateKey') }
+  const rsa = algorithm === 8 || algorithm === 10
+  const secret = Object.entries(rsa ? RSA_FIELDS : CURVE_FIELDS).map(([from, to]) => [to, value(from)])
   try {
-    const key = createPrivateKey({ key: { kty, ...secret } as JsonWebKey, format: 'jwk' })
+    const shared = kind.publicKey(publicKey)
+    const { kty, crv, x, y } = shared.export({ format: 'jwk' })
+    const known = rsa ? { kty } : { kty, crv, x, ...(y !== undefined && { y }) }
+    const key = createPrivateKey({ key: { ...known, ...Object.fromEntries(secret) } as JsonWebKey, format: 'jwk' })
     const probe = Buffer.from(name)
-    if (kind.verify(probe, kind.publicKey(publicKey), kind.sign(probe, key))) return key
+    if (kind.verify(probe, shared, kind.sign(probe, key))) return key
   } catch {
     // What was read stays out of the message: it is the key.
   }

@@ -47,12 +47,11 @@ export function fillingEdits(rrsets: readonly Static<typeof RRset>[]): RRsetEdit
   return editsOf(rrsets.map(rrset => ({ ...rrset, changetype: 'REPLACE' })))
 }
 
-/** The type of that name. PowerDNS has types of its own that no other server could be handed. */
+/** The type of that name; of PowerDNS' own types, ALIAS alone is known. */
 export function typeOf(text: string, pointer: string): number {
   const type = typeCode(text)
   if (type !== undefined) return type
-  const why = text.toUpperCase() === 'ALIAS' ? ': an ALIAS can not be transferred or signed; use A and AAAA' : ''
-  throw new ApiError(422, `"${text}" is not a record type${why}`, pointer)
+  throw new ApiError(422, `"${text}" is not a record type`, pointer)
 }
 
 function rdataOf(

@@ -115,7 +115,7 @@ t.test('the HTTP API', async t => {
       ['a CNAME beside others', [good, change('REPLACE', 'ns.a.example.', 'CNAME', 'x.')], 422, '/rrsets/1', /CNAME/],
       ['the last NS', [good, change('DELETE', 'a.example.', 'NS')], 422, '/rrsets/1', /NS/],
       ['a type that is none', [good, change('REPLACE', 'x.a.example.', 'NOPE', 'x')], 422, '/rrsets/1/type', /NOPE/],
-      ["PowerDNS' own type", [change('REPLACE', 'a.example.', 'ALIAS', 'x.')], 422, '/rrsets/0/type', /ALIAS/],
+      ["PowerDNS' own type", [change('REPLACE', 'a.example.', 'LUA', 'x.')], 422, '/rrsets/0/type', /LUA/],
       [
         'a target without final dot',
         [change('REPLACE', 'x.a.example.', 'CNAME', 'x')],

@@ -99,6 +99,7 @@ t.test('a backup is taken while running, and restored elsewhere with all that it
     zones: [{ zone: 'a.example.', serial, records: 3 }, { zone: 'signed.example.' }],
     authorities: [/CN=/, /CN=/],
     certificates: Number,
+    recorded: Number,
   })
   const elsewhere = new Place(t)
   const done = await elsewhere.restore(file)

@@ -67,6 +67,28 @@ t.test('a poller', { skip: libc ? false : 'the C library can not be called here'
     t.equal(waits.length, before)
   })
 
+  t.test('waits for nothing while something else has its turn to come', async t => {
+    const waits = new Set<number>()
+    const watching: Libc = {
+      ...libc!,
+      poll(descriptors, count, milliseconds) {
+        waits.add(milliseconds)
+        return libc!.poll(descriptors, count, 0)
+      },
+    }
+    let busy = true
+    const poller = await Poller.create(watching, () => busy)
+    const socket = countingSocket(libc!)
+    poller!.add(socket)
+    for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+    t.strictSame([...waits], [0])
+    busy = false
+    for (let i = 0; i < 10; i++) await new Promise(setImmediate)
+    t.ok(Math.max(...waits) > 0)
+    poller!.remove(socket)
+    libc!.close(socket.fd)
+  })
+
   t.test('does not serve where the event loop can not be found', async t => {
     t.equal(await Poller.create({ ...libc!, epoll_ctl: () => -1 }), undefined)
     t.equal(await Poller.create({ ...libc!, socket: () => -1 }), undefined)

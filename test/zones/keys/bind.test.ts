@@ -64,7 +64,7 @@ t.test('what is wrong is said with the file, and without what is in it', async t
     'another type': [[{ ...pub, text: 'example. IN A 192.0.2.1' }, priv], `${stem}.key: expected one DNSKEY record`],
     'another zone': [
       [{ ...pub, text: pub.text.replace('example.', 'example.net.') }, priv],
-      `${stem}.key: is a key of example.net., not of example.`,
+      `${stem}.key: is a key of another zone than example.`,
     ],
     'another algorithm': [
       [pub, { ...priv, text: priv.text.replace('Algorithm: 13', 'Algorithm: 14') }],

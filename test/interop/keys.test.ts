@@ -1,0 +1,173 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { compilePattern } from '../../config/pattern.ts'
+import type { ZoneConfig } from '../../config/schema.ts'
+import { parseName } from '../../dns/name.ts'
+import { printZonefile } from '../../dns/zonefile.ts'
+import { silentLog } from '../../host/log.ts'
+import { openMemoryDatabase } from '../../server/database.ts'
+import { recordsOfVersion } from '../../zones/baseline.ts'
+import { isIn } from '../../zones/keys/state.ts'
+import { createKeyRings } from '../../zones/keys.ts'
+import { openPrimary, type PrimaryZone } from '../../zones/primary.ts'
+import { createZoneStore, ZONE_MIGRATIONS } from '../../zones/store.ts'
+import { newKey } from '../dns/new-key.ts'
+import { createSimulatedClock } from '../simulation/clock.ts'
+import { createSeededRandom } from '../simulation/random.ts'
+import { memoryKeyFiles } from '../zones/signed-zone.ts'
+import { configText, Daemon, type Ports, ZONE } from './daemon.ts'
+import { run, scratch, without } from './tools.ts'
+
+t.setTimeout(300_000)
+
+type Dnssec = NonNullable<ZoneConfig['dnssec']>
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const ORIGIN = parseName('a.example.')
+const FILE = `$ORIGIN a.example.
+$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 60
+@ NS ns
+ns A 192.0.2.53
+www A 192.0.2.1
+*.wild TXT "any"
+a.deep A 192.0.2.7
+sub NS ns.sub
+ns.sub A 192.0.2.54
+`
+const SIGN: Dnssec = {
+  ...{ sign: true, algorithm: 'ecdsa-p256', keys: 'csk', nsec3: false },
+  ...{ propagation_delay: 5 * MINUTE, parent_propagation_delay: 5 * MINUTE, parent_ds_ttl: HOUR },
+}
+
+const SPLIT: Dnssec = { ...SIGN, keys: 'ksk-zsk', nsec3: true }
+
+/** What the tools that check whole zones say against this one, as of now. */
+async function faults(zone: PrimaryZone, folder: string): Promise<string[]> {
+  const file = join(folder, 'zone')
+  writeFileSync(file, printZonefile(recordsOfVersion(zone.image!.latest()), ORIGIN))
+  const ran = await Promise.all([
+    run('dnssec-verify', ['-z', '-o', 'a.example', file]),
+    run('ldns-verify-zone', [file]),
+    // It takes a zone with several keys, all of them with the flag SEP, for one that nothing signs.
+    ...(areKeysOnlyCsk(zone) ? [] : [run('kzonecheck', ['-o', 'a.example', '-d', 'on', file])]),
+  ])
+  return ran.flatMap(({ status, stdout, stderr }) => (status === 0 ? [] : [stdout + stderr]))
+}
+
+function areKeysOnlyCsk(zone: PrimaryZone): boolean {
+  const published = zone.keyRing!.keys.filter(({ publication }) => isIn(publication))
+  return published.length > 1 && published.every(({ role }) => role === 'csk')
+}
+
+const tools = without('dnssec-verify', 'ldns-verify-zone', 'kzonecheck')
+for (const [what, first, next] of [
+  ['a CSK', SIGN, SIGN],
+  ['a KSK and a ZSK, NSEC3', SPLIT, SPLIT],
+  ['another algorithm', SIGN, { ...SIGN, algorithm: 'ed25519', keys: 'ksk-zsk' }],
+] as [string, Dnssec, Dnssec][])
+  t.test(`${what}: the zone verifies at every step of a rollover`, { skip: tools }, async t => {
+    const folder = scratch(t)
+    // It ends before now, for the tools have no other clock.
+    const clock = createSimulatedClock(Date.now() - 4 * DAY)
+    const update = [{ key: parseName('k.'), names: [compilePattern('**')], own: false, wildcards: true }]
+    const config = (dnssec: Dnssec) =>
+      ({
+        ...{ name: ORIGIN, type: 'primary', dynamic: true, update, transfer: [], notify: [], hide_private: false },
+        ...{ file: '/z', dnssec },
+      }) as unknown as ZoneConfig
+    const zone = await openPrimary('v', config(first), {
+      ...{ store: createZoneStore(openMemoryDatabase(ZONE_MIGRATIONS)), clock, log: silentLog },
+      ...{ serverName: parseName('ns1.example.'), readFile: () => FILE, random: createSeededRandom(1) },
+      keyRings: createKeyRings(memoryKeyFiles(), clock, { newKey: async code => newKey(code) }),
+    })
+    const ring = zone.keyRing!
+    const states = new Set<string>()
+    const follow = async (hours: number) => {
+      for (let i = 0; i < hours * 2; i++) {
+        await clock.advance(HOUR / 2)
+        const state = JSON.stringify([ring.keys.map(key => [key.keyTag, key.publication, key.signing, key.trust])])
+        if (!states.has(state)) t.same(await faults(zone, folder), [], `step ${states.size}`)
+        states.add(state)
+        if (ring.isWaitingForParent) await ring.dsSeen()
+      }
+    }
+    await follow(6)
+    await zone.reload(config(next))
+    if (first === next) await ring.rollover()
+    else t.not(ring.keys.length, 1)
+    await follow(24)
+    t.ok(states.size > 6, `${states.size} steps`)
+    t.notOk(
+      ring.keys.some(({ retired }) => retired !== undefined),
+      'it is over',
+    )
+    await zone.close()
+  })
+
+const APEX = 'internal.example.com.'
+for (const algorithm of ['ECDSAP256SHA256', 'RSASHA256', 'ED25519'])
+  t.test(
+    `${algorithm}: a zone signed by BIND moves here with its keys`,
+    { skip: without('dnssec-keygen', 'dnssec-signzone', 'dnssec-dsfromkey', 'delv') },
+    async t => {
+      const keys = scratch(t)
+      const bits = algorithm === 'RSASHA256' ? ['-b', '2048'] : []
+      for (const flags of [['-f', 'KSK'], []])
+        await run('dnssec-keygen', ['-K', keys, '-a', algorithm, ...bits, ...flags, APEX])
+      const files = readdirSync(keys).filter(name => name.endsWith('.key'))
+      writeFileSync(join(keys, 'zone'), `$ORIGIN ${APEX}\n${ZONE}`)
+      const signed = await run('dnssec-signzone', [
+        '-S',
+        '-K',
+        keys,
+        '-o',
+        APEX,
+        '-f',
+        join(keys, 'signed'),
+        join(keys, 'zone'),
+      ])
+      t.equal(signed.status, 0, signed.stderr)
+      const ksk = files.find(name => readFileSync(join(keys, name), 'utf8').includes(' 257 '))!
+      const ds = (await run('dnssec-dsfromkey', ['-2', join(keys, ksk)])).stdout.trim()
+
+      const config = (ports: Ports) =>
+        configText(ports).replace(
+          '        dynamic: true\n',
+          `        dynamic: true\n        dnssec: { sign: true, keys: ksk-zsk, algorithm: ${{ ECDSAP256SHA256: 'ecdsa-p256', RSASHA256: 'rsa-sha256', ED25519: 'ed25519' }[algorithm]} }\n`,
+        )
+      const daemon = await Daemon.start(t, { zone: readFileSync(join(keys, 'signed'), 'utf8'), config })
+      const done = await daemon.cli('zone', 'dnssec', 'import', APEX, ...files.map(name => join(keys, name)))
+      t.equal(done.status, 0, done.stderr)
+      const { stdout } = await daemon.cli('zone', 'dnssec', APEX, '--view', 'inside', '--json')
+      const shown = JSON.parse(stdout) as { ds: string[]; keys: { role: string; stage: string }[] }
+      t.same(
+        shown.ds.map(line => line.split(/\s+/).slice(-4).join(' ').toLowerCase()),
+        [ds.split(/\s+/).slice(-4).join(' ').toLowerCase()],
+      )
+      t.same(shown.keys.map(({ role }) => role).sort(), ['ksk', 'zsk'])
+      for (const question of ['www A', 'nothing A', '@ DNSKEY'])
+        t.match(await delv(daemon, ds, question), /fully validated/, question)
+      t.match(await daemon.cli('zone', 'dnssec', 'ds-seen', APEX), {
+        status: 1,
+        stderr: /nothing is waiting for the parent/,
+      })
+      const again = await daemon.cli('zone', 'dnssec', 'import', APEX, join(keys, files[0]!))
+      t.match(again, { status: 1, stderr: /has keys that its parent may know/ })
+    },
+  )
+
+async function delv({ ports, folder }: Daemon, ds: string, question: string): Promise<string> {
+  const [, tag, algorithm, digestType, digest] = /DS (\d+) (\d+) (\d+) (.+)/.exec(ds)!
+  const anchors = join(folder, 'anchors')
+  const anchor = `"${APEX}" static-ds ${tag} ${algorithm} ${digestType} "${digest}";`
+  writeFileSync(anchors, `trust-anchors { ${anchor} };\n`)
+  const [label, type] = question.split(' ') as [string, string]
+  const name = label === '@' ? APEX : `${label}.${APEX}`
+  const { stdout, stderr } = await run('delv', [
+    ...['@127.0.0.1', '-p', String(ports.dns), '-a', anchors, `+root=${APEX}`, name, type],
+  ])
+  return stdout + stderr
+}
