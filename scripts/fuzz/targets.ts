@@ -2,6 +2,8 @@ import type { FuzzTarget } from './target.ts'
 
 /** What can be fuzzed, loaded when asked for. */
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  admission: async () => (await import('./admission.ts')).admission,
+  challenge: async () => (await import('./challenge.ts')).challenge,
   'bind-key': async () => (await import('./bind-key.ts')).bindKey,
   config: async () => (await import('./config.ts')).config,
   message: async () => (await import('./message.ts')).message,
