@@ -87,6 +87,8 @@ function unbound(options: ForwarderOptions): string[] {
   module-config: "iterator"
   do-not-query-localhost: no
   prefetch: yes
+  serve-expired: yes
+  serve-expired-client-timeout: 1800
   so-rcvbuf: 4m
   so-sndbuf: 4m
   msg-cache-size: 32m

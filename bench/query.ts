@@ -46,7 +46,7 @@ try {
   for (const kind of new Set(rows.map(({ zone }) => zone))) await measureZone(kind)
   report()
 } finally {
-  rmSync(folder, { recursive: true })
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 
 /** All rows that ask for one zone: its servers are started once. */

@@ -82,7 +82,7 @@ try {
   report(results)
 } finally {
   await Promise.all(contenders.map(({ process }) => end(process)))
-  rmSync(directory, { recursive: true })
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
 }
 
 function writeZone(file: string): void {

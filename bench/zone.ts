@@ -75,7 +75,7 @@ try {
   for (const size of sizes) rows.push(...rowsOf(size, await measureAll(size)))
   report(rows)
 } finally {
-  rmSync(root, { recursive: true, force: true })
+  rmSync(root, { recursive: true, force: true, maxRetries: 10 })
 }
 
 /** Turn by turn, so that whatever else the machine does falls on all alike. */
@@ -106,7 +106,7 @@ async function measure(server: Server, size: number): Promise<Measurement> {
     return { load, memory, transfer }
   } finally {
     await end(contender.process)
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 

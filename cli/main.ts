@@ -12,6 +12,7 @@ import { addMan } from './man.ts'
 import { addMigrate } from './migrate.ts'
 import { addNta } from './nta.ts'
 import { addOnboard } from './onboard.ts'
+import { addQuarantine } from './quarantine.ts'
 import { addReload } from './reload.ts'
 import { addServe } from './serve.ts'
 import { addStart } from './start.ts'
@@ -55,6 +56,7 @@ export function createProgram(terminal: Terminal): Command {
     addBackup,
     addOnboard,
     addMigrate,
+    addQuarantine,
     addExplain,
     addTimeline,
     addNta,

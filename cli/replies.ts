@@ -95,6 +95,12 @@ export interface Replies {
   'token.list': ApiToken[]
   /** `{ name }`: its name or id. */
   'token.revoke': ApiToken
+  /** `{ name, below?, reason? }`; `left` says what could not be taken out. */
+  'quarantine.set': Quarantined & { left: string[] }
+  /** `{ name }`; `left` says what could not be put back. */
+  'quarantine.undo': Quarantined & { left: string[] }
+  /** `{}` */
+  'quarantine.list': Quarantined[]
   /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
   backup: { file: string; size: number; encrypted: boolean }
   /** `{ name, type, from?, key? }` */
@@ -287,6 +293,20 @@ export interface Difference {
   from: string
   /** Why the other view has it not. */
   absent: string
+}
+
+/** A name that is out of DNS and gets no certificates. */
+export interface Quarantined {
+  name: string
+  /** Whether all names below it are, too. */
+  below: boolean
+  reason: string
+  /** ISO 8601. */
+  at: string
+  /** Those that were taken out, in master-file form. */
+  records: string[]
+  /** Serials of the certificates that were revoked. */
+  revoked: string[]
 }
 
 /** A token of the HTTP API, without its secret; times in ISO 8601. */

@@ -175,7 +175,7 @@ function primaryOf(written: WrittenPrimary): PrimaryServer {
   }
 }
 
-/** RFC 9432 §4.3.2: one string of a TXT record. */
+/** RFC 9432 §4.4.2: one string of a TXT record. */
 const groupName = mapped(text, value => {
   const octets = Buffer.byteLength(value)
   if (octets === 0 || octets > 255) throw new Error(`a group has 1 to 255 octets, not ${octets}`)

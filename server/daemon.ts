@@ -2,17 +2,18 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Ca, createCa } from '../ca/ca.ts'
 import { openCaFiles } from '../ca/files.ts'
-import { CA_MIGRATIONS } from '../ca/store.ts'
 import type { Config } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
+import { Type } from '../dns/types.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { createKeyRings } from '../zones/keys.ts'
-import { createZoneStore, ZONE_MIGRATIONS } from '../zones/store.ts'
+import { createZoneStore } from '../zones/store.ts'
 import { serveApi } from './api/api.ts'
 import type { ApiContext } from './api/context.ts'
-import { API_MIGRATIONS, openApiState } from './api/state.ts'
+import { openApiState } from './api/state.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { type Authority, createAuthority } from './authority.ts'
 import { backupCommands } from './backup/commands.ts'
@@ -33,9 +34,12 @@ import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
+import { MIGRATIONS } from './migrations.ts'
 import { createOwnership } from './ownership.ts'
 import { askParents } from './parent-ds.ts'
 import { dropPrivileges } from './privileges.ts'
+import { openQuarantine, type Quarantine } from './quarantine.ts'
+import { createQuarantineStore } from './quarantine-store.ts'
 import { compareConfigs } from './reload.ts'
 import { openResolverCache } from './resolver-cache.ts'
 import { describeStatus, type StatusReport } from './status.ts'
@@ -86,8 +90,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => listeners.closeHttp(GRACE))
     if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
-    const migrations = [...ZONE_MIGRATIONS, ...CA_MIGRATIONS, ...API_MIGRATIONS]
-    const database = await openDatabase(config.database.sqlite, migrations, {
+    const database = await openDatabase(config.database.sqlite, MIGRATIONS, {
       onRestart: reason =>
         log.error({ reason }, 'the storage thread crashed and was started again; what was in flight was not answered'),
       onLost: owner.fail,
@@ -122,13 +125,16 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       turn = done.catch(() => {})
       return done
     }
-    const configure = (next: Config) => authority.configure({ ...next, views: api.created.within(next.views) })
+    const configure = (next: Config) =>
+      authority.configure({ ...next, views: quarantine.within(api.created.within(next.views)) })
+    const reconfigure = () => inTurn(() => configure(config))
+    const quarantine = await openQuarantine(createQuarantineStore(database))
     const api = await openApiState({
       ...world,
       database,
       zones: store,
       log,
-      reconfigure: () => inTurn(() => configure(config)),
+      reconfigure,
     })
     await configure(config)
     await resumeAfterRestore(config.data_dir, authority.zones, log)
@@ -136,7 +142,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const backups = await openBackupKeeper({ config: () => config, configFile, database, clock }, log)
     opened.push(() => backups.close())
 
-    const ca = config.ca && (await openCa(config, authority, database, world, log))
+    const ca = config.ca && (await openCa(config, authority, quarantine, database, world, log))
     if (ca) opened.push(() => ca.close())
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
     if (certificate) listeners.https.useCertificate(certificate)
@@ -170,6 +176,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
         ...tokenCommands(api.tokens, () => config.views.map(({ name }) => name), log),
         ...createTrustCommands(trust),
         ...backupCommands(backups),
+        ...quarantine.commands({ zones: authority.zones, reconfigure, revoke: revocationOf(ca), clock, log }),
         ...cacheCommands(cache, authority.state, () => workers.flushed()),
         resolver: async () => {
           const { counters, upstreams } = await workers.report()
@@ -232,7 +239,14 @@ function controlSocket({ data_dir }: Config): string {
   return `${data_dir}/control.sock`
 }
 
-function openCa(config: Config, authority: Authority, database: Database, world: World, log: Log): Promise<Ca> {
+function openCa(
+  config: Config,
+  authority: Authority,
+  quarantine: Quarantine,
+  database: Database,
+  world: World,
+  log: Log,
+): Promise<Ca> {
   const ca = config.ca!
   const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
   return createCa({
@@ -245,10 +259,19 @@ function openCa(config: Config, authority: Authority, database: Database, world:
     async lookup(name, type) {
       const view = viewOf()
       if (!view) throw new Error('there is no view in which challenges could be looked up')
+      const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
+      if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
       const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
     },
   })
+}
+
+/** What revokes all that stands for a name; undefined where there is no CA. */
+function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ serial: string }[]>) | undefined {
+  const command = ca?.commands['ca.revoke.where']
+  if (!command) return undefined
+  return async name => (await command({ where: { name }, reason: 'privilegeWithdrawn' })) as { serial: string }[]
 }
 
 /** The names by which clients reach our HTTPS listener. */

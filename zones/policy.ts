@@ -69,7 +69,8 @@ export function permitUpdates(policy: UpdatePolicy, updates: readonly ResourceRe
   })
 }
 
-function requireUnreserved({ reserved, origin }: UpdatePolicy, owner: Name): void {
+/** Refuses what no update and no client of the API may touch. */
+export function requireUnreserved({ reserved, origin }: Pick<UpdatePolicy, 'reserved' | 'origin'>, owner: Name): void {
   const by = reserved?.find(pattern => matchesPattern(pattern, owner, origin, { wildcards: true }))
   if (by) throw refused(`${printName(owner)} is reserved by "${by.text}": no update may touch it`)
 }

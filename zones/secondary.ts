@@ -452,7 +452,7 @@ function describeFailure(error: unknown): string {
   return error instanceof RemoteError ? 'a primary could not be asked' : 'what a primary has could not be stored'
 }
 
-/** RFC 9103 §7.1: TLS 1.3, with the protocol of DNS over TLS; RFC 8310 §5: the strict profile. */
+/** RFC 9103 §7.1, §7.2: TLS 1.3, with the protocol of DNS over TLS; RFC 8310 §5: the strict profile. */
 function tlsOptions({ hostname, roots }: NonNullable<PrimaryServer['tls']>): TlsOptions {
   return {
     alpn: ['dot'],

@@ -268,25 +268,28 @@ const dropEntries = prepared<{ zone: number; oldest: number }>(({ zone, oldest }
   sql.deleteFrom('zone_journal').where('zone', '=', zone).where('revision', '<', oldest),
 )
 
+/** Entries that are looked at whenever some are dropped, the oldest: reading all of a long journal would hold up what waits for the disk. */
+const LOOKED_AT = 4 * JOURNAL_DROPPED_EVERY
+
 /** Everything up to the last entry that is too old: so that no gap comes to be where the clock was set back. */
-const dropOlder = prepared<{ zone: number; before: number }>(({ zone, before }) => {
-  const old = sql.selectFrom('zone_journal').select(({ fn }) => fn.max('revision').as('last'))
-  return sql
-    .deleteFrom('zone_journal')
-    .where('zone', '=', zone)
-    .where('revision', '<=', old.where('zone', '=', zone).where('at', '<', before))
-})
+function dropOlder(zone: number, before: number): Statement {
+  const query = raw`DELETE FROM zone_journal WHERE zone = ${zone} AND revision <= (SELECT max(revision) FROM (
+    SELECT revision, at FROM zone_journal WHERE zone = ${zone} ORDER BY revision LIMIT ${LOOKED_AT}) WHERE at < ${before})`
+  return statement({ compile: () => query.compile(sql) })
+}
 
 function* dropStatements(zone: number, newest: number, now: number, limits: JournalLimits): Generator<Statement> {
   yield dropEntries({ zone, oldest: newest - limits.changes })
-  if (Number.isFinite(limits.age)) yield dropOlder({ zone, before: now - limits.age })
+  if (Number.isFinite(limits.age)) yield dropOlder(zone, now - limits.age)
   if (Number.isFinite(limits.size)) yield dropLarger(zone, limits.size)
 }
 
 /** Keeps the newest entries that together take no more than `size` octets. */
 function dropLarger(zone: number, size: number): Statement {
   const query = raw`DELETE FROM zone_journal WHERE zone = ${zone} AND revision <= (SELECT max(revision) FROM (
-    SELECT revision, sum(length(changes)) OVER (ORDER BY revision DESC) AS total FROM zone_journal WHERE zone = ${zone}) WHERE total > ${size})`
+    SELECT revision, sum(size) OVER (ORDER BY revision) - size AS before FROM (
+      SELECT revision, length(changes) AS size FROM zone_journal WHERE zone = ${zone} ORDER BY revision LIMIT ${LOOKED_AT}))
+    WHERE before < (SELECT journal_size FROM zones WHERE id = ${zone}) - ${size})`
   return statement({ compile: () => query.compile(sql) })
 }
 

@@ -4,6 +4,7 @@ import { TextError } from '../../dns/errors.ts'
 import { isSubdomain, type Name, printName, ROOT } from '../../dns/name.ts'
 import { parseRdataText, printRdata, Type, typeName } from '../../dns/types.ts'
 import { editRRsets, type RRsetEdit } from '../../zones/edit.ts'
+import { requireUnreserved } from '../../zones/policy.ts'
 import type { PrimaryZone } from '../../zones/primary.ts'
 import type { ServedZone } from '../zones.ts'
 import { requireRole } from './authenticate.ts'
@@ -94,6 +95,9 @@ export function webhookRoutes(scope: ApiScope, context: ApiContext): void {
     async (request, reply) => {
       requireRole(request, 'write')
       const edits = editsByZone(dynamic(request, request.params.view), request.body)
+      for (const [zone, wanted] of edits)
+        for (const { owner } of wanted)
+          requireUnreserved({ reserved: zone.config.reserved, origin: zone.origin }, owner)
       // What one zone refuses must not find another one changed.
       for (const [zone, wanted] of edits) editRRsets(zone.contents, wanted)
       for (const [zone, wanted] of edits) await zone.writeAlong(actorOf(request), tip => editRRsets(tip, wanted))

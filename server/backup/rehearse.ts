@@ -12,9 +12,10 @@ import { createZoneStore } from '../../zones/store.ts'
 import { ZoneImage } from '../../zones/zone.ts'
 import { CommandError } from '../control.ts'
 import { openDatabase } from '../database.ts'
+import { MIGRATIONS } from '../migrations.ts'
 import { unpack } from './archive.ts'
 import type { Decryption } from './encryption.ts'
-import { ALL_MIGRATIONS, asCommandError, checkDatabase } from './restore.ts'
+import { asCommandError, checkDatabase } from './restore.ts'
 
 /** What a rehearsal found in a backup. */
 export interface Rehearsal {
@@ -54,7 +55,7 @@ async function readDatabase(
   recordKey: string,
   wrong: string[],
 ): Promise<Pick<Rehearsal, 'zones' | 'certificates' | 'recorded'>> {
-  const database = await openDatabase(file, ALL_MIGRATIONS)
+  const database = await openDatabase(file, MIGRATIONS)
   try {
     const store = createZoneStore(database)
     const zones: Rehearsal['zones'] = []

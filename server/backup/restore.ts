@@ -3,12 +3,10 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
-import { CA_MIGRATIONS } from '../../ca/store.ts'
 import { readDataDir } from '../../config/load.ts'
 import { StorageError } from '../../host/database.ts'
-import { ZONE_MIGRATIONS } from '../../zones/store.ts'
-import { API_MIGRATIONS } from '../api/state.ts'
 import { CommandError, isAnswering } from '../control.ts'
+import { MIGRATIONS } from '../migrations.ts'
 import { SqliteStorage } from '../sqlite.ts'
 import { ArchiveError, syncFolder, unpack } from './archive.ts'
 import { type Decryption, DecryptionError } from './encryption.ts'
@@ -42,8 +40,6 @@ export interface Restored {
   set_aside?: string
 }
 
-/** Every table of ours. */
-export const ALL_MIGRATIONS = [...ZONE_MIGRATIONS, ...CA_MIGRATIONS, ...API_MIGRATIONS]
 /** The CA's tables. */
 const CA_TABLES = ['ca_', 'acme_']
 const STAYS = /^(lost\+found|before-restore-.*|\.restoring-.*)$/
@@ -107,7 +103,7 @@ export function checkDatabase(file: string): void {
 
 function openStorage(file: string): SqliteStorage {
   try {
-    return new SqliteStorage(file, ALL_MIGRATIONS)
+    return new SqliteStorage(file, MIGRATIONS)
   } catch (error) {
     return asCommandError(error)
   }
@@ -183,7 +179,7 @@ const LATER_LISTS = 'UPDATE ca_crl_numbers SET number = number + 1000000'
 function bringUpToDate(file: string): boolean {
   if (!existsSync(file)) return false
   try {
-    const storage = new SqliteStorage(file, ALL_MIGRATIONS)
+    const storage = new SqliteStorage(file, MIGRATIONS)
     const whole = storage.check().length === 0
     storage.close()
     return whole

@@ -51,6 +51,7 @@ t.test('the commands that there are', async t => {
     'onboard',
     'migrate bind',
     'migrate step-ca',
+    'quarantine',
     'explain',
     'timeline',
     'nta list',

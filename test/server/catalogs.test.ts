@@ -112,7 +112,7 @@ t.test('members of a catalog are transferred and served, by the settings of thei
   await zones.close()
 })
 
-t.test('RFC 9432 §4.3.1: a zone moves from one catalog to another', async t => {
+t.test('RFC 9432 §4.4.1: a zone moves from one catalog to another', async t => {
   const w = world()
   const [from, to]: [Script, Script] = [
     { zone: catalogText('one.catz.', 1, 'a.zones PTR one.example.') },

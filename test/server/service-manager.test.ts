@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { LINUX, loadLibc } from '../../server/listen/libc.ts'
 import { createServiceManager } from '../../server/service-manager.ts'
+import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 
 const libc = loadLibc()
@@ -33,14 +32,8 @@ if (!libc) {
     }
   }
 
-  const scratch = (t: Test): string => {
-    const folder = mkdtempSync(join(tmpdir(), 'notify-'))
-    t.teardown(() => rmSync(folder, { recursive: true }))
-    return folder
-  }
-
   t.test('the service manager hears of start, reload and stop', async t => {
-    const names = [join(scratch(t), 'notify'), `@namestead-test-${process.pid}`]
+    const names = [join(scratchFolder(t), 'notify'), `@namestead-test-${process.pid}`]
     for (const name of names) {
       const heard = listen(t, name)
       const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: name }
@@ -57,7 +50,7 @@ if (!libc) {
   })
 
   t.test('signs of life come twice in the time that is asked for, from the first "ready" until the end', async t => {
-    const name = join(scratch(t), 'notify')
+    const name = join(scratchFolder(t), 'notify')
     const heard = listen(t, name)
     const clock = createSimulatedClock()
     const env = { NOTIFY_SOCKET: name, WATCHDOG_USEC: '20000000', WATCHDOG_PID: '7' }
@@ -75,7 +68,7 @@ if (!libc) {
   })
 
   t.test('without a service manager, or with one that is gone, nothing happens', async t => {
-    const gone = join(scratch(t), 'gone')
+    const gone = join(scratchFolder(t), 'gone')
     for (const env of [{}, { NOTIFY_SOCKET: gone }, { NOTIFY_SOCKET: `/${'x'.repeat(200)}` }]) {
       const manager = createServiceManager({ libc, env, pid: 1, clock: createSimulatedClock() })
       t.doesNotThrow(() => manager.ready('x'))

@@ -20,13 +20,13 @@ export interface Member {
   zone: Name
   /** The label of its node, as text in lower case: with another label it is another zone (RFC 9432 §5.4). */
   label: string
-  /** The catalog that may take it over (RFC 9432 §4.3.1). */
+  /** The catalog that may take it over (RFC 9432 §4.4.1). */
   coo?: Name
-  /** RFC 9432 §4.3.2. */
+  /** RFC 9432 §4.4.2. */
   groups: readonly string[]
 }
 
-/** RFC 9432 §4.2.1: the only version there is. */
+/** RFC 9432 §4.3.1: the only version there is. */
 export const CATALOG_VERSION = '2'
 
 const VERSION = parseName('version.')
@@ -74,7 +74,7 @@ function below(node: Name, origin: Name): Name {
   return name
 }
 
-/** RFC 9432 §4.2.1: exactly one, with a value that is known. */
+/** RFC 9432 §4.3.1: exactly one, with a value that is known. */
 function requireVersion(rrset: RRset | undefined): void {
   if (!rrset) throw broken('it has no version')
   if (rrset.rdatas.length > 1) throw broken('it has several versions')
@@ -98,13 +98,13 @@ function names(path: Name, property: Name): boolean {
   return equalOctets(path.subarray(0, path[0]! + 1), property.subarray(0, -1))
 }
 
-/** RFC 9432 §4.1, §4.3.1: one PTR record, no more. */
+/** RFC 9432 §4.2, §4.4.1: one PTR record, no more. */
 function onlyTarget(owner: Name, rdatas: readonly Uint8Array[]): Name {
   if (rdatas.length > 1) throw broken(`${printName(owner)} has several PTR records`)
   return readRdata('PTR', rdatas[0]!).target
 }
 
-/** RFC 9432 §4.1: no zone is listed twice. */
+/** RFC 9432 §4.2: no zone is listed twice. */
 function requireDistinct(zones: Iterable<Name>): void {
   const seen = new Set<string>()
   for (const zone of zones) {

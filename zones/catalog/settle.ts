@@ -41,7 +41,7 @@ export function settleCatalogs(
         settlement.clashes.push({ catalog: catalog.config.name, zone: member.zone, owner: owner?.catalog.config.name })
     if (!owner) continue
     settlement.owned.push({ owner: owner.catalog, member: owner.member })
-    // RFC 9432 §4.3.1, §5.4: with another label it is another zone.
+    // RFC 9432 §4.4.1, §5.4: with another label it is another zone.
     const { label } = was.get(zone) ?? owner.member
     if (label !== owner.member.label) settlement.forgotten.push(zone)
   }
@@ -72,17 +72,18 @@ function listingsOf(catalogs: readonly Catalog[]): Map<string, Listing[]> {
 }
 
 function ownerOf(listed: readonly Listing[], was: Owned | undefined): Listing {
+  // Differs from RFC 9432 §4.4.1, where the new catalog must change last: a consumer that was away sees both at once.
   const now = listed.find(({ catalog }) => keyText(catalog.config.name) === was?.catalog)
   const heir = now && listed.find(({ catalog }) => isHandedOver(now.member, catalog))
   return heir ?? now ?? listed[0]!
 }
 
-/** RFC 9432 §4.3.1. */
+/** RFC 9432 §4.4.1. */
 function isHandedOver({ coo }: Member, to: Catalog | undefined): boolean {
   return coo !== undefined && to !== undefined && keyText(coo) === keyText(to.config.name)
 }
 
-/** How a member of the catalog is served: by the settings of its group, else those of all members (RFC 9432 §4.3.2). */
+/** How a member of the catalog is served: by the settings of its group, else those of all members (RFC 9432 §4.4.2). */
 export function memberConfig({ config }: Catalog, { zone, groups }: Member): ZoneConfig {
   const { catalog, primaries } = config
   const group = catalog.groups.find(({ name }) => groups.includes(name))

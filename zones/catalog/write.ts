@@ -25,7 +25,7 @@ export function listedBy({ zones, groups, moved }: CatalogOfConfig, names: reado
     })
 }
 
-/** The records that a catalog begins with, after its SOA (RFC 9432 §4.1, §4.2.1): a name server that is none, and its version. */
+/** The records that a catalog begins with, after its SOA (RFC 9432 §4.1, §4.3.1): a name server that is none, and its version. */
 export function firstOfCatalog(origin: Name): ResourceRecord[] {
   return [
     record(origin, Type.NS, makeRdata('NS', { host: parseName('invalid.') })),
@@ -63,7 +63,7 @@ function labelsIn(tip: ZoneVersion): Map<string, string> {
   return new Map(readCatalog(tip).map(({ zone, label }) => [nameKey(zone), label]))
 }
 
-/** RFC 9432 §4.1, §4.3: the node of one member, and its properties below. */
+/** RFC 9432 §4.2, §4.4: the node of one member, and its properties below. */
 function* nodeOf({ zone, coo, groups }: Listed, label: string, origin: Name): Generator<ResourceRecord> {
   const node = concatNames(parseName(`${label}.`), zonesNode(origin))!
   yield record(node, Type.PTR, makeRdata('PTR', { target: zone }))
@@ -71,7 +71,7 @@ function* nodeOf({ zone, coo, groups }: Listed, label: string, origin: Name): Ge
   for (const group of groups) yield record(concatNames(GROUP, node)!, Type.TXT, text(group))
 }
 
-/** RFC 9432 §4.1 leaves the TTL open: nobody is to keep a catalog's records. */
+/** RFC 9432 §4.2 leaves the TTL open: nobody is to keep a catalog's records. */
 function record(owner: Name, type: number, rdata: Uint8Array): ResourceRecord {
   return { owner, type, class: Class.IN, ttl: 0, rdata }
 }

@@ -1,4 +1,4 @@
-import type { Compilable } from 'kysely'
+import type { Compilable, Generated } from 'kysely'
 import type { Migration, Statement } from '../../host/database.ts'
 import { createCompiler } from '../../host/sql.ts'
 
@@ -6,8 +6,18 @@ export { statement } from '../../host/sql.ts'
 
 /** Dynamic zones; names are presentation text in lower case, times milliseconds since 1970. */
 export interface ZoneTables {
-  /** `revision` rises by one with every commit; `baseline` is the digest of the file as it was last applied. */
-  zones: { id: number; view: string; name: string; revision: number; baseline: string | null }
+  /**
+   * `revision` rises by one with every commit; `baseline` is the digest of the file as it was last applied. `journal_size`, the octets of all its
+   * changes, is counted by triggers.
+   */
+  zones: {
+    id: number
+    view: string
+    name: string
+    revision: number
+    baseline: string | null
+    journal_size: Generated<number>
+  }
   /** `id` is the record's identity; `holder` the key that added it, null where it came from the file or from us. */
   zone_records: {
     zone: number
@@ -126,6 +136,17 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
     statements: [
       `CREATE TABLE zone_files (view TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, serial INTEGER NOT NULL,
         history BLOB NOT NULL, PRIMARY KEY (view, name)) STRICT`,
+    ],
+  },
+  {
+    id: 'zones-0008-journal-size',
+    statements: [
+      'ALTER TABLE zones ADD COLUMN journal_size INTEGER NOT NULL DEFAULT 0',
+      'UPDATE zones SET journal_size = (SELECT coalesce(sum(length(changes)), 0) FROM zone_journal WHERE zone = zones.id)',
+      `CREATE TRIGGER zone_journal_grown AFTER INSERT ON zone_journal BEGIN
+        UPDATE zones SET journal_size = journal_size + length(new.changes) WHERE id = new.zone; END`,
+      `CREATE TRIGGER zone_journal_dropped AFTER DELETE ON zone_journal BEGIN
+        UPDATE zones SET journal_size = journal_size - length(old.changes) WHERE id = old.zone; END`,
     ],
   },
 ]

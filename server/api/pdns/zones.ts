@@ -5,6 +5,7 @@ import { printName } from '../../../dns/name.ts'
 import { printZonefile } from '../../../dns/zonefile.ts'
 import { recordsOfVersion } from '../../../zones/baseline.ts'
 import { editRRsets } from '../../../zones/edit.ts'
+import { requireUnreserved } from '../../../zones/policy.ts'
 import { keyText } from '../../../zones/store.ts'
 import { isSecondary, type ServedZone } from '../../zones.ts'
 import { requireRole } from '../authenticate.ts'
@@ -85,6 +86,7 @@ export function zoneRoutes(scope: ApiScope, context: ApiContext): void {
       const zone = requireDynamic(found(request, request.params))
       const { rrsets } = request.body
       const edits = editsOf(rrsets)
+      for (const { owner } of edits) requireUnreserved({ reserved: zone.config.reserved, origin: zone.origin }, owner)
       const comments = commentsOf(rrsets, clock.now())
       if (edits.length > 0) await zone.writeAlong(actorOf(request), tip => editRRsets(tip, edits))
       if (comments.length > 0) await notes.setComments(zone.view, keyText(zone.origin), comments)

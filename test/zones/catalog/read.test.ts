@@ -34,7 +34,7 @@ t.test('RFC 9432 §4: members, their labels, groups and new owners', t => {
   t.end()
 })
 
-t.test('RFC 9432 §4.2: what is not understood is passed over', t => {
+t.test('RFC 9432 §4.3: what is not understood is passed over', t => {
   const members = read(
     VERSION,
     'a.zones 0 IN PTR one.example.',
@@ -61,13 +61,13 @@ t.test('a catalog without members is one', t => {
 })
 
 for (const [what, lines, message] of [
-  ['RFC 9432 §4.2.1: no version', [], /no version/],
-  ['RFC 9432 §4.2.1: a version that is not known', ['version 0 IN TXT "1"'], /version "1"; only 2/],
-  ['RFC 9432 §4.2.1: two versions', [VERSION, 'version 0 IN TXT "3"'], /several versions/],
-  ['RFC 9432 §4.1: a node with two zones', [VERSION, 'a.zones 0 IN PTR x.', 'a.zones 0 IN PTR y.'], /several PTR/],
-  ['RFC 9432 §4.1: a zone with two nodes', [VERSION, 'a.zones 0 IN PTR x.', 'b.zones 0 IN PTR X.'], /lists X\. twice/i],
+  ['RFC 9432 §4.3.1: no version', [], /no version/],
+  ['RFC 9432 §4.3.1: a version that is not known', ['version 0 IN TXT "1"'], /version "1"; only 2/],
+  ['RFC 9432 §4.3.1: two versions', [VERSION, 'version 0 IN TXT "3"'], /several versions/],
+  ['RFC 9432 §4.2: a node with two zones', [VERSION, 'a.zones 0 IN PTR x.', 'a.zones 0 IN PTR y.'], /several PTR/],
+  ['RFC 9432 §4.2: a zone with two nodes', [VERSION, 'a.zones 0 IN PTR x.', 'b.zones 0 IN PTR X.'], /lists X\. twice/i],
   [
-    'RFC 9432 §4.3.1: two new owners',
+    'RFC 9432 §4.4.1: two new owners',
     [VERSION, 'a.zones 0 IN PTR x.', 'coo.a.zones 0 IN PTR y.', 'coo.a.zones 0 IN PTR z.'],
     /several PTR/,
   ],

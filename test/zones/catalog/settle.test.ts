@@ -82,28 +82,28 @@ for (const [sentence, configured, catalogs, before, expected] of [
     { owned: ['x./2@a.'], forgotten: ['x.'] },
   ],
   [
-    'RFC 9432 §4.3.1: without coo a zone stays where it is',
+    'RFC 9432 §4.4.1: without coo a zone stays where it is',
     [],
     [catalog('a.', 'x./2'), catalog('b.', 'x./1')],
     ['x./1@b.'],
     { owned: ['x./1@b.'], clashes: ['x.@a.'], forgotten: [] },
   ],
   [
-    'RFC 9432 §4.3.1: coo alone moves nothing',
+    'RFC 9432 §4.4.1: coo alone moves nothing',
     [],
     [catalog('a.', 'x./1>b.'), catalog('b.')],
     ['x./1@a.'],
     { owned: ['x./1@a.'], forgotten: [], clashes: [] },
   ],
   [
-    'RFC 9432 §4.3.1: with coo it goes to the other that lists it, and keeps what it has under the same label',
+    'RFC 9432 §4.4.1: with coo it goes to the other that lists it, and keeps what it has under the same label',
     [],
     [catalog('a.', 'x./1>b.'), catalog('b.', 'x./1')],
     ['x./1@a.'],
     { owned: ['x./1@b.'], forgotten: [], clashes: [] },
   ],
   [
-    'RFC 9432 §4.3.1: under another label it begins anew',
+    'RFC 9432 §4.4.1: under another label it begins anew',
     [],
     [catalog('a.', 'x./1>b.'), catalog('b.', 'x./2')],
     ['x./1@a.'],
@@ -129,7 +129,7 @@ for (const [sentence, configured, catalogs, before, expected] of [
     t.end()
   })
 
-t.test('RFC 9432 §4.3.2: of a member’s groups the first that is configured gives the settings', t => {
+t.test('RFC 9432 §4.4.2: of a member’s groups the first that is configured gives the settings', t => {
   const OTHER = { address: { address: '192.0.2.2', port: 53 } }
   const settings = {
     transfer: [{ tls: true }],
