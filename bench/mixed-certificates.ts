@@ -13,14 +13,15 @@ export interface Issuer {
 
 const NAME = `app.${APEX}`
 /** Orders that are under way. */
-const AT_ONCE = 8
+const AT_ONCE = 16
 const TICK = 10
 
 /** An account with a valid authorization, which later orders use again. */
 export async function makeIssuer(directoryUrl: string, updater: Updater): Promise<Issuer> {
   acme.axios.defaults.httpsAgent = new Agent({ rejectUnauthorized: false, keepAlive: true })
   const accountKey = await acme.crypto.createPrivateEcdsaKey()
-  const client = new acme.Client({ directoryUrl, accountKey })
+  // By itself it would look five seconds later whether a certificate is there.
+  const client = new acme.Client({ directoryUrl, accountKey, backoffMin: 20, backoffMax: 200, backoffAttempts: 100 })
   const [, csr] = await acme.crypto.createCsr({ altNames: [NAME] }, await acme.crypto.createPrivateEcdsaKey())
   await client.auto({
     csr,

@@ -58,6 +58,7 @@ function startOurs(): Promise<Contender> {
       name: 'Bench',
       url: `https://localhost:${ports.https}`,
       authorization_reuse: '1d',
+      limits: { orders: 0 },
       root: { generate: 'ecdsa-p256', validity: '3650d' },
       intermediate: { generate: 'ecdsa-p256', validity: '365d' },
       issue: [{ names: [`**.${APEX}`], profiles: ['default'] }],

@@ -67,6 +67,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
+  /** The CA certificates that matter now, and when they end (milliseconds since 1970). */
+  authorities(): { issuer: string; role: 'root' | 'intermediate'; notAfter: number }[]
   /** Puts something into the record that others did, at this moment. */
   note(entry: Omit<RecordEntry, 'at'>): void
   /** What it knows of a name, by the first issuer's rules. */
@@ -161,6 +163,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       ...recordCommands({ record, store }),
     },
     inventory,
+    authorities: () =>
+      issuers.flatMap(({ name, authority: { hierarchy } }) => {
+        const standing = hierarchy.standing()
+        const root = { issuer: name, role: 'root' as const, notAfter: hierarchy.root.notAfter }
+        return standing ? [root, { issuer: name, role: 'intermediate' as const, notAfter: standing.notAfter }] : [root]
+      }),
     note: entry =>
       void store
         .append({ ...entry, at: clock.now() } as RecordEntry)

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ca } from '../ca/ca.ts'
-import { printName } from '../dns/name.ts'
+import { showCa } from './ca-metrics.ts'
 import type { ResolverReport } from './report.ts'
 import { showResolver } from './resolver-metrics.ts'
+import { showZones } from './zone-metrics.ts'
 import type { Zones } from './zones.ts'
 
 /** What the metrics listener shows. */
@@ -12,7 +13,7 @@ export interface MetricsSource {
   serving: () => string
   ready: () => boolean
   zones: Zones
-  ca: Pick<Ca, 'inventory'> | undefined
+  ca: Pick<Ca, 'inventory' | 'authorities'> | undefined
   /** What the resolvers of the serving threads know. */
   resolver?: () => Promise<ResolverReport>
   /** When the newest backup was taken, milliseconds since 1970. */
@@ -24,20 +25,9 @@ export function serveMetrics(app: FastifyInstance, source: MetricsSource): void 
   const { serving, ready, zones, ca, resolver, lastBackup } = source
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
-  const labelNames = ['view', 'zone']
-  const serial = new Gauge({
-    name: 'namestead_zone_serial',
-    help: 'Serial of the zone',
-    labelNames,
-    registers: [registry],
-  })
-  const records = new Gauge({
-    name: 'namestead_zone_records',
-    help: 'Records of the zone',
-    labelNames,
-    registers: [registry],
-  })
-
+  showZones(registry, zones)
+  if (resolver) showResolver(registry, resolver)
+  if (ca) showCa(registry, ca)
   new Gauge({
     name: 'namestead_backup_timestamp_seconds',
     help: 'When the newest backup was taken; 0 where none ever was',
@@ -47,41 +37,9 @@ export function serveMetrics(app: FastifyInstance, source: MetricsSource): void 
     },
   })
 
-  new Counter({
-    name: 'namestead_zone_transfers_in_total',
-    help: 'Transfers from primaries: taken over, not to be had, refused for what they brought',
-    labelNames: ['result'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const [result, count] of Object.entries(zones.transfersIn)) this.inc({ result }, count)
-    },
-  })
-
-  if (resolver) showResolver(registry, resolver)
-
-  if (ca)
-    new Gauge({
-      name: 'namestead_ca_certificates_ending',
-      help: 'Certificates that end within so many days and have no successor; 0 is today',
-      labelNames: ['days'],
-      registers: [registry],
-      async collect() {
-        for (const [days, count] of await ca.inventory.counts()) this.set({ days }, count)
-      },
-    })
-
-  app.get('/metrics', async (_request, reply) => {
-    serial.reset()
-    records.reset()
-    for (const { view, origin, image } of zones) {
-      if (!image) continue
-      const version = image.latest()
-      serial.set({ view, zone: printName(origin) }, version.serial())
-      records.set({ view, zone: printName(origin) }, version.size())
-    }
-    return reply.type(registry.contentType).send(serving() + (await registry.metrics()))
-  })
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(registry.contentType).send(serving() + (await registry.metrics())),
+  )
   app.get('/health', async (_request, reply) => reply.type('text/plain').send('ok\n'))
   app.get('/ready', async (_request, reply) =>
     reply

@@ -10,10 +10,10 @@ export type RateVerdict = 'send' | 'slip' | 'drop'
 /** Slots of the table, and in how many of them an account may lie. */
 const SLOTS = 1 << 16
 const WAYS = 4
-/** Words before the slots: the seed of the hash, and the number of limited responses. */
+/** Words before the slots: the seed of the hash, and the number of limited responses. Large blocks begin 16 octets after a line of the CPU's cache: with so many words an account's slots share one. */
 const SEED = 0
 const LIMITED = 1
-const HEAD = 2
+const HEAD = 12
 /** Time is counted in 32nds of a millisecond, in 32 bits: after 37 hours it has come round. */
 const TICKS = 32
 const SECOND = 1000 * TICKS

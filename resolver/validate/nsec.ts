@@ -40,7 +40,10 @@ export function nsecProvesNoData(nsecs: readonly Nsec[], name: Name, type: numbe
   if (isSubdomain(covering.next, name)) return 'proved'
   const wildcard = wildcardOf(closestEncloser(covering, name))
   const expanded = wildcard && nsecs.find(nsec => equalNames(nsec.owner, wildcard))
-  return expanded && deniesType(expanded, type) ? 'proved' : 'unproved'
+  if (expanded) return deniesType(expanded, type) ? 'proved' : 'unproved'
+  // RFC 4592 §2.2.2: a wildcard that exists only by what is below it has no data either.
+  const between = wildcard && nsecs.find(nsec => covers(nsec, wildcard, zone))
+  return between && isSubdomain(between.next, wildcard) ? 'proved' : 'unproved'
 }
 
 /** RFC 4035 §5.4: that neither `name` nor a wildcard that would stand for it exists. */
@@ -49,7 +52,8 @@ export function nsecProvesNoName(nsecs: readonly Nsec[], name: Name, zone: Name)
   if (!covering || isSubdomain(covering.next, name)) return 'unproved'
   const wildcard = wildcardOf(closestEncloser(covering, name))
   if (!wildcard) return 'proved'
-  return nsecs.some(nsec => covers(nsec, wildcard, zone)) ? 'proved' : 'unproved'
+  const isDenied = (nsec: Nsec) => covers(nsec, wildcard, zone) && !isSubdomain(nsec.next, wildcard)
+  return nsecs.some(isDenied) ? 'proved' : 'unproved'
 }
 
 /** RFC 4035 §5.3.4: that there is no name closer to `name` than what the wildcard is below. */

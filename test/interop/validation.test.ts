@@ -1,19 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Flag, Rcode, rcodeName } from '../../dns/codes.ts'
-import { parseMessage } from '../../dns/message.ts'
-import { parseName, ROOT } from '../../dns/name.ts'
-import { parseRdataText, Type, typeCode } from '../../dns/types.ts'
-import { systemClock } from '../../host/clock.ts'
-import { silentLog } from '../../host/log.ts'
-import { systemRandom } from '../../host/random.ts'
-import { systemNetwork } from '../../host/system-network.ts'
-import { createResolver, type Resolver } from '../../resolver/resolver.ts'
-import { queryWire } from '../zones/ask.ts'
 import { Daemon } from './daemon.ts'
-import { Pipeline, serveByBind } from './differential/peers.ts'
-import { eventually, freePorts, run, scratch, startPeer, without } from './tools.ts'
+import { serveByBind } from './differential/peers.ts'
+import { freePorts, run, scratch, without } from './tools.ts'
+import { askUnbound, askUs, openUnbound, ourResolver, startUnbound } from './validation/judges.ts'
 import { buildLaboratory, type Laboratory } from './validation/laboratory.ts'
 import { QUESTIONS, ZONES } from './validation/zones.ts'
 
@@ -37,7 +28,7 @@ t.test(
     const [authority, judge] = (await freePorts(2)) as [number, number]
     serveByBind(t, authority, laboratory.files)
     startUnbound(t, folder, judge, authority, laboratory)
-    const unbound = await open(t, judge)
+    const unbound = await openUnbound(t, judge, 'www.plain.lab.')
     const resolver = ourResolver(t, authority, laboratory)
 
     await t.test('is judged as unbound judges it', async t => {
@@ -154,81 +145,4 @@ trust_anchors: [{ file: ${file} }]
 function isDeliberate(zone: string, status: string): boolean {
   const meant = DELIBERATE[zone]
   return meant !== undefined && status.endsWith(meant)
-}
-
-function ourResolver(t: Test, port: number, { anchor }: Laboratory): Resolver {
-  const text = anchor.replace(/^\S+ IN DS /, '')
-  const resolver = createResolver({
-    rules: [{ zone: ROOT, to: [{ transport: 'udp', address: '127.0.0.1', port }], dnssec: 'validate' }],
-    ...{ network: systemNetwork, clock: systemClock, random: systemRandom, log: silentLog },
-    trust: { anchors: [{ zone: ROOT, type: Type.DS, rdata: parseRdataText(Type.DS, text) }], negative: [] },
-  })
-  t.teardown(() => resolver.close())
-  return resolver
-}
-
-async function askUs(resolver: Resolver, name: string, type: string) {
-  const question = { name: parseName(name), type: typeCode(type)!, class: 1 }
-  const { rcode, ad, ede, security } = await resolver.resolve(question, { dnssecOk: true })
-  return { status: statusOf(rcode, ad), why: ede?.text ?? security?.reason ?? '' }
-}
-
-async function askUnbound(pipeline: Pipeline, name: string, type: string): Promise<string> {
-  const wire = queryWire(parseName(name), typeCode(type)!, { udpSize: 4096, dnssecOk: true })
-  const { rcode, flags } = parseMessage(await pipeline.ask(wire))
-  return statusOf(rcode, (flags & Flag.AD) !== 0)
-}
-
-function statusOf(rcode: number, ad: boolean): string {
-  if (rcode === Rcode.SERVFAIL) return 'SERVFAIL'
-  return `${rcodeName(rcode)} ${ad ? 'secure' : 'insecure'}`
-}
-
-function startUnbound(t: Test, folder: string, port: number, upstream: number, { anchor }: Laboratory): void {
-  writeFileSync(join(folder, 'root.ds'), `${anchor}\n`)
-  const config = `server:
-  interface: 127.0.0.1@${port}
-  directory: "${folder}"
-  username: ""
-  chroot: ""
-  pidfile: ""
-  use-syslog: no
-  num-threads: 1
-  do-not-query-localhost: no
-  module-config: "validator iterator"
-  trust-anchor-file: "${join(folder, 'root.ds')}"
-  trust-anchor-signaling: no
-  aggressive-nsec: no
-  incoming-num-tcp: 20
-remote-control:
-  control-enable: no
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@${upstream}
-`
-  const path = join(folder, 'unbound.conf')
-  writeFileSync(path, config)
-  startPeer(t, 'unbound', ['-d', '-c', path], join(folder, 'unbound.log'))
-}
-
-async function open(t: Test, port: number): Promise<Pipeline> {
-  let pipeline: Pipeline | undefined
-  const answers = async () => {
-    const { stdout } = await run('dig', [
-      '@127.0.0.1',
-      '-p',
-      String(port),
-      '+tcp',
-      '+short',
-      '+tries=1',
-      '+time=2',
-      'www.plain.lab',
-      'A',
-    ])
-    return stdout.includes('192.0.2.1')
-  }
-  t.ok(await eventually(answers), 'unbound answers')
-  pipeline = await Pipeline.open(port)
-  t.teardown(() => pipeline.close())
-  return pipeline
 }

@@ -230,6 +230,28 @@ for (const nsec3 of [false, true])
     t.ok(zone.contents.serial() > 10, 'in many changes')
   })
 
+t.test('a zone that is its file stays signed until its DS is gone, and is its file again', async t => {
+  const { open, clock, faults } = machine()
+  const dynamic = false
+  let zone = await open(SIGN, { dynamic })
+  await clock.advance(3 * 3_600_000)
+  await zone.reload(config({ file: '/z', dynamic }))
+  t.same(faults(zone), [])
+  t.ok(rrset(zone, '@', Type.DNSKEY))
+  await zone.close()
+  zone = await open({ ...SIGN, sign: false }, { dynamic })
+  t.ok(rrset(zone, '@', Type.DNSKEY), 'after a restart too')
+  t.equal(await send(zone, 'www 60 IN A 192.0.2.1'), Rcode.REFUSED)
+  await zone.keyRing!.dsSeen()
+  await clock.advance(2 * DAY)
+  t.notOk(rrset(zone, '@', Type.DNSKEY))
+  t.notOk(rrset(zone, '@', Type.RRSIG))
+  await zone.close()
+  zone = await open({ ...SIGN, sign: false }, { dynamic })
+  t.notOk(zone.pipeline)
+  t.same(rrset(zone, '@', Type.NS)?.rdatas.length, 1)
+})
+
 t.test('another TTL of negative answers is that of the proofs (RFC 9077 §3)', async t => {
   const { open, faults } = machine()
   const zone = await open(SIGN, { update: [{ ...RULE, types: [Type.SOA] }] } as Partial<ZoneConfig>)

@@ -32,8 +32,8 @@ function parentOf(name: string): string | undefined {
   return above[0]?.name
 }
 
-/** Gives the DS records for the parent. */
-async function buildZone(
+/** Writes and signs one zone, and notes its file in `files`. Gives the DS records for the parent. */
+export async function buildZone(
   folder: string,
   origin: string,
   text: string,

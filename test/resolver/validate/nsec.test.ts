@@ -80,6 +80,13 @@ t.test('what an NSEC does not deny', async t => {
   )
   t.equal(nsecProvesNoData([deep], name('y.d.example.'), Type.A, ZONE), 'proved', 'which has no data')
   t.equal(nsecProvesWildcard([deep], name('y.d.example.'), ZONE, ZONE), 'unproved', 'and no wildcard stands for it')
+  const star = nsec('example.', 'a.*.example.')
+  t.equal(
+    nsecProvesNoName([B.bToNs1, star], name('ml.example.'), ZONE),
+    'unproved',
+    'RFC 4592 §2.2.2: a wildcard that is an empty non-terminal',
+  )
+  t.equal(nsecProvesNoData([B.bToNs1, star], name('ml.example.'), Type.A, ZONE), 'proved', 'which has no data')
   t.equal(nsecProvesNoName([B.bToNs1, B.apexToA], name('ml.elsewhere.'), ZONE), 'unproved', 'a name of another zone')
 })
 
