@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t from 'tap'
@@ -36,9 +36,21 @@ function killable() {
   return { workers, spawn }
 }
 
+/** Which attempt at this query is answered first; answers to earlier queries, asked again in vain, are passed over. */
+function answerTo(socket: Socket, number: number): Promise<number> {
+  return new Promise(resolve => {
+    const look = (message: Buffer): void => {
+      if (message[0] !== number) return
+      socket.off('message', look)
+      resolve(message[1]!)
+    }
+    socket.on('message', look)
+  })
+}
+
 /**
  * Asks one query after the other from a socket of its own; returns how many were lost. What is only late is not: answers come in the order of the
- * questions, so where one that was asked again is answered first, the first was not.
+ * questions, so where one that was asked again is answered first, the first was not. The ID tells which query, and which attempt, is answered.
  */
 async function askOn(to: SocketAddress, answered: () => void): Promise<number> {
   const socket = createSocket('udp4')
@@ -46,17 +58,18 @@ async function askOn(to: SocketAddress, answered: () => void): Promise<number> {
   await once(socket, 'connect')
   let lost = 0
   for (let i = 0; i < QUERIES; i++) {
-    const answer = once(socket, 'message') as Promise<[Buffer]>
+    const number = i & 0xff
+    const answer = answerTo(socket, number)
     let attempt = 0
     const send = (): void => {
+      WIRE[0] = number
       WIRE[1] = attempt++
       socket.send(WIRE.slice())
     }
     const timer = setInterval(send, PATIENCE)
     send()
-    const [message] = await answer
+    if ((await answer) > 0) lost++
     clearInterval(timer)
-    if (message[1]! > 0) lost++
     answered()
   }
   socket.close()
