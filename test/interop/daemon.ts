@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { freePorts, type Ran, run, scratch } from './tools.ts'
+import { freePorts, PLAIN_NODE, type Ran, run, scratch } from './tools.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const BIN = join(ROOT, 'bin', 'namestead.mjs')
@@ -144,9 +144,8 @@ export class Daemon {
 
   /** Starts it on the data it has; resolves with its "ready" line. */
   async restart(): Promise<Record<string, unknown>> {
-    const child = spawn(process.execPath, [...this.flags, BIN, 'serve', '--config', this.file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    const [env, ...args] = [...PLAIN_NODE, ...this.flags, BIN, 'serve', '--config', this.file]
+    const child = spawn(env!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
     child.stderr!.setEncoding('utf8').on('data', text => (this.stderr += text))
     return await new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { run, scratch, without } from './tools.ts'
+import { PLAIN_NODE, run, scratch, without } from './tools.ts'
 
 const UNITS = ['namestead.service', 'namestead.socket']
 
@@ -25,7 +25,8 @@ t.test(
 
 t.test('the Debian package holds a daemon that runs', { skip: without('dpkg-deb', 'npm') }, async t => {
   const folder = scratch(t)
-  const built = await run(process.execPath, ['scripts/package-deb.ts', folder], { timeout: 300_000 })
+  const [env, ...args] = [...PLAIN_NODE, 'scripts/package-deb.ts', folder]
+  const built = await run(env!, args, { timeout: 300_000 })
   t.equal(built.status, 0, built.stderr)
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
   const architecture = process.arch === 'x64' ? 'amd64' : 'arm64'

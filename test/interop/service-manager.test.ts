@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
-import { freePorts, run, scratch, without } from './tools.ts'
+import { freePorts, PLAIN_NODE, run, scratch, without } from './tools.ts'
 
 const ZONE = '@ 300 IN SOA ns1 h 1 3600 600 604800 60\n@ 300 NS ns1\nns1 300 A 127.0.0.1\n'
 
@@ -20,7 +20,7 @@ t.test(
       config,
       `data_dir: data\nlisten: { dns: ["127.0.0.1:${port}"] }\nworkers: 2\nviews:\n  - { name: all, zones: [{ name: a.example, type: primary, file: a.zone }] }\n`,
     )
-    const command = [process.execPath, 'bin/namestead.mjs', 'serve', '--config', config]
+    const command = [...PLAIN_NODE, 'bin/namestead.mjs', 'serve', '--config', config]
     const manager = spawn('python3', ['test/interop/service-manager.py', String(port), ...command], {
       stdio: ['pipe', 'pipe', 'ignore'],
     })

@@ -22,6 +22,12 @@ export function pathEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, ...more }
 }
 
+/**
+ * The command that runs a daemon, or a script, as operators do: the test runner gives every Node that is started here its own hooks, by which it
+ * would start slower and write files of the runner's.
+ */
+export const PLAIN_NODE: readonly string[] = ['env', '-u', 'NODE_OPTIONS', process.execPath]
+
 export interface Ran {
   status: number
   stdout: string
