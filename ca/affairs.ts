@@ -6,7 +6,7 @@ import type { Log } from '../host/log.ts'
 import type { CaaChecker } from './caa.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import type { Lookup } from './challenges/challenge.ts'
-import { type Identifier, IdentifierError, parseIdentifier } from './identifier.ts'
+import { type Identifier, IdentifierError, parseIdentifier, wildcardOver } from './identifier.ts'
 import { coveringRules, describeHolder, type Policy } from './policy.ts'
 import { type Problem, problemOf } from './problems.ts'
 import { timestamp } from './states.ts'
@@ -99,9 +99,8 @@ function identifierOf(name: Name): Identifier | undefined {
   }
 }
 
-/** RFC 6125 §6.4.3: a wildcard stands for exactly one label. */
 async function certificatesFor(store: CaStore, value: string): Promise<CertificateRecord[]> {
-  const wildcard = value.replace(/^[^.]+/, '*')
+  const wildcard = wildcardOver(value)
   const [own, wild] = await Promise.all(
     [value, wildcard.slice(1)].map(part => store.certificates({ name: part, limit: LOOKED_THROUGH })),
   )

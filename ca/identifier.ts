@@ -112,3 +112,8 @@ export function uniqueIdentifiers(identifiers: readonly Identifier[]): Identifie
 export function identifierText(identifier: Identifier): string {
   return `${identifier.type}:${identifier.value}`
 }
+
+/** The wildcard that would stand for a host: for exactly one label (RFC 6125 §6.4.3). */
+export function wildcardOver(host: string): string {
+  return host.replace(/^[^.]+/, '*')
+}

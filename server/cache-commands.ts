@@ -1,5 +1,5 @@
-import { type Name, parseName, printName } from '../dns/name.ts'
-import { type Command, CommandError } from './control.ts'
+import { printName } from '../dns/name.ts'
+import { type Command, CommandError, nameArgument } from './control.ts'
 import type { ResolverCache } from './resolver-cache.ts'
 import type { State } from './state.ts'
 import { partitionOfView } from './view-resolver.ts'
@@ -9,7 +9,7 @@ export function cacheCommands(cache: ResolverCache, state: State, flushed: () =>
   return {
     'cache.show': () => ({ entries: cache.memory.size, octets: cache.memory.octets, size: cache.buffer.byteLength }),
     'cache.flush': args => {
-      const name = args['name'] === undefined ? undefined : nameOf(args['name'])
+      const name = args['name'] === undefined ? undefined : nameArgument(args['name'])
       const subtree = args['subtree'] === true
       if (subtree && !name) throw new CommandError('a subtree is that of a name', 2)
       const views = viewsOf(args['view'], state)
@@ -28,12 +28,4 @@ function viewsOf(wanted: unknown, { views }: State) {
   if (found.length === 0)
     throw new CommandError(`there is no view ${wanted}; there are ${views.map(({ name }) => name).join(', ')}`, 2)
   return found
-}
-
-function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value))
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
-  }
 }

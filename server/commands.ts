@@ -1,5 +1,5 @@
 import type { Ca } from '../ca/ca.ts'
-import { type Name, parseName, printName } from '../dns/name.ts'
+import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { printZonefile } from '../dns/zonefile.ts'
 import type { Clock } from '../host/clock.ts'
@@ -10,7 +10,7 @@ import { importZone } from '../zones/import.ts'
 import { printServer, type SecondaryZone } from '../zones/secondary.ts'
 import type { JournalEntry } from '../zones/store.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
-import { type Command, CommandError } from './control.ts'
+import { type Command, CommandError, nameArgument } from './control.ts'
 import { dnssecCommands } from './dnssec-commands.ts'
 import type { Explain } from './explain/explain.ts'
 import { historyCommands } from './history.ts'
@@ -38,7 +38,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
   const { zones, ca } = deps
 
   const zoneOf = (args: Record<string, unknown>): ServedZone => {
-    const origin = nameOf(args['zone'])
+    const origin = nameArgument(args['zone'])
     const found = zones.named(origin)
     const wanted = args['view'] === undefined ? found : found.filter(({ view }) => view === args['view'])
     const [zone, ...others] = wanted
@@ -105,7 +105,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       const text = printZonefile(recordsOfVersion(version), zone.origin, remark)
       return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), text }
     },
-    ...dnssecCommands({ zones, clock: deps.clock, zoneOf, versionOf, originOf: args => nameOf(args['zone']) }),
+    ...dnssecCommands({ zones, clock: deps.clock, zoneOf, versionOf, originOf: args => nameArgument(args['zone']) }),
     'zone.import': async args => {
       const zone = zoneOf(args)
       if (isSecondary(zone))
@@ -170,12 +170,4 @@ function whyNot(zone: ServedZone): string {
 
 function printTime(time: number): string {
   return new Date(time).toISOString()
-}
-
-function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value ?? ''))
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
-  }
 }

@@ -1,6 +1,8 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { CaCommandError } from '../ca/command.ts'
+import { TextError } from '../dns/errors.ts'
+import { type Name, parseName } from '../dns/name.ts'
 import { LineReader } from '../host/lines.ts'
 import type { Log } from '../host/log.ts'
 
@@ -17,6 +19,16 @@ export class CommandError extends Error {
     super(list.join('; '))
     this.errors = list
     this.exit = exit
+  }
+}
+
+/** The domain name that a command is given. Throws CommandError. */
+export function nameArgument(value: unknown): Name {
+  try {
+    return parseName(String(value ?? ''))
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error
+    throw new CommandError(error.message, 2)
   }
 }
 

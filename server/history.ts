@@ -1,5 +1,4 @@
-import { TextError } from '../dns/errors.ts'
-import { compareNames, isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
+import { compareNames, isSubdomain, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type } from '../dns/types.ts'
 import { printZonefile } from '../dns/zonefile.ts'
@@ -9,7 +8,7 @@ import { historyOf, type PastZone, revertTo, zoneAt, zoneAtTime } from '../zones
 import type { Pipeline } from '../zones/pipeline.ts'
 import type { PrimaryZone } from '../zones/primary.ts'
 import type { JournalEntry } from '../zones/store.ts'
-import { type Command, CommandError } from './control.ts'
+import { type Command, CommandError, nameArgument } from './control.ts'
 import { changesOfFile, fileAt } from './file-changes.ts'
 import { isSecondary, type ServedZone, type Zones } from './zones.ts'
 
@@ -57,7 +56,7 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       return { ...(await makeAgain(zone, past, `restore to ${text}`, args)), as_of: past.serial }
     },
     'zone.diff': args => {
-      const name = nameOf(args['name'])
+      const name = nameArgument(args['name'])
       const [one, other] = viewsOf(args['views']).map(view => compared(zones, view, name))
       const known = new Set([...zones].map(({ view }) => view))
       for (const { view } of [one!, other!])
@@ -147,13 +146,4 @@ function numberOf(value: unknown, what: string): number {
   const number = Number(value)
   if (Number.isInteger(number) && number >= 0 && number <= 0xffffffff && value !== '') return number
   throw new CommandError(`"${value}" is not a number of 32 bits: ${what}`, 2)
-}
-
-function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value ?? ''))
-  } catch (error) {
-    if (!(error instanceof TextError)) throw error
-    throw new CommandError(error.message, 2)
-  }
 }

@@ -1,6 +1,5 @@
 import { compilePattern, matchesPattern, type NamePattern } from '../config/pattern.ts'
 import type { ViewConfig } from '../config/schema.ts'
-import { TextError } from '../dns/errors.ts'
 import { isSubdomain, type Name, parseName, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { makeRdata, printRecord, Type } from '../dns/types.ts'
@@ -11,7 +10,7 @@ import type { Holding } from '../zones/holders.ts'
 import type { PrimaryZone } from '../zones/primary.ts'
 import { recordsUnder, removeRecords, returnRecords } from '../zones/removal.ts'
 import { keyText } from '../zones/store.ts'
-import { type Command, CommandError } from './control.ts'
+import { type Command, CommandError, nameArgument } from './control.ts'
 import type { QuarantineRow, QuarantineStore, TakenRecord } from './quarantine-store.ts'
 import { isSecondary, type Zones } from './zones.ts'
 
@@ -65,7 +64,7 @@ export async function openQuarantine(store: QuarantineStore): Promise<Quarantine
     commands: ({ zones, reconfigure, revoke, clock, log }) => ({
       'quarantine.list': () => known.map(describe),
       'quarantine.set': async args => {
-        const name = nameOf(args['name'])
+        const name = nameArgument(args['name'])
         const text = keyText(name)
         if (known.some(one => one.name === text)) throw new CommandError(`${text} is in quarantine already`)
         const [below, reason] = [args['below'] === true, String(args['reason'] ?? '')]
@@ -83,7 +82,7 @@ export async function openQuarantine(store: QuarantineStore): Promise<Quarantine
         return { ...describe({ ...row, taken, revoked }), left }
       },
       'quarantine.undo': async args => {
-        const text = keyText(nameOf(args['name']))
+        const text = keyText(nameArgument(args['name']))
         const row = known.find(one => one.name === text)
         if (!row) throw new CommandError(`${text} is not in quarantine`)
         known = known.filter(one => one !== row)
@@ -157,13 +156,4 @@ async function putBack(zones: Zones, taken: readonly TakenRecord[]): Promise<str
 function holdingOf(line: string, holder: string | null, origin: Name): Holding[] {
   const { records } = parseZonefile(line, { origin, file: 'quarantine' })
   return records.map(record => ({ record, holder: holder ?? undefined }))
-}
-
-function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value ?? ''))
-  } catch (error) {
-    if (!(error instanceof TextError)) throw error
-    throw new CommandError(error.message, 2)
-  }
 }

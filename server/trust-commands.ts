@@ -1,5 +1,5 @@
-import { type Name, parseName, printName } from '../dns/name.ts'
-import { type Command, CommandError } from './control.ts'
+import { printName } from '../dns/name.ts'
+import { type Command, CommandError, nameArgument } from './control.ts'
 import { NEGATIVE_ANCHOR_LIFE, type TrustKeeper } from './trust.ts'
 
 /** `nta add`, `nta list`, `nta remove`: negative trust anchors (RFC 7646) while the daemon runs. */
@@ -11,20 +11,12 @@ export function createTrustCommands(keeper: TrustKeeper): Record<string, Command
       if (!(seconds > 0) || seconds * 1000 > NEGATIVE_ANCHOR_LIFE.most)
         throw new CommandError('a negative trust anchor stands for a week at most', 2)
       const why = args['why'] === undefined ? undefined : String(args['why'])
-      return keeper.addNegative(nameOf(args['name']), seconds * 1000, why)
+      return keeper.addNegative(nameArgument(args['name']), seconds * 1000, why)
     },
     'nta.remove': async args => {
-      const zone = nameOf(args['name'])
+      const zone = nameArgument(args['name'])
       if (await keeper.removeNegative(zone)) return { zone: printName(zone) }
       throw new CommandError(`no command has made a negative trust anchor for ${printName(zone)}`)
     },
-  }
-}
-
-function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value ?? ''))
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
   }
 }

@@ -1,24 +1,15 @@
 import { addressBytes, printAddress } from '../../config/address.ts'
-import { equalNames, type Name, parseName, printName } from '../../dns/name.ts'
+import { equalNames, printName } from '../../dns/name.ts'
 import type { RequestFacts } from '../../zones/views.ts'
-import { CommandError } from '../control.ts'
+import { CommandError, nameArgument } from '../control.ts'
 import type { ServingView } from '../state.ts'
-
-/** The name that an operator asks about. Throws CommandError. */
-export function nameOf(value: unknown): Name {
-  try {
-    return parseName(String(value ?? ''))
-  } catch (error) {
-    throw new CommandError((error as Error).message, 2)
-  }
-}
 
 /** Who asks, as far as the choice of the view goes: `{ from?, key? }`. Throws CommandError. */
 export function factsOf(args: Record<string, unknown>): RequestFacts {
   const from = String(args['from'] ?? '127.0.0.1')
   const client = addressBytes(from)
   if (!client) throw new CommandError(`"${from}" is not an IP address`, 2)
-  return { client, ...(args['key'] !== undefined && { key: nameOf(args['key']) }) }
+  return { client, ...(args['key'] !== undefined && { key: nameArgument(args['key']) }) }
 }
 
 const HTTPS = 443

@@ -1,4 +1,5 @@
 import type { NameAffairs } from '../../ca/affairs.ts'
+import { wildcardOver } from '../../ca/identifier.ts'
 import { type Name, printName } from '../../dns/name.ts'
 import type { Endpoint } from './endpoint.ts'
 import { span } from './span.ts'
@@ -91,7 +92,6 @@ function where({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
-/** RFC 6125 §6.4.3: a wildcard stands for exactly one label. */
 function isFor(name: string, host: string): boolean {
-  return name === host || (name.startsWith('*.') && host.replace(/^[^.]+/, '*') === name)
+  return name === host || (name.startsWith('*.') && name === wildcardOver(host))
 }

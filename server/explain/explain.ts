@@ -4,10 +4,10 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { printRecord, Type, typeCode, typeName } from '../../dns/types.ts'
 import { historyOf } from '../../zones/history.ts'
 import type { Step } from '../../zones/trace.ts'
-import { CommandError } from '../control.ts'
+import { CommandError, nameArgument } from '../control.ts'
 import { isSecondary, type ServedZone } from '../zones.ts'
 import { describeRule, errorsOf, ruleFor } from './answers.ts'
-import { factsOf, nameOf, portOf, whyThisView } from './asked.ts'
+import { factsOf, portOf, whyThisView } from './asked.ts'
 import { gather, type SeenView, type Sources, type Story } from './story.ts'
 import { judge } from './verdict.ts'
 
@@ -17,7 +17,7 @@ export type Explain = (args: Record<string, unknown>) => Promise<object>
 /** By the very code that serves: the choice of the view, the look-up, the resolver. */
 export function createExplain(sources: Sources): Explain {
   return async args => {
-    const name = nameOf(args['name'])
+    const name = nameArgument(args['name'])
     const type = typeCode(String(args['type'] ?? 'A'))
     if (type === undefined) throw new CommandError(`"${args['type']}" is not a record type`, 2)
     const story = await gather(sources, name, type, { facts: factsOf(args), port: portOf(args) })

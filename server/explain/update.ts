@@ -4,10 +4,10 @@ import { type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { parseRdataText, Type, typeCode } from '../../dns/types.ts'
 import { chooseView } from '../../zones/views.ts'
-import { CommandError } from '../control.ts'
+import { CommandError, nameArgument } from '../control.ts'
 import type { State } from '../state.ts'
 import { isSecondary, type ServedZone } from '../zones.ts'
-import { factsOf, nameOf, whyThisView } from './asked.ts'
+import { factsOf, whyThisView } from './asked.ts'
 import type { Explain } from './explain.ts'
 
 /** `{ name, from?, key?, updates }` → whether that client would be allowed these updates of the zone that the name is in. */
@@ -16,7 +16,7 @@ export function createExplainUpdate(
   zoneOf: (view: string, origin: Name) => ServedZone | undefined,
 ): Explain {
   return async args => {
-    const name = nameOf(String(args['name'] ?? ''))
+    const name = nameArgument(String(args['name'] ?? ''))
     const lines = Array.isArray(args['updates']) ? args['updates'].map(String) : []
     if (lines.length === 0) throw new CommandError('say what is to be updated', 2)
     const updates = lines.map(parseUpdate)
@@ -64,7 +64,7 @@ export function parseUpdate(line: string): ResourceRecord {
   const parts = /^\s*(?:update\s+)?(\w+)\s+(\S+)(?:\s+(\d+))?(?:\s+IN)?(?:\s+([\w-]+)(?:\s+(.*\S))?)?\s*$/is.exec(line)
   if (!parts) throw new CommandError(`"${line}": expected add NAME TTL TYPE DATA, or delete NAME [TYPE [DATA]]`, 2)
   const verb = parts[1]!.toLowerCase()
-  const owner = nameOf(parts[2]!)
+  const owner = nameArgument(parts[2]!)
   const ttl = parts[3] === undefined ? undefined : Number(parts[3])
   const type = parts[4] === undefined ? Type.ANY : typeOf(parts[4])
   const rdata = parts[5] === undefined ? new Uint8Array() : rdataOf(type, line, parts[5])
