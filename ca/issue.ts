@@ -4,6 +4,7 @@ import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord, CertificateStore, Circumstances } from './certificate-store.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -19,16 +20,8 @@ import { type Identifier, identifierText } from './identifier.ts'
 import { lint } from './lint.ts'
 import { leafPointers, partitionOf } from './pointers.ts'
 import { keyRefusal, type Profile, type Validity, validityPeriod } from './profiles.ts'
-import {
-  distinguishedName,
-  encodeTbsCertificate,
-  fingerprint,
-  formatSerial,
-  isRsa,
-  keyIdentifier,
-  pemOf,
-  signStructure,
-} from './x509.ts'
+import { isRsa, keyIdentifier } from './public-key.ts'
+import { encodeTbsCertificate, fingerprint, formatSerial, pemOf, signStructure } from './x509.ts'
 
 /** Who asks for what; policy, authorizations and the CSR have been checked. */
 export interface IssueRequest {

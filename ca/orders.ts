@@ -296,7 +296,7 @@ function checkedCsr(der: Uint8Array, order: StoredOrder, key: AccountKey, profil
   try {
     const csr = readCsr(der)
     checkNames(csr, canonicalIdentifiers(JSON.parse(order.identifiers)))
-    refuseAccountKey(csr, key.jwk)
+    refuseAccountKey(csr, key.spki)
     const unfit = keyRefusal(profile, csr.publicKey)
     if (unfit) throw new CsrError(unfit)
     return csr

@@ -1,6 +1,8 @@
 import { authorityCertificate, type CaCertificate, rootTemplate } from '../ca-certificate.ts'
+import { readCertificate } from '../certificate-facts.ts'
 import { absentSigner, createKey, loadKey, type Signer, signerOf } from '../keystore.ts'
-import { derBlocks, encodeTbsCertificate, keyIdentifier, readCertificate, signStructure } from '../x509.ts'
+import { keyIdentifier } from '../public-key.ts'
+import { derBlocks, encodeTbsCertificate, signStructure } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './deps.ts'
 import { newSerial, openCertificate, warnWhereExposed } from './material.ts'
 
