@@ -75,7 +75,7 @@ export function createAuthorizations(deps: {
     const { authorization, challenge } = found
     validator.admit(request.account.id)
     try {
-      await store.startChallenge(challenge.id, clock.now(), requestId)
+      await store.startChallenge(challenge, clock.now(), requestId)
     } catch (error) {
       // It was started, or its authorization ended, a moment ago: the client sees which.
       if (error instanceof ConflictError) return
