@@ -1,7 +1,15 @@
 import type { ExpressionBuilder } from 'kysely'
 import type { Statement } from '../../host/database.ts'
-import type { NewOrder } from './orders.ts'
 import { type AuthorizationRow, type CaTables, type NewRow, prepared, sql, statement } from './schema.ts'
+
+/** What newOrder writes in one commit. */
+export interface NewOrder {
+  order: Omit<NewRow<'acme_orders'>, 'authorizations'>
+  /** Of all its authorizations, new and old, in the order of its identifiers. */
+  ids: string[]
+  authorizations: NewRow<'acme_authorizations'>[]
+  challenges: NewRow<'acme_challenges'>[]
+}
 
 type Id = { id: string }
 /** States of an authorization that is over. */

@@ -14,6 +14,7 @@ import {
   failOrders,
   insertAuthorizations,
   insertOrder,
+  type NewOrder,
   openOrders,
   orderById,
   passAuthorization,
@@ -24,7 +25,7 @@ import {
 } from './order-statements.ts'
 import { appendStatement } from './record.ts'
 import type { RowCache } from './row-cache.ts'
-import type { AuthorizationRow, ChallengeRow, NewRow, OrderRow } from './schema.ts'
+import type { AuthorizationRow, ChallengeRow, OrderRow } from './schema.ts'
 
 /** An order with the ids of its authorizations, in the order of its identifiers. */
 export interface StoredOrder extends Omit<OrderRow, 'authorizations'> {
@@ -34,15 +35,6 @@ export interface StoredOrder extends Omit<OrderRow, 'authorizations'> {
 /** An authorization with its challenges. */
 export interface StoredAuthorization extends AuthorizationRow {
   challenges: ChallengeRow[]
-}
-
-/** What newOrder writes in one commit. */
-export interface NewOrder {
-  order: Omit<NewRow<'acme_orders'>, 'authorizations'>
-  /** Of all its authorizations, new and old, in the order of its identifiers. */
-  ids: string[]
-  authorizations: NewRow<'acme_authorizations'>[]
-  challenges: NewRow<'acme_challenges'>[]
 }
 
 /** Orders, authorizations and challenges (RFC 8555 §7.1.6). Each state moves by compare-and-set: ConflictError where it was another. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { CertificateRecord, CertificateStore } from '../../ca/certificate-store.ts'
-import type { NewOrder } from '../../ca/store/orders.ts'
+import type { NewOrder } from '../../ca/store/order-statements.ts'
 import { CA_MIGRATIONS, createCaStore } from '../../ca/store.ts'
 import { ConflictError } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/database.ts'
