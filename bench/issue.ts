@@ -139,7 +139,16 @@ async function startOurs(dns: number, publish: AcmeTarget['publish']): Promise<A
     workers: 1,
     listen: { dns: [`127.0.0.1:${dns}`], https: [`127.0.0.1:${https}`] },
     keys: [{ name: 'bench', algorithm: KEY.algorithm, secret: SECRET.toString('base64') }],
-    views: [{ name: 'all', zones: [{ name: APEX, dynamic: true, update: [{ key: 'bench', names: ['**'] }] }] }],
+    // Nothing is asked of the world outside: the zone above is ours too.
+    views: [
+      {
+        name: 'all',
+        zones: [
+          { name: APEX, dynamic: true, update: [{ key: 'bench', names: ['**'] }] },
+          { name: 'test', dynamic: true },
+        ],
+      },
+    ],
     ca: {
       name: 'Bench',
       url: `https://localhost:${https}`,

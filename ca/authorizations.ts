@@ -115,7 +115,7 @@ export function createAuthorizations(deps: {
       // RFC 8555 §7.4.1: the identifier is the very one of the authorization, which is never a wildcard.
       if (subject!.wildcard) throw new AcmeError('malformed', 'a wildcard can not be authorized in advance')
       const expiresAt = clock.now() + ORDER_LIFETIME
-      const made = newAuthorization(subject!, { account: account.id, challenges, random, expiresAt })
+      const made = newAuthorization(subject!, { account: account.id, challenges, clock, random, expiresAt })
       await store.addAuthorization({ authorizations: [made.authorization], challenges: made.challenges })
       const { id } = made.authorization
       log.info({ account: account.id, authorization: id, name: subject!.identifier.value }, 'authorization created')

@@ -10,7 +10,7 @@ import type { Fulfilment } from './fulfilment.ts'
 import { identifierText } from './identifier.ts'
 import { type AccountKey, decodeBase64url } from './jws.ts'
 import type { Limits } from './limits.ts'
-import { newAuthorization, token } from './new-authorization.ts'
+import { newAuthorization, rowId } from './new-authorization.ts'
 import type { Permission } from './permission.ts'
 import { AcmeError, notFound, printable, type RequestedIdentifier } from './problems.ts'
 import { chooseProfile, keyRefusal, type Profile } from './profiles.ts'
@@ -268,12 +268,12 @@ function newOrder(
   const parts = subjects.map(subject => {
     const known = reusedFor(subject)
     if (known) return { id: known.id, made: undefined }
-    const made = newAuthorization(subject, { account, challenges, random, expiresAt: now + ORDER_LIFETIME })
+    const made = newAuthorization(subject, { account, challenges, clock, random, expiresAt: now + ORDER_LIFETIME })
     return { id: made.authorization.id, made }
   })
   return {
     order: {
-      id: token(random, 16),
+      id: rowId(clock, random),
       issuer,
       account,
       status: 'pending',

@@ -28,7 +28,7 @@ import { serveDoh } from './doh.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { createApp, type TlsMaterial } from './http.ts'
-import { inquire } from './inquire.ts'
+import { createInquirer } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
@@ -249,6 +249,7 @@ function openCa(
 ): Promise<Ca> {
   const ca = config.ca!
   const viewOf = () => authority.state.views.find(view => view.name === ca.validate_in) ?? authority.state.views[0]
+  const ask = createInquirer()
   return createCa({
     ...createOwnership(viewOf, authority.zones.find),
     config: ca,
@@ -261,7 +262,7 @@ function openCa(
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
       if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
-      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      const { message } = await ask(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
     },
   })

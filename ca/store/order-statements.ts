@@ -1,4 +1,4 @@
-import type { ExpressionBuilder } from 'kysely'
+import { type ExpressionBuilder, sql as raw } from 'kysely'
 import type { Statement } from '../../host/database.ts'
 import { type AuthorizationRow, type CaTables, type NewRow, prepared, sql, statement } from './schema.ts'
 
@@ -122,14 +122,16 @@ export function insertOrder(added: NewOrder): Statement[] {
   ]
 }
 
-/** Those of the account for these names that may serve a new order. */
-export function reusableAuthorizations(
-  account: string,
-  { now, validatedSince, values }: { now: number; validatedSince: number; values: readonly string[] },
-) {
+/** Those of the account for these names (JSON) that may serve a new order. */
+export const reusableAuthorizations = prepared<{
+  account: string
+  now: number
+  validatedSince: number
+  names: string
+}>(({ account, now, validatedSince, names }) => {
   const own = sql.selectFrom('acme_authorizations').selectAll().where('account', '=', account)
-  const standing = own.where('value', 'in', values).where('expires_at', '>', now)
-  const usable = standing.where(({ and, or, eb, exists, not, selectFrom }) => {
+  const named = own.where('value', 'in', raw<string>`(SELECT value FROM json_each(${names}))`)
+  const usable = named.where('expires_at', '>', now).where(({ and, or, eb, exists, not, selectFrom }) => {
     const used = selectFrom('acme_order_authorizations as link')
       .select('link.order_id')
       .whereRef('link.authorization', '=', 'acme_authorizations.id')
@@ -141,8 +143,8 @@ export function reusableAuthorizations(
     return or([fresh, and([eb('status', 'in', ['pending', 'valid']), not(exists(used))])])
   })
   // Of several the last one wins: one that is valid, and lasts longest.
-  return statement(usable.orderBy('status').orderBy('expires_at'))
-}
+  return usable.orderBy('status').orderBy('expires_at')
+})
 
 /** An open order past its end has failed, though nobody wrote it down; it must not hold the place of a new one. */
 function freeReplaced(replaces: string, now: number) {
@@ -161,9 +163,9 @@ export function openOrders(account: string, now: number, limit: number, after?: 
 const ordersWith = (authorization: string) =>
   sql.selectFrom('acme_order_authorizations').select('order_id').where('authorization', '=', authorization)
 
-// RFC 8555 §7.1.6: pending → ready once all authorizations are valid.
+/** RFC 8555 §7.1.6: orders of an authorization, pending → ready once all of theirs are valid; gives those that are. */
 export const readyOrders = prepared<{ authorization: string }>(({ authorization }) =>
-  ready().where('id', 'in', ordersWith(authorization)),
+  ready().where('id', 'in', ordersWith(authorization)).returning('id'),
 )
 const readyOrder = (order: string) => statement(ready().where('id', '=', order))
 
@@ -190,10 +192,11 @@ function withAuthorization(
     .where('other.status', 'in', states)
 }
 
-/** The open orders of an authorization that has ended → invalid. */
+/** The open orders of an authorization that has ended → invalid; gives which. */
 export const failOrders = prepared<{ authorization: string; error: string }>(({ authorization, error }) => {
   const update = sql.updateTable('acme_orders').set({ status: 'invalid', error })
-  return update.where('status', 'in', ['pending', 'ready']).where('id', 'in', ordersWith(authorization))
+  const open = update.where('status', 'in', ['pending', 'ready'])
+  return open.where('id', 'in', ordersWith(authorization)).returning('id')
 })
 
 /** At most `limit` expired orders and as many authorizations, with all that hangs on them. */

@@ -84,16 +84,23 @@ export interface OrderRows {
 
 export function createOrderStore(database: Database, { orders, authorizations }: OrderRows): OrderStore {
   const read = async <Row>(query: Statement) => (await database.read(query)) as Row[]
-  const forgetOrdersWith = (authorization: string) =>
-    orders.forgetWhere(order => order.authorizations.includes(authorization))
-  /** Commits a change of an authorization that its orders follow. */
+  /** Commits a change of an authorization; its last statement gives the orders that follow it. */
   const settle = async (
     id: string,
     statements: Statement[],
     changed?: (row: StoredAuthorization) => StoredAuthorization,
   ) => {
-    forgetOrdersWith(id)
-    await authorizations.change(id, () => database.commit(statements), changed).finally(() => forgetOrdersWith(id))
+    const commit = async () => {
+      try {
+        const results = await database.commit(statements)
+        orders.forget(...results.at(-1)!.rows.map(row => String(row['id'])))
+      } catch (error) {
+        // It may be on disk all the same.
+        orders.clear()
+        throw error
+      }
+    }
+    await authorizations.change(id, commit, changed)
   }
   return {
     async addOrder(added) {
@@ -130,7 +137,9 @@ export function createOrderStore(database: Database, { orders, authorizations }:
       keepNew(added, authorizations)
     },
     async reusable(account, wanted) {
-      const rows = await read<AuthorizationRow>(reusableAuthorizations(account, wanted))
+      const { now, validatedSince, values } = wanted
+      const names = JSON.stringify(values)
+      const rows = await read<AuthorizationRow>(reusableAuthorizations({ account, now, validatedSince, names }))
       return rows.map(row => ({ ...row, challenges: [] }))
     },
     async passChallenge({ id, authorization }, { at, proof, until }) {
