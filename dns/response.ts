@@ -228,6 +228,13 @@ export class ResponseWriter {
     return this.buf.subarray(0, this.length)
   }
 
+  /** Copies the finished message to `out[at]`, without making a view of it; returns its length. */
+  copyTo(out: Uint8Array, at: number): number {
+    const { buf, length } = this
+    for (let i = 0; i < length; i++) out[at + i] = buf[i]!
+    return length
+  }
+
   /** Octets that the OPT will take. */
   private reserved(): number {
     return this.query.hasEdns ? OPT_FIXED + this.optionsLength : 0
