@@ -1,12 +1,12 @@
 import { Rcode } from '../../dns/codes.ts'
-import { type Name, parseName } from '../../dns/name.ts'
 import { RcodeError } from '../../dns/errors.ts'
 import { type Clock, systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
+import type { Resolver } from '../../resolver/resolver.ts'
 import { AnswerCache } from '../../server/answers.ts'
 import { Cookies } from '../../server/cookies.ts'
 import { Handler } from '../../server/handle.ts'
-import type { Client, Transport } from '../../server/listen/client.ts'
+import type { Client } from '../../server/listen/client.ts'
 import { UDP_LIMIT } from '../../server/listen/datagrams.ts'
 import { createCounters } from '../../server/metrics.ts'
 import { Outstanding } from '../../server/outstanding.ts'
@@ -15,7 +15,6 @@ import { Dnstap } from '../../server/sight/dnstap.ts'
 import { Sight } from '../../server/sight/sight.ts'
 import { State } from '../../server/state.ts'
 import { Transfers } from '../../server/transfer.ts'
-import type { Resolver } from '../../resolver/resolver.ts'
 import type { ZoneImage } from '../../zones/zone.ts'
 import { readConfig, servingConfig } from './serving.ts'
 
@@ -64,31 +63,24 @@ export class Handling {
     this.handler = new Handler({ ...world, state, answers, transfers, outstanding, cookies, rates, sight })
   }
 
-  /** The length of the answer, which lies in `out`; as of `RequestHandler`. */
-  ask(wire: Uint8Array, client: Client = UDP_CLIENT): number {
-    const limit = client.transport === 'udp' ? UDP_LIMIT : 65535
-    return this.handler.handle(wire, 0, wire.length, client, this.out, 0, limit)
+  /** The length of the answer to the message at `octets[at, end)`; it lies in `out`. As of `RequestHandler`. */
+  ask(octets: Uint8Array, at = 0, end: number = octets.length): number {
+    return this.handler.handle(octets, at, end, UDP_CLIENT, this.out, 0, UDP_LIMIT)
   }
 }
 
-/** A client that hears of nothing that comes later. */
-export function clientBy(transport: Transport, address: Uint8Array = Uint8Array.of(127, 0, 0, 1)): Client {
-  const client: Client = {
-    transport,
-    address,
-    port: 4711,
-    destination: Uint8Array.of(127, 0, 0, 1),
-    destinationPort: 53,
-    closed: false,
-    send: () => true,
-    drained: task => task(),
-    retain: () => client,
-    finish() {},
-  }
-  return client
+/** Hears of nothing that comes later. */
+const UDP_CLIENT: Client = {
+  transport: 'udp',
+  address: Uint8Array.of(127, 0, 0, 1),
+  port: 4711,
+  destination: Uint8Array.of(127, 0, 0, 1),
+  destinationPort: 53,
+  closed: false,
+  send: () => true,
+  drained: task => task(),
+  retain: () => UDP_CLIENT,
+  finish() {},
 }
 
-const UDP_CLIENT = clientBy('udp')
-
-const NO_RESOLVER = { covers: (_name: Name) => false, forget() {}, close() {} } as unknown as Resolver
-void parseName
+const NO_RESOLVER = { covers: () => false, forget() {}, close() {} } as unknown as Resolver
