@@ -156,14 +156,8 @@ for (const algorithm of ['ECDSAP256SHA256', 'RSASHA256', 'ED25519'])
       const files = readdirSync(keys).filter(name => name.endsWith('.key'))
       writeFileSync(join(keys, 'zone'), `$ORIGIN ${APEX}\n${ZONE}`)
       const signed = await run('dnssec-signzone', [
-        '-S',
-        '-K',
-        keys,
-        '-o',
-        APEX,
-        '-f',
-        join(keys, 'signed'),
-        join(keys, 'zone'),
+        ...['-S', '-d', keys, '-K', keys, '-o', APEX],
+        ...['-f', join(keys, 'signed'), join(keys, 'zone')],
       ])
       t.equal(signed.status, 0, signed.stderr)
       const ksk = files.find(name => readFileSync(join(keys, name), 'utf8').includes(' 257 '))!
