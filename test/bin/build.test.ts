@@ -49,7 +49,6 @@ t.test('the package serves names, and all threads are of it', async t => {
     [join(folder, 'bin', 'namestead.mjs'), 'serve', '--config', 'namestead.yaml'],
     {
       cwd: folder,
-      env: { ...process.env, ...PLAIN_NODE },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   )
