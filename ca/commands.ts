@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import { TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
@@ -10,7 +11,7 @@ import { HierarchyError } from './hierarchy/deps.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
-import { makeKey } from './keystore.ts'
+import { KeyError, makeKey } from './keystore.ts'
 import { chooseProfile } from './profiles.ts'
 import { REASONS, type RevocationService } from './revoke.ts'
 import { certificatesWhere } from './revoke-where.ts'
@@ -197,7 +198,13 @@ function guarded(commands: CaCommands): CaCommands {
     } catch (error) {
       if (error instanceof CsrError) throw new CaCommandError(`the CSR is refused: ${error.message}`)
       if (error instanceof IdentifierError) throw new CaCommandError(error.message)
-      if (error instanceof IssueError || error instanceof HierarchyError) throw new CaCommandError(error.message, 1)
+      if (
+        error instanceof IssueError ||
+        error instanceof HierarchyError ||
+        error instanceof KeyError ||
+        error instanceof TokenError
+      )
+        throw new CaCommandError(error.message, 1)
       throw error
     }
   }

@@ -70,15 +70,15 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
     timer?.cancel()
     try {
       const signing = standing()
-      if (!signing || isDue(settings, root, signing, clock.now())) await renewIntermediate()
+      const wanted = !signing || isDue(settings, root, signing, clock.now())
+      if (wanted || (root.signer.present && differs(settings, signing))) await renewIntermediate()
     } catch (error) {
       if (error instanceof HierarchyError && !root.signer.present) log.warn({}, error.message)
       else log.error({ err: error }, 'the intermediate could not be renewed; tried again in an hour')
     }
     timer = clock.after(HOUR, watch)
   }
-  const first = standing()
-  if (root.signer.present && (!first || differs(settings, first))) await renewIntermediate()
+  if (root.signer.present && !standing()) await renewIntermediate()
   await watch()
   return {
     root,
@@ -112,7 +112,12 @@ function isDue(settings: HierarchySettings, root: CaCertificate, current: CaCert
 /** Whether the config asks for another kind of intermediate than the one that signs. */
 function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
   const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
-  return current.signer.kind !== intermediate.generate || wanted.join() !== [...current.permittedDns].sort().join()
+  const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
+  return (
+    elsewhere ||
+    current.signer.kind !== intermediate.generate ||
+    wanted.join() !== [...current.permittedDns].sort().join()
+  )
 }
 
 function permits({ name_constraints: permitted }: IntermediateConfig, identifier: Identifier): boolean {
