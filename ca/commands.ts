@@ -152,9 +152,14 @@ export function createCommands(deps: {
       return inventory.list(days, Math.min(Number(args['limit'] ?? PAGE), PAGE))
     },
 
-    /** Takes up what an offline root has signed. */
-    'ca.import': async args =>
-      describe(await authorityOf(args).hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!)),
+    /** `{ certificate }` or `{ pkcs12, passphrase? }` (base64): takes up what an offline root has signed, or an intermediate with its key. */
+    'ca.import': async args => {
+      const { hierarchy } = authorityOf(args)
+      if (args['pkcs12'] === undefined)
+        return describe(await hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!))
+      const octets = Buffer.from(texts([args['pkcs12']], 'pkcs12')[0]!, 'base64')
+      return describe(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
+    },
 
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
 

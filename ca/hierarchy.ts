@@ -1,9 +1,10 @@
 import type { IntermediateConfig } from '../config/ca-schema.ts'
 import { isSubdomain } from '../dns/name.ts'
 import type { Timer } from '../host/clock.ts'
-import { type CaCertificate, constraintText } from './ca-certificate.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './hierarchy/deps.ts'
-import { loadIntermediates, makeIntermediate } from './hierarchy/intermediate.ts'
+import { importPkcs12 } from './hierarchy/import.ts'
+import { differs, loadIntermediates, makeIntermediate } from './hierarchy/intermediate.ts'
 import { keepRecord } from './hierarchy/material.ts'
 import { importIntermediate, requestIntermediate } from './hierarchy/offline.ts'
 import { openRoot } from './hierarchy/root.ts'
@@ -27,6 +28,8 @@ export interface Hierarchy {
   renewIntermediate(): Promise<CaCertificate>
   /** Takes up an intermediate (PEM) that an offline root signed for a request of ours. Throws HierarchyError. */
   importIntermediate(pem: string): Promise<CaCertificate>
+  /** Takes up an intermediate of our root with its key, in a PKCS#12 file. Throws HierarchyError or KeyError. */
+  importPkcs12(octets: Uint8Array, passphrase: string): Promise<CaCertificate>
   /** Called with every new intermediate. */
   onRenewal(listener: (intermediate: CaCertificate) => void): void
   close(): void
@@ -93,6 +96,8 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
     permits: identifier => permits(settings.intermediate, identifier),
     renewIntermediate,
     importIntermediate: async pem => takeUp(await importIntermediate(deps, root, pem)),
+    importPkcs12: async (octets, passphrase) =>
+      takeUp(await importPkcs12(deps, root, intermediates, octets, passphrase)),
     onRenewal: listener => void listeners.push(listener),
     close: () => timer?.cancel(),
   }
@@ -107,17 +112,6 @@ function isDue(settings: HierarchySettings, root: CaCertificate, current: CaCert
   const reserve = Math.min(settings.longest() + life / 10, life * (2 / 3))
   const wouldEnd = Math.min(now + settings.intermediate.validity, root.notAfter)
   return current.notAfter - now < reserve && wouldEnd > current.notAfter + Math.min(DAY, life / 10)
-}
-
-/** Whether the config asks for another kind of intermediate than the one that signs. */
-function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
-  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
-  const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
-  return (
-    elsewhere ||
-    current.signer.kind !== intermediate.generate ||
-    wanted.join() !== [...current.permittedDns].sort().join()
-  )
 }
 
 function permits({ name_constraints: permitted }: IntermediateConfig, identifier: Identifier): boolean {

@@ -100,9 +100,13 @@ export async function createKey(
 /** A new key with its PKCS#8 PEM (RFC 5958), kept nowhere. */
 export async function makeKey(kind: KeyAlgorithm, passphrase?: string): Promise<{ pem: string; signer: Signer }> {
   const privateKey = await KINDS[kind].make()
+  return { pem: pemOfKey(privateKey, passphrase), signer: signerFrom(privateKey, kind) }
+}
+
+/** PKCS#8 PEM of a private key, encrypted where there is a passphrase. */
+export function pemOfKey(key: KeyObject, passphrase?: string): string {
   const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
-  return { pem, signer: signerFrom(privateKey, kind) }
+  return key.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
 }
 
 /** The signer of a PEM private key; `origin` names it in errors. */

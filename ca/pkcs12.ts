@@ -1,5 +1,5 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { ContentInfo, PFX, SafeBag } from 'pkijs'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { PFX, SafeBag } from 'pkijs'
 import { KeyError } from './keystore.ts'
 import { pemOf } from './x509.ts'
 
@@ -7,8 +7,7 @@ import { pemOf } from './x509.ts'
 export interface Pkcs12 {
   /** The certificate of the key, PEM. */
   certificate: string
-  /** Its private key, PKCS#8 in PEM, in the clear. */
-  key: string
+  key: KeyObject
   /** The other certificates, PEM, as they stand. */
   others: string[]
 }
@@ -37,8 +36,8 @@ const NAMES: Readonly<Record<string, string>> = {
   '1.2.840.113549.1.5.14': 'PBMAC1',
 }
 
-/** More rounds than any program asks for, so that a file can't keep us busy for hours. */
-const MAX_ITERATIONS = 10_000_000
+/** More rounds than any program asks for, so that a file keeps us busy for seconds at most. */
+const MAX_ITERATIONS = 1_000_000
 
 /**
  * Opens a PKCS#12 file (RFC 7292) that holds one private key and its certificate, encrypted by PBES2 and guarded by a MAC under the
@@ -57,10 +56,10 @@ export async function openPkcs12(octets: Uint8Array, passphrase: string, origin:
   refuseUnknown(file, origin)
   const bags = await opened(async () => {
     await file.parseInternalValues({ password, checkIntegrity: true })
+    // Looked at in another copy, because reading the parts uses them up.
+    await refuseCiphers(pkijs, octets, origin)
     const safe = file.parsedValue!.authenticatedSafe!
-    const parts: ContentInfo[] = safe.safeContents
-    for (const { contentType, content } of parts) refuseCipher(contentType, content, pkijs, origin)
-    await safe.parseInternalValues({ safeContents: parts.map(() => ({ password })) })
+    await safe.parseInternalValues({ safeContents: safe.safeContents.map(() => ({ password })) })
     const contents = safe.parsedValue.safeContents as { value: { safeBags: SafeBag[] } }[]
     return contents.flatMap(({ value }) => value.safeBags)
   }, origin)
@@ -88,13 +87,18 @@ function refuseUnknown({ authSafe, macData }: PFX, origin: string): void {
 }
 
 const WRITE_ANEW =
-  'write it anew with "openssl pkcs12 -in OLD -legacy -nodes | openssl pkcs12 -export -out NEW", in a place where nobody else reads along'
+  'write it anew, where nobody else reads along: "openssl pkcs12 -legacy -nodes -in OLD -out PEM", then "openssl pkcs12 -export -in PEM -out NEW"'
 
-function refuseCipher(type: string, content: unknown, { EncryptedData }: typeof import('pkijs'), origin: string): void {
-  if (type === DATA) return
-  if (type !== ENCRYPTED_DATA) throw new KeyError(`${origin} is encrypted to a certificate, which is not supported`)
-  const data = new EncryptedData({ schema: content as never })
-  refuseOld(data.encryptedContentInfo.contentEncryptionAlgorithm.algorithmId, origin)
+async function refuseCiphers({ PFX, EncryptedData }: typeof import('pkijs'), octets: Uint8Array, origin: string) {
+  const file = PFX.fromBER(new Uint8Array(octets))
+  await file.parseInternalValues({ password: new ArrayBuffer(), checkIntegrity: false })
+  for (const { contentType, content } of file.parsedValue!.authenticatedSafe!.safeContents) {
+    if (contentType === DATA) continue
+    if (contentType !== ENCRYPTED_DATA)
+      throw new KeyError(`${origin} is encrypted to a certificate, which is not supported`)
+    const data = new EncryptedData({ schema: content as never })
+    refuseOld(data.encryptedContentInfo.contentEncryptionAlgorithm.algorithmId, origin)
+  }
 }
 
 function refuseOld(algorithm: string, origin: string): void {
@@ -117,7 +121,7 @@ function contentsOf(bags: readonly SafeBag[], passphrase: string, origin: string
   if (own === undefined) throw new KeyError(`${origin} holds no certificate of its private key`)
   return {
     certificate: own,
-    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    key,
     others: certificates.filter(pem => pem !== own),
   }
 }

@@ -1,9 +1,8 @@
-import type { CaCertificate } from '../ca-certificate.ts'
-import { authorityCertificate, intermediateTemplate } from '../ca-certificate.ts'
+import { authorityCertificate, type CaCertificate, constraintText, intermediateTemplate } from '../ca-certificate.ts'
 import type { CaFiles } from '../files.ts'
 import { createKey, loadKey, type Signer } from '../keystore.ts'
 import { encodeTbsCertificate, signStructure } from '../x509.ts'
-import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
+import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
 import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 
 /** The next intermediate, signed by the root. */
@@ -69,9 +68,26 @@ export async function nextKey(deps: HierarchyDeps, number: number): Promise<Sign
   )
 }
 
+/** Whether the config asks for another kind of intermediate than the one that signs. */
+export function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
+  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
+  const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
+  return (
+    elsewhere ||
+    current.signer.kind !== intermediate.generate ||
+    wanted.join() !== [...current.permittedDns].sort().join()
+  )
+}
+
 /** The number of the intermediate that is made next. */
 export async function nextNumber(files: CaFiles): Promise<number> {
   return 1 + Math.max(0, ...(await intermediateNumbers(files)))
+}
+
+/** The number of one that comes from elsewhere: of no key or request of ours either. */
+export async function freeNumber(files: CaFiles): Promise<number> {
+  const taken = (await files.list()).flatMap(name => /^intermediate-(\d+)\./.exec(name)?.[1] ?? [])
+  return 1 + Math.max(0, ...taken.map(Number))
 }
 
 /** Whether the root is the issuer, by name and, where the certificate says it, by key. */

@@ -85,7 +85,8 @@ async function waiting(files: CaFiles): Promise<number[]> {
   return numbers.filter(number => !names.has(`intermediate-${number}.crt`))
 }
 
-function faultOf(made: CaCertificate, root: CaCertificate, now: number): string | undefined {
+/** Why a certificate can't be an intermediate below the root; undefined where it can. */
+export function faultOf(made: CaCertificate, root: CaCertificate, now: number): string | undefined {
   const rootKey = createPublicKey({ key: Buffer.from(root.publicKey), type: 'spki', format: 'der' })
   if (!isBelow(made, root) || !new X509Certificate(made.der).verify(rootKey))
     return 'the certificate is not signed by our root'

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { printPkcs11Uri } from '../../config/pkcs11.ts'
 import { reasonOf } from '../../config/secret.ts'
 import { authorityCertificate, type CaCertificate, rootTemplate } from '../ca-certificate.ts'
-import { absentSigner, createKey, loadKey, type Signer, signerOf } from '../keystore.ts'
+import { absentSigner, createKey, loadKey, pemOfKey, type Signer, signerOf } from '../keystore.ts'
 import { openPkcs12 } from '../pkcs12.ts'
 import { encodeTbsCertificate, keyIdentifier, signStructure } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
@@ -35,7 +35,7 @@ async function rootOfPkcs12(
     throw new HierarchyError(`ca.root.pkcs12: ${file} can't be read: ${reasonOf(error)}`)
   })
   const { certificate, key } = await openPkcs12(octets, passphrase, file)
-  return openCertificate(certificate, signerOf(key, file), 'ca.root', deps)
+  return openCertificate(certificate, signerOf(pemOfKey(key), file), 'ca.root', deps)
 }
 
 async function importedRoot(

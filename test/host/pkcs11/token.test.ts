@@ -15,21 +15,22 @@ function playModule(more: Partial<Cryptoki> = {}, infos: readonly TokenInfo[] = 
   const calls: string[] = []
   const faults: { call: string; value: number }[] = []
   let session = 0n
-  const at = (call: string) => {
+  const at = <T>(call: string, answer: T): T => {
     calls.push(call)
     const fault = faults.findIndex(one => one.call === call)
     if (fault >= 0) throw new CryptokiError(call, faults.splice(fault, 1)[0]!.value)
+    return answer
   }
   const cryptoki: Cryptoki = {
-    initialize: async () => at('initialize'),
+    initialize: async () => at('initialize', undefined),
     tokens: async () => [...infos],
-    openSession: async () => (at('open'), ++session),
-    closeSession: async () => at('close'),
-    login: async (_session, pin) => at(`login ${pin && Buffer.from(pin)}`),
-    find: async () => (at('find'), [1n]),
+    openSession: async () => at('open', ++session),
+    closeSession: async () => at('close', undefined),
+    login: async (_session, pin) => at(`login ${pin && Buffer.from(pin)}`, undefined),
+    find: async () => at('find', [1n]),
     attributes: async () => new Map([[CKA.keyType, Uint8Array.of(3)]]),
-    generateKeyPair: async () => (at('generate'), { publicKey: 1n, privateKey: 2n }),
-    sign: async (session, _mechanism, _key, data) => (at('sign'), Uint8Array.from([Number(session), ...data])),
+    generateKeyPair: async () => at('generate', { publicKey: 1n, privateKey: 2n }),
+    sign: async (session, _mechanism, _key, data) => at('sign', Uint8Array.from([Number(session), ...data])),
     ...more,
   }
   return { calls, faults, load: () => cryptoki }
