@@ -304,6 +304,7 @@ async function serveHttp(
     resolver: () => workers.report(),
     ready,
     zones: authority.zones,
+    clock: api.clock,
     lastBackup: () => backups.last,
     ca,
   })
