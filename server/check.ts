@@ -108,8 +108,8 @@ function checkSigner(
   refuse: (message: string) => void,
 ): void {
   const publicKey = publicKeyIn(certificate)
-  if (!publicKey) return refuse(`the certificate beside ${origin} can't be read: it must be PEM`)
-  if (isReference(key)) return
+  if (!publicKey) refuse(`the certificate beside ${origin} can't be read: it must be PEM`)
+  if (!publicKey || isReference(key)) return
   try {
     if (!Buffer.from(publicKey).equals(signerOf(key, origin, passphrase).publicKey))
       refuse(`the key ${origin} does not belong to its certificate`)
