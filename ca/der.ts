@@ -185,5 +185,11 @@ export function unsignedInteger(octets: Uint8Array): Uint8Array {
 
 const ZERO = Uint8Array.of(0)
 
+/** The ECDSA-Sig-Value (RFC 3279 §2.2.3) of R and S side by side, as JWS and tokens have them. */
+export function ecdsaValue(signature: Uint8Array): Uint8Array {
+  const half = signature.length / 2
+  return tlv(Tag.SEQUENCE, unsignedInteger(signature.subarray(0, half)), unsignedInteger(signature.subarray(half)))
+}
+
 /** BOOLEAN TRUE (X.690 §11.1). */
 export const TRUE: Uint8Array = Uint8Array.of(Tag.BOOLEAN, 1, 0xff)

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
 import { calculateJwkThumbprint, type FlattenedJWSInput, flattenedVerify } from 'jose'
-import { Tag, tlv, unsignedInteger } from './der.ts'
+import { ecdsaValue } from './der.ts'
 import { NONCE_SYNTAX } from './nonces.ts'
 import { AcmeError, printable } from './problems.ts'
 
@@ -176,18 +176,12 @@ export async function verifyJws(jws: Jws, key: AccountKey): Promise<void> {
   // thread takes longer than checking it.
   const signed = Buffer.from(`${header}.${String(payload)}`, 'latin1')
   const octets = Buffer.from(signature, 'base64url')
-  const value = wanted.half === undefined ? octets : ecdsaSignature(octets, wanted.half)
-  if (!value || !verify(wanted.digest, signed, key.key, value))
+  const { digest, half } = wanted
+  // RFC 7518 §3.4: R and S side by side, each as long as the curve's order. node:crypto takes that form only by a way that costs as much
+  // again as the verification.
+  const isWhole = half === undefined || octets.length === 2 * half
+  if (!isWhole || !verify(digest, signed, key.key, half === undefined ? octets : ecdsaValue(octets)))
     throw new AcmeError('malformed', 'the JWS signature does not verify')
-}
-
-/**
- * RFC 7518 §3.4: R and S side by side; in DER (RFC 3279 §2.2.3) for node:crypto, which takes the other form only by a way that costs
- * as much again as the verification. Undefined where the length is wrong.
- */
-function ecdsaSignature(octets: Uint8Array, half: number): Uint8Array | undefined {
-  if (octets.length !== 2 * half) return undefined
-  return tlv(Tag.SEQUENCE, unsignedInteger(octets.subarray(0, half)), unsignedInteger(octets.subarray(half)))
 }
 
 /** Whether the JWS carries a right MAC under `secret` (RFC 8555 §7.3.4). */
