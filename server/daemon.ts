@@ -27,7 +27,7 @@ import { openDatabase } from './database.ts'
 import { serveDoh } from './doh.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
-import { createApp, type TlsMaterial } from './http.ts'
+import { createApp, type HttpListener, openTakeover } from './http.ts'
 import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
 import { reachableAt } from './listen/sockets.ts'
@@ -145,15 +145,18 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     const ca = config.ca && (await openCa(config, authority, quarantine, database, world, log))
     if (ca) opened.push(() => ca.close())
     const certificate = config.tls ?? (await ca?.serverCertificate(ownHosts(config))) ?? null
-    if (certificate) listeners.https.useCertificate(certificate)
 
     const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
-    const options = { count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id }
-    const workers = await startWorkers(options)
+    const takeover = join(config.data_dir, 'https.sock')
+    const https = await openTakeover(takeover)
+    opened.push(() => https.close(GRACE))
+    const sockets = listeners.dns
+    const memory = { cache: cache.buffer, id }
+    const workers = await startWorkers({ count, sockets, takeover, state, main: authority, clock, log, ...memory })
     // What is in flight over HTTP still needs the CA, the database and the serving threads.
-    opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
+    opened.push(() => Promise.all([https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
     authority.attach(workers)
-    if (ca && !config.tls) ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
+    if (ca && !config.tls) ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
 
     const status = () => describeStatus({ started, ready, config, count, authority, listeners, ca, trust, ...owner })
     const explain = createExplain({
@@ -201,7 +204,7 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
       clock,
       log,
     }
-    await serveHttp(listeners, ca, workers, () => ready, authority, context, backups, log)
+    await serveHttp({ ...listeners, https }, ca, workers, () => ready, authority, context, backups, log)
     trust.start()
     backups.plan()
     ready = true
@@ -279,13 +282,8 @@ function ownHosts({ name, ca }: Config): string[] {
   return [...new Set([new URL(ca!.url).hostname, printName(name).slice(0, -1)])]
 }
 
-function useEverywhere(renewed: TlsMaterial, listeners: Listeners, workers: Workers): void {
-  listeners.https.useCertificate(renewed)
-  workers.renewCertificate(renewed)
-}
-
 async function serveHttp(
-  listeners: Listeners,
+  listeners: Listeners & { https: HttpListener },
   ca: Ca | undefined,
   workers: Workers,
   ready: () => boolean,

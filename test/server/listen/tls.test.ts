@@ -5,7 +5,7 @@ import t from 'tap'
 import { systemClock } from '../../../host/clock.ts'
 import type { RequestHandler } from '../../../server/listen/client.ts'
 import { frame } from '../../../server/listen/framing.ts'
-import { STREAM_LIMITS } from '../../../server/listen/tcp.ts'
+import { STREAM_LIMITS } from '../../../server/listen/connections.ts'
 import { listenTls, type ServerCertificate } from '../../../server/listen/tls.ts'
 import { selfSigned } from '../certificate.ts'
 
