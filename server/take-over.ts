@@ -15,7 +15,10 @@ export function takeOver(socket: Socket, patience: number, begin: (version: Http
     const version = read[0]
     const header = readProxyHeader(read, 1, read.length)
     if (header === undefined) return
-    if ((version !== 1 && version !== 2) || !header?.from) return end()
+    if ((version !== 1 && version !== 2) || !header?.from) {
+      end()
+      return
+    }
     socket.off('readable', onReadable).off('error', end).off('timeout', end).setTimeout(0)
     standFor(socket, header.from)
     if (read.length > 1 + header.length) socket.unshift(read.subarray(1 + header.length))

@@ -5,8 +5,8 @@ import type { Peer, ServedConnection, StreamHost } from '../connections.ts'
 import { endOfPath, isDohPath, readParameter } from './doh-request.ts'
 import { PROBLEMS, type Problem } from './doh-response.ts'
 import { DohStream } from './doh-stream.ts'
-import { ConnectionError, ErrorCode } from './frames.ts'
-import { grown, Receiver, type StreamEvents } from './receiver.ts'
+import { ConnectionError, ErrorCode, MAX_WINDOW } from './frames.ts'
+import { Receiver, type StreamEvents } from './receiver.ts'
 import { type RequestHead, UNTOLD } from './request-head.ts'
 import { CONNECTION_WINDOW, MOST_MESSAGE, MOST_STREAMS, Sender, STREAM_WINDOW } from './sender.ts'
 
@@ -75,7 +75,7 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
   }
 
   get wantsMore(): boolean {
-    return !this.closed && this.socket.writableLength < this.host.options.limits.unread
+    return !this.closed && !this.isDone && this.socket.writableLength < this.host.options.limits.unread
   }
 
   expired(now: number): boolean {
@@ -124,9 +124,18 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
     const { head } = this.host
     // What the client had on its way when it was told that we end.
     if (this.ending) return
-    if (!head.whole) return this.sender.reset(id, ErrorCode.PROTOCOL_ERROR)
-    if (!isDohPath(head)) return this.turnAway(id)
-    if (this.isFull) return this.sender.reset(id, ErrorCode.REFUSED_STREAM)
+    if (!head.whole) {
+      this.sender.reset(id, ErrorCode.PROTOCOL_ERROR)
+      return
+    }
+    if (!isDohPath(head)) {
+      this.turnAway(id)
+      return
+    }
+    if (this.isFull) {
+      this.sender.reset(id, ErrorCode.REFUSED_STREAM)
+      return
+    }
     this.path = pathOf(head, this.path)
     this.window = this.sender.initialWindow
     if (ended) this.answerParameter(id)
@@ -158,8 +167,14 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
   private awaitBody(id: number): void {
     const { head, scratch } = this.host
     const isGet = head.method === 'GET'
-    if (head.contentLength > MOST_MESSAGE) return this.refuseUnread(id, PROBLEMS.tooLong)
-    if (!isGet && !head.isMessage) return this.refuseUnread(id, PROBLEMS.mediaType)
+    if (head.contentLength > MOST_MESSAGE) {
+      this.refuseUnread(id, PROBLEMS.tooLong)
+      return
+    }
+    if (!isGet && !head.isMessage) {
+      this.refuseUnread(id, PROBLEMS.mediaType)
+      return
+    }
     const stream = new DohStream(this, id, this.path, this.window)
     stream.contentLength = head.contentLength
     stream.receiving = true
@@ -173,23 +188,35 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
     if (this.consumed > CONNECTION_WINDOW)
       throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more was sent than there is room for')
     if (stream?.receiving) this.readBody(stream, octets, at, end, ended)
-    // What is on its way on a stream that was answered before its end is nobody's fault.
-    else if (stream) this.onStreamError(id, ErrorCode.STREAM_CLOSED)
+    // RFC 9113 §5.1: the request has ended, or was answered before its end.
+    else this.onStreamError(id, ErrorCode.STREAM_CLOSED)
     this.giveBack()
   }
 
   private readBody(stream: DohStream, octets: Uint8Array, at: number, end: number, ended: boolean): void {
     const length = stream.received + end - at
-    if (length > STREAM_WINDOW) return this.onStreamError(stream.id, ErrorCode.FLOW_CONTROL_ERROR)
+    if (length > STREAM_WINDOW) {
+      this.onStreamError(stream.id, ErrorCode.FLOW_CONTROL_ERROR)
+      return
+    }
     if (length > MOST_MESSAGE) {
       this.streams.delete(stream.id)
-      return this.refuseUnread(stream.id, PROBLEMS.tooLong)
+      this.refuseUnread(stream.id, PROBLEMS.tooLong)
+      return
     }
-    if (!ended) return stream.append(octets, at, end)
+    if (!ended) {
+      stream.append(octets, at, end)
+      return
+    }
     // RFC 9113 §8.1.1.
-    if (stream.contentLength !== UNTOLD && stream.contentLength !== length)
-      return this.onStreamError(stream.id, ErrorCode.PROTOCOL_ERROR)
-    if (stream.received === 0 && !stream.parameter) return this.answerBody(stream, octets, at, end)
+    if (stream.contentLength !== UNTOLD && stream.contentLength !== length) {
+      this.onStreamError(stream.id, ErrorCode.PROTOCOL_ERROR)
+      return
+    }
+    if (stream.received === 0 && !stream.parameter) {
+      this.answerBody(stream, octets, at, end)
+      return
+    }
     stream.append(octets, at, end)
     this.answerWhole(stream)
   }
@@ -220,9 +247,14 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
   onTrailers(id: number, ended: boolean): void {
     const stream = this.streams.get(id)
     if (!stream?.receiving) throw new ConnectionError(ErrorCode.STREAM_CLOSED, 'the stream has ended')
-    if (!ended) return this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
-    if (stream.contentLength !== UNTOLD && stream.contentLength !== stream.received)
-      return this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
+    if (!ended) {
+      this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
+      return
+    }
+    if (stream.contentLength !== UNTOLD && stream.contentLength !== stream.received) {
+      this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
+      return
+    }
     this.answerWhole(stream)
   }
 
@@ -238,11 +270,16 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
   }
 
   onWindow(id: number, increment: number): void {
-    if (id === 0) return this.sender.grow(increment, this.sent)
+    if (id === 0) {
+      this.sender.grow(increment, this.sent)
+      return
+    }
     const stream = this.streams.get(id)
     if (!stream) return
-    stream.window = grown(stream.window, increment)
-    if (stream.unsent.length > 0 && this.sender.pump(stream)) this.sent(stream)
+    stream.window += increment
+    // RFC 9113 §6.9.1.
+    if (stream.window > MAX_WINDOW) this.onStreamError(id, ErrorCode.FLOW_CONTROL_ERROR)
+    else if (stream.unsent.length > 0 && this.sender.pump(stream)) this.sent(stream)
   }
 
   onInitialWindow(size: number): void {
@@ -283,7 +320,10 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
     this.inFlight--
     // It may have been retained before it turned out that nothing waits.
     this.streams.delete(id)
-    if (length <= 0) return this.refuse(id, PROBLEMS.notRequest)
+    if (length <= 0) {
+      this.refuse(id, PROBLEMS.notRequest)
+      return
+    }
     this.active()
     const maxAge = freshness(batch.bytes, place, place + length)
     if (this.sender.fits(length, this.window)) this.sender.answer(id, length, maxAge)
@@ -364,8 +404,13 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
     this.postpone(() => this.sender.goAway(this.receiver.lastId, ErrorCode.NO_ERROR))
   }
 
+  /** No more is asked, and all is answered. */
+  private get isDone(): boolean {
+    return this.ending && this.inFlight === 0 && this.streams.size === 0 && this.postponed.length === 0
+  }
+
   private endIfDone(): void {
-    if (!this.ending || this.inFlight > 0 || this.streams.size > 0 || this.postponed.length > 0) return
+    if (!this.isDone) return
     // What was sent still arrives; a client that keeps its half open is not waited for.
     this.socket.end(() => this.socket.destroy())
   }
