@@ -4,7 +4,7 @@ import { type Client, LATER } from '../client.ts'
 import type { Peer, ServedConnection, StreamHost } from '../connections.ts'
 import { endOfPath, isDohPath, readParameter } from './doh-request.ts'
 import { PROBLEMS, type Problem } from './doh-response.ts'
-import { DohStream } from './doh-stream.ts'
+import { DohStream, type StreamOwner } from './doh-stream.ts'
 import { ConnectionError, ErrorCode, MAX_WINDOW } from './frames.ts'
 import { Receiver, type StreamEvents } from './receiver.ts'
 import { type RequestHead, UNTOLD } from './request-head.ts'
@@ -23,7 +23,7 @@ const UNFINISHED = 10_000
  * A connection that asks for DoH (RFC 8484) by HTTP/2 and for nothing else: what else is asked for is left undone, and told so, that
  * the client asks again on a connection of its own (RFC 9113 §6.8, §8.7). A question that comes whole is answered from where it lies.
  */
-export class DohConnection implements Client, StreamEvents, ServedConnection {
+export class DohConnection implements Client, StreamEvents, StreamOwner, ServedConnection {
   readonly transport = 'https'
   readonly address: Uint8Array
   readonly port: number
@@ -363,7 +363,6 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
 
   finish(): void {}
 
-  /** The answer of a stream that has waited. */
   sendLater(stream: DohStream, message: Uint8Array): void {
     this.postpone(() => {
       if (stream.reset) return
@@ -372,7 +371,6 @@ export class DohConnection implements Client, StreamEvents, ServedConnection {
     })
   }
 
-  /** A stream's request is worked on no more. */
   finishStream(stream: DohStream, answered: boolean): void {
     this.postpone(() => {
       this.inFlight--

@@ -1,8 +1,18 @@
 import type { Client } from '../client.ts'
-import type { DohConnection } from './doh-connection.ts'
+import type { Peer } from '../connections.ts'
 import { UNTOLD } from './request-head.ts'
 
 const NOTHING = new Uint8Array(0)
+
+/** The connection, as far as its streams know it. */
+export interface StreamOwner extends Peer {
+  readonly tlsVersion: string | undefined
+  readonly closed: boolean
+  /** The answer of a stream that has waited. */
+  sendLater(stream: DohStream, message: Uint8Array): void
+  /** A stream's request is worked on no more. */
+  finishStream(stream: DohStream, answered: boolean): void
+}
 
 /** A request that is not answered as soon as its fields are read: its body is to come, its answer, or room for that at the client. */
 export class DohStream implements Client {
@@ -26,11 +36,11 @@ export class DohStream implements Client {
   /** The client has lost interest. */
   reset = false
   private answered = false
-  private readonly connection: DohConnection
+  private readonly connection: StreamOwner
   private pieces: Uint8Array[] = []
   private held = 0
 
-  constructor(connection: DohConnection, id: number, dohPath: string, window: number) {
+  constructor(connection: StreamOwner, id: number, dohPath: string, window: number) {
     this.connection = connection
     this.id = id
     this.dohPath = dohPath
