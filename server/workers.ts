@@ -345,6 +345,7 @@ class ServingWorkers implements Workers {
   async stop(grace: number): Promise<void> {
     this.stopping = true
     this.tickets?.cancel()
+    this.options.sockets.endStreams()
     await Promise.all(this.places.map(place => this.stopPlace(place, grace)))
     for (const place of this.places) this.abandon(place)
   }

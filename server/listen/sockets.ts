@@ -30,6 +30,8 @@ export interface OpenSockets {
   https: SocketAddress[]
   /** Sockets for the thread of that number. */
   forWorker(index: number): ServingSocket[]
+  /** Threads get no more sockets: connections are refused once those that have some have closed them. */
+  endStreams(): void
   /** Datagrams and connections that are still queued are dropped. */
   close(): void
 }
@@ -92,7 +94,11 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
       descriptors
         .filter(({ worker }) => worker === undefined || worker === index)
         .map(({ kind, address, fd }) => ({ kind, address, fd: isStream(kind) ? duplicate(libc, fd) : fd }))
-    return { dns, dot, https, forWorker, close }
+    const endStreams = (): void => {
+      for (const { fd } of descriptors.filter(({ kind }) => isStream(kind))) libc.close(fd)
+      descriptors.splice(0, descriptors.length, ...descriptors.filter(({ kind }) => !isStream(kind)))
+    }
+    return { dns, dot, https, forWorker, endStreams, close }
   } catch (error) {
     close()
     throw error
@@ -307,7 +313,7 @@ async function probeAddresses(options: ListenOptions): Promise<OpenSockets> {
     ...dot.map(address => ({ kind: 'tls' as const, address, shared })),
     ...https.map(address => ({ kind: 'https' as const, address, shared })),
   ]
-  return { dns, dot, https, forWorker: index => (index === 0 || shared ? sockets : []), close() {} }
+  return { dns, dot, https, forWorker: index => (index === 0 || shared ? sockets : []), endStreams() {}, close() {} }
 }
 
 async function probeDns(wanted: SocketAddress): Promise<SocketAddress> {
