@@ -20,13 +20,7 @@ export function recordKey(owner: Name, type: number, rdata: Uint8Array): string 
 
 /** The same for RDATAs of a type that are equal, names in them ignoring case. */
 export function rdataKey(type: number, rdata: Uint8Array): string {
-  return latin1(hasUpperCase(rdata) ? canonicalRdata(type, rdata) : rdata)
-}
-
-/** Without an octet that could be a letter in upper case, RDATA is its own canonical form, and need not be taken apart. */
-function hasUpperCase(octets: Uint8Array): boolean {
-  for (let i = 0; i < octets.length; i++) if (octets[i]! >= 0x41 && octets[i]! <= 0x5a) return true
-  return false
+  return latin1(canonicalRdata(type, rdata))
 }
 
 /** Names an RRset: its owner ignoring case, and its type. */
