@@ -108,14 +108,16 @@ function withoutUnchanged(deleted: Map<string, ResourceRecord>, added: Map<strin
     deleted.delete(key)
     added.delete(key)
   }
-  return { deleted: soaFirst(deleted.values()), added: soaFirst(added.values()) }
+  return soaFirst({ deleted: [...deleted.values()], added: [...added.values()] })
 }
 
-function soaFirst(records: Iterable<ResourceRecord>): ResourceRecord[] {
-  const list = [...records]
-  const at = list.findIndex(record => record.type === Type.SOA)
-  if (at > 0) list.unshift(...list.splice(at, 1))
-  return list
+/** The same changeset, each of its lists put into its order. */
+export function soaFirst(change: Changeset): Changeset {
+  for (const list of [change.deleted, change.added]) {
+    const at = list.findIndex(record => record.type === Type.SOA)
+    if (at > 0) list.unshift(...list.splice(at, 1))
+  }
+  return change
 }
 
 /** The octets that the journal keeps: a count and the records of each list in wire form, uncompressed. */

@@ -180,11 +180,11 @@ export class ZoneVersion {
   typesAt(owner: Name): number[] {
     const { arena } = this.image
     const entry = this.entry(owner)
-    const types = new Set<number>()
+    const types: number[] = []
     for (let i = 0; entry !== 0 && i < rrsetsAt(arena, entry); i++)
-      types.add(rrsetType(arena, nthRRset(arena, entry, i)))
-    for (const type of [Type.RRSIG, Type.NSEC3]) if (this.hashed(owner, type)) types.add(type)
-    return [...types].sort((a, b) => a - b)
+      types.push(rrsetType(arena, nthRRset(arena, entry, i)))
+    const hashed = [Type.RRSIG, Type.NSEC3].filter(type => !types.includes(type) && this.hashed(owner, type))
+    return hashed.length === 0 ? types : [...types, ...hashed].sort((a, b) => a - b)
   }
 
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
