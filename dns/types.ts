@@ -1,7 +1,7 @@
 import { Class, className } from './codes.ts'
 import { TextError, WireError } from './errors.ts'
 import { type Name, printName } from './name.ts'
-import { type AnyField, type Rdata, TYPES, Type, type TypeName, type TypeRow, typeName } from './table.ts'
+import { type AnyField, type Rdata, TYPES, type TypeName, type TypeRow, typeName } from './table.ts'
 import { parseHex, parseNumber, printHex } from './text.ts'
 import { scanTokens, type Tokens } from './tokens.ts'
 import { Reader, Writer } from './wire.ts'
@@ -92,8 +92,7 @@ function hasCapitals({ lowered }: Layout, rdata: Uint8Array): boolean {
     end = lowered.at
     for (let name = 0; name < lowered.names; name++, end++) while (rdata[end]! > 0) end += rdata[end]! + 1
   }
-  for (let at = lowered?.at ?? 0; at < end; at++)
-    if (rdata[at]! >= CAPITAL_A && rdata[at]! <= CAPITAL_Z) return true
+  for (let at = lowered?.at ?? 0; at < end; at++) if (rdata[at]! >= CAPITAL_A && rdata[at]! <= CAPITAL_Z) return true
   return false
 }
 

@@ -8,7 +8,14 @@ import { Draft, recordsOf } from '../../zones/draft.ts'
 import { contentsOf, lines, NS, ORIGIN, record, records, SOA } from './lines.ts'
 
 const OWNERS = ['@', 'a', 'b']
-const LINES = ['300 IN A 192.0.2.1', '60 IN A 192.0.2.1', '300 IN A 192.0.2.2', '300 IN MX 1 B', '300 IN MX 1 b', '60 IN NS ns']
+const LINES = [
+  '300 IN A 192.0.2.1',
+  '60 IN A 192.0.2.1',
+  '300 IN A 192.0.2.2',
+  '300 IN MX 1 B',
+  '300 IN MX 1 b',
+  '60 IN NS ns',
+]
 const anyRecord = fc
   .record({ owner: fc.constantFrom(...OWNERS), rest: fc.constantFrom(...LINES) })
   .map(({ owner, rest }) => record(`${owner} ${rest}`))
@@ -51,6 +58,9 @@ t.test('the SOA goes first in either list', async t => {
   draft.add(record(SOA.replace(' 10 ', ' 11 ')))
   draft.deleteRecord(record('a 300 IN A 192.0.2.1'))
   const { deleted, added } = draft.changes()
-  t.same([deleted, added].map(list => list[0]?.type), [Type.SOA, Type.SOA])
+  t.same(
+    [deleted, added].map(list => list[0]?.type),
+    [Type.SOA, Type.SOA],
+  )
   t.same([deleted.length, added.length], [2, 2])
 })
