@@ -82,8 +82,10 @@ export function rootTemplate(
   signer: Signer,
   serial: string,
   now: number,
+  number = 1,
 ): CertificateTemplate {
-  const subject = authorityName(settings.name, 'Root CA')
+  // Numbered from the second: two roots of one name could not be told apart, nor their CRLs (RFC 5280 §5.2.3).
+  const subject = authorityName(settings.name, number === 1 ? 'Root CA' : `Root CA ${number}`)
   const notBefore = wholeSeconds(now - BACKDATE)
   return {
     serial,
@@ -93,6 +95,32 @@ export function rootTemplate(
     notAfter: wholeSeconds(notBefore + settings.root.validity) - 1000,
     publicKey: signer.publicKey,
     extensions: [basicConstraints(true), keyUsage(CA_USAGE), subjectKeyIdentifier(keyIdentifier(signer.publicKey))],
+  }
+}
+
+/** The subject and key of one root, signed by another: as CA certificates they last no longer than both. */
+export function crossTemplate(
+  subject: CaCertificate,
+  issuer: CaCertificate,
+  httpUrl: string | undefined,
+  serial: string,
+  now: number,
+): CertificateTemplate {
+  return {
+    serial,
+    issuer: issuer.subject,
+    subject: subject.subject,
+    notBefore: Math.max(wholeSeconds(now - BACKDATE), issuer.notBefore),
+    notAfter: Math.min(subject.notAfter, issuer.notAfter),
+    publicKey: subject.publicKey,
+    extensions: [
+      // Intermediates are below it.
+      basicConstraints(true, 1),
+      keyUsage(CA_USAGE),
+      subjectKeyIdentifier(subject.id),
+      authorityKeyIdentifier(issuer.id),
+      ...pointersTo(issuer, httpUrl),
+    ],
   }
 }
 

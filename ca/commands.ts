@@ -86,7 +86,9 @@ export function createCommands(deps: {
           directory: each.directory,
           staging: each.staging,
           root: describe(each.authority.hierarchy.root),
-          intermediates: each.authority.hierarchy.all().slice(1).map(describe),
+          roots: each.authority.hierarchy.roots().map(describe),
+          cross_certificates: each.authority.hierarchy.crossCertificates().map(describeCross(each.authority)),
+          intermediates: each.authority.hierarchy.intermediates().map(describe),
         })),
       }
     },
@@ -156,10 +158,14 @@ export function createCommands(deps: {
     'ca.import': async args => {
       const { hierarchy } = authorityOf(args)
       if (args['pkcs12'] === undefined)
-        return describe(await hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!))
+        return describe(await hierarchy.importCertificate(texts([args['certificate']], 'certificate')[0]!))
       const octets = Buffer.from(texts([args['pkcs12']], 'pkcs12')[0]!, 'base64')
       return describe(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
     },
+
+    /** `{ distrust? }` → the next root, which signs from now on. */
+    'ca.renew-root': async args =>
+      describe(await authorityOf(args).hierarchy.renewRoot({ distrust: args['distrust'] === true })),
 
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
 
@@ -221,13 +227,22 @@ function describeStanding({ hierarchy }: Authority) {
   return standing ? { intermediate: describe(standing) } : {}
 }
 
-function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCertificate) {
+/** With the root that signed it. */
+function describeCross({ hierarchy }: Authority) {
+  return (one: CaCertificate) => ({
+    ...describe(one),
+    issuer: hierarchy.roots().find(({ id }) => id === one.authorityKeyId)?.commonName ?? '',
+  })
+}
+
+function describe({ commonName, serial, fingerprint, notBefore, notAfter, signer }: CaCertificate) {
   return {
     subject: commonName,
     serial,
     sha256: fingerprintText(fingerprint),
     not_before: timestamp(notBefore),
     not_after: timestamp(notAfter),
+    ...(signer.token !== undefined && { token: signer.token }),
   }
 }
 

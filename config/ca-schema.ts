@@ -77,6 +77,33 @@ const root = record(
 /** The trust anchor of our certificates. */
 export type RootConfig = Decoded<typeof root>
 
+/** Which roots sign which others. */
+const crossSigning = choice('none', 'forward', 'both')
+/** Which roots sign which others. */
+export type CrossSigning = Decoded<typeof crossSigning>
+
+/** A root that signed before. */
+export interface FormerRootConfig {
+  /** PEM. */
+  certificate: string
+  key?: KeySource
+}
+
+const formerWithKey = record({
+  certificate: required(pem, 'its certificate'),
+  key: optional(keySource, 'its key, to sign the root that follows'),
+})
+
+const formerRoot: Kind<FormerRootConfig> = {
+  json: { anyOf: [pem.json, formerWithKey.json] },
+  label: 'path of a PEM file, or map of `certificate` and `key`',
+  decode(source, context) {
+    if (source.kind === 'map' && source.entries.has('certificate')) return formerWithKey.decode(source, context)
+    const certificate = pem.decode(source, context)
+    return certificate === undefined ? undefined : { certificate }
+  },
+}
+
 const intermediate = record({
   generate: defaulted(keyAlgorithm, 'ecdsa-p256', 'the kind of key made'),
   validity: defaulted(
@@ -230,8 +257,17 @@ export const ca = record({
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
   former_roots: optional(
-    list(pem, { nonEmpty: true }),
-    'roots that signed before: handed out beside the root until nothing of theirs is valid any more',
+    list(formerRoot, { nonEmpty: true }),
+    'roots that signed before: handed out beside the root until nothing of theirs is valid any more; those whose key is given sign the root, too (`cross_sign`)',
+  ),
+  cross_sign: defaulted(
+    crossSigning,
+    'forward',
+    'which root signs which: `forward`, each before it the new one, so that who trusts the old one trusts what the new one signs; `both`, the new one the old ones, too',
+  ),
+  preferred_chain: optional(
+    text,
+    'the common name of the root to which the chain leads that clients get first; left out: the oldest that outlives the certificate. The others are offered by `Link: rel="alternate"` (RFC 8555 §7.4.2)',
   ),
   key_passphrase: optional(
     secret,

@@ -38,8 +38,11 @@ async function intermediateNumbers(files: CaFiles): Promise<number[]> {
   return matches.flatMap(match => (match ? [Number(match[1])] : [])).sort((a, b) => a - b)
 }
 
-/** The intermediates of this root that have not expired, oldest first. */
-export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate[]> {
+/** The intermediates of these roots that have not expired, oldest first. */
+export async function loadIntermediates(
+  deps: HierarchyDeps,
+  roots: readonly CaCertificate[],
+): Promise<CaCertificate[]> {
   const loaded: CaCertificate[] = []
   for (const number of await intermediateNumbers(deps.files)) {
     const file = `intermediate-${number}`
@@ -51,8 +54,8 @@ export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate
       )
     await warnWhereExposed(deps, `${file}.key`)
     const one = openCertificate(pem, signer, file, deps)
-    // An intermediate of a root that was replaced since is left on disk, unused.
-    if (one.notAfter > deps.clock.now() && isBelow(one, root)) loaded.push(one)
+    // One of a root that is ours no longer is left on disk, unused.
+    if (one.notAfter > deps.clock.now() && roots.some(root => isBelow(one, root))) loaded.push(one)
   }
   return loaded
 }
