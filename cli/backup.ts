@@ -21,7 +21,7 @@ interface RestoreOptions extends OnlineOptions {
 /** The passphrase, where a file would be one too many. */
 const VARIABLE = 'NAMESTEAD_BACKUP_PASSPHRASE'
 
-/** `backup` and `restore`: everything in one file, and back. */
+/** `backup`: everything in one file. */
 export function addBackup(program: Command, terminal: Terminal): void {
   online(program.command('backup').description('keep everything in one file, while all goes on'))
     .argument('<file>', 'it has this name once it is whole')
@@ -39,6 +39,10 @@ export function addBackup(program: Command, terminal: Terminal): void {
       if (!taken.encrypted)
         terminal.err('warning: it is not encrypted, and holds every key: keep it where nobody else reads it\n')
     })
+}
+
+/** `restore`: back from that file. */
+export function addRestore(program: Command, terminal: Terminal): void {
   program
     .command('restore')
     .description('restore a backup while no daemon runs, or see whether it could be')
