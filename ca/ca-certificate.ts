@@ -1,11 +1,11 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extension, KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
-import { lowerName, type Name, printName } from '../dns/name.ts'
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   crlDistributionPoint,
   extendedKeyUsage,
   keyUsage,
@@ -13,6 +13,7 @@ import {
   subjectKeyIdentifier,
 } from './extensions.ts'
 import type { Signer } from './keystore.ts'
+import { limitsIn, type NameLimits } from './name-constraints.ts'
 import { wholeSeconds } from './profiles.ts'
 import {
   type CertificateFacts,
@@ -21,6 +22,7 @@ import {
   fingerprint,
   keyIdentifier,
   pemOf,
+  policiesIn,
   readCertificate,
 } from './x509.ts'
 
@@ -32,8 +34,10 @@ export interface CaCertificate extends CertificateFacts {
   readonly pem: string
   /** SHA-256 of the DER certificate in hex: what a human compares. */
   readonly fingerprint: string
-  /** DNS names below which it may certify; empty where it may certify any. */
-  readonly permittedDns: readonly string[]
+  /** The names that it may certify. */
+  readonly limits: NameLimits
+  /** The policies that it asserts, by their object identifiers. */
+  readonly policies: readonly string[]
   readonly signer: Signer
 }
 
@@ -46,7 +50,8 @@ export function authorityCertificate(der: Uint8Array, signer: Signer): CaCertifi
     der,
     pem: pemOf('CERTIFICATE', der),
     fingerprint: fingerprint(der),
-    permittedDns: [...(facts.constraints?.permittedSubtrees ?? [])].flatMap(subtree => subtree.base.dNSName ?? []),
+    limits: limitsIn(facts.constraints),
+    policies: policiesIn(facts),
     signer,
   }
 }
@@ -133,7 +138,7 @@ export function intermediateTemplate(
   now: number,
   number: number,
 ): CertificateTemplate {
-  const { validity, name_constraints: permitted } = settings.intermediate
+  const { validity } = settings.intermediate
   const notBefore = Math.max(wholeSeconds(now - BACKDATE), root.notBefore)
   return {
     serial,
@@ -144,13 +149,9 @@ export function intermediateTemplate(
     notAfter: Math.min(wholeSeconds(notBefore + validity) - 1000, root.notAfter),
     publicKey: signer.publicKey,
     extensions: [
-      basicConstraints(true, 0),
-      keyUsage(CA_USAGE),
-      extendedKeyUsage(['server', 'client']),
-      subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
+      ...intermediateExtensions(settings.intermediate, signer),
       authorityKeyIdentifier(root.id),
       ...pointersTo(root, settings.httpUrl),
-      ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
     ],
   }
 }
@@ -161,23 +162,25 @@ export function intermediateRequest(
   signer: Signer,
   number: number,
 ): { subject: Uint8Array; extensions: Extension[] } {
-  const { name_constraints: permitted } = settings.intermediate
-  const extensions = [
+  return {
+    subject: authorityName(settings.name, `Intermediate CA ${number}`),
+    extensions: intermediateExtensions(settings.intermediate, signer).map(der => AsnConvert.parse(der, Extension)),
+  }
+}
+
+/** What does not depend on who signs it. */
+function intermediateExtensions(
+  { name_constraints: names, policies }: IntermediateConfig,
+  signer: Signer,
+): Uint8Array[] {
+  return [
     basicConstraints(true, 0),
     keyUsage(CA_USAGE),
     extendedKeyUsage(['server', 'client']),
     subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
-    ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
+    ...(names ? [nameConstraints(names.permitted, names.excluded)] : []),
+    ...certificatePolicies(policies),
   ]
-  return {
-    subject: authorityName(settings.name, `Intermediate CA ${number}`),
-    extensions: extensions.map(der => AsnConvert.parse(der, Extension)),
-  }
-}
-
-/** The name as a dNSName constraint has it: itself and all below (RFC 5280 §4.2.1.10). */
-export function constraintText(name: Name): string {
-  return printName(lowerName(name)).replace(/\.$/, '')
 }
 
 function authorityName(organization: string, role: string): Uint8Array {

@@ -4,6 +4,7 @@ import {
   AuthorityInfoAccessSyntax,
   AuthorityKeyIdentifier,
   BasicConstraints,
+  CertificatePolicies,
   CRLDistributionPoints,
   DistributionPoint,
   DistributionPointName,
@@ -16,6 +17,7 @@ import {
   id_ad_ocsp,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
+  id_ce_certificatePolicies,
   id_ce_cRLDistributionPoints,
   id_ce_extKeyUsage,
   id_ce_keyUsage,
@@ -26,15 +28,20 @@ import {
   id_kp_OCSPSigning,
   id_kp_serverAuth,
   id_pe_authorityInfoAccess,
+  id_qt_csp,
   KeyIdentifier,
   KeyUsage,
   type KeyUsageFlags,
   NameConstraints,
+  PolicyInformation,
+  PolicyQualifierInfo,
   SubjectAlternativeName,
   SubjectKeyIdentifier,
 } from '@peculiar/asn1-x509'
+import type { CertificatePolicy } from '../config/ca-schema.ts'
+import type { Subtree } from '../config/constraints-schema.ts'
 import type { Identifier } from './identifier.ts'
-import { arrayBuffer, encode, octetString } from './x509.ts'
+import { arrayBuffer, encode, octetString, tlv } from './x509.ts'
 
 /** An extension with its value in DER (RFC 5280 §4.2), as the library has it. */
 export function extension(oid: string, critical: boolean, value: Uint8Array): Extension {
@@ -112,15 +119,37 @@ export function mustStaple(): Uint8Array {
   return encodeExtension('1.3.6.1.5.5.7.1.24', false, Uint8Array.of(0x30, 3, 2, 1, 5))
 }
 
+const IA5_STRING = 0x16
+
+/** RFC 5280 §4.2.1.4: not critical; nothing where there are none. */
+export function certificatePolicies(policies: readonly CertificatePolicy[]): Uint8Array[] {
+  if (policies.length === 0) return []
+  const value = new CertificatePolicies(
+    policies.map(({ oid, cps }) => {
+      const qualifier =
+        cps === undefined
+          ? []
+          : [
+              new PolicyQualifierInfo({
+                policyQualifierId: id_qt_csp,
+                qualifier: arrayBuffer(tlv(IA5_STRING, Buffer.from(cps))),
+              }),
+            ]
+      return new PolicyInformation({
+        policyIdentifier: oid,
+        ...(qualifier.length > 0 && { policyQualifiers: qualifier }),
+      })
+    }),
+  )
+  return [encodeExtension(id_ce_certificatePolicies, false, encode(value))]
+}
+
 /** RFC 5280 §4.2.1.13. */
 export function crlDistributionPoint(url: string): Uint8Array {
   const fullName = [new GeneralName({ uniformResourceIdentifier: url })]
   const point = new DistributionPoint({ distributionPoint: new DistributionPointName({ fullName }) })
   return encodeExtension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
 }
-
-/** Names at and below a domain, addresses in a block, URIs whose host it is; the empty domain is every one. */
-export type Subtree = { dns: string } | { ip: string } | { uri: string } | { email: string }
 
 /** RFC 5280 §4.2.1.10: critical. Of the kinds that `permitted` has only those given are allowed; none that is excluded. */
 export function nameConstraints(permitted: readonly Subtree[], excluded: readonly Subtree[] = []): Uint8Array {

@@ -1,5 +1,3 @@
-import type { IntermediateConfig } from '../config/ca-schema.ts'
-import { isSubdomain } from '../dns/name.ts'
 import type { Timer } from '../host/clock.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import { type Chain, chainsFrom, inOrder } from './hierarchy/chains.ts'
@@ -10,7 +8,8 @@ import { differs, isBelow, loadIntermediates, makeIntermediate } from './hierarc
 import { keepRecord } from './hierarchy/material.ts'
 import { importIntermediate, requestIntermediate } from './hierarchy/offline.ts'
 import { nextRoot, openRoots, type Roots } from './hierarchy/roots.ts'
-import { type Identifier, nameOfIdentifier } from './identifier.ts'
+import type { Identifier } from './identifier.ts'
+import { permitsName, UNLIMITED } from './name-constraints.ts'
 import { derBlocks } from './x509.ts'
 
 export { HierarchyError, type HierarchySettings } from './hierarchy/deps.ts'
@@ -146,7 +145,7 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
       const chains = chainsFrom(intermediate, trusted(), crosses, clock.now())
       return inOrder(chains, trusted(), settings.preferredChain?.(), until)
     },
-    permits: identifier => permits(settings.intermediate, identifier),
+    permits: identifier => permitsName(settings.intermediate.name_constraints ?? UNLIMITED, identifier),
     renewIntermediate,
     renewRoot: ({ distrust }) => inTurn(() => renewRoot(distrust)),
     importCertificate: pem => inTurn(() => importCertificate(pem)),
@@ -176,9 +175,4 @@ function isDue(settings: HierarchySettings, root: CaCertificate, current: CaCert
   const reserve = Math.min(settings.longest() + life / 10, life * (2 / 3))
   const wouldEnd = Math.min(now + settings.intermediate.validity, root.notAfter)
   return current.notAfter - now < reserve && wouldEnd > current.notAfter + Math.min(DAY, life / 10)
-}
-
-function permits({ name_constraints: permitted }: IntermediateConfig, identifier: Identifier): boolean {
-  if (!permitted || identifier.type !== 'dns') return true
-  return permitted.some(parent => isSubdomain(nameOfIdentifier(identifier), parent))
 }

@@ -7,6 +7,7 @@ import type { CertificateRecord, CertificateStore, Circumstances } from './certi
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   encodeExtension,
   extendedKeyUsage,
   keyUsage,
@@ -190,6 +191,7 @@ function leafTemplate(
       authorityKeyIdentifier(issuer.id),
       ...pointers,
       subjectAltName(identifiers, Object.keys(subject).length === 0),
+      ...certificatePolicies(profile.policies),
       ...(profile.must_staple ? [mustStaple()] : []),
       ...profile.extensions.map(({ oid, critical, value }) => encodeExtension(oid, critical, value)),
     ],

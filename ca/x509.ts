@@ -7,10 +7,12 @@ import {
   AuthorityKeyIdentifier,
   BasicConstraints,
   Certificate,
+  CertificatePolicies,
   type Extension,
   type GeneralName,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
+  id_ce_certificatePolicies,
   id_ce_nameConstraints,
   id_ce_subjectAltName,
   id_ce_subjectKeyIdentifier,
@@ -137,6 +139,13 @@ function readTbs(tbs: TBSCertificate): CertificateFacts {
     constraints: constraints && AsnConvert.parse(constraints, NameConstraints),
     extensions,
   }
+}
+
+/** The policies that a certificate asserts (RFC 5280 §4.2.1.4), by their object identifiers. */
+export function policiesIn({ extensions }: Pick<CertificateFacts, 'extensions'>): string[] {
+  const found = extensions.find(({ extnID }) => extnID === id_ce_certificatePolicies)
+  if (!found) return []
+  return [...AsnConvert.parse(found.extnValue.buffer, CertificatePolicies)].map(one => one.policyIdentifier)
 }
 
 /** The names among GeneralNames that an identifier can hold, and the kinds of those that none can. */

@@ -1,3 +1,4 @@
+import { nameConstraints } from './constraints-schema.ts'
 import {
   byShape,
   type Decoded,
@@ -104,6 +105,26 @@ const formerRoot: Kind<FormerRootConfig> = {
   },
 }
 
+const objectIdentifier = parsed('object identifier', value =>
+  /^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined,
+)
+
+const policyWithPage = record({
+  oid: required(objectIdentifier, 'its object identifier'),
+  cps: optional(url('http', 'https'), 'the page of its certification practice statement'),
+})
+/** A certificate policy. */
+export type CertificatePolicy = Decoded<typeof policyWithPage>
+
+const policies: Kind<CertificatePolicy[]> = list(
+  byShape<CertificatePolicy>({
+    scalar: mapped(objectIdentifier, oid => ({ oid })),
+    map: policyWithPage,
+    label: 'policy: an object identifier, or map of `oid` and `cps`',
+  }),
+  { unique: ({ oid }) => oid },
+)
+
 const intermediate = record({
   generate: defaulted(keyAlgorithm, 'ecdsa-p256', 'the kind of key made'),
   validity: defaulted(
@@ -116,8 +137,13 @@ const intermediate = record({
     'the PKCS#11 token in which its keys are made, each labelled `object` and a number; left out: they are files',
   ),
   name_constraints: optional(
-    list(domainName, { nonEmpty: true }),
-    'the only domains below which it may certify names (RFC 5280 §4.2.1.10)',
+    nameConstraints,
+    'the only domains below which it may certify names, or what else is permitted and excluded (RFC 5280 §4.2.1.10)',
+  ),
+  policies: defaulted(
+    policies,
+    [],
+    'the policies under which it certifies (RFC 5280 §4.2.1.4); those of profiles must be among them',
   ),
 })
 /** The certificate that signs the others. */
@@ -203,14 +229,12 @@ const profile = record({
   ),
   ocsp: defaulted(flag, true, 'whether they name the OCSP responder'),
   crl: defaulted(flag, true, 'whether they name a CRL'),
+  policies: defaulted(policies, [], 'the policies that they are issued under (RFC 5280 §4.2.1.4)'),
   must_staple: defaulted(flag, false, 'whether servers must staple an OCSP response (RFC 7633)'),
   extensions: defaulted(
     list(
       record({
-        oid: required(
-          parsed('object identifier', value => (/^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined)),
-          'its object identifier',
-        ),
+        oid: required(objectIdentifier, 'its object identifier'),
         critical: defaulted(flag, false, 'whether clients that do not know it must refuse the certificate'),
         value: required(
           parsed('DER in base64', value => (isBase64(value) ? Buffer.from(value, 'base64') : undefined)),

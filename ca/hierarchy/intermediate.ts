@@ -1,6 +1,7 @@
-import { authorityCertificate, type CaCertificate, constraintText, intermediateTemplate } from '../ca-certificate.ts'
+import { authorityCertificate, type CaCertificate, intermediateTemplate } from '../ca-certificate.ts'
 import type { CaFiles } from '../files.ts'
 import { createKey, loadKey, type Signer } from '../keystore.ts'
+import { sameLimits, UNLIMITED } from '../name-constraints.ts'
 import { encodeTbsCertificate, signStructure } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
 import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
@@ -73,12 +74,12 @@ export async function nextKey(deps: HierarchyDeps, number: number): Promise<Sign
 
 /** Whether the config asks for another kind of intermediate than the one that signs. */
 export function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
-  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
   const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
   return (
     elsewhere ||
     current.signer.kind !== intermediate.generate ||
-    wanted.join() !== [...current.permittedDns].sort().join()
+    !sameLimits(intermediate.name_constraints ?? UNLIMITED, current.limits) ||
+    intermediate.policies.map(({ oid }) => oid).join() !== current.policies.join()
   )
 }
 
