@@ -36,8 +36,8 @@ export function permitsName({ permitted, excluded }: NameLimits, identifier: Ide
   const covers = COVERS[identifier.type]
   // A URI without a host that is a name is refused wherever URIs are limited.
   if (identifier.type === 'uri' && hostOf(identifier.value) === undefined) return false
-  if (denied.some(one => covers(valueOf(one), identifier))) return false
-  return allowed.length === 0 || allowed.some(one => covers(valueOf(one), identifier))
+  if (denied.some(one => covers(subtreeText(one), identifier))) return false
+  return allowed.length === 0 || allowed.some(one => covers(subtreeText(one), identifier))
 }
 
 const COVERS: Readonly<Record<Identifier['type'], (subtree: string, identifier: Identifier) => boolean>> = {
@@ -47,7 +47,7 @@ const COVERS: Readonly<Record<Identifier['type'], (subtree: string, identifier: 
   email: coversMailbox,
 }
 
-function valueOf(one: Subtree): string {
+function subtreeText(one: Subtree): string {
   return Object.values(one)[0] as string
 }
 

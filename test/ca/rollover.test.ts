@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { systemClock } from '../../host/clock.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
-import { DAY, dns, type FixtureOptions, judge, leafKey, leafOf, openFixture, profile, settings } from './fixture.ts'
+import { DAY, dns, type FixtureOptions, judge, leafKey, leafOf, openFixture, profile } from './fixture.ts'
 import { type Fault, memoryFiles } from './memory-files.ts'
 import { memoryStore } from './memory-store.ts'
 
