@@ -1,6 +1,8 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extension, KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
+import { type CertificateFacts, policiesIn, readCertificate } from './certificate-facts.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
@@ -15,16 +17,8 @@ import {
 import type { Signer } from './keystore.ts'
 import { limitsIn, type NameLimits } from './name-constraints.ts'
 import { wholeSeconds } from './profiles.ts'
-import {
-  type CertificateFacts,
-  type CertificateTemplate,
-  distinguishedName,
-  fingerprint,
-  keyIdentifier,
-  pemOf,
-  policiesIn,
-  readCertificate,
-} from './x509.ts'
+import { keyIdentifier } from './public-key.ts'
+import { type CertificateTemplate, fingerprint, pemOf } from './x509.ts'
 
 /** A certificate of ours that may sign others, with the key that does. */
 export interface CaCertificate extends CertificateFacts {

@@ -1,6 +1,7 @@
 import { authorityCertificate, type CaCertificate, crossTemplate } from '../ca-certificate.ts'
+import { readCertificate } from '../certificate-facts.ts'
 import { absentSigner } from '../keystore.ts'
-import { derBlocks, encodeTbsCertificate, readCertificate, signStructure } from '../x509.ts'
+import { derBlocks, encodeTbsCertificate, signStructure } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError } from './deps.ts'
 import { isBelow } from './intermediate.ts'
 import { keepRecord, newSerial } from './material.ts'

@@ -1,6 +1,7 @@
 import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
+import { readCertificate } from '../certificate-facts.ts'
 import { absentSigner, KeyError, loadKey } from '../keystore.ts'
-import { derBlocks, readCertificate } from '../x509.ts'
+import { derBlocks } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
 import { date, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 import { configuredRoot, importedKey, makeRoot } from './root.ts'

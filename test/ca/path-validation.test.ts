@@ -5,6 +5,7 @@ import {
   intermediateTemplate,
   rootTemplate,
 } from '../../ca/ca-certificate.ts'
+import { distinguishedName } from '../../ca/distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -18,7 +19,8 @@ import {
 import type { Identifier } from '../../ca/identifier.ts'
 import { makeKey } from '../../ca/keystore.ts'
 import { permitsName } from '../../ca/name-constraints.ts'
-import { distinguishedName, encodeTbsCertificate, keyIdentifier, pemOf, signStructure } from '../../ca/x509.ts'
+import { keyIdentifier } from '../../ca/public-key.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
 import type { CertificatePolicy } from '../../config/ca-schema.ts'
 import type { Subtree } from '../../config/constraints-schema.ts'
 import { DAY, judge, leafKey, settings } from './fixture.ts'
