@@ -157,24 +157,23 @@ export function writerOf(
 /** A zone that is not dynamic is its file: the same as before where the file has the same records, whatever else changed in it. */
 async function loadStatic(view: string, { name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
-  const known = path === earlier?.path ? earlier?.digest : undefined
-  const read =
-    (earlier ? undefined : await readKeptFile(view, name, path!, deps)) ?? (await readZone(path!, name, deps, known))
+  const read = earlier
+    ? await readZone(path!, name, deps, path === earlier.path ? earlier.digest : undefined)
+    : await readAtStart(view, name, path!, deps)
   const file = read ? await loadedFile(view, path!, read, deps) : earlier!
   const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
 }
 
-/** After a start: the image that was kept when the file was last read, if it is still the same file. */
-async function readKeptFile(
-  view: string,
-  origin: Name,
-  path: string,
-  { store, readFile, readZone: read = readZoneHere(readFile) }: LoadDependencies,
-): Promise<ReadFileOfZone | undefined> {
-  const kept = await store.files.find(view, origin)
-  const image = kept && (await store.images.findRead(zoneId(view, origin), kept.digest))
-  if (!image || !equalNames(image.origin, origin) || (await read(path, origin, kept.digest))) return undefined
+/** After a start: the file, or the image that was kept when it was last read, if it is still the same. */
+async function readAtStart(view: string, origin: Name, path: string, deps: LoadDependencies): Promise<ReadFileOfZone> {
+  const { files, images } = deps.store
+  const kept = await files.find(view, origin)
+  if (!kept) return readZone(path, origin, deps)
+  const changed = await readZone(path, origin, deps, kept.digest)
+  if (changed) return changed
+  const image = await images.findRead(zoneId(view, origin), kept.digest)
+  if (!image || !equalNames(image.origin, origin)) return readZone(path, origin, deps)
   return { image, digest: kept.digest, errors: [], warnings: [], wasKept: true }
 }
 
