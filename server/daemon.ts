@@ -9,6 +9,7 @@ import { Type } from '../dns/types.ts'
 import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
+import { serveDashboard } from '../web/dashboard.ts'
 import { createKeyRings } from '../zones/keys.ts'
 import { createZoneStore } from '../zones/store.ts'
 import { serveApi } from './api/api.ts'
@@ -32,6 +33,8 @@ import { inquire } from './inquire.ts'
 import { loadLibc } from './listen/libc.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { type Listeners, openListeners } from './listeners.ts'
+import { Live } from './live/live.ts'
+import { describeSituation } from './live/situation.ts'
 import { loadInThread } from './loader.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -189,9 +192,15 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
     opened.push(() => control.close())
     await ca?.start()
     const { zones, notifySecondaries } = authority
-    const statistics = () => workers.metrics()
+    const statistics = () => workers.metrics(authority.slots)
+    const situation = () =>
+      describeSituation({ zones, report: () => workers.report(), ca, lastBackup: () => backups.last, clock })
+    const live = new Live({ workers, slots: authority.slots, situation, clock, log })
+    // A watcher would otherwise keep the listener from closing.
+    opened.push(() => live.close())
     const context = {
       ...api,
+      live,
       zones,
       config: () => config,
       commands,
@@ -299,8 +308,9 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
+  serveDashboard(https)
   serveMetrics(metrics, {
-    serving: () => workers.metrics(),
+    serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),
     ready,
     zones: authority.zones,
