@@ -17,55 +17,54 @@ export interface Assets {
   files: ReadonlyMap<string, Asset>
   /** The paths of our own modules; the first is where it begins. */
   modules: readonly string[]
+  /** The paths of libraries by the names that modules import them by. */
+  imports: Readonly<Record<string, string>>
 }
 
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
-const CSS = 'text/css; charset=utf-8'
-const SVG = 'image/svg+xml'
-const HERE = import.meta.dirname
-/** `.ts` in the repository, `.js` in the package. */
-const EXTENSION = extname(import.meta.url)
-/** Where the client's own code begins. */
-const MAIN = `client/main${EXTENSION}`
+/** In the repository this folder; in the package what `bin/build.mjs` has made of it, beside the folder of our bundle. */
+const HERE = join(import.meta.dirname, '..', 'web')
+/** In the package types are stripped already, and the client with its libraries is one file. */
+const IS_SOURCE = extname(import.meta.url) === '.ts'
 
 /** The libraries that the client imports by name, and nothing else of them. */
-export const LIBRARIES: Readonly<Record<string, { path: string; file: string; suffix?: string }>> = {
+const LIBRARIES: Readonly<Record<string, { path: string; file: string; suffix?: string }>> = {
   preact: { path: 'lib/preact.js', file: 'preact/dist/preact.mjs' },
   'preact/hooks': { path: 'lib/hooks.js', file: 'preact/hooks/dist/hooks.mjs' },
   // Made for script tags: a third of the size of the module.
   uplot: { path: 'lib/uplot.js', file: 'uplot/dist/uPlot.iife.min.js', suffix: 'export default uPlot' },
 }
 
-/** Reads the files once. */
+/** Reads the files, and compresses them. */
 export function readAssets(): Assets {
-  const files = new Map<string, Asset>()
-  const add = (path: string, type: string, text: string) => {
-    const body = Buffer.from(text)
-    files.set(path, { type, body, gzip: gzipSync(body, { level: 9 }) })
-  }
-  for (const { path, file, suffix = '' } of Object.values(LIBRARIES))
-    add(path, JAVASCRIPT, `${withoutSourceMap(readLibrary(file))}\n${suffix}`)
-  add('uplot.css', CSS, readLibrary('uplot/dist/uPlot.min.css'))
-  add('style.css', CSS, readFileSync(join(HERE, 'style.css'), 'utf8'))
-  add('icon.svg', SVG, readFileSync(join(HERE, 'icon.svg'), 'utf8'))
-  const modules = globSync(`client/**/*${EXTENSION}`, { cwd: HERE }).sort()
-  for (const path of modules) add(path, JAVASCRIPT, readModule(path))
-  return {
-    prefix: `/assets/${digestOf(files)}/`,
-    files,
-    modules: [MAIN, ...modules.filter(path => path !== MAIN)],
-  }
+  const libraries = IS_SOURCE ? Object.entries(LIBRARIES) : []
+  const main = `client/main${extname(import.meta.url)}`
+  const modules = [...new Set([main, ...globSync(`client/**/*${extname(main)}`, { cwd: HERE }).sort()])]
+  const files = new Map<string, Asset>([
+    ...libraries.map(([, { path, file, suffix = '' }]) => [path, library(file, suffix)] as const),
+    ...modules.map(path => [path, asset(JAVASCRIPT, readModule(path))] as const),
+    [
+      'uplot.css',
+      asset('text/css; charset=utf-8', IS_SOURCE ? readLibrary('uplot/dist/uPlot.min.css') : read('uplot.css')),
+    ],
+    ['style.css', asset('text/css; charset=utf-8', read('style.css'))],
+    ['icon.svg', asset('image/svg+xml', read('icon.svg'))],
+  ])
+  const prefix = `/assets/${digestOf(files)}/`
+  return { prefix, files, modules, imports: Object.fromEntries(libraries.map(([name, { path }]) => [name, path])) }
 }
 
-/** The types stripped, as Node itself does with our own code; in the package they are gone already. */
+function asset(type: string, text: string): Asset {
+  const body = Buffer.from(text)
+  return { type, body, gzip: gzipSync(body, { level: 9 }) }
+}
+
+function read(file: string): string {
+  return readFileSync(join(HERE, file), 'utf8')
+}
+
 function readModule(path: string): string {
-  const text = readFileSync(join(HERE, path), 'utf8')
-  return squeeze(EXTENSION === '.ts' ? strip(text) : text)
-}
-
-/** Without comments, indentation and empty lines, which a third of it is; our client has no text that spans lines. */
-function squeeze(text: string): string {
-  return text.replace(/^\s*(\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '').replace(/^\s+|[ \t]+$/gm, '')
+  return IS_SOURCE ? squeeze(strip(read(path))) : read(path)
 }
 
 /** Node runs our own code so without a word; of the function by which it does it warns once, since that may still change. */
@@ -79,17 +78,21 @@ function strip(text: string): string {
   }
 }
 
-const require = createRequire(import.meta.url)
+/** Without comments, indentation and empty lines, which a third of it is; our client has no text that spans lines. */
+function squeeze(text: string): string {
+  return text.replace(/^\s*(\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '').replace(/^\s+|[ \t]+$/gm, '')
+}
+
+function library(file: string, suffix: string): Asset {
+  const text = readLibrary(file).replace(/\n\/\/# sourceMappingURL=.*\s*$/, '')
+  return asset(JAVASCRIPT, `${text}\n${suffix}`)
+}
 
 /** Past the package's list of exports, which does not name its files. */
 function readLibrary(file: string): string {
   const [name] = file.split('/')
-  const folder = dirname(require.resolve(`${name}/package.json`))
+  const folder = dirname(createRequire(import.meta.url).resolve(`${name}/package.json`))
   return readFileSync(join(folder, file.slice(name!.length + 1)), 'utf8')
-}
-
-function withoutSourceMap(text: string): string {
-  return text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '')
 }
 
 function digestOf(files: ReadonlyMap<string, Asset>): string {

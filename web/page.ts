@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Assets, LIBRARIES } from './assets.ts'
+import type { Assets } from './assets.ts'
 
 /** The one page there is, and the headers that keep whatever goes wrong in it from mattering. */
 export interface Page {
@@ -8,8 +8,8 @@ export interface Page {
 }
 
 /** Nothing is inline but the import map, which the policy names by its digest. */
-export function renderPage({ prefix, modules }: Assets): Page {
-  const imports = Object.fromEntries(Object.entries(LIBRARIES).map(([name, { path }]) => [name, prefix + path]))
+export function renderPage({ prefix, modules, imports: libraries }: Assets): Page {
+  const imports = Object.fromEntries(Object.entries(libraries).map(([name, path]) => [name, prefix + path]))
   const importMap = JSON.stringify({ imports })
   const preloaded = [...Object.values(imports), ...modules.slice(1).map(path => prefix + path)]
   const html = `<!doctype html>

@@ -232,11 +232,12 @@ export class Answerer {
     const at = reader.data(soa)
     const end = at + 2 + ((reader.octets[at]! << 8) | reader.octets[at + 1]!)
     const ttl = Math.min(reader.ttl(soa), u32(reader.octets, end - 4))
+    const { apex, target, outcome } = this
+    apex.setAncestor(target, outcome.labels)
     response.open(Section.AUTHORITY)
-    if (!response.rrset(version.origin, 0, Type.SOA, ttl, 1, reader.octets, at) || !response.dnssecOk) return
-    this.apex.set(version.origin, 0, version.origin.length)
-    if (!writeSignatures(version, reader.apex(version.at), Type.SOA, ttl, this.apex, response)) return
-    this.denial.prove(version, this.outcome, this.target)
+    if (!response.rrset(apex.buf, apex.at, Type.SOA, ttl, 1, reader.octets, at) || !response.dnssecOk) return
+    if (!writeSignatures(version, reader.apex(version.at), Type.SOA, ttl, apex, response)) return
+    this.denial.prove(version, outcome, target)
     this.denial.write(response)
   }
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { silentLog } from '../../host/log.ts'
-import { createApp } from '../../server/http.ts'
+import { createApp } from '../../server/http-app.ts'
 import { readAssets } from '../../web/assets.ts'
 import { serveDashboard } from '../../web/dashboard.ts'
 
