@@ -9,7 +9,7 @@ import type { Log } from '../../host/log.ts'
 import type { Client } from '../listen/client.ts'
 import { nameOf } from '../query.ts'
 import type { Dnstap } from './dnstap.ts'
-import { queryLine } from './query-line.ts'
+import type { AnswerSource, QueryLine } from './query-line.ts'
 import { QueryWatch, type ShowQueries } from './query-watch.ts'
 import { type Top, TopList } from './top-list.ts'
 
@@ -19,8 +19,7 @@ export interface Answered {
   client: Client
   view: string | undefined
   rcode: number
-  /** Where the answer came from. */
-  from: 'zones' | 'answer cache' | 'cache' | 'upstream' | 'stale' | 'local'
+  from: AnswerSource
   /** Milliseconds since the query came. */
   took: number
   /** The message that is sent. */
@@ -151,6 +150,20 @@ export class Sight {
 
   private write(event: Answered): void {
     this.log.info(queryLine(event), 'query')
+  }
+}
+
+function queryLine({ query, client, view, rcode, from, took, resolved }: Answered): QueryLine {
+  return {
+    client: printAddress(client.address),
+    transport: client.transport,
+    ...(view !== undefined && { view }),
+    name: printName(nameOf(query)),
+    type: typeName(query.qtype),
+    rcode: rcodeName(rcode),
+    from,
+    ms: Math.round(took * 1000) / 1000,
+    ...resolved,
   }
 }
 

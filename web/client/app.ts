@@ -1,7 +1,8 @@
 import { h } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { call, onSignedOut } from './api.ts'
-import { type Live, useLive } from './live.ts'
+import { useLive } from './live.ts'
+import type { PageProps } from './page-props.ts'
 import { CertificatePage } from './pages/certificate.ts'
 import { CertificatesPage } from './pages/certificates.ts'
 import { ComparePage } from './pages/compare.ts'
@@ -13,16 +14,9 @@ import { PoliciesPage } from './pages/policies.ts'
 import { QueriesPage } from './pages/queries.ts'
 import { ZonePage } from './pages/zone.ts'
 import { ZonesPage } from './pages/zones.ts'
-import { href, type Place, usePlace } from './router.ts'
+import { href, usePlace } from './router.ts'
 import type { Session } from './types.ts'
 import type { View } from './view.ts'
-
-/** What every page is given. */
-export interface PageProps {
-  place: Place
-  session: Session
-  live: Live
-}
 
 interface PageRow {
   path: string

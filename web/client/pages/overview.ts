@@ -1,7 +1,7 @@
 import { h } from 'preact'
-import type { PageProps } from '../app.ts'
 import { Chart, type Series } from '../chart.ts'
 import { count, date, distance, percent, rate, span, time } from '../format.ts'
+import type { PageProps } from '../page-props.ts'
 import { Panel, Table, Tag, Title, type Tone } from '../parts.ts'
 import { href } from '../router.ts'
 import type { Sample, Situation } from '../types.ts'

@@ -1,5 +1,5 @@
 import { h } from 'preact'
-import type { PageProps } from '../app.ts'
+import type { PageProps } from '../page-props.ts'
 import { Title } from '../parts.ts'
 import { href } from '../router.ts'
 import type { View } from '../view.ts'
