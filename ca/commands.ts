@@ -3,6 +3,7 @@ import type { Log } from '../host/log.ts'
 import { TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
+import { readCertificate } from './certificate-facts.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
 import { describeAuthority, describeCertificate, reasonName } from './describe.ts'
@@ -18,7 +19,7 @@ import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import type { TrustedRoot } from './trust.ts'
-import { derBlocks, parseSerial, readCertificate } from './x509.ts'
+import { derBlocks, parseSerial } from './x509.ts'
 
 /** A directory, for the operator. */
 export interface CommandedIssuer {

@@ -1,8 +1,8 @@
+import type { CertificateFacts } from './certificate-facts.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { REASONS } from './revoke.ts'
 import { timestamp } from './states.ts'
 import { fingerprintText } from './trust.ts'
-import type { CertificateFacts } from './x509.ts'
 
 /** A CA certificate, for operators and programs. */
 export function describeAuthority({

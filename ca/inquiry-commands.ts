@@ -1,13 +1,15 @@
 import type { Clock } from '../host/clock.ts'
 import { orderSummary } from './affairs.ts'
 import type { CaCertificate } from './ca-certificate.ts'
+import { readCertificate } from './certificate-facts.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { describeAuthority, describeCertificate } from './describe.ts'
+import { isRsa } from './public-key.ts'
 import { timestamp } from './states.ts'
 import type { CaStore } from './store.ts'
 import { fingerprintText } from './trust.ts'
-import { fingerprint, isRsa, parseSerial, pemOf, readCertificate } from './x509.ts'
+import { fingerprint, parseSerial, pemOf } from './x509.ts'
 
 /** The CA certificate of an id, and the root that it comes from. */
 export type FindAuthority = (id: string) => { root: CaCertificate; found: CaCertificate | undefined } | undefined

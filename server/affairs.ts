@@ -17,7 +17,7 @@ import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
-import { inquire } from './inquire.ts'
+import { createInquirer } from './inquire.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
@@ -96,6 +96,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
   const { ca, data_dir: dataDir } = config()
   const { validate_in: name } = ca!
   const viewOf = () => authority.state.views.find(view => view.name === name) ?? authority.state.views[0]
+  const ask = createInquirer()
   return createCa({
     ...createOwnership(viewOf, authority.zones.find),
     config: ca!,
@@ -108,7 +109,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
       if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
-      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      const { message } = await ask(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
     },
   })
