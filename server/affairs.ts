@@ -1,4 +1,5 @@
 import { type Ca, createCa } from '../ca/ca.ts'
+import { addressBytes } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
@@ -18,6 +19,8 @@ import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
+import { isWildcardAddress } from './listen/sockaddr.ts'
+import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
@@ -25,6 +28,7 @@ import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
+import { Watch } from './watch/watch.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
@@ -53,9 +57,11 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
   opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
+  const watch = openWatch(foundation, names, ca)
+  opened.push(() => watch.close())
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
-  const commands = commandsOf(foundation, names, { ca, backups, status })
+  const commands = commandsOf(foundation, names, { ca, backups, watch, status })
   const control = await listenControl(controlSocket(config()), commands, log)
   opened.push(() => control.close())
   await ca?.start()
@@ -76,15 +82,21 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     statistics: () => workers.metrics(authority.slots),
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
-  await serveHttp(foundation, names, context, ca, backups)
+  await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
     reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
     plan() {
       backups.plan()
       trust.start()
+      watch.plan()
     },
   }
+}
+
+function openWatch({ config, world, log, listeners }: Foundation, { authority }: Names, ca: Ca | undefined): Watch {
+  const [server] = reachableAt(listeners.dns.dns).filter(({ address }) => !isWildcardAddress(addressBytes(address)!))
+  return new Watch({ ...world, config, authority, server, affairs: ca?.affairs, log })
 }
 
 /** By its path the command line finds the daemon. */
@@ -124,10 +136,15 @@ function ownHosts({ name, ca }: Config): string[] {
 interface Managed {
   ca: Ca | undefined
   backups: BackupKeeper
+  watch: Watch
   status: () => StatusReport
 }
 
-function commandsOf(foundation: Foundation, names: Names, { ca, backups, status }: Managed): Record<string, Command> {
+function commandsOf(
+  foundation: Foundation,
+  names: Names,
+  { ca, backups, watch, status }: Managed,
+): Record<string, Command> {
   const { config, owner, world, log } = foundation
   const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
   const { zones, state, promote } = authority
@@ -148,6 +165,7 @@ function commandsOf(foundation: Foundation, names: Names, { ca, backups, status 
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
       ...cacheCommands(cache, state, () => workers.flushed()),
+      probe: () => watch.look(),
       resolver: reports,
       top: async () => (await workers.report()).top,
     },
@@ -165,8 +183,7 @@ async function serveHttp(
   { listeners, ready, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
-  ca: Ca | undefined,
-  backups: BackupKeeper,
+  { ca, backups, watch }: Omit<Managed, 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
@@ -181,6 +198,7 @@ async function serveHttp(
     zones: authority.zones,
     clock: api.clock,
     lastBackup: () => backups.last,
+    watched: () => watch.report,
     ca,
   })
   await Promise.all([takenOver.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
