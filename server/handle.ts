@@ -25,6 +25,7 @@ import {
   writeForwarded,
 } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
+import { UDP_LIMIT } from './listen/datagrams.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
 import { cellOf, rcodeCells, requestCell } from './metrics.ts'
@@ -111,6 +112,8 @@ export class Handler {
   /** Of the answer that was just made. */
   private seenView: ServingView | undefined
   private seenFrom: Answered['from'] = 'zones'
+  /** Where answers over UDP that were not ready at once are written. */
+  private readonly late = new Uint8Array(UDP_LIMIT)
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -319,10 +322,11 @@ export class Handler {
   /** Completes the response that has waited, and sends what the rate limits leave of it. */
   private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): Uint8Array {
     if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
-    const out = new Uint8Array(limit)
-    const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
-    if (length > 0) client.send(out.subarray(0, length))
-    return out.subarray(0, length)
+    const { late } = this
+    const length = this.gate.pass(query, client, late, 0, this.responder.write(late, 0), limit)
+    const response = late.subarray(0, length)
+    if (length > 0) client.send(response)
+    return response
   }
 
   /** An answer that somebody else was asked for. */

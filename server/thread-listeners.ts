@@ -6,7 +6,7 @@ import type { AnswerCache } from './answers.ts'
 import type { RequestHandler } from './listen/client.ts'
 import type { DatagramListener } from './listen/datagrams.ts'
 import type { Libc } from './listen/libc.ts'
-import { Poller } from './listen/poller.ts'
+import type { Poller } from './listen/poller.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import { listenTcp, STREAM_LIMITS, type StreamListener } from './listen/tcp.ts'
 import { listenTls, type ServerCertificate, type TlsListener } from './listen/tls.ts'
@@ -24,10 +24,8 @@ export interface ListenersOptions {
   answers: AnswerCache
   clock: Clock
   libc: Libc | undefined
-  /** The thread has nothing else to do: it may wait for datagrams itself. */
-  polls: boolean
-  /** Something else has its next turn of the event loop still to come. */
-  busy: () => boolean
+  /** Where the thread waits for datagrams itself. */
+  poller: Poller | undefined
   log: Log
 }
 
@@ -38,7 +36,6 @@ export class Listeners {
   private readonly options: ListenersOptions
   private readonly onError: (error: Error) => void
   private readonly batches: BatchLibrary | undefined
-  private poller: Poller | undefined
   private readonly datagrams: DatagramListener[] = []
   private readonly streams: { kind: 'tcp' | 'tls'; listener: StreamListener }[] = []
   private readonly tls: TlsListener[] = []
@@ -55,10 +52,9 @@ export class Listeners {
   /** Begins to serve the sockets; resolves with what is listened on. */
   async open(sockets: readonly ServingSocket[], certificate: ServerCertificate | null): Promise<SocketAddress[]> {
     const late: WildcardSocket[] = []
-    const { libc, polls, busy } = this.options
-    this.poller = libc && polls ? await Poller.create(libc, busy) : undefined
+    const { poller } = this.options
     for (const socket of sockets) {
-      if (socket.kind === 'late' && !this.poller) late.push({ fd: socket.fd!, local: socket.address })
+      if (socket.kind === 'late' && !poller) late.push({ fd: socket.fd!, local: socket.address })
       else if (socket.kind === 'udp' || socket.kind === 'late') this.datagrams.push(await this.openDatagram(socket))
       else if (socket.kind === 'tcp')
         this.streams.push({ kind: 'tcp', listener: await listenTcp(socket, this.streamOptions()) })
@@ -73,7 +69,8 @@ export class Listeners {
   private async openDatagram({ kind, fd, address, shared }: ServingSocket): Promise<DatagramListener> {
     const options = this.datagramOptions()
     if (fd === undefined || !this.batches) return listenPlain(address, shared === true, options)
-    if (this.poller) return listenPolled(fd, address, this.batches, this.poller, options, kind === 'late')
+    const { poller } = this.options
+    if (poller) return listenPolled(fd, address, this.batches, poller, options, kind === 'late')
     return listenBatched(fd, address, this.batches, options)
   }
 

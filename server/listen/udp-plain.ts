@@ -37,7 +37,7 @@ export function listenPlain(
     options.beforeBatch()
     client.turnTo(from)
     const written = options.handler(message, 0, message.length, client, out, 0, UDP_LIMIT)
-    if (written > 0) client.send(out.slice(0, written))
+    if (written > 0) client.send(out.subarray(0, written))
   })
   return bound(
     socket,
@@ -85,7 +85,7 @@ class PlainClient implements Client {
   }
 
   send(message: Uint8Array): boolean {
-    if (this.state.open) this.socket.send(message, this.port, this.text)
+    if (this.state.open) this.socket.send(message.slice(), this.port, this.text)
     return true
   }
 

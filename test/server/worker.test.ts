@@ -8,6 +8,7 @@ import { printRecord, Type } from '../../dns/types.ts'
 import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { createCacheBuffer } from '../../resolver/cache-memory.ts'
+import { createDescriptorBuffer } from '../../server/descriptors.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
 import { CONTROL_WORDS, type ToMain } from '../../server/messages.ts'
@@ -221,7 +222,10 @@ t.test('a forward rule that leads to ourselves is logged, and the thread serves 
   const state = { epoch: 0, config: servingConfig(config), zones: [], certificate: null }
   const counters = createCounters()
   const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
-  const shared = { rates: createRateTable(1), cache: createCacheBuffer(2 ** 16, 1), id: new Uint8Array(8) }
+  const shared = {
+    ...{ rates: createRateTable(1), cache: createCacheBuffer(2 ** 16, 1), id: new Uint8Array(8) },
+    descriptors: createDescriptorBuffer(),
+  }
   await createServing(port2, { index: 0, control, counters, ...shared, sockets: [], own: [own], state })
   port1.postMessage({ kind: 'stop', grace: 0 })
   await once(port1, 'close')
