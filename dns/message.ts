@@ -91,6 +91,8 @@ function readAdditional(reader: Reader, message: Message, last: boolean): void {
 export interface WriteOptions {
   /** Octets available, a TSIG that is added later already taken off. Default 65535. */
   limit?: number
+  /** Whether names point to earlier ones (RFC 1035 §4.1.4). Default true. */
+  compress?: boolean
 }
 
 /**
@@ -98,7 +100,7 @@ export interface WriteOptions {
  * do not fit, TC is set and they end with the last whole RRset that fits (RFC 2181 §9). `tsig` is not written: signing appends it.
  */
 export function writeMessage(message: Message, options: WriteOptions = {}): Uint8Array {
-  const writer = new Writer({ compress: true })
+  const writer = new Writer({ compress: options.compress ?? true })
   const reserve = message.edns ? ednsLength(message.edns) : 0
   const limit = (options.limit ?? 0xffff) - reserve
   writer.u16(message.id)

@@ -1,7 +1,8 @@
-import { Class, Flag, Opcode, OptionCode } from '../dns/codes.ts'
-import type { EdnsOption } from '../dns/edns.ts'
-import { type Message, type Question, writeMessage } from '../dns/message.ts'
+import { Class, Flag, OptionCode } from '../dns/codes.ts'
+import { type Edns, type EdnsOption, writeEdns } from '../dns/edns.ts'
+import type { Question } from '../dns/message.ts'
 import { type Name, nameKey } from '../dns/name.ts'
+import { Writer } from '../dns/wire.ts'
 import type { Random } from '../host/random.ts'
 
 /** A question as it goes upstream. */
@@ -42,32 +43,37 @@ export interface QueryDress {
 // RFC 9715 §3.2 allows up to 1400 octets; 1232 pass every IPv6 path unfragmented, and a fragment's tail can be forged.
 const UDP_SIZE = 1232
 const PADDING_BLOCK = 128
+/** Octets of an OPT without options. */
+const BARE_OPT = 11
+/** Octets that most queries fit into. */
+const TYPICAL_SIZE = 96
 const COINS = 32
 
 /** A query message with an unpredictable ID (RFC 5452 §9.2). Of the client's own options only its subnet is passed on, where a rule says so. */
 export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: number, random: Random): SentQuery {
   const name = dress.mixedCase ? mixCase(question.name, random) : question.name
-  const message: Message = {
-    id,
-    // RFC 6840 §5.7: AD in a query asks for AD in the response.
-    flags: (question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0),
-    opcode: Opcode.QUERY,
-    rcode: 0,
-    question: [{ name, type: question.type, class: Class.IN }],
-    answer: [],
-    authority: [],
-    additional: [],
-  }
-  const edns = (options: EdnsOption[]) => ({ udpSize: UDP_SIZE, version: 0, dnssecOk: question.dnssecOk, options })
-  const options: EdnsOption[] = []
-  if (question.subnet) options.push({ code: OptionCode.ECS, data: question.subnet })
-  if (dress.hops) options.push({ code: OptionCode.HOPS, data: dress.hops })
-  if (dress.edns) message.edns = edns(options)
-  let wire = writeMessage(message)
-  if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([...options, padding(wire.length)]) })
-  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire }
+  const writer = new Writer({ size: TYPICAL_SIZE })
+  writer.u16(id)
+  // RFC 6840 §5.7: AD in a query asks for AD in the response.
+  writer.u16((question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0))
+  for (const count of [1, 0, 0, dress.edns ? 1 : 0]) writer.u16(count)
+  writer.name(name)
+  writer.u16(question.type)
+  writer.u16(Class.IN)
+  if (dress.edns) writeEdns(writer, ednsOf(question, dress, writer.pos), 0)
+  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire: writer.done() }
 }
 
+/** The OPT of a query that is `length` octets long without it. */
+function ednsOf({ dnssecOk, subnet }: UpstreamQuestion, { hops, padded }: QueryDress, length: number): Edns {
+  const options: EdnsOption[] = []
+  if (subnet) options.push({ code: OptionCode.ECS, data: subnet })
+  if (hops) options.push({ code: OptionCode.HOPS, data: hops })
+  if (padded) options.push(padding(options.reduce((sum, { data }) => sum + 4 + data.length, length + BARE_OPT)))
+  return { udpSize: UDP_SIZE, version: 0, dnssecOk, options }
+}
+
+/** The option that brings a message of `length` octets to a multiple of the block. */
 function padding(length: number): EdnsOption {
   const unpadded = length + 4
   return {

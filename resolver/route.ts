@@ -1,3 +1,4 @@
+import type { Cancellation } from './cancellation.ts'
 import { Flag, Rcode } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
@@ -9,13 +10,15 @@ import type { ExtendedError } from './failures.ts'
 import { capped, lifetimeOf } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import type { UpstreamQuestion } from './question.ts'
-import type { Race, RaceResult } from './race.ts'
+import type { Racing } from './race.ts'
 import type { Server } from './server.ts'
 import type { UpstreamSet } from './upstream-set.ts'
 
 /** A way to resolve names at and below `zone`: a forward rule's servers, or the servers of a delegation. */
 export interface Route {
   readonly zone: Name
+  /** The zone in presentation form: what is outstanding is counted by it. */
+  readonly label: string
   /** Keeps what is cached apart from what other kinds of route cached for the same name. */
   readonly scope: string
   /** Whether its servers resolve for us (RD) or speak for their own zones only. */
@@ -27,7 +30,7 @@ export interface Route {
   /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
   down(): boolean
   /** `avoiding` are servers whose answer to it was not believed. */
-  ask(question: UpstreamQuestion, signal: AbortSignal, avoiding?: ReadonlySet<Server>): Promise<Outcome>
+  ask(question: UpstreamQuestion, cancellation: Cancellation, avoiding?: ReadonlySet<Server>): Promise<Outcome>
 }
 
 /** What asking came to. */
@@ -46,12 +49,15 @@ export interface Found {
 export interface RouteContext {
   limits: ResolverLimits
   random: Random
-  race: (race: Race) => Promise<RaceResult>
+  race: Racing
 }
 
-/** An accepted response as an outcome. A referral is none: the caller follows it or drops it before. */
+/** What of a response an answer can be made of. A referral is not: the caller follows it or drops it before. */
+export type Usable = Exclude<Accepted, { kind: 'referral' | 'unusable' }>
+
+/** An accepted response as an outcome. */
 export function outcomeOf(
-  accepted: Exclude<Accepted, { kind: 'referral' | 'unusable' }>,
+  accepted: Usable,
   response: Message,
   server: Server,
   limits: ResolverLimits,
