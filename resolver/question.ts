@@ -1,5 +1,5 @@
 import { Class, Flag, OptionCode } from '../dns/codes.ts'
-import { type Edns, type EdnsOption, writeEdns } from '../dns/edns.ts'
+import { type Edns, type EdnsOption, ednsLength, writeEdns } from '../dns/edns.ts'
 import type { Question } from '../dns/message.ts'
 import { type Name, nameKey } from '../dns/name.ts'
 import { Writer } from '../dns/wire.ts'
@@ -43,34 +43,38 @@ export interface QueryDress {
 // RFC 9715 §3.2 allows up to 1400 octets; 1232 pass every IPv6 path unfragmented, and a fragment's tail can be forged.
 const UDP_SIZE = 1232
 const PADDING_BLOCK = 128
-/** Octets of an OPT without options. */
-const BARE_OPT = 11
-/** Octets that most queries fit into. */
-const TYPICAL_SIZE = 96
+const HEADER = 12
+/** Octets of QTYPE and QCLASS. */
+const QUESTION_TAIL = 4
 const COINS = 32
 
 /** A query message with an unpredictable ID (RFC 5452 §9.2). Of the client's own options only its subnet is passed on, where a rule says so. */
 export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: number, random: Random): SentQuery {
   const name = dress.mixedCase ? mixCase(question.name, random) : question.name
-  const writer = new Writer({ size: TYPICAL_SIZE })
+  const bare = HEADER + name.length + QUESTION_TAIL
+  const edns = dress.edns ? ednsOf(question, dress, bare) : undefined
+  const writer = new Writer({ size: bare + (edns ? ednsLength(edns) : 0) })
   writer.u16(id)
   // RFC 6840 §5.7: AD in a query asks for AD in the response.
   writer.u16((question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0))
-  for (const count of [1, 0, 0, dress.edns ? 1 : 0]) writer.u16(count)
+  writer.u16(1)
+  writer.u32(0)
+  writer.u16(edns ? 1 : 0)
   writer.name(name)
   writer.u16(question.type)
   writer.u16(Class.IN)
-  if (dress.edns) writeEdns(writer, ednsOf(question, dress, writer.pos), 0)
-  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire: writer.done() }
+  if (edns) writeEdns(writer, edns, 0)
+  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire: writer.take() }
 }
 
 /** The OPT of a query that is `length` octets long without it. */
 function ednsOf({ dnssecOk, subnet }: UpstreamQuestion, { hops, padded }: QueryDress, length: number): Edns {
   const options: EdnsOption[] = []
+  const edns = { udpSize: UDP_SIZE, version: 0, dnssecOk, options }
   if (subnet) options.push({ code: OptionCode.ECS, data: subnet })
   if (hops) options.push({ code: OptionCode.HOPS, data: hops })
-  if (padded) options.push(padding(options.reduce((sum, { data }) => sum + 4 + data.length, length + BARE_OPT)))
-  return { udpSize: UDP_SIZE, version: 0, dnssecOk, options }
+  if (padded) options.push(padding(length + ednsLength(edns)))
+  return edns
 }
 
 /** The option that brings a message of `length` octets to a multiple of the block. */

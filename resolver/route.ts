@@ -56,12 +56,7 @@ export interface RouteContext {
 export type Usable = Exclude<Accepted, { kind: 'referral' | 'unusable' }>
 
 /** An accepted response as an outcome. */
-export function outcomeOf(
-  accepted: Usable,
-  response: Message,
-  server: Server,
-  limits: ResolverLimits,
-): Found {
+export function outcomeOf(accepted: Usable, response: Message, server: Server, limits: ResolverLimits): Found {
   const negative = accepted.kind === 'negative'
   const answer = capped(accepted.answer, limits.minTtl, limits.maxTtl)
   const least = Math.min(limits.minTtl, limits.maxNegativeTtl)

@@ -17,6 +17,7 @@ export function createStubRoute(
     scope: `stub ${nameKey(zone)}`,
     recursive: false,
     down: () => servers.every(server => server.down),
-    ask: (question, cancellation) => descend({ zone, servers, names: [], known: zone }, question, cancellation, context),
+    ask: (question, cancellation) =>
+      descend({ zone, servers, names: [], known: zone }, question, cancellation, context),
   }
 }

@@ -78,6 +78,17 @@ export interface Request {
   signing: TsigContext | undefined
 }
 
+/** A query that waits for the resolver. */
+interface Waiting {
+  query: Query
+  client: Client
+  view: ServingView
+  limit: number
+  signing: TsigContext | undefined
+  /** When it came, by the monotonic clock. */
+  begun: number
+}
+
 const UPDATES = rcodeCells('namestead_dns_updates_total')
 const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
 const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
@@ -272,32 +283,38 @@ export class Handler {
     signing?: TsigContext,
   ): number {
     const { answerer, responder } = this
-    const { writer } = responder
-    const { counters, log, outstanding } = this.options
+    const { log, outstanding } = this.options
     outstanding.begin()
-    const begun = this.options.clock.monotonic()
+    const waiting: Waiting = { query, client, view, limit, signing, begun: this.options.clock.monotonic() }
     const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
-    resolveForwarded(query, view, open, who, { answerer, response: writer })
+    resolveForwarded(query, view, open, who, { answerer, response: responder.writer })
       .then(forwarded => {
-        this.beforeBatch()
-        this.logPolicy(forwarded, client)
-        if (forwarded.withheld === 'drop') return
-        this.responseOptions.prepare(query, client)
-        responder.begin(query, limit, signing, true)
-        answerer.pins.clear()
-        if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
-        else if (client.transport === 'udp') writer.truncated = true
-        counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        const response = this.sendLimited(query, client, limit, signing)
-        this.showResolved(forwarded, client, response, begun)
+        this.answerForwarded(forwarded, waiting)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
-        const ttl = keepable && isForAll(forwarded) ? keepFor(forwarded) : 0
+        const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
         if (ttl > 0 && this.pinPolicies(view)) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
-      .finally(() => outstanding.end(client))
+      .then(() => outstanding.end(client))
     return LATER
+  }
+
+  /** Writes and sends the answer to a query that has waited for the resolver. */
+  private answerForwarded(forwarded: ForwardedQuery, waiting: Waiting): void {
+    const { query, client, limit, signing } = waiting
+    const { answerer, responder } = this
+    const { writer } = responder
+    this.beforeBatch()
+    this.logPolicy(forwarded, client)
+    if (forwarded.withheld === 'drop') return
+    this.responseOptions.prepare(query, client)
+    responder.begin(query, limit, signing, true)
+    answerer.pins.clear()
+    if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
+    else if (client.transport === 'udp') writer.truncated = true
+    this.options.counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
+    this.showResolved(forwarded, waiting, this.sendLimited(query, client, limit, signing))
   }
 
   /** An answer is good as long as the policies that let it pass; false where they have just changed. */
@@ -330,9 +347,8 @@ export class Handler {
   }
 
   /** An answer that somebody else was asked for. */
-  private showResolved(forwarded: ForwardedQuery, client: Client, response: Uint8Array, begun: number): void {
+  private showResolved(forwarded: ForwardedQuery, { query, client, view, begun }: Waiting, response: Uint8Array): void {
     if (response.length === 0) return
-    const { query, view } = forwarded
     const took = this.options.clock.monotonic() - begun
     const rcode = response[3]! & 15
     const told = { query, client, view: view.name, rcode, took, response, ...describeResolved(forwarded) }

@@ -133,7 +133,7 @@ class PolledDatagrams implements PolledSocket {
     if (!handlers) return
     const length = libc.recv(fd, this.buffer, LONGEST, LINUX.MSG_DONTWAIT)
     if (length < 0) this.failed(handlers.onError)
-    else handlers.onMessage(this.buffer.slice(0, length))
+    else handlers.onMessage(this.buffer.subarray(0, length))
   }
 
   /** What is lost for want of room is lost like any datagram; the rest is for the socket's owner. */

@@ -121,4 +121,3 @@ async function findLoop(libc: Libc): Promise<number | undefined> {
   await new Promise<void>(resolve => socket.close(resolve))
   return loop < MOST_DESCRIPTORS ? loop : undefined
 }
-

@@ -24,7 +24,7 @@ export interface Answered {
   /** The message that is sent. */
   response: Uint8Array
   /** What the resolver says of it, where it was asked. */
-  resolved?: { rule?: string; upstream?: string; security?: string; policy?: string; ede?: number }
+  resolved?: { rule?: Name; upstream?: string; security?: string; policy?: string; ede?: number }
 }
 
 /** Answers that cost next to nothing are looked at each so-manieth time, and count as many. */
@@ -136,7 +136,8 @@ export class Sight {
     return true
   }
 
-  private write({ query, client, view, rcode, from, took, resolved }: Answered): void {
+  private write({ query, client, view, rcode, from, took, resolved = {} }: Answered): void {
+    const { rule, ...told } = resolved
     const fields = {
       client: printAddress(client.address),
       transport: client.transport,
@@ -146,7 +147,8 @@ export class Sight {
       rcode: rcodeName(rcode),
       from,
       ms: Math.round(took * 1000) / 1000,
-      ...resolved,
+      ...(rule && { rule: printName(rule) }),
+      ...told,
     }
     this.log.info(fields, 'query')
   }
