@@ -139,7 +139,10 @@ class Running<Judged> {
     if (server.answered(now - begun, now)) this.events.recovered(server)
     if (this.ending.cancelled) return
     const judged = this.judge(message)
-    if (judged !== undefined) return this.end({ kind: 'won', message, judged, server })
+    if (judged !== undefined) {
+      this.end({ kind: 'won', message, judged, server })
+      return
+    }
     this.attempts.spend(server)
     this.failures.push({ server, response: message })
     this.launch()

@@ -20,7 +20,7 @@ export class Descriptors {
 
   constructor(buffer: SharedArrayBuffer) {
     this.places = new Int32Array(buffer)
-    this.free = Array.from({ length: MOST }, (_, i) => i)
+    this.free = Array.from(this.places, (_, i) => i)
   }
 
   /** Whether there is room for another. */

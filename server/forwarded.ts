@@ -1,5 +1,5 @@
 import { Class, Flag, Rcode } from '../dns/codes.ts'
-import { equalNames, type Name, printName } from '../dns/name.ts'
+import { equalNames, type Name } from '../dns/name.ts'
 import { Query } from '../dns/query.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
