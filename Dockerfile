@@ -1,12 +1,17 @@
 # The runtime is the one pinned in package-lock.json; this image's own Node only installs it.
-FROM node:24-bookworm-slim AS install
+FROM node:24-bookworm-slim AS build
 WORKDIR /opt/namestead
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
 COPY . .
+RUN node bin/build.mjs && npm prune --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim
-COPY --from=install /opt/namestead /opt/namestead
+WORKDIR /opt/namestead
+COPY --from=build /opt/namestead/package.json /opt/namestead/package-lock.json ./
+COPY --from=build /opt/namestead/bin bin
+COPY --from=build /opt/namestead/dist dist
+COPY --from=build /opt/namestead/config/namestead.schema.json config/
+COPY --from=build /opt/namestead/node_modules node_modules
+WORKDIR /
 RUN useradd --system namestead \
  && ln -s /opt/namestead/bin/namestead.mjs /usr/local/bin/namestead
 # The configuration, and beside it what the daemon keeps.

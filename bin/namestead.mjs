@@ -11,8 +11,10 @@ const source = join(ROOT, 'cli', 'main.ts')
 const main = existsSync(source) ? source : join(ROOT, 'dist', 'cli', 'main.js')
 
 if (Number(process.versions.node.split('.')[0]) >= 24) {
-  // Beside the packages, where nobody else can put code; without write permission there is just no cache.
-  const { directory } = module.enableCompileCache(join(ROOT, 'node_modules', '.cache', 'compile'))
+  // In the service manager's folder for it or beside the packages, where nobody else can put code; without write permission there is just no cache.
+  const { directory } = module.enableCompileCache(
+    join(process.env.CACHE_DIRECTORY ?? join(ROOT, 'node_modules', '.cache'), 'compile'),
+  )
   // Threads know of it by the environment alone.
   if (directory) process.env.NODE_COMPILE_CACHE ??= directory
   const { run } = await import(pathToFileURL(main).href)

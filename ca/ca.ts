@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
+import type { TokenKey } from '../config/pkcs11.ts'
 import type { CaConfig } from '../config/schema.ts'
 import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
@@ -34,6 +35,8 @@ import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
+import { createTokens } from './token-signer.ts'
+import type { Tokens } from './tokens.ts'
 import { trustedRoots } from './trust.ts'
 import type { FetchText } from './vault/logins.ts'
 import { vaultRoutes } from './vault/routes.ts'
@@ -107,13 +110,14 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const store = createCaStore(deps.database)
   /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
   let config = deps.config
-  const issuers = await openIssuers(deps, store, () => config)
+  const tokens = createTokens(tokenKeys(config), deps.random)
+  const issuers = await openIssuers(deps, store, tokens, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
   const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root.pem)
   const roots = () => trustedRoots([...trusted, ...(config.former_roots ?? [])])
-  const record = await openRecord(deps, store)
+  const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
 
@@ -205,14 +209,17 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       for (const { directory } of issuers) directory.close()
       for (const revocation of unique(authority => authority.revocation)) revocation.close()
       for (const hierarchy of unique(authority => authority.hierarchy)) hierarchy.close()
+      void tokens.close()
     },
   }
 }
 
 /** The record, with the key that signs its heads. */
-async function openRecord({ dataDir, clock, log }: CaDeps, store: CaStore): Promise<CaRecord> {
+async function openRecord({ dataDir, config, clock, log }: CaDeps, store: CaStore, tokens: Tokens): Promise<CaRecord> {
   const files = await openCaFiles(join(dataDir, 'ca'))
-  const signer = (await loadKey(files, 'record.key')) ?? (await createKey(files, 'record.key', 'ecdsa-p256'))
+  const signer =
+    (await loadKey(files, 'record.key', { tokens })) ??
+    (await createKey(files, 'record.key', 'ecdsa-p256', { tokens }, config.record_key))
   return createRecord({ store, signer, clock, log })
 }
 
@@ -225,7 +232,7 @@ function caaIdentities(config: CaConfig): string[] {
 type Signing = Pick<Authority, 'hierarchy' | 'issuance' | 'revocation'> & { files: CaFiles }
 
 /** Issuers without a root or intermediate of their own share one hierarchy; staging has its own, untrusted one. */
-async function openIssuers(deps: CaDeps, store: CaStore, config: () => CaConfig): Promise<Issuer[]> {
+async function openIssuers(deps: CaDeps, store: CaStore, tokens: Tokens, config: () => CaConfig): Promise<Issuer[]> {
   const issuers: Issuer[] = []
   let shared: Signing | undefined
   for (const own of deps.config.issuers) {
@@ -234,16 +241,39 @@ async function openIssuers(deps: CaDeps, store: CaStore, config: () => CaConfig)
     const named = { ...deps.config, ...defined(own), name: deps.config.name }
     const signing =
       own.root || own.intermediate
-        ? await openSigning(deps, store, join('ca', own.name), named, profiles)
-        : (shared ??= await openSigning(deps, store, 'ca', deps.config, () => everyProfile(config())))
+        ? await openSigning({ ...deps, tokens }, store, join('ca', own.name), named, profiles)
+        : (shared ??= await openSigning({ ...deps, tokens }, store, 'ca', deps.config, () => everyProfile(config())))
     issuers.push(
       assemble(deps, store, { name: own.name, plain: issuers.length === 0, staging: false }, signing, settings),
     )
   }
   if (!deps.config.staging) return issuers
-  const named = { ...deps.config, name: `${deps.config.name} STAGING` }
-  const signing = await openSigning(deps, store, join('ca', 'staging'), named, () => config().profiles)
+  const signing = await openSigning(
+    deps,
+    store,
+    join('ca', 'staging'),
+    stagingConfig(deps.config),
+    () => config().profiles,
+  )
   return [...issuers, assemble(deps, store, { name: 'staging', plain: false, staging: true }, signing, config)]
+}
+
+/** Keys of its own, in files: what the config says of keys that are elsewhere is about those that are trusted. */
+function stagingConfig(config: CaConfig): CaConfig {
+  const { generate, validity } = config.root
+  const intermediate = { ...config.intermediate }
+  delete intermediate.key
+  return { ...config, name: `${config.name} STAGING`, root: { generate, validity }, intermediate }
+}
+
+/** The keys in tokens that the config names, of all issuers. */
+function tokenKeys({ root, intermediate, issuers, record_key: record }: CaConfig): TokenKey[] {
+  const hierarchies = [{ root, intermediate }, ...issuers]
+  const keys = hierarchies.flatMap(({ root, intermediate }) => [
+    root?.key && 'pkcs11' in root.key ? root.key.pkcs11 : undefined,
+    intermediate?.key,
+  ])
+  return [...keys, record].filter(key => key !== undefined)
 }
 
 /** Those of the CA and of every issuer: issuers that share a hierarchy may have profiles of their own. */
@@ -252,20 +282,20 @@ function everyProfile({ profiles, issuers }: CaConfig): readonly Profile[] {
 }
 
 async function openSigning(
-  deps: CaDeps,
+  deps: CaDeps & { tokens?: Tokens },
   store: CaStore,
   folder: string,
   config: CaConfig,
   profiles: () => readonly Profile[],
 ): Promise<Signing> {
-  const { clock, random, log } = deps
+  const { clock, random, log, tokens } = deps
   const { name, http_url: httpUrl, root, intermediate } = config
   const settings = {
     ...{ name, httpUrl, root, intermediate, passphrase: config.key_passphrase },
     longest: () => longestValidity(profiles()),
   }
   const files = await openCaFiles(join(deps.dataDir, folder))
-  const hierarchy = await openHierarchy({ settings, files, store, clock, random, log })
+  const hierarchy = await openHierarchy({ settings, files, store, clock, random, log, tokens })
   return {
     files,
     hierarchy,

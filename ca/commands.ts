@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import { TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
@@ -10,7 +11,7 @@ import { HierarchyError } from './hierarchy/deps.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
 import { IssueError } from './issue.ts'
-import { makeKey } from './keystore.ts'
+import { KeyError, makeKey } from './keystore.ts'
 import { chooseProfile } from './profiles.ts'
 import { REASONS, type RevocationService } from './revoke.ts'
 import { certificatesWhere } from './revoke-where.ts'
@@ -151,9 +152,14 @@ export function createCommands(deps: {
       return inventory.list(days, Math.min(Number(args['limit'] ?? PAGE), PAGE))
     },
 
-    /** Takes up what an offline root has signed. */
-    'ca.import': async args =>
-      describe(await authorityOf(args).hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!)),
+    /** `{ certificate }` or `{ pkcs12, passphrase? }` (base64): takes up what an offline root has signed, or an intermediate with its key. */
+    'ca.import': async args => {
+      const { hierarchy } = authorityOf(args)
+      if (args['pkcs12'] === undefined)
+        return describe(await hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!))
+      const octets = Buffer.from(texts([args['pkcs12']], 'pkcs12')[0]!, 'base64')
+      return describe(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
+    },
 
     'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
 
@@ -197,7 +203,13 @@ function guarded(commands: CaCommands): CaCommands {
     } catch (error) {
       if (error instanceof CsrError) throw new CaCommandError(`the CSR is refused: ${error.message}`)
       if (error instanceof IdentifierError) throw new CaCommandError(error.message)
-      if (error instanceof IssueError || error instanceof HierarchyError) throw new CaCommandError(error.message, 1)
+      if (
+        error instanceof IssueError ||
+        error instanceof HierarchyError ||
+        error instanceof KeyError ||
+        error instanceof TokenError
+      )
+        throw new CaCommandError(error.message, 1)
       throw error
     }
   }

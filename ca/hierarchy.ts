@@ -1,9 +1,10 @@
 import type { IntermediateConfig } from '../config/ca-schema.ts'
 import { isSubdomain } from '../dns/name.ts'
 import type { Timer } from '../host/clock.ts'
-import { type CaCertificate, constraintText } from './ca-certificate.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './hierarchy/deps.ts'
-import { loadIntermediates, makeIntermediate } from './hierarchy/intermediate.ts'
+import { importPkcs12 } from './hierarchy/import.ts'
+import { differs, loadIntermediates, makeIntermediate } from './hierarchy/intermediate.ts'
 import { keepRecord } from './hierarchy/material.ts'
 import { importIntermediate, requestIntermediate } from './hierarchy/offline.ts'
 import { openRoot } from './hierarchy/root.ts'
@@ -27,6 +28,8 @@ export interface Hierarchy {
   renewIntermediate(): Promise<CaCertificate>
   /** Takes up an intermediate (PEM) that an offline root signed for a request of ours. Throws HierarchyError. */
   importIntermediate(pem: string): Promise<CaCertificate>
+  /** Takes up an intermediate of our root with its key, in a PKCS#12 file. Throws HierarchyError or KeyError. */
+  importPkcs12(octets: Uint8Array, passphrase: string): Promise<CaCertificate>
   /** Called with every new intermediate. */
   onRenewal(listener: (intermediate: CaCertificate) => void): void
   close(): void
@@ -70,15 +73,15 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
     timer?.cancel()
     try {
       const signing = standing()
-      if (!signing || isDue(settings, root, signing, clock.now())) await renewIntermediate()
+      const wanted = !signing || isDue(settings, root, signing, clock.now())
+      if (wanted || (root.signer.present && differs(settings, signing))) await renewIntermediate()
     } catch (error) {
       if (error instanceof HierarchyError && !root.signer.present) log.warn({}, error.message)
       else log.error({ err: error }, 'the intermediate could not be renewed; tried again in an hour')
     }
     timer = clock.after(HOUR, watch)
   }
-  const first = standing()
-  if (root.signer.present && (!first || differs(settings, first))) await renewIntermediate()
+  if (root.signer.present && !standing()) await renewIntermediate()
   await watch()
   return {
     root,
@@ -93,6 +96,8 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
     permits: identifier => permits(settings.intermediate, identifier),
     renewIntermediate,
     importIntermediate: async pem => takeUp(await importIntermediate(deps, root, pem)),
+    importPkcs12: async (octets, passphrase) =>
+      takeUp(await importPkcs12(deps, root, intermediates, octets, passphrase)),
     onRenewal: listener => void listeners.push(listener),
     close: () => timer?.cancel(),
   }
@@ -107,12 +112,6 @@ function isDue(settings: HierarchySettings, root: CaCertificate, current: CaCert
   const reserve = Math.min(settings.longest() + life / 10, life * (2 / 3))
   const wouldEnd = Math.min(now + settings.intermediate.validity, root.notAfter)
   return current.notAfter - now < reserve && wouldEnd > current.notAfter + Math.min(DAY, life / 10)
-}
-
-/** Whether the config asks for another kind of intermediate than the one that signs. */
-function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
-  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
-  return current.signer.kind !== intermediate.generate || wanted.join() !== [...current.permittedDns].sort().join()
 }
 
 function permits({ name_constraints: permitted }: IntermediateConfig, identifier: Identifier): boolean {

@@ -8,27 +8,12 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeyAlgorithm } from '../config/ca-schema.ts'
+import type { TokenKey } from '../config/pkcs11.ts'
 import type { CaFiles } from './files.ts'
+import type { SignatureAlgorithm, Signer } from './signer.ts'
+import { isReference, type Tokens } from './tokens.ts'
 
-/** A private key as its users see it: it signs, and never shows itself (file now, token later). */
-export interface Signer {
-  readonly kind: KeyAlgorithm
-  readonly algorithm: SignatureAlgorithm
-  /** DER SubjectPublicKeyInfo. */
-  readonly publicKey: Uint8Array
-  /** Whether the key is at hand; one that is not never signs. */
-  readonly present: boolean
-  sign(data: Uint8Array): Promise<Uint8Array>
-}
-
-/** A signature algorithm as certificates name it. */
-export interface SignatureAlgorithm {
-  readonly oid: string
-  /** Digest for node:crypto; null where the algorithm has its own (Ed25519). */
-  readonly digest: string | null
-  /** The AlgorithmIdentifier. */
-  readonly der: Uint8Array
-}
+export type { SignatureAlgorithm, Signer } from './signer.ts'
 
 /**
  * Signature algorithms by the names that RFC 5758, RFC 8410 and RFC 4055 give them, with their AlgorithmIdentifier in DER.
@@ -76,30 +61,52 @@ export class KeyError extends Error {
   readonly code = 'key'
 }
 
-/** The key in this file of the CA's folder; undefined where there is none. Throws KeyError where it can't be used. */
-export async function loadKey(files: CaFiles, name: string, passphrase?: string): Promise<Signer | undefined> {
-  const pem = await files.read(name)
-  return pem === undefined ? undefined : signerOf(pem, name, passphrase)
+/** What opens the keys that are not plain files. */
+export interface Keyring {
+  /** What key files are encrypted with; left out: they are not. */
+  passphrase?: string | undefined
+  /** The tokens that the config names; left out: none. */
+  tokens?: Tokens | undefined
 }
 
-/** Makes a key and keeps it (mode 0600), encrypted where there is a passphrase, before it is used for anything. */
+/** The key in this file of the CA's folder, or in the token that it names; undefined where there is none. Throws KeyError where it can't be used. */
+export async function loadKey(
+  files: CaFiles,
+  name: string,
+  { passphrase, tokens }: Keyring,
+  publicKey?: Uint8Array,
+): Promise<Signer | undefined> {
+  const text = await files.read(name)
+  if (text === undefined) return undefined
+  if (!isReference(text)) return signerOf(text, name, passphrase)
+  if (!tokens) throw new KeyError(`${name} is in a token, but the config names none`)
+  return tokens.resolve(text, name, publicKey)
+}
+
+/** Makes a key and keeps it before it is used for anything: in a file (mode 0600), encrypted where there is a passphrase, or in a token, named by the file. */
 export async function createKey(
   files: CaFiles,
   name: string,
   kind: KeyAlgorithm,
-  passphrase?: string,
+  { passphrase, tokens }: Keyring,
+  place?: TokenKey,
 ): Promise<Signer> {
-  const { pem, signer } = await makeKey(kind, passphrase)
-  await files.create(name, pem, 0o600)
-  return signer
+  if (place && !tokens) throw new KeyError(`${name} should be in a token, but there is none`)
+  const made = place ? await tokens!.obtain(place, kind) : await makeKey(kind, passphrase)
+  await files.create(name, 'pem' in made ? made.pem : made.reference, 0o600)
+  return made.signer
 }
 
 /** A new key with its PKCS#8 PEM (RFC 5958), kept nowhere. */
 export async function makeKey(kind: KeyAlgorithm, passphrase?: string): Promise<{ pem: string; signer: Signer }> {
   const privateKey = await KINDS[kind].make()
+  return { pem: pemOfKey(privateKey, passphrase), signer: signerFrom(privateKey, kind) }
+}
+
+/** PKCS#8 PEM of a private key, encrypted where there is a passphrase. */
+export function pemOfKey(key: KeyObject, passphrase?: string): string {
   const encryption = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase }
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
-  return { pem, signer: signerFrom(privateKey, kind) }
+  return key.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
 }
 
 /** The signer of a PEM private key; `origin` names it in errors. */
@@ -123,7 +130,8 @@ export function signerOf(pem: string, origin: string, passphrase?: string): Sign
   return signerFrom(key, kind)
 }
 
-function kindOf(key: KeyObject): KeyAlgorithm | undefined {
+/** The kind of a private or public key; undefined for one that no CA of ours has. */
+export function kindOf(key: KeyObject): KeyAlgorithm | undefined {
   const details = key.asymmetricKeyDetails
   const name =
     key.asymmetricKeyType === 'ec'
@@ -132,6 +140,11 @@ function kindOf(key: KeyObject): KeyAlgorithm | undefined {
         ? `rsa-${details?.modulusLength}`
         : key.asymmetricKeyType
   return name !== undefined && name in KINDS ? (name as KeyAlgorithm) : undefined
+}
+
+/** What signatures of such a key are called. */
+export function signatureOf(kind: KeyAlgorithm): SignatureAlgorithm {
+  return KINDS[kind].signature
 }
 
 function signerFrom(key: KeyObject, kind: KeyAlgorithm): Signer {

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { findConfigFile } from './config-file.ts'
-import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
+import { passphraseFrom, textOf } from './passphrase.ts'
 import { progressOn } from './progress.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
@@ -22,7 +21,7 @@ interface RestoreOptions extends OnlineOptions {
 /** The passphrase, where a file would be one too many. */
 const VARIABLE = 'NAMESTEAD_BACKUP_PASSPHRASE'
 
-/** `backup` and `restore`: everything in one file, and back. */
+/** `backup`: everything in one file. */
 export function addBackup(program: Command, terminal: Terminal): void {
   online(program.command('backup').description('keep everything in one file, while all goes on'))
     .argument('<file>', 'it has this name once it is whole')
@@ -30,7 +29,7 @@ export function addBackup(program: Command, terminal: Terminal): void {
     .option('--recipient <recipient...>', 'encrypt it for age recipients (age1…); left out: as the configuration says')
     .action(async (name: string, options: BackupOptions) => {
       const file = resolve(terminal.cwd, name)
-      const passphrase = passphraseOf(options, terminal)
+      const passphrase = passphraseFrom(options.passphraseFile, VARIABLE, terminal)
       const recipients = options.recipient
       const bar = progressOn(terminal)
       const args = { file, ...(recipients ? { recipients } : passphrase !== undefined && { passphrase }) }
@@ -40,6 +39,10 @@ export function addBackup(program: Command, terminal: Terminal): void {
       if (!taken.encrypted)
         terminal.err('warning: it is not encrypted, and holds every key: keep it where nobody else reads it\n')
     })
+}
+
+/** `restore`: back from that file. */
+export function addRestore(program: Command, terminal: Terminal): void {
   program
     .command('restore')
     .description('restore a backup while no daemon runs, or see whether it could be')
@@ -95,21 +98,8 @@ async function rehearse(file: string, options: RestoreOptions, terminal: Termina
   )
 }
 
-function passphraseOf({ passphraseFile }: { passphraseFile?: string }, terminal: Terminal): string | undefined {
-  if (passphraseFile === undefined) return terminal.env[VARIABLE]
-  return textOf(passphraseFile, terminal).replace(/\r?\n$/, '')
-}
-
 function decryptionOf(options: RestoreOptions, terminal: Terminal) {
-  const passphrase = passphraseOf(options, terminal)
+  const passphrase = passphraseFrom(options.passphraseFile, VARIABLE, terminal)
   const identities = options.identity === undefined ? undefined : textOf(options.identity, terminal)
   return { ...(passphrase !== undefined && { passphrase }), ...(identities !== undefined && { identities }) }
-}
-
-function textOf(file: string, terminal: Terminal): string {
-  try {
-    return readFileSync(resolve(terminal.cwd, file), 'utf8')
-  } catch (error) {
-    throw new CliError(`${file} can't be read: ${(error as Error).message}`, 2)
-  }
 }

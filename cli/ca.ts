@@ -5,11 +5,13 @@ import { reasonOf } from '../config/secret.ts'
 import { addApprovals } from './ca-approvals.ts'
 import { addBindings } from './ca-bindings.ts'
 import { addExpiring } from './ca-expiring.ts'
+import { addImport } from './ca-import.ts'
+import { authority, issuerOf, issuing } from './ca-issuer.ts'
 import { addRecord } from './ca-record.ts'
 import { TEXT_FORMATS, TRUST_FORMATS, type TrustFormat, writeTrustStore } from './ca-roots.ts'
 import { CliError } from './errors.ts'
 import { ask, type OnlineOptions, online, printJson } from './online.ts'
-import type { CertificateAuthority, IssuedCertificate, Replies } from './replies.ts'
+import type { IssuedCertificate, Replies } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 
 interface CaOptions extends OnlineOptions {
@@ -68,13 +70,6 @@ const NO_INTERMEDIATE: [string, string] = [
   'intermediate',
   'none yet: have the request in data_dir/ca signed by the root, then "ca import"',
 ]
-
-function authority(role: string, { subject, sha256, not_after }: CertificateAuthority): [string, string][] {
-  return [
-    [role, `${subject}, until ${not_after}`],
-    [`${role} SHA-256`, sha256],
-  ]
-}
 
 function addRoots(ca: Command, terminal: Terminal): void {
   online(ca.command('roots').description('the root certificates, as what has to trust them reads it'))
@@ -213,27 +208,6 @@ function addRenewal(ca: Command, terminal: Terminal): void {
       else terminal.out(facts(authority('intermediate', made)))
     },
   )
-}
-
-function addImport(ca: Command, terminal: Terminal): void {
-  const described = ca.command('import').description('take up the intermediate that an offline root has signed')
-  issuing(online(described).argument('<file>', 'its certificate, in PEM')).action(
-    async (file: string, options: CaOptions) => {
-      const certificate = readText(resolve(terminal.cwd, file))
-      const taken = await ask('ca.import', { ...issuerOf(options), certificate }, options, terminal)
-      if (options.json) printJson(taken, terminal)
-      else terminal.out(facts(authority('intermediate', taken)))
-    },
-  )
-}
-
-/** For commands that make certificates. */
-function issuing(command: Command): Command {
-  return command.option('--issuer <issuer>', 'which issuer, where there are several; left out: the first')
-}
-
-function issuerOf({ issuer }: CaOptions): { issuer?: string } {
-  return issuer === undefined ? {} : { issuer }
 }
 
 function profileOf(options: CaOptions): { profile?: string; issuer?: string } {

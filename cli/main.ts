@@ -1,31 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../host/version.ts'
-import { addBackup } from './backup.ts'
-import { addCa } from './ca.ts'
-import { addCache } from './cache.ts'
-import { addCheck } from './check.ts'
-import { addCompletion } from './completion.ts'
-import { addExplain } from './explain.ts'
-import { addInit } from './init.ts'
-import { addKeygen } from './keygen.ts'
-import { addMan } from './man.ts'
-import { addMigrate } from './migrate.ts'
-import { addNta } from './nta.ts'
-import { addOnboard } from './onboard.ts'
-import { addQuarantine } from './quarantine.ts'
-import { addReload } from './reload.ts'
-import { addServe } from './serve.ts'
-import { addStart } from './start.ts'
-import { addStatus } from './status.ts'
-import { addStop } from './stop.ts'
+import { COMMANDS } from './commands.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
-import { addTimeline } from './timeline.ts'
-import { addToken } from './token.ts'
-import { addZone } from './zone.ts'
 
 /** Runs one command line; gives its exit code: 0 done, 1 it failed, 2 the input is wrong. */
 export async function run(argv: readonly string[], terminal: Terminal = processTerminal()): Promise<number> {
-  const program = createProgram(terminal)
+  const program = await createProgram(terminal, commandsFor(argv[0]))
   try {
     await program.parseAsync(argv, { from: 'user' })
     return 0
@@ -34,38 +14,24 @@ export async function run(argv: readonly string[], terminal: Terminal = processT
   }
 }
 
-/** All commands, writing to `terminal`. */
-export function createProgram(terminal: Terminal): Command {
+/** The program with these commands, all by default, writing to `terminal`. */
+export async function createProgram(
+  terminal: Terminal,
+  names: readonly string[] = Object.keys(COMMANDS),
+): Promise<Command> {
   const program = new Command('namestead')
     .description('Names and certificates for a small fleet: DNS server, forwarding resolver and private ACME CA.')
     .version(VERSION)
     .configureHelp({ showGlobalOptions: true })
-  for (const add of [
-    addServe,
-    addStart,
-    addInit,
-    addCheck,
-    addStatus,
-    addReload,
-    addStop,
-    addKeygen,
-    addZone,
-    addCa,
-    addCache,
-    addToken,
-    addBackup,
-    addOnboard,
-    addMigrate,
-    addQuarantine,
-    addExplain,
-    addTimeline,
-    addNta,
-    addCompletion,
-    addMan,
-  ])
-    add(program, terminal)
+  for (const add of await Promise.all(names.map(name => COMMANDS[name]!()))) add(program, terminal)
   settle(program, terminal)
   return program
+}
+
+/** Those that a command line is about. These two describe all others. */
+function commandsFor(first: string | undefined): readonly string[] | undefined {
+  const describes = first === 'completion' || first === 'man'
+  return first !== undefined && Object.hasOwn(COMMANDS, first) && !describes ? [first] : undefined
 }
 
 /** commander would write to the process and leave it; tests and exit codes need neither. */

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { Writable } from 'node:stream'
 
 /** Where a command reads and writes: the process's own, or a test's. */
 export interface Terminal {
@@ -10,6 +11,8 @@ export interface Terminal {
   interactive?: boolean
   /** Asks the person at the keyboard; absent where nobody is there. */
   ask?(question: string): Promise<string>
+  /** The same, without showing what is typed. */
+  askSecret?(question: string): Promise<string>
 }
 
 /** The process's own streams. */
@@ -21,7 +24,7 @@ export function processTerminal(): Terminal {
     env: process.env,
     cwd: process.cwd(),
     interactive: process.stderr.isTTY === true,
-    ...(interactive ? { ask } : {}),
+    ...(interactive ? { ask, askSecret } : {}),
   }
 }
 
@@ -31,6 +34,18 @@ async function ask(question: string): Promise<string> {
     return (await reader.question(question)).trim()
   } finally {
     reader.close()
+  }
+}
+
+async function askSecret(question: string): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  process.stderr.write(question)
+  try {
+    return await reader.question('')
+  } finally {
+    reader.close()
+    process.stderr.write('\n')
   }
 }
 

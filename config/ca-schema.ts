@@ -11,6 +11,7 @@ import {
   record,
   required,
 } from './kinds.ts'
+import { type TokenKey, tokenKey } from './pkcs11.ts'
 import { pem, secret } from './secret.ts'
 import {
   accessList,
@@ -18,6 +19,7 @@ import {
   domainName,
   duration,
   durationOrNone,
+  file,
   flag,
   integer,
   namePattern,
@@ -32,30 +34,45 @@ const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', '
 /** What kind of key is generated. */
 export type KeyAlgorithm = Decoded<typeof keyAlgorithm>
 
-/** Where the private key of an imported certificate is. */
-export type KeySource = { pem: string } | { pkcs11: string } | { offline: true }
-
-const pkcs11Key = record({ pkcs11: required(text, 'a PKCS#11 URI (RFC 7512)') })
+/** Where the private key of a CA is. */
+export type KeySource = { pem: string } | { pkcs11: TokenKey } | { offline: true }
 
 const keySource: Kind<KeySource> = {
-  json: { anyOf: [pem.json, pkcs11Key.json] },
+  json: { anyOf: [pem.json, tokenKey.json] },
   label: '`{ file: PATH }`, `{ pkcs11: URI }` or `offline`',
   decode(source, context) {
     if (source.kind === 'scalar' && source.value === 'offline') return { offline: true }
-    if (source.kind === 'map' && source.entries.has('pkcs11')) return pkcs11Key.decode(source, context)
+    if (source.kind === 'map' && source.entries.has('pkcs11')) {
+      const pkcs11 = tokenKey.decode(source, context)
+      return pkcs11 && { pkcs11 }
+    }
     const key = pem.decode(source, context)
     return key === undefined ? undefined : { pem: key }
   },
 }
+
+const pkcs12 = record({
+  file: required(file, 'the file'),
+  passphrase: defaulted(secret, '', 'what it is encrypted with'),
+})
 
 const root = record(
   {
     generate: defaulted(keyAlgorithm, 'ecdsa-p384', 'the kind of key made at first start'),
     validity: defaulted(duration, '3650d', 'how long its certificate is valid'),
     certificate: optional(pem, 'the certificate of a root that exists already'),
-    key: optional(keySource, 'the key of that root'),
+    pkcs12: optional(pkcs12, 'instead: that certificate and its key in one PKCS#12 file'),
+    key: optional(
+      keySource,
+      'the key of that root; without a certificate, the token in which the key is found, or made at first start',
+    ),
   },
-  one => (!one.certificate === !one.key ? undefined : 'an imported root needs both certificate and key'),
+  ({ certificate, key, pkcs12 }) => {
+    if (pkcs12)
+      return certificate || key ? 'a PKCS#12 file holds certificate and key: give neither beside it' : undefined
+    if (certificate) return key ? undefined : 'an imported root needs both certificate and key'
+    return key && !('pkcs11' in key) ? 'a key without its certificate can only be in a PKCS#11 token' : undefined
+  },
 )
 /** The trust anchor of our certificates. */
 export type RootConfig = Decoded<typeof root>
@@ -66,6 +83,10 @@ const intermediate = record({
     duration,
     '365d',
     'how long its certificate is valid; it is renewed while the longest profile still fits',
+  ),
+  key: optional(
+    tokenKey,
+    'the PKCS#11 token in which its keys are made, each labelled `object` and a number; left out: they are files',
   ),
   name_constraints: optional(
     list(domainName, { nonEmpty: true }),
@@ -215,6 +236,10 @@ export const ca = record({
   key_passphrase: optional(
     secret,
     'what the keys of the CA are encrypted with on disk (PKCS#8, AES-256): those that are made from now on, and those that are found encrypted',
+  ),
+  record_key: optional(
+    tokenKey,
+    'the PKCS#11 token in which the key that signs the heads of the record is made at first start; left out: it is a file',
   ),
   issuers: defaulted(
     issuers,

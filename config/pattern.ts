@@ -1,5 +1,6 @@
 import { TextError } from '../dns/errors.ts'
 import { isSubdomain, isWildcard, LOWER, labelsOf, type Name, parseName } from '../dns/name.ts'
+import { matchGlob } from './glob.ts'
 
 /** One label of a pattern: octets in lower case, "*" for exactly one label, "**" for any number of labels, none included. */
 export type PatternLabel = Uint8Array | '*' | '**'
@@ -57,30 +58,10 @@ export function mayMatchBelow(pattern: NamePattern, domain: Name): boolean {
   return isSubdomain(suffix, domain) || (start > 0 && isSubdomain(domain, suffix))
 }
 
-/** Glob matching with one point of return: a later "**" never needs an earlier one to be reconsidered, so time is bounded by the product. */
-function matchLabels(pattern: readonly PatternLabel[], labels: readonly Uint8Array[]): boolean {
-  let at = 0
-  let next = 0
-  let star = -1
-  let starAt = 0
-  while (at < labels.length) {
-    const expected = pattern[next]
-    if (expected === '**') {
-      star = next++
-      starAt = at
-    } else if (expected !== undefined && matchesLabel(expected, labels[at]!)) {
-      at++
-      next++
-    } else if (star >= 0) {
-      next = star + 1
-      at = ++starAt
-    } else return false
-  }
-  while (pattern[next] === '**') next++
-  return next === pattern.length
-}
+const matchLabels = (pattern: readonly PatternLabel[], labels: readonly Uint8Array[]): boolean =>
+  matchGlob<PatternLabel, Uint8Array>(pattern, labels, '**', matchesLabel)
 
-function matchesLabel(expected: Exclude<PatternLabel, '**'>, label: Uint8Array): boolean {
-  if (expected === '*') return true
+function matchesLabel(expected: PatternLabel, label: Uint8Array): boolean {
+  if (typeof expected === 'string') return expected === '*'
   return expected.length === label.length && expected.every((octet, i) => LOWER[octet] === LOWER[label[i]!])
 }

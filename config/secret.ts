@@ -12,12 +12,15 @@ const elsewhere: Kind<string> = mapped(
     },
     ({ file, env }) => ((file === undefined) === (env === undefined) ? 'give either file or env' : undefined),
   ),
-  ({ file, env }, context, at) => {
-    if (file === undefined) return fromEnvironment(env!, context)
-    warnIfExposed(file, context, at)
-    return fromFile(file, context)
-  },
+  ({ file, env }, context, at) =>
+    file === undefined ? fromEnvironment(env!, context) : fromSecretFile(file, context, at),
 )
+
+/** The text of a file that nobody else should be able to read; throws an Error that says why it can't be read. */
+export function fromSecretFile(path: string, context: Context, at: Place): string {
+  warnIfExposed(path, context, at)
+  return fromFile(path, context)
+}
 
 function warnIfExposed(path: string, context: Context, at: Place): void {
   const absolute = resolve(context.directory, path)

@@ -1,6 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { publicKeyIn } from '../ca/hierarchy/material.ts'
+import { KeyError, signerOf } from '../ca/keystore.ts'
+import { isReference } from '../ca/tokens.ts'
 import type { ConfigSources, LoadedConfig } from '../config/load.ts'
 import type { Config, ZoneConfig } from '../config/schema.ts'
 import { reasonOf } from '../config/secret.ts'
@@ -80,25 +83,46 @@ function checkPair(certificate: string, key: string, what: string, refuse: (mess
   }
 }
 
-/** The CA's own files, where it has been started before. */
+/** The CA's own files, where it has been started before. Keys in tokens are not asked for: a wrong PIN counts each time. */
 function checkAuthority({ data_dir, ca }: Config, refuse: (message: string) => void): void {
+  const { key_passphrase: passphrase } = ca!
   const { certificate, key } = ca!.root
-  if (certificate !== undefined && key && 'pem' in key) checkPair(certificate, key.pem, 'ca.root', refuse)
+  if (certificate !== undefined && key && 'pem' in key)
+    checkSigner(certificate, key.pem, 'ca.root.key', passphrase, refuse)
   const folder = join(data_dir, 'ca')
   for (const name of certificatesIn(folder, refuse)) {
     const [crt, keyFile] = [join(folder, name), join(folder, name.replace(/\.crt$/, '.key'))]
     try {
-      checkPair(readFileSync(crt, 'utf8'), readFileSync(keyFile, 'utf8'), crt, refuse)
+      checkSigner(readFileSync(crt, 'utf8'), readFileSync(keyFile, 'utf8'), keyFile, passphrase, refuse)
     } catch (error) {
       refuse(`${crt} and its .key belong together, and one can't be read: ${reasonOf(error)}`)
     }
   }
 }
 
+function checkSigner(
+  certificate: string,
+  key: string,
+  origin: string,
+  passphrase: string | undefined,
+  refuse: (message: string) => void,
+): void {
+  const publicKey = publicKeyIn(certificate)
+  if (!publicKey) refuse(`the certificate beside ${origin} can't be read: it must be PEM`)
+  if (!publicKey || isReference(key)) return
+  try {
+    if (!Buffer.from(publicKey).equals(signerOf(key, origin, passphrase).publicKey))
+      refuse(`the key ${origin} does not belong to its certificate`)
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error
+    refuse(error.message)
+  }
+}
+
 /** Roots and intermediates; what else is there is made again where it can't be used. */
 function certificatesIn(folder: string, refuse: (message: string) => void): string[] {
   try {
-    return readdirSync(folder).filter(name => /^(root|intermediate-\d+)\.crt$/.test(name))
+    return readdirSync(folder).filter(name => /^(root(-\d+)?|intermediate-\d+)\.crt$/.test(name))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') refuse(`${folder} can't be read: ${reasonOf(error)}`)
     return []

@@ -1,13 +1,12 @@
 import {
   ConflictError,
   type CopyableDatabase,
-  type Database,
   type Migration,
   type Statement,
   type StatementResult,
   StorageError,
 } from '../host/database.ts'
-import { type Operation, type Outcome, SqliteStorage } from './sqlite.ts'
+import type { Operation, Outcome } from './sqlite.ts'
 import { type NumberedOperation, requireEncodable, unpackResults } from './statement-codec.ts'
 import { type SpawnStorage, StorageLink } from './storage-link.ts'
 import type { PackedOutcome } from './storage-thread.ts'
@@ -161,38 +160,8 @@ class ThreadDatabase implements CopyableDatabase {
   }
 }
 
-/** The same engine in this thread and in memory: for tests, and for commands that look at nothing durable. */
-export function openMemoryDatabase(migrations: readonly Migration[]): Database {
-  return new InlineDatabase(new SqliteStorage(':memory:', migrations))
-}
-
-class InlineDatabase implements Database {
-  private readonly storage: SqliteStorage
-  constructor(storage: SqliteStorage) {
-    this.storage = storage
-  }
-
-  private async call(operation: Operation): Promise<StatementResult[]> {
-    // Cloned as between threads, so that a test finds what would be shared by mistake.
-    const [outcome] = this.storage.execute([structuredClone(operation)])
-    if (!outcome!.ok) throw errorOf(outcome!)
-    return structuredClone(outcome!.results)
-  }
-
-  async read(statement: Statement) {
-    return (await this.call({ kind: 'read', statements: [statement] }))[0]!.rows
-  }
-
-  commit(statements: readonly Statement[]) {
-    return this.call({ kind: 'commit', statements })
-  }
-
-  async close() {
-    this.storage.close()
-  }
-}
-
-function errorOf(outcome: Outcome & { ok: false }): Error {
+/** What a failed operation is told as. */
+export function errorOf(outcome: Outcome & { ok: false }): Error {
   if (outcome.code === 'conflict') return new ConflictError(outcome.message)
   return outcome.code === 'storage' ? new StorageError(outcome.message) : new Error(outcome.message)
 }

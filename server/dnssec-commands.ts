@@ -33,10 +33,11 @@ export function dnssecCommands({ zones, clock, zoneOf, versionOf, originOf }: Dn
       return { zone: printName(ring.origin), keys: ring.keys.map(({ keyTag }) => keyTag) }
     }
   return {
-    'zone.dnssec': args => {
+    'zone.dnssec': async args => {
       const zone = zoneOf(args)
       const ring = isSecondary(zone) ? undefined : zone.keyRing
-      return { zone: printName(zone.origin), view: zone.view, ...describeDnssec(versionOf(zone), ring, clock.now()) }
+      const described = await describeDnssec(versionOf(zone), ring, clock.now())
+      return { zone: printName(zone.origin), view: zone.view, ...described }
     },
     'zone.dnssec.rollover': change((ring, { key }) => ring.rollover(key === undefined ? undefined : Number(key))),
     'zone.dnssec.ds-seen': change(ring => ring.dsSeen()),

@@ -3,8 +3,9 @@ import type { Config } from '../config/schema.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
 import { StorageError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
+import { TokenError } from '../host/pkcs11/token.ts'
 import { systemWorld } from '../host/world.ts'
-import { ZoneLoadError } from '../zones/file.ts'
+import { ZoneLoadError } from '../zones/load-error.ts'
 import { CommandError } from './control.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { loadLibc } from './listen/libc.ts'
@@ -102,6 +103,8 @@ function operatorError(error: unknown): unknown {
       error.errors.map(({ message }) => message),
       2,
     )
+  // Exit 2 keeps the service manager from starting us again, with the same PIN, until the token is locked.
+  if (error instanceof TokenError && error.code === 'pin') return new CommandError(error.message, 2)
   if (error instanceof ListenError || error instanceof StorageError) return new CommandError(error.message)
   return error
 }

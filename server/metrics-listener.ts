@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ca } from '../ca/ca.ts'
+import type { Clock } from '../host/clock.ts'
 import { showCa } from './ca-metrics.ts'
 import type { ResolverReport } from './report.ts'
 import { showResolver } from './resolver-metrics.ts'
@@ -13,6 +14,7 @@ export interface MetricsSource {
   serving: () => string
   ready: () => boolean
   zones: Zones
+  clock: Clock
   ca: Pick<Ca, 'inventory' | 'authorities'> | undefined
   /** What the resolvers of the serving threads know. */
   resolver?: () => Promise<ResolverReport>
@@ -22,10 +24,10 @@ export interface MetricsSource {
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
 export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
-  const { serving, ready, zones, ca, resolver, lastBackup } = source
+  const { serving, ready, zones, clock, ca, resolver, lastBackup } = source
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
-  showZones(registry, zones)
+  showZones(registry, zones, clock)
   if (resolver) showResolver(registry, resolver)
   if (ca) showCa(registry, ca)
   new Gauge({

@@ -1,4 +1,4 @@
-import { CA_MIGRATIONS } from '../ca/store.ts'
+import { CA_MIGRATIONS } from '../ca/store/schema.ts'
 import type { Migration } from '../host/database.ts'
 import { ZONE_MIGRATIONS } from '../zones/store.ts'
 import { API_MIGRATIONS } from './api/state.ts'

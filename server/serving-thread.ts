@@ -1,5 +1,6 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { ServingInit } from './messages.ts'
 import { createServing } from './worker.ts'
 
-await createServing(parentPort!, workerData as ServingInit)
+// Its first message says what it is to serve; meanwhile all that it is made of has been read.
+parentPort!.once('message', (init: ServingInit) => void createServing(parentPort!, init))

@@ -1,5 +1,3 @@
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
@@ -22,12 +20,14 @@ import {
   type ServingState,
   type ServingZone,
   type ToMain,
-  type ToServing,
   type UpdateRequest,
 } from './messages.ts'
 import { createCounters, exposeMetrics } from './metrics.ts'
 import { createRateTable } from './rate-limit.ts'
 import { mergeReports, type ResolverReport, type ThreadReport } from './report.ts'
+import { type ServingThread, type SpawnThread, startAhead } from './spawn-serving.ts'
+
+export type { ServingThread, SpawnThread } from './spawn-serving.ts'
 
 /** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
 export interface Decision {
@@ -46,19 +46,6 @@ export interface Decisions {
   /** The records of an IXFR in packed parts; undefined where the journal does not lead from that serial to the zone as it is. */
   differences(request: DifferencesRequest): Promise<Iterator<Uint8Array> | undefined>
 }
-
-/** A serving thread as main sees it: a Worker, or in tests the same code inline. */
-export interface ServingThread {
-  postMessage(message: ToServing): void
-  terminate(): unknown
-}
-
-/** Starts a thread. `onMessage` is called with all that it says, `onExit` once when it has ended, for whatever reason. */
-export type SpawnThread = (
-  init: ServingInit,
-  onMessage: (message: ToMain) => void,
-  onExit: (reason: string) => void,
-) => ServingThread
 
 export interface WorkersOptions {
   count: number
@@ -146,7 +133,7 @@ class ServingWorkers implements Workers {
 
   constructor(options: WorkersOptions) {
     this.options = options
-    this.spawn = options.spawn ?? spawnWorker
+    this.spawn = options.spawn ?? startAhead(0).spawn
     this.state = options.state
     this.cache = options.cache ?? createCacheBuffer(SMALL_CACHE, systemRandom.below(2 ** 31))
     this.cacheMemory = new CacheMemory(this.cache, MAIN_HOLDER)
@@ -371,17 +358,4 @@ export const MAIN_HOLDER = 1
 /** The number by which a thread does. */
 export function holderOf(index: number): number {
   return MAIN_HOLDER + 1 + index
-}
-
-/** A real thread. Its file has this file's extension: `.ts` in the repository, `.js` in the package. */
-const spawnWorker: SpawnThread = (init, onMessage, onExit) => {
-  const file = new URL(`./serving-thread${extname(import.meta.url)}`, import.meta.url)
-  const worker = new Worker(file, { workerData: init, name: `serving ${init.index}` })
-  let reason = 'it exited'
-  worker.on('message', onMessage)
-  worker.on('error', error => {
-    reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  })
-  worker.on('exit', () => onExit(reason))
-  return worker
 }

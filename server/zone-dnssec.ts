@@ -1,14 +1,15 @@
 import { dnssecAlgorithm } from '../dns/algorithms.ts'
-import { dsRdata, KeyFlag, keyTag, Rrsig } from '../dns/dnssec.ts'
+import { dsRdata, KeyFlag, keyTag } from '../dns/dnssec.ts'
 import type { Name } from '../dns/name.ts'
 import { printRecord, readRdata, Type } from '../dns/types.ts'
 import { eventOf } from '../zones/keys/events.ts'
 import { isEntryPoint, isIn, stageOf } from '../zones/keys/state.ts'
 import type { KeyRing } from '../zones/keys.ts'
 import type { ZoneVersion } from '../zones/zone.ts'
+import { type Ends, signatureEnds } from './signature-ends.ts'
 
 /** How a zone stands as validators see it: its keys, the DS for its parent, and when its signatures end. */
-export function describeDnssec(version: ZoneVersion, ring: KeyRing | undefined, now: number) {
+export async function describeDnssec(version: ZoneVersion, ring: KeyRing | undefined, now: number) {
   const { origin } = version
   const keys = version.rrset(origin, Type.DNSKEY)?.rdatas ?? []
   return {
@@ -17,7 +18,7 @@ export function describeDnssec(version: ZoneVersion, ring: KeyRing | undefined, 
     ds: entryPoints(keys, ring).map(dnskey => printDs(origin, dnskey)),
     ...(ring && { ds_too_early: ring.cds().length === 0, waiting_for_parent: ring.isWaitingForParent }),
     ...(ring?.nextStep !== undefined && { next_step: printTime(ring.nextStep) }),
-    ...endsOf(version),
+    ...describeEnds(await signatureEnds(version, now)),
   }
 }
 
@@ -61,17 +62,9 @@ function printDs(owner: Name, dnskey: Uint8Array): string {
   return printRecord({ owner, type: Type.DS, class: 1, ttl: 3600, rdata: dsRdata(owner, dnskey)! })
 }
 
-/** When the first and the last signature end. */
-function endsOf(version: ZoneVersion): { signatures: number; first_end?: string; last_end?: string } {
-  let [signatures, first, last] = [0, Number.POSITIVE_INFINITY, 0]
-  for (const { rdatas } of version.rrsets(Type.RRSIG))
-    for (const rrsig of rdatas) {
-      signatures++
-      first = Math.min(first, Rrsig.expiration(rrsig))
-      last = Math.max(last, Rrsig.expiration(rrsig))
-    }
-  if (signatures === 0) return { signatures }
-  return { signatures, first_end: printTime(first * 1000), last_end: printTime(last * 1000) }
+function describeEnds(ends: Ends | undefined): { signatures: number; first_end?: string; last_end?: string } {
+  if (!ends) return { signatures: 0 }
+  return { signatures: ends.signatures, first_end: printTime(ends.first), last_end: printTime(ends.last) }
 }
 
 function printTime(time: number): string {

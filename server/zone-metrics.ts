@@ -1,11 +1,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { printName } from '../dns/name.ts'
+import type { Clock } from '../host/clock.ts'
+import { SignatureEnds } from './signature-ends.ts'
 import { isSecondary, type Zones } from './zones.ts'
 
 const labelNames = ['view', 'zone']
 
 /** What the main thread knows of the zones, asked for when Prometheus asks. */
-export function showZones(registry: Registry, zones: Zones): void {
+export function showZones(registry: Registry, zones: Zones, clock: Clock): void {
   const registers = [registry]
   new Gauge({
     name: 'namestead_zone_serial',
@@ -37,6 +39,20 @@ export function showZones(registry: Registry, zones: Zones): void {
     collect() {
       this.reset()
       for (const { view, origin, image } of zones) this.set({ view, zone: printName(origin) }, image ? 1 : 0)
+    },
+  })
+  const signatures = new SignatureEnds(clock)
+  new Gauge({
+    name: 'namestead_zone_signatures_expire_timestamp_seconds',
+    help: 'When the first signature of a signed zone ends, whoever made it',
+    labelNames,
+    registers,
+    async collect() {
+      this.reset()
+      for (const zone of zones) {
+        const ends = await signatures.of(zone)
+        if (ends) this.set({ view: zone.view, zone: printName(zone.origin) }, ends.first / 1000)
+      }
     },
   })
   new Gauge({

@@ -10,17 +10,6 @@ import { ZoneBuilder, ZoneError, ZoneImage } from './zone.ts'
 /** Reads a file as text; throws where it can't be read. */
 export type ReadFile = (path: string) => string
 
-/** A zone whose file can't be used; says all that is wrong with it. */
-export class ZoneLoadError extends Error {
-  override name = 'ZoneLoadError'
-  readonly code = 'zone-load'
-  readonly errors: readonly ZonefileError[]
-  constructor(errors: readonly ZonefileError[]) {
-    super(errors.map(error => error.message).join('\n'))
-    this.errors = errors
-  }
-}
-
 /** What a master file comes to. With an error there is no image. */
 export interface ZoneFile {
   image: ZoneImage | undefined

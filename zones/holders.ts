@@ -1,8 +1,14 @@
+import { lowerName, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import { type Changeset, recordKey } from './change.ts'
 
 const keyOf = (record: ResourceRecord) => recordKey(record.owner, record.type, record.rdata)
+
+/** How a key is named in the database and in logs: presentation form in lower case. */
+export function keyText(key: Name): string {
+  return printName(lowerName(key))
+}
 
 /** Who is to hold a record, where that is not whoever adds it; undefined is the file, or us. */
 export interface Holding {

@@ -8,7 +8,7 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { Type, typeName } from '../dns/types.ts'
 import { rdataKey, rrsetKey } from './change.ts'
 import { recordsOf, type ZoneContents } from './draft.ts'
-import { keyText } from './store.ts'
+import { keyText } from './holders.ts'
 
 /** Who sent a request, as far as policy asks. */
 export interface Requestor {

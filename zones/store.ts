@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import { sql as raw } from 'kysely'
 import { isMadeBySigning } from '../dns/dnssec.ts'
-import { lowerName, type Name, printName } from '../dns/name.ts'
+import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
-import type { Holding } from './holders.ts'
+import { type Holding, keyText } from './holders.ts'
 import { createFileStore, type FileStore } from './store/files.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
 import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
@@ -122,11 +122,6 @@ export interface NewEntry {
 /** A change as it was made. */
 export interface JournalEntry extends Omit<NewEntry, 'holdings' | 'baseline'> {
   revision: number
-}
-
-/** How a key is named in the database and in logs: presentation form in lower case. */
-export function keyText(key: Name): string {
-  return printName(lowerName(key))
 }
 
 /** How much is kept of each zone's journal: what is older, more or larger is dropped, a few entries at a time. */

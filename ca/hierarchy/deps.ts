@@ -4,6 +4,8 @@ import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
 import type { CertificateStore } from '../certificate-store.ts'
 import type { CaFiles } from '../files.ts'
+import type { Keyring } from '../keystore.ts'
+import type { Tokens } from '../tokens.ts'
 
 /** What the config says about one issuer. */
 export interface HierarchySettings {
@@ -27,6 +29,13 @@ export interface HierarchyDeps {
   clock: Clock
   random: Random
   log: Log
+  /** The PKCS#11 tokens that the config names; left out: none. */
+  tokens?: Tokens | undefined
+}
+
+/** What opens the keys of this hierarchy. */
+export function keyringOf({ settings, tokens }: HierarchyDeps): Keyring {
+  return { passphrase: settings.passphrase, tokens }
 }
 
 /** CA material that can't be used as it is; the message is a sentence that says what to do. */

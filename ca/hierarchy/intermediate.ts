@@ -1,10 +1,9 @@
-import type { CaCertificate } from '../ca-certificate.ts'
-import { authorityCertificate, intermediateTemplate } from '../ca-certificate.ts'
+import { authorityCertificate, type CaCertificate, constraintText, intermediateTemplate } from '../ca-certificate.ts'
 import type { CaFiles } from '../files.ts'
 import { createKey, loadKey, type Signer } from '../keystore.ts'
 import { encodeTbsCertificate, signStructure } from '../x509.ts'
-import { type HierarchyDeps, HierarchyError } from './deps.ts'
-import { date, keepRecord, newSerial, openCertificate, warnWhereExposed } from './material.ts'
+import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
+import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 
 /** The next intermediate, signed by the root. */
 export async function makeIntermediate(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate> {
@@ -16,7 +15,7 @@ export async function makeIntermediate(deps: HierarchyDeps, root: CaCertificate)
     )
   const number = await nextNumber(files)
   const file = `intermediate-${number}`
-  const signer = await nextKey(deps, file)
+  const signer = await nextKey(deps, number)
   const serial = await newSerial(deps, root.id)
   const template = intermediateTemplate(settings, root, signer, serial, now, number)
   const made = authorityCertificate(
@@ -44,13 +43,14 @@ export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate
   const loaded: CaCertificate[] = []
   for (const number of await intermediateNumbers(deps.files)) {
     const file = `intermediate-${number}`
-    const signer = await loadKey(deps.files, `${file}.key`, deps.settings.passphrase)
+    const pem = (await deps.files.read(`${file}.crt`))!
+    const signer = await loadKey(deps.files, `${file}.key`, keyringOf(deps), publicKeyIn(pem))
     if (!signer)
       throw new HierarchyError(
         `${file}.crt is there, but its ${file}.key is missing; restore it from a backup, or remove both to have a new one made`,
       )
     await warnWhereExposed(deps, `${file}.key`)
-    const one = openCertificate((await deps.files.read(`${file}.crt`))!, signer, file, deps)
+    const one = openCertificate(pem, signer, file, deps)
     // An intermediate of a root that was replaced since is left on disk, unused.
     if (one.notAfter > deps.clock.now() && isBelow(one, root)) loaded.push(one)
   }
@@ -58,15 +58,36 @@ export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate
 }
 
 /** The key of the intermediate that is made next: one that a crash left, or a new one. */
-export async function nextKey({ files, settings }: HierarchyDeps, file: string): Promise<Signer> {
-  const { intermediate, passphrase } = settings
-  const name = `${file}.key`
-  return (await loadKey(files, name, passphrase)) ?? (await createKey(files, name, intermediate.generate, passphrase))
+export async function nextKey(deps: HierarchyDeps, number: number): Promise<Signer> {
+  const { files, settings } = deps
+  const { generate, key } = settings.intermediate
+  const name = `intermediate-${number}.key`
+  const place = key && { ...key, object: `${key.object}-${number}` }
+  return (
+    (await loadKey(files, name, keyringOf(deps))) ?? (await createKey(files, name, generate, keyringOf(deps), place))
+  )
+}
+
+/** Whether the config asks for another kind of intermediate than the one that signs. */
+export function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
+  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
+  const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
+  return (
+    elsewhere ||
+    current.signer.kind !== intermediate.generate ||
+    wanted.join() !== [...current.permittedDns].sort().join()
+  )
 }
 
 /** The number of the intermediate that is made next. */
 export async function nextNumber(files: CaFiles): Promise<number> {
   return 1 + Math.max(0, ...(await intermediateNumbers(files)))
+}
+
+/** The number of one that comes from elsewhere: of no key or request of ours either. */
+export async function freeNumber(files: CaFiles): Promise<number> {
+  const taken = (await files.list()).flatMap(name => /^intermediate-(\d+)\./.exec(name)?.[1] ?? [])
+  return 1 + Math.max(0, ...taken.map(Number))
 }
 
 /** Whether the root is the issuer, by name and, where the certificate says it, by key. */

@@ -1,6 +1,6 @@
 import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
 import type { Signer } from '../keystore.ts'
-import { derBlocks, fingerprint, formatSerial } from '../x509.ts'
+import { derBlocks, fingerprint, formatSerial, readCertificate } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError } from './deps.ts'
 
 /** A CA certificate in PEM with its key, both checked; `origin` names it in errors. */
@@ -16,6 +16,17 @@ export function openCertificate(pem: string, signer: Signer, origin: string, dep
   if (opened.notAfter < deps.clock.now())
     deps.log.warn({ issuer: opened.commonName }, `${origin} expired on ${date(opened.notAfter)}`)
   return opened
+}
+
+/** The public key (DER) of the first certificate in a PEM text; undefined where there is none that can be read. */
+export function publicKeyIn(pem: string): Uint8Array | undefined {
+  try {
+    const [der] = derBlocks('CERTIFICATE', pem)
+    return der && readCertificate(der).publicKey
+  } catch {
+    // Whoever opens the certificate says so.
+    return undefined
+  }
 }
 
 /** 128 random bits, in the store before anything is signed with them. */

@@ -14,7 +14,7 @@ import { authorityCertificate, type CaCertificate, intermediateRequest } from '.
 import type { CaFiles } from '../files.ts'
 import { loadKey, type Signer } from '../keystore.ts'
 import { arrayBuffer, derBlocks, encode, pemOf, signStructure } from '../x509.ts'
-import { type HierarchyDeps, HierarchyError } from './deps.ts'
+import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
 import { isBelow, nextKey, nextNumber } from './intermediate.ts'
 import { date, keepRecord } from './material.ts'
 
@@ -26,7 +26,7 @@ export async function requestIntermediate(deps: HierarchyDeps): Promise<string> 
   const { files, settings } = deps
   const number = await nextNumber(files)
   const file = `intermediate-${number}.csr`
-  const signer = await nextKey(deps, `intermediate-${number}`)
+  const signer = await nextKey(deps, number)
   if ((await files.read(file)) !== undefined) return file
   const { subject, extensions } = intermediateRequest(settings, signer, number)
   const info = new CertificationRequestInfo({
@@ -60,12 +60,12 @@ export async function importIntermediate(
 
 /** The request whose key the certificate is for, of those that have no certificate yet. */
 async function requested(
-  { files, settings }: HierarchyDeps,
+  deps: HierarchyDeps,
   der: Uint8Array,
 ): Promise<{ number: number; signer: Signer } | undefined> {
   const key = publicKeyOf(der)
-  for (const number of await waiting(files)) {
-    const signer = await loadKey(files, `intermediate-${number}.key`, settings.passphrase)
+  for (const number of await waiting(deps.files)) {
+    const signer = await loadKey(deps.files, `intermediate-${number}.key`, keyringOf(deps))
     if (signer && key.equals(signer.publicKey)) return { number, signer }
   }
   return undefined
@@ -85,7 +85,8 @@ async function waiting(files: CaFiles): Promise<number[]> {
   return numbers.filter(number => !names.has(`intermediate-${number}.crt`))
 }
 
-function faultOf(made: CaCertificate, root: CaCertificate, now: number): string | undefined {
+/** Why a certificate can't be an intermediate below the root; undefined where it can. */
+export function faultOf(made: CaCertificate, root: CaCertificate, now: number): string | undefined {
   const rootKey = createPublicKey({ key: Buffer.from(root.publicKey), type: 'spki', format: 'der' })
   if (!isBelow(made, root) || !new X509Certificate(made.der).verify(rootKey))
     return 'the certificate is not signed by our root'

@@ -1,15 +1,25 @@
+import { readFile } from 'node:fs/promises'
+import { printPkcs11Uri } from '../../config/pkcs11.ts'
+import { reasonOf } from '../../config/secret.ts'
 import { authorityCertificate, type CaCertificate, rootTemplate } from '../ca-certificate.ts'
-import { absentSigner, createKey, loadKey, type Signer, signerOf } from '../keystore.ts'
-import { derBlocks, encodeTbsCertificate, keyIdentifier, readCertificate, signStructure } from '../x509.ts'
-import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './deps.ts'
-import { newSerial, openCertificate, warnWhereExposed } from './material.ts'
+import { absentSigner, createKey, loadKey, pemOfKey, type Signer, signerOf } from '../keystore.ts'
+import { openPkcs12 } from '../pkcs12.ts'
+import { encodeTbsCertificate, keyIdentifier, signStructure } from '../x509.ts'
+import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
+import { newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 
 /** The root that is there, or a new one; nothing that is there is ever made again. */
 export async function openRoot(deps: HierarchyDeps): Promise<CaCertificate> {
-  const { certificate, key } = deps.settings.root
+  const { certificate, key, pkcs12 } = deps.settings.root
+  if (pkcs12) return rootOfPkcs12(pkcs12, deps)
   if (certificate !== undefined && key) return importedRoot(certificate, key, deps)
   const pem = await deps.files.read('root.crt')
-  const signer = await loadKey(deps.files, 'root.key', deps.settings.passphrase)
+  const signer = await loadKey(
+    deps.files,
+    'root.key',
+    keyringOf(deps),
+    pem === undefined ? undefined : publicKeyIn(pem),
+  )
   if (pem === undefined) return makeRoot(deps, signer)
   if (!signer)
     throw new HierarchyError('root.crt is there, but its root.key is missing; restore root.key from a backup')
@@ -17,21 +27,36 @@ export async function openRoot(deps: HierarchyDeps): Promise<CaCertificate> {
   return openCertificate(pem, signer, 'root', deps)
 }
 
-function importedRoot(
+async function rootOfPkcs12(
+  { file, passphrase }: { file: string; passphrase: string },
+  deps: HierarchyDeps,
+): Promise<CaCertificate> {
+  const octets = await readFile(file).catch(error => {
+    throw new HierarchyError(`ca.root.pkcs12: ${file} can't be read: ${reasonOf(error)}`)
+  })
+  const { certificate, key } = await openPkcs12(octets, passphrase, file)
+  return openCertificate(certificate, signerOf(pemOfKey(key), file), 'ca.root', deps)
+}
+
+async function importedRoot(
   pem: string,
   key: NonNullable<HierarchySettings['root']['key']>,
   deps: HierarchyDeps,
-): CaCertificate {
-  if ('pem' in key)
-    return openCertificate(pem, signerOf(key.pem, 'ca.root.key', deps.settings.passphrase), 'ca.root', deps)
-  if ('pkcs11' in key)
-    throw new HierarchyError(
-      'ca.root.key must be a key file or "offline": a PKCS#11 token can not sign the intermediate',
-    )
-  const [der] = derBlocks('CERTIFICATE', pem)
-  if (!der) throw new HierarchyError('ca.root.certificate holds no certificate in PEM')
-  const { publicKey } = readCertificate(der)
-  return openCertificate(pem, absentSigner(publicKey, 'the key of the root is offline'), 'ca.root', deps)
+): Promise<CaCertificate> {
+  const publicKey = publicKeyIn(pem)
+  if (!publicKey) throw new HierarchyError('ca.root.certificate holds no certificate in PEM that can be read')
+  return openCertificate(pem, await importedKey(key, publicKey, deps), 'ca.root', deps)
+}
+
+async function importedKey(
+  key: NonNullable<HierarchySettings['root']['key']>,
+  publicKey: Uint8Array,
+  deps: HierarchyDeps,
+): Promise<Signer> {
+  if ('pem' in key) return signerOf(key.pem, 'ca.root.key', deps.settings.passphrase)
+  if ('offline' in key) return absentSigner(publicKey, 'the key of the root is offline')
+  if (!deps.tokens) throw new HierarchyError('ca.root.key is in a token, but there is none')
+  return deps.tokens.resolve(printPkcs11Uri(key.pkcs11), 'ca.root', publicKey)
 }
 
 /** The key is on disk before the certificate: a crash between the two leaves a key that the next start goes on with. */
@@ -42,7 +67,9 @@ async function makeRoot(deps: HierarchyDeps, left: Signer | undefined): Promise<
     throw new HierarchyError(
       'there are intermediates, but their root.crt is missing; restore root.crt and root.key from a backup',
     )
-  const signer = left ?? (await createKey(files, 'root.key', settings.root.generate, settings.passphrase))
+  const { generate, key } = settings.root
+  const place = key && 'pkcs11' in key ? key.pkcs11 : undefined
+  const signer = left ?? (await createKey(files, 'root.key', generate, keyringOf(deps), place))
   const serial = await newSerial(deps, keyIdentifier(signer.publicKey))
   const template = rootTemplate(settings, signer, serial, clock.now())
   const made = authorityCertificate(

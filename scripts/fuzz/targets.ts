@@ -9,6 +9,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
   'named-conf': async () => (await import('./named-conf.ts')).namedConf,
+  pkcs12: async () => (await import('./pkcs12.ts')).pkcs12,
   validation: async () => (await import('./validation.ts')).validation,
   zonefile: async () => (await import('./zonefile.ts')).zonefile,
 }

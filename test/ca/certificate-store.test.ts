@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { CertificateRecord, CertificateStore } from '../../ca/certificate-store.ts'
 import { CA_MIGRATIONS, createCaStore } from '../../ca/store.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { dns } from './fixture.ts'
 import { memoryStore } from './memory-store.ts'
 

@@ -10,6 +10,7 @@ import { createIssuance } from '../../ca/issue.ts'
 import { makeKey } from '../../ca/keystore.ts'
 import { type Profile, plainProfile } from '../../ca/profiles.ts'
 import { createRevocation } from '../../ca/revoke.ts'
+import type { Tokens } from '../../ca/tokens.ts'
 import { parseName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
@@ -53,6 +54,7 @@ export interface FixtureOptions {
   clock?: Clock
   random?: Random
   crl?: Partial<CrlSettings>
+  tokens?: Tokens
 }
 
 /** A whole signing side under a simulated clock (or the real one, where openssl is to judge), nothing on disk. */
@@ -68,6 +70,7 @@ export async function openFixture(options: FixtureOptions = {}) {
     random: options.random ?? systemRandom,
     log,
     httpUrl: HTTP,
+    tokens: options.tokens,
     crl: { partitions: 1, validity: 7 * DAY, every: DAY, ...options.crl },
   }
   const hierarchy = await openHierarchy(deps)

@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { HierarchyError } from '../../ca/hierarchy.ts'
+import { HierarchyError, type HierarchySettings } from '../../ca/hierarchy.ts'
 import { makeKey } from '../../ca/keystore.ts'
+import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { constrained, DAY, dns, judge, leafKey, openFixture, profile } from './fixture.ts'
 import { memoryFiles } from './memory-files.ts'
@@ -27,11 +30,16 @@ async function openssl(t: Test) {
     return output
   }
   t.match(await sign('', ''), '')
-  return { certificate, sign }
+  return { certificate, key, sign }
 }
 
 /** A hierarchy below that root, its key elsewhere. */
-const below = (certificate: string, kept = new Map<string, string>(), memory = memoryStore()) =>
+const below = (
+  certificate: string,
+  kept = new Map<string, string>(),
+  memory = memoryStore(),
+  more: Partial<HierarchySettings> = {},
+) =>
   openFixture({
     clock: createSimulatedClock(START),
     files: memoryFiles(kept).files,
@@ -39,6 +47,7 @@ const below = (certificate: string, kept = new Map<string, string>(), memory = m
     settings: {
       root: { generate: 'ecdsa-p384', validity: 3650 * DAY, certificate, key: { offline: true } },
       intermediate: constrained,
+      ...more,
     },
   })
 
@@ -154,4 +163,61 @@ t.test('keys are encrypted on disk where there is a passphrase', async t => {
   await t.rejects(open('wrong'), { message: 'root.key is encrypted, and ca.key_passphrase does not open it' })
   const { pem } = await makeKey('rsa-2048', 'x')
   t.match(pem, 'ENCRYPTED')
+})
+
+t.test('an intermediate that was made elsewhere is brought in with its key', async t => {
+  const root = await openssl(t)
+  const kept = new Map<string, string>()
+  const memory = memoryStore()
+  const open = () => below(root.certificate, kept, memory, { passphrase: 'correct horse' })
+  const { hierarchy, issuance } = await open()
+  const config =
+    'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\nnameConstraints=critical,permitted;DNS:internal.example.com\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
+  const make = async (extensions: string, from = root) => {
+    const { output } = await judge(
+      { 'root.crt': from.certificate, 'root.key': from.key, ext: extensions },
+      ...['sh', '-c'],
+      `openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -out csr -subj "/O=Example/CN=Made Elsewhere" 2>/dev/null &&
+       openssl x509 -req -in csr -CA root.crt -CAkey root.key -days 300 -extfile ext -out c 2>/dev/null &&
+       openssl pkcs12 -export -inkey k -in c -out p -passout pass:opensesame && base64 -w0 p`,
+    )
+    return Buffer.from(output, 'base64')
+  }
+  const file = await make(config)
+  await t.rejects(hierarchy.importPkcs12(file, 'wrong'), { name: 'KeyError', message: /passphrase is wrong/ })
+  const stranger = await make(config, await openssl(t))
+  await t.rejects(hierarchy.importPkcs12(stranger, 'opensesame'), { message: /not signed by our root/ })
+  const leaf = await make('basicConstraints=critical,CA:FALSE\n')
+  await t.rejects(hierarchy.importPkcs12(leaf, 'opensesame'), { message: /not a CA's/ })
+  t.notOk(kept.has('intermediate-2.crt'), 'and nothing is kept of those')
+
+  const made = await hierarchy.importPkcs12(file, 'opensesame')
+  t.equal(hierarchy.current().commonName, 'Made Elsewhere')
+  t.match(kept.get('intermediate-2.key'), /ENCRYPTED/, 'its key lies as our own do')
+  t.match((await issuance.issue(request)).chain, made.pem)
+  await t.rejects(hierarchy.importPkcs12(file, 'opensesame'), { message: /there already/ })
+  hierarchy.close()
+  const again = await open()
+  t.equal(again.hierarchy.current().serial, made.serial, 'and a restart finds it')
+  again.hierarchy.close()
+})
+
+t.test('a root in a PKCS#12 file', async t => {
+  const root = await openssl(t)
+  const folder = scratchFolder(t)
+  const file = join(folder, 'root.p12')
+  const command = 'openssl pkcs12 -export -inkey k -in c -out p -passout pass:opensesame && base64 -w0 p'
+  const { output } = await judge({ k: root.key, c: root.certificate }, 'sh', '-c', command)
+  writeFileSync(file, Buffer.from(output, 'base64'))
+  const open = (passphrase: string, path = file) =>
+    openFixture({
+      clock: createSimulatedClock(START),
+      settings: { root: { generate: 'ecdsa-p384', validity: 3650 * DAY, pkcs12: { file: path, passphrase } } },
+    })
+  const { hierarchy } = await open('opensesame')
+  t.equal(hierarchy.root.commonName, 'Offline Root')
+  t.equal(hierarchy.current().authorityKeyId, hierarchy.root.id)
+  hierarchy.close()
+  await t.rejects(open('x'), { message: `${file} can't be opened: the passphrase is wrong, or the file is damaged` })
+  await t.rejects(open('x', '/none.p12'), { message: "ca.root.pkcs12: /none.p12 can't be read: there is no such file" })
 })

@@ -3,7 +3,7 @@ import type { CertificateRecord, CertificateStore } from '../../ca/certificate-s
 import type { NewOrder } from '../../ca/store/orders.ts'
 import { CA_MIGRATIONS, createCaStore } from '../../ca/store.ts'
 import { ConflictError } from '../../host/database.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { memoryStore } from './memory-store.ts'
 
 const open = () => createCaStore(openMemoryDatabase(CA_MIGRATIONS))

@@ -12,7 +12,7 @@ import type { Database } from '../../host/database.ts'
 import { type Log, silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
 

@@ -35,7 +35,7 @@ t.test('zsh and fish have scripts of their own', async t => {
 t.test('every command and option is in the manual page', async t => {
   const printed = (await type('/', ['man'])).out
   const page = printed.replaceAll('\\-', '-')
-  for (const command of createProgram(processTerminal()).commands)
+  for (const command of (await createProgram(processTerminal())).commands)
     for (const inner of command.commands.length > 0 ? command.commands : [command]) {
       if (inner.commands.length > 0) continue
       for (const option of inner.options) t.ok(page.includes(option.flags), `${inner.name()} ${option.flags}`)

@@ -4,7 +4,7 @@ import { processTerminal } from '../../cli/terminal.ts'
 import { type } from './session.ts'
 
 t.test('the commands that there are', async t => {
-  const program = createProgram(processTerminal())
+  const program = await createProgram(processTerminal())
   const names = program.commands.flatMap(one =>
     one.commands.length > 0 ? one.commands.map(inner => `${one.name()} ${inner.name()}`) : [one.name()],
   )

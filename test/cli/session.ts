@@ -22,6 +22,7 @@ export async function type(
   env: Terminal['env'] = {},
 ): Promise<Outcome> {
   const outcome = { exit: 0, out: '', err: '' }
+  const answer = async () => answers?.shift() ?? ''
   const terminal: Terminal = {
     out: text => {
       outcome.out += typeof text === 'string' ? text : Buffer.from(text).toString('latin1')
@@ -31,7 +32,7 @@ export async function type(
     },
     env,
     cwd,
-    ...(answers ? { ask: async () => answers.shift() ?? '' } : {}),
+    ...(answers ? { ask: answer, askSecret: answer } : {}),
   }
   outcome.exit = await run(argv, terminal)
   return outcome

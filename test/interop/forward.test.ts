@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Ede, Rcode } from '../../dns/codes.ts'
@@ -12,7 +12,7 @@ import { systemNetwork } from '../../host/system-network.ts'
 import { createResolver, type ResolveOptions } from '../../resolver/resolver.ts'
 import type { ServerAddress } from '../../resolver/server.ts'
 import { startBind } from './peers/bind.ts'
-import { eventually, freePorts, run, scratch, startPeer, stopPeer, without } from './tools.ts'
+import { eventually, freePorts, scratch, selfSigned, startPeer, stopPeer, without } from './tools.ts'
 
 const BIG = Array.from({ length: 12 }, (_, i) => `"${String(i).repeat(200).slice(0, 200)}"`).join(' ')
 const ZONE = `$TTL 300
@@ -98,32 +98,9 @@ t.test('BIND as the upstream', { skip: without('named') }, async t => {
   t.match(await ask('short.up.test.'), { answer: ['short.up.test. 1 IN A 192.0.2.202'], from: 'upstream' })
 })
 
-/** A key and a certificate for dns.test and for 127.0.0.1. */
-async function createCertificate(folder: string): Promise<string> {
-  const subject = ['-subj', '/CN=dns.test', '-addext', 'subjectAltName=DNS:dns.test,IP:127.0.0.1']
-  const made = await run('openssl', [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-    '-keyout',
-    join(folder, 'key.pem'),
-    '-out',
-    join(folder, 'cert.pem'),
-    ...subject,
-  ])
-  t.equal(made.status, 0, made.stderr)
-  return readFileSync(join(folder, 'cert.pem'), 'utf8')
-}
-
 t.test('unbound as the upstream, over TLS and HTTPS', { skip: without('unbound', 'openssl') }, async t => {
   const folder = scratch(t)
-  const ca = await createCertificate(folder)
+  const ca = await selfSigned(folder, 'DNS:dns.test', 'IP:127.0.0.1')
   const [plain, tls, https] = (await freePorts(3)) as [number, number, number]
   const listen = [plain, tls, https].map(port => `  interface: 127.0.0.1@${port}\n`).join('')
   writeFileSync(

@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { compilePattern } from '../../config/pattern.ts'
 import type { ZoneConfig } from '../../config/schema.ts'
 import { parseName } from '../../dns/name.ts'
+import { printRecord, Type } from '../../dns/types.ts'
 import { printZonefile } from '../../dns/zonefile.ts'
 import { silentLog } from '../../host/log.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { recordsOfVersion } from '../../zones/baseline.ts'
 import { isIn } from '../../zones/keys/state.ts'
 import { createKeyRings } from '../../zones/keys.ts'
@@ -18,6 +19,7 @@ import { createSeededRandom } from '../simulation/random.ts'
 import { memoryKeyFiles } from '../zones/signed-zone.ts'
 import { configText, Daemon, type Ports, ZONE } from './daemon.ts'
 import { run, scratch, without } from './tools.ts'
+import { delv, startUnbound } from './validators.ts'
 
 t.setTimeout(300_000)
 
@@ -44,10 +46,18 @@ const SIGN: Dnssec = {
 
 const SPLIT: Dnssec = { ...SIGN, keys: 'ksk-zsk', nsec3: true }
 
-/** What the tools that check whole zones say against this one, as of now. */
-async function faults(zone: PrimaryZone, folder: string): Promise<string[]> {
+/** Data, a wildcard, an empty non-terminal, nothing, a delegation, the keys. */
+const QUESTIONS = ['www A', 'x.wild TXT', 'deep A', 'nothing A', 'sub DS', '@ DNSKEY']
+
+function writeZone(zone: PrimaryZone, folder: string): string {
   const file = join(folder, 'zone')
   writeFileSync(file, printZonefile(recordsOfVersion(zone.image!.latest()), ORIGIN))
+  return file
+}
+
+/** What the tools that check whole zones say against this one, as of now. */
+async function faults(zone: PrimaryZone, folder: string): Promise<string[]> {
+  const file = writeZone(zone, folder)
   const ran = await Promise.all([
     run('dnssec-verify', ['-z', '-o', 'a.example', file]),
     run('ldns-verify-zone', [file]),
@@ -57,12 +67,32 @@ async function faults(zone: PrimaryZone, folder: string): Promise<string[]> {
   return ran.flatMap(({ status, stdout, stderr }) => (status === 0 ? [] : [stdout + stderr]))
 }
 
+/** What validators that begin with the parent's DS do not believe. */
+async function disbelieved(t: Test, zone: PrimaryZone, anchors: readonly string[], folder: string): Promise<string[]> {
+  const judged = { apex: 'a.example.', anchors, folder }
+  const unbound = await startUnbound(t, judged, writeZone(zone, folder))
+  const found: string[] = []
+  for (const question of QUESTIONS) {
+    const [flags, said] = await Promise.all([unbound.flagsOf(question), delv(judged, unbound.port, question)])
+    if (!/\bad\b/.test(flags)) found.push(`unbound: ${question}: ${flags}`)
+    if (!/fully validated/.test(said)) found.push(`delv: ${question}: ${said}`)
+  }
+  await unbound.stop()
+  return found
+}
+
+/** The DS that the zone asks its parent for (RFC 7344 §4). */
+function askedOf(zone: PrimaryZone): string[] {
+  const rdatas = zone.keyRing!.cds()
+  return rdatas.map(rdata => printRecord({ owner: ORIGIN, type: Type.DS, class: 1, ttl: 3600, rdata }))
+}
+
 function areKeysOnlyCsk(zone: PrimaryZone): boolean {
   const published = zone.keyRing!.keys.filter(({ publication }) => isIn(publication))
   return published.length > 1 && published.every(({ role }) => role === 'csk')
 }
 
-const tools = without('dnssec-verify', 'ldns-verify-zone', 'kzonecheck')
+const tools = without('dnssec-verify', 'ldns-verify-zone', 'kzonecheck', 'unbound', 'delv', 'dig')
 for (const [what, first, next] of [
   ['a CSK', SIGN, SIGN],
   ['a KSK and a ZSK, NSEC3', SPLIT, SPLIT],
@@ -85,13 +115,19 @@ for (const [what, first, next] of [
     })
     const ring = zone.keyRing!
     const states = new Set<string>()
+    let parent: string[] = []
     const follow = async (hours: number) => {
       for (let i = 0; i < hours * 2; i++) {
         await clock.advance(HOUR / 2)
         const state = JSON.stringify([ring.keys.map(key => [key.keyTag, key.publication, key.signing, key.trust])])
-        if (!states.has(state)) t.same(await faults(zone, folder), [], `step ${states.size}`)
+        if (!states.has(state)) {
+          t.same(await faults(zone, folder), [], `step ${states.size}`)
+          if (parent.length > 0) t.same(await disbelieved(t, zone, parent, folder), [], `step ${states.size}, believed`)
+        }
         states.add(state)
-        if (ring.isWaitingForParent) await ring.dsSeen()
+        if (!ring.isWaitingForParent) continue
+        parent = askedOf(zone)
+        await ring.dsSeen()
       }
     }
     await follow(6)
@@ -120,14 +156,8 @@ for (const algorithm of ['ECDSAP256SHA256', 'RSASHA256', 'ED25519'])
       const files = readdirSync(keys).filter(name => name.endsWith('.key'))
       writeFileSync(join(keys, 'zone'), `$ORIGIN ${APEX}\n${ZONE}`)
       const signed = await run('dnssec-signzone', [
-        '-S',
-        '-K',
-        keys,
-        '-o',
-        APEX,
-        '-f',
-        join(keys, 'signed'),
-        join(keys, 'zone'),
+        ...['-S', '-d', keys, '-K', keys, '-o', APEX],
+        ...['-f', join(keys, 'signed'), join(keys, 'zone')],
       ])
       t.equal(signed.status, 0, signed.stderr)
       const ksk = files.find(name => readFileSync(join(keys, name), 'utf8').includes(' 257 '))!
@@ -148,8 +178,9 @@ for (const algorithm of ['ECDSAP256SHA256', 'RSASHA256', 'ED25519'])
         [ds.split(/\s+/).slice(-4).join(' ').toLowerCase()],
       )
       t.same(shown.keys.map(({ role }) => role).sort(), ['ksk', 'zsk'])
+      const judged = { apex: APEX, anchors: [ds], folder: daemon.folder }
       for (const question of ['www A', 'nothing A', '@ DNSKEY'])
-        t.match(await delv(daemon, ds, question), /fully validated/, question)
+        t.match(await delv(judged, daemon.ports.dns, question), /fully validated/, question)
       t.match(await daemon.cli('zone', 'dnssec', 'ds-seen', APEX), {
         status: 1,
         stderr: /nothing is waiting for the parent/,
@@ -158,16 +189,3 @@ for (const algorithm of ['ECDSAP256SHA256', 'RSASHA256', 'ED25519'])
       t.match(again, { status: 1, stderr: /has keys that its parent may know/ })
     },
   )
-
-async function delv({ ports, folder }: Daemon, ds: string, question: string): Promise<string> {
-  const [, tag, algorithm, digestType, digest] = /DS (\d+) (\d+) (\d+) (.+)/.exec(ds)!
-  const anchors = join(folder, 'anchors')
-  const anchor = `"${APEX}" static-ds ${tag} ${algorithm} ${digestType} "${digest}";`
-  writeFileSync(anchors, `trust-anchors { ${anchor} };\n`)
-  const [label, type] = question.split(' ') as [string, string]
-  const name = label === '@' ? APEX : `${label}.${APEX}`
-  const { stdout, stderr } = await run('delv', [
-    ...['@127.0.0.1', '-p', String(ports.dns), '-a', anchors, `+root=${APEX}`, name, type],
-  ])
-  return stdout + stderr
-}

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createSeededRandom } from '../simulation/random.ts'
 import { configText, Daemon, KEY, type Ports, ZONE } from './daemon.ts'
-import { eventually, freePorts, run, startPeer, without } from './tools.ts'
+import { run, without } from './tools.ts'
+import { delv, startUnbound } from './validators.ts'
 
 t.setTimeout(300_000)
 
@@ -55,11 +56,11 @@ for (const [kind, dnssec] of Object.entries({
     const { stdout } = await daemon.cli('zone', 'dnssec', APEX, '--view', 'inside', '--json')
     const { ds } = JSON.parse(stdout) as { ds: string[] }
     t.equal(ds.length, 1)
+    const judged = { apex: APEX, anchors: ds, folder: daemon.folder }
     for (const question of QUESTIONS)
-      t.match(await delv(daemon, ds[0]!, question), /fully validated|negative response, fully validated/, question)
-
-    const port = await unbound(t, daemon, ds[0]!)
-    for (const question of QUESTIONS) t.match(await flagsOf(port, question), /\bad\b/, `unbound: ${question}`)
+      t.match(await delv(judged, daemon.ports.dns, question), /fully validated/, question)
+    const unbound = await startUnbound(t, judged, daemon.ports.dns)
+    for (const question of QUESTIONS) t.match(await unbound.flagsOf(question), /\bad\b/, `unbound: ${question}`)
   })
 }
 
@@ -87,52 +88,4 @@ async function faults({ ports, folder }: Daemon): Promise<string[]> {
     run('kzonecheck', ['-o', APEX, '-d', 'on', file]),
   ])
   return ran.flatMap(({ status, stdout, stderr }) => (status === 0 ? [] : [stdout + stderr]))
-}
-
-function nameOf(question: string): [name: string, type: string] {
-  const [label, type] = question.split(' ') as [string, string]
-  return [label === '@' ? APEX : `${label}.${APEX}`, type]
-}
-
-async function delv({ ports, folder }: Daemon, ds: string, question: string): Promise<string> {
-  const [, tag, algorithm, digestType, digest] = /DS (\d+) (\d+) (\d+) (\S+)/.exec(ds)!
-  const anchors = join(folder, 'anchors')
-  const anchor = `"${APEX}" static-ds ${tag} ${algorithm} ${digestType} "${digest}";`
-  writeFileSync(anchors, `trust-anchors { ${anchor} };\n`)
-  const args = ['@127.0.0.1', '-p', String(ports.dns), '-a', anchors, `+root=${APEX}`, ...nameOf(question)]
-  const { stdout, stderr } = await run('delv', args)
-  return stdout + stderr
-}
-
-/** A validator between us and the questions; the port it answers on. */
-async function unbound(t: Parameters<typeof startPeer>[0], { ports, folder }: Daemon, ds: string): Promise<number> {
-  const [port] = (await freePorts(1)) as [number]
-  const config = `server:
-  interface: 127.0.0.1@${port}
-  do-not-query-localhost: no
-  directory: "${folder}"
-  chroot: ""
-  username: ""
-  pidfile: ""
-  use-syslog: no
-  module-config: "validator iterator"
-  trust-anchor: "${ds}"
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "${APEX}"
-  stub-addr: 127.0.0.1@${ports.dns}
-`
-  const path = join(folder, 'unbound.conf')
-  writeFileSync(path, config)
-  startPeer(t, 'unbound', ['-d', '-c', path], join(folder, 'unbound.log'))
-  const up = await eventually(async () => (await flagsOf(port, '@ SOA')).includes('qr'))
-  if (!up) throw new Error('unbound did not start')
-  return port
-}
-
-async function flagsOf(port: number, question: string): Promise<string> {
-  const args = ['@127.0.0.1', '-p', String(port), '+dnssec', '+tries=1', '+time=3', ...nameOf(question)]
-  const { stdout } = await run('dig', args)
-  return /flags: ([a-z ]+);/.exec(stdout)?.[1] ?? stdout
 }

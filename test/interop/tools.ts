@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 
 export { scratchFolder as scratch } from '../scratch.ts'
@@ -128,4 +129,15 @@ export async function digStatus(port: number, ...args: string[]): Promise<string
 /** The text of a log file written so far. */
 export function logText(path: string): string {
   return readFileSync(path, 'utf8')
+}
+
+/** A self-signed certificate and its key in `folder`, for these subject alternative names; the certificate in PEM. */
+export async function selfSigned(folder: string, ...names: string[]): Promise<string> {
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const { status, stderr } = await run('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=test', '-addext', `subjectAltName=${names.join(',')}`, '-keyout', key, '-out', certificate],
+  ])
+  if (status !== 0) throw new Error(stderr)
+  return readFileSync(certificate, 'utf8')
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { Daemon, KEY } from './daemon.ts'
 import { startBind } from './peers/bind.ts'
-import { dig, eventually, freePorts, run, scratch, without } from './tools.ts'
+import { dig, eventually, freePorts, run, scratch, selfSigned, without } from './tools.ts'
 
 t.setTimeout(120_000)
 
@@ -12,32 +12,9 @@ t.test(
   async t => {
     const folder = scratch(t)
     const [bind, tls] = (await freePorts(2)) as [number, number]
-    const made = await run('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-days',
-        '30',
-        '-subj',
-        '/CN=bind',
-      ],
-      ...[
-        '-addext',
-        'subjectAltName=DNS:ns.bind.example',
-        '-keyout',
-        join(folder, 'key.pem'),
-        '-out',
-        join(folder, 'crt.pem'),
-      ],
-    ])
-    t.equal(made.status, 0, made.stderr)
+    await selfSigned(folder, 'DNS:ns.bind.example')
     const secondary = (name: string, hostname: string) =>
-      `      - { name: ${name}, type: secondary, primaries: [{ address: "tls://127.0.0.1:${tls}#${hostname}", key: xfr, roots: ${join(folder, 'crt.pem')} }] }\n`
+      `      - { name: ${name}, type: secondary, primaries: [{ address: "tls://127.0.0.1:${tls}#${hostname}", key: xfr, roots: ${join(folder, 'cert.pem')} }] }\n`
     const more =
       secondary('tls.example', 'ns.bind.example') +
       secondary('other.example', 'ns.other.example') +
@@ -48,7 +25,7 @@ t.test(
       port: bind,
       options: `listen-on port ${tls} tls own { 127.0.0.1; }; notify explicit; also-notify { 127.0.0.1 port ${dns}; };`,
       statements: `
-tls own { cert-file "${folder}/crt.pem"; key-file "${folder}/key.pem"; protocols { TLSv1.3; }; };
+tls own { cert-file "${folder}/cert.pem"; key-file "${folder}/key.pem"; protocols { TLSv1.3; }; };
 tls we { ca-file "${await daemon.rootFile()}"; remote-hostname "localhost"; protocols { TLSv1.3; }; };
 zone "tls.example" { type primary; file "tls.example"; allow-transfer port ${tls} transport tls { key xfr; }; allow-update { key xfr; }; };
 zone "only.example" { type secondary; primaries { 127.0.0.1 port ${dot} key xfr tls we; }; file "only.example"; };`,

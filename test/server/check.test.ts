@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { makeKey } from '../../ca/keystore.ts'
 import { loadConfig, systemSources } from '../../config/load.ts'
 import { checkFiles } from '../../server/check.ts'
 import { put, scratch } from '../cli/session.ts'
@@ -68,6 +69,16 @@ t.test("the CA's own files, where it has been started before", async t => {
   makePair(folder, 'intermediate-1')
   put(folder, 'intermediate-1.key', 'nonsense')
   t.strictSame(check(cwd), [
-    "namestead.yaml:2:5: the certificate of data/ca/intermediate-1.crt or its key can't be read: both must be PEM, the key without a passphrase",
+    'namestead.yaml:2:5: data/ca/intermediate-1.key holds no private key in PEM that can be read; restore it from a backup',
   ])
+  put(folder, 'intermediate-1.key', 'pkcs11:token=ca;object=intermediate-1\n')
+  t.strictSame(check(cwd), [], 'a token is not asked: a wrong PIN would count')
+  const { pem } = await makeKey('ecdsa-p256', 'correct horse')
+  put(folder, 'intermediate-1.key', pem)
+  const config = (passphrase: string) =>
+    put(cwd, 'namestead.yaml', `views: [{ name: v }]\nca: { name: A, url: "https://a", key_passphrase: ${passphrase} }`)
+  config('wrong')
+  t.match(check(cwd), [/intermediate-1\.key is encrypted, and ca\.key_passphrase does not open it/])
+  config('correct horse')
+  t.match(check(cwd), [/the key data\/ca\/intermediate-1\.key does not belong to its certificate/])
 })

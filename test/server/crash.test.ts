@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { Flag, Rcode } from '../../dns/codes.ts'
 import { writeMessage } from '../../dns/message.ts'
@@ -10,6 +10,7 @@ import { silentLog } from '../../host/log.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
+import { startAhead } from '../../server/spawn-serving.ts'
 import { type SpawnThread, startWorkers } from '../../server/workers.ts'
 import { imageOf, queryMessage, readConfig, servingConfig } from './serving.ts'
 
@@ -26,11 +27,10 @@ const WIRE = writeMessage(queryMessage({ name: 'www.a.example.' }))
 /** Real threads that can be killed from outside, whatever they are doing. */
 function killable() {
   const workers: Worker[] = []
+  const threads = startAhead(0)
   const spawn: SpawnThread = (init, onMessage, onExit) => {
-    const worker = new Worker(new URL('../../server/serving-thread.ts', import.meta.url), { workerData: init })
+    const worker = threads.spawn(init, onMessage, onExit) as Worker
     workers[init.index] = worker
-    worker.on('message', onMessage)
-    worker.on('exit', () => onExit('it was killed'))
     return worker
   }
   return { workers, spawn }

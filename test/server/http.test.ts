@@ -7,7 +7,8 @@ import { setImmediate } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { silentLog } from '../../host/log.ts'
-import { createApp, type Early, openHttp } from '../../server/http.ts'
+import { type Early, openHttp } from '../../server/http.ts'
+import { createApp } from '../../server/http-app.ts'
 import { selfSigned } from './certificate.ts'
 
 async function listening(t: Test, early: Early) {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseName } from '../../dns/name.ts'
 import { printRecord } from '../../dns/types.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { openQuarantine } from '../../server/quarantine.ts'
 import { createQuarantineStore, QUARANTINE_MIGRATIONS } from '../../server/quarantine-store.ts'
 import { startApi } from './api/running.ts'

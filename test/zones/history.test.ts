@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { diffRecords } from '../../zones/change.ts'
 import { compareZones } from '../../zones/compare.ts'
 import { historyOf, revertTo, zoneAt, zoneAtTime } from '../../zones/history.ts'

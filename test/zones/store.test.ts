@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ConflictError } from '../../host/database.ts'
-import { openMemoryDatabase } from '../../server/database.ts'
+import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { applyToRecords, type Changeset, diffRecords } from '../../zones/change.ts'
 import { differencesSince } from '../../zones/differences.ts'
 import { createZoneStore, type NewEntry, ZONE_MIGRATIONS, type ZoneStore } from '../../zones/store.ts'

@@ -1,5 +1,4 @@
 import type { ZoneConfig } from '../../config/schema.ts'
-import { ZoneLoadError } from '../file.ts'
 import { Holders } from '../holders.ts'
 import {
   firstRecords,
@@ -10,6 +9,7 @@ import {
   openStored,
   writerOf,
 } from '../load.ts'
+import { ZoneLoadError } from '../load-error.ts'
 import { Overlay, type OverlayRules } from '../overlay.ts'
 import { catchUpSigning, findKeys, signingWith } from '../signing.ts'
 import type { SourceZone } from '../source.ts'

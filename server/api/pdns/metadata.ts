@@ -1,6 +1,6 @@
 import { Type as T } from 'typebox'
 import { printPrefix, printSocketAddress } from '../../../config/address.ts'
-import { keyText } from '../../../zones/store.ts'
+import { keyText } from '../../../zones/holders.ts'
 import type { ServedZone } from '../../zones.ts'
 import { requireRole } from '../authenticate.ts'
 import { type ApiContext, zoneOf } from '../context.ts'

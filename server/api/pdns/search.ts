@@ -1,7 +1,7 @@
 import { type Static, Type as T } from 'typebox'
 import { printName } from '../../../dns/name.ts'
 import { printRdata, typeName } from '../../../dns/types.ts'
-import { keyText } from '../../../zones/store.ts'
+import { keyText } from '../../../zones/holders.ts'
 import type { ServedZone } from '../../zones.ts'
 import { type ApiContext, idOfZone, zonesOf } from '../context.ts'
 import type { ApiScope } from '../openapi.ts'

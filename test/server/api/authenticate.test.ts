@@ -6,8 +6,8 @@ import { authenticate } from '../../../server/api/authenticate.ts'
 import { sendProblem } from '../../../server/api/problem.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from '../../../server/api/token-store.ts'
 import { openTokens } from '../../../server/api/tokens.ts'
-import { openMemoryDatabase } from '../../../server/database.ts'
-import { createApp } from '../../../server/http.ts'
+import { createApp } from '../../../server/http-app.ts'
+import { openMemoryDatabase } from '../../../server/memory-database.ts'
 
 const world = async () => {
   const waits: { ms: number; task: () => void }[] = []

@@ -6,7 +6,7 @@ import { systemRandom } from '../../../host/random.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from '../../../server/api/token-store.ts'
 import { allowsAddress, coversName, coversView, coversZone, hasRole, openTokens } from '../../../server/api/tokens.ts'
 import { CommandError } from '../../../server/control.ts'
-import { openMemoryDatabase } from '../../../server/database.ts'
+import { openMemoryDatabase } from '../../../server/memory-database.ts'
 
 const open = async (now = { at: 0 }) => {
   const database = openMemoryDatabase(TOKEN_MIGRATIONS)

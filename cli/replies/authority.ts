@@ -1,0 +1,90 @@
+/** The CA at a glance; certificates as `sha256` in upper-case hex with colons. */
+export interface CaDetails {
+  name: string
+  directory: string
+  root: CertificateAuthority
+  /** Absent until the first of an offline root was brought in. */
+  intermediate?: CertificateAuthority
+  profiles: string[]
+  /** Certificates that are neither expired nor revoked. */
+  active: number
+}
+
+/** A CA certificate. */
+export interface CertificateAuthority {
+  subject: string
+  serial: string
+  sha256: string
+  not_before: string
+  not_after: string
+}
+
+/** A certificate that ends soon; times in ISO 8601. */
+export interface EndingCertificate {
+  serial: string
+  names: string[]
+  profile: string
+  not_after: string
+  days: number
+  account?: string
+  /** Serial of its successor. */
+  replaced_by?: string
+  /** Why the last try to renew it failed. */
+  failure?: { at: string; type: string; detail: string }
+}
+
+/** A name that waits, or waited, for a person. */
+export interface Approval {
+  id: string
+  issuer: string
+  account: string
+  name: string
+  because: string
+  status: 'waiting' | 'approved' | 'denied'
+  requested_at: string
+  until?: string
+}
+
+/** The signed head of the record (RFC 9162 §4.10): hashes in hex, the signature in base64. */
+export interface TreeHead {
+  size: number
+  at: string
+  /** Milliseconds since 1970, as it is signed. */
+  timestamp: number
+  root: string
+  signature: string
+}
+
+/** A line of the record; of one whose text is no longer kept, its hash. */
+export interface RecordLine {
+  seq: number
+  entry?: { at: string; kind: string; [member: string]: unknown }
+  forgotten?: string
+}
+
+/** A root with its certificate in PEM. */
+export interface RootCertificate {
+  subject: string
+  serial: string
+  sha256: string
+  not_before: string
+  not_after: string
+  certificate: string
+}
+
+/** What was issued: the chain in PEM, leaf first, without the root. */
+export interface IssuedCertificate {
+  serial: string
+  not_after: string
+  certificate: string
+}
+
+/** A certificate in a list. */
+export interface CertificateSummary {
+  serial: string
+  names: string[]
+  profile: string
+  not_before: string
+  not_after: string
+  status: 'valid' | 'expired' | 'revoked'
+}

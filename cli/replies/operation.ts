@@ -1,0 +1,59 @@
+import type { UpstreamState, Validation } from './resolver.ts'
+
+/** The daemon at a glance. */
+export interface Status {
+  version: string
+  pid: number
+  /** ISO 8601. */
+  started: string
+  ready: boolean
+  config: string
+  /** What was bound, by listener: "127.0.0.1:53". */
+  listen: Record<string, string[]>
+  workers: number
+  zones: number
+  /** Shown as they come: counters of queries, updates, certificates. */
+  counters?: Record<string, number>
+  /** Whom names are forwarded to, and how they fare. */
+  upstreams?: UpstreamState[]
+  ca?: { directory: string; root_sha256: string }
+  /** Where a forward rule has its answers validated. */
+  validation?: Validation
+}
+
+/** What a reload did. */
+export interface Reload {
+  changed: string[]
+  /** Top-level keys that changed but need a restart. */
+  restart: string[]
+  warnings: string[]
+}
+
+/** A name that is out of DNS and gets no certificates. */
+export interface Quarantined {
+  name: string
+  /** Whether all names below it are, too. */
+  below: boolean
+  reason: string
+  /** ISO 8601. */
+  at: string
+  /** Those that were taken out, in master-file form. */
+  records: string[]
+  /** Serials of the certificates that were revoked. */
+  revoked: string[]
+}
+
+/** A token of the HTTP API, without its secret; times in ISO 8601. */
+export interface ApiToken {
+  id: string
+  name: string
+  /** Name patterns of the apexes it is for. */
+  zones: string[]
+  roles: string[]
+  /** Left out: all. */
+  views?: string[]
+  /** Left out: anywhere. */
+  from?: string[]
+  created_at: string
+  expires_at?: string
+}

@@ -1,0 +1,308 @@
+import { CKA, CKF, CKM, CKO, CKR, type Mechanism } from './codes.ts'
+import { type Cryptoki, CryptokiError, loadCryptoki, type TokenInfo } from './cryptoki.ts'
+import type { Attributes } from './template.ts'
+
+/** Which token, of which module: all that is given must hold (RFC 7512 §2.3). */
+export interface TokenAddress {
+  /** Path of the module's shared library. */
+  module: string
+  token?: string | undefined
+  manufacturer?: string | undefined
+  model?: string | undefined
+  serial?: string | undefined
+  slot?: number | undefined
+}
+
+/** Which key in a token: its label, its id, or both. */
+export interface KeyAddress {
+  object?: string | undefined
+  id?: Uint8Array | undefined
+}
+
+/** Why a token or a key in it can't be used; the message is a sentence for the operator. */
+export class TokenError extends Error {
+  override name = 'TokenError'
+  readonly code: 'module' | 'token' | 'pin' | 'key' | 'mechanism' | 'device'
+  constructor(code: TokenError['code'], message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** A PKCS#11 token whose keys sign and never leave it. Sessions that are lost are opened again; a PIN that was refused is not tried again. */
+export interface Token {
+  /** "the token "ca"", for messages. */
+  readonly title: string
+  /** The private key's own attributes and, over them, those of its public key; undefined where there is no such key. Throws TokenError. */
+  describe(key: KeyAddress): Promise<ReadonlyMap<number, Uint8Array> | undefined>
+  /** Makes a key pair that stays in the token and can't be read. Throws TokenError. */
+  generate(mechanism: Mechanism, publicKey: Attributes, key: { object: string; id: Uint8Array }): Promise<void>
+  /** Throws TokenError. */
+  sign(key: KeyAddress, mechanism: Mechanism, data: Uint8Array): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** Signatures made at once: what is slow is the device, and calls occupy threads that files and look-ups need, too. */
+const LANES = 2
+
+/** What is lost when a token is pulled out or reset. Handles hold until then. */
+interface Connection {
+  slot: bigint
+  lanes: bigint[]
+  keys: Map<string, bigint>
+}
+
+/** What a token answers when what we held of it is gone. */
+const LOST: ReadonlySet<number> = new Set([
+  CKR.CRYPTOKI_NOT_INITIALIZED,
+  CKR.DEVICE_ERROR,
+  CKR.DEVICE_REMOVED,
+  CKR.KEY_HANDLE_INVALID,
+  CKR.OBJECT_HANDLE_INVALID,
+  CKR.SESSION_CLOSED,
+  CKR.SESSION_HANDLE_INVALID,
+  CKR.SLOT_ID_INVALID,
+  CKR.TOKEN_NOT_PRESENT,
+  CKR.USER_NOT_LOGGED_IN,
+])
+
+/** A token that is connected to at first use; the PIN is what `pin` gives then, undefined for a device with a keypad of its own. */
+export function openToken(
+  address: TokenAddress,
+  pin: string | undefined,
+  load: (path: string) => Cryptoki = loadOnce,
+): Token {
+  const title = `the token ${JSON.stringify(address.token ?? address.serial ?? address.module)}`
+  let connecting: Promise<Connection> | undefined
+  let refusal: TokenError | undefined
+  const turns: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve())
+  let turn = 0
+
+  const connect = async (): Promise<Connection> => {
+    if (refusal) throw refusal
+    const cryptoki = loaded(address, load)
+    await cryptoki.initialize()
+    const info = chosen(await cryptoki.tokens(), address, title)
+    const lanes: bigint[] = []
+    while (lanes.length < LANES) lanes.push(await cryptoki.openSession(info.slot))
+    try {
+      await login(cryptoki, lanes[0]!, info, pin, title)
+    } catch (error) {
+      for (const session of lanes) await cryptoki.closeSession(session).catch(() => {})
+      if (error instanceof TokenError && error.code === 'pin') refusal = error
+      throw error
+    }
+    return { slot: info.slot, lanes, keys: new Map() }
+  }
+  const connection = () => {
+    connecting ??= connect().catch(error => {
+      connecting = undefined
+      throw error
+    })
+    return connecting
+  }
+  /** Once more where what we held of the token is gone: it may be back. */
+  const use = async <T>(work: (cryptoki: Cryptoki, held: Connection) => Promise<T>): Promise<T> => {
+    for (let again = true; ; again = false) {
+      const held = connection()
+      try {
+        const at = await held
+        return await work(loaded(address, load), at)
+      } catch (error) {
+        if (!(error instanceof CryptokiError)) throw error
+        const lost = LOST.has(error.value)
+        if (lost && connecting === held) connecting = undefined
+        if (!lost || !again) throw explained(error, title)
+      }
+    }
+  }
+  /** A session does one thing at a time (PKCS#11 §2.6.7), so calls take turns on each. */
+  const inTurn = <T>(work: (cryptoki: Cryptoki, session: bigint, held: Connection) => Promise<T>): Promise<T> => {
+    const lane = turn++ % LANES
+    const done = turns[lane]!.then(() => use((cryptoki, held) => work(cryptoki, held.lanes[lane]!, held)))
+    turns[lane] = done.catch(() => {})
+    return done
+  }
+
+  return {
+    title,
+    describe: key =>
+      inTurn(async (cryptoki, session) => {
+        const own = await findOne(cryptoki, session, CKO.privateKey, key, title)
+        if (own === undefined) return undefined
+        const known = await cryptoki.attributes(session, own, [CKA.id, ...DESCRIBED])
+        const id = known.get(CKA.id) ?? key.id
+        // An id is what a key pair has in common; without one, it is the label.
+        const pair = id === undefined ? key : { id }
+        const shown = await findOne(cryptoki, session, CKO.publicKey, pair, title)
+        return shown === undefined
+          ? known
+          : new Map([...known, ...(await cryptoki.attributes(session, shown, DESCRIBED))])
+      }),
+    generate: (mechanism, publicKey, { object, id }) =>
+      inTurn(async (cryptoki, _session, { slot }) => {
+        const names: [number, Uint8Array][] = [
+          [CKA.label, Buffer.from(object)],
+          [CKA.id, id],
+        ]
+        const session = await cryptoki.openSession(slot, { write: true })
+        try {
+          const shown: Attributes = new Map<number, Value>([
+            ...publicKey,
+            [CKA.token, true],
+            [CKA.verify, true],
+            ...names,
+          ])
+          const own: Attributes = new Map<number, Value>([...UNREADABLE, ...names])
+          await cryptoki.generateKeyPair(session, CKM[mechanism], shown, own)
+        } catch (error) {
+          throw error instanceof CryptokiError ? (refused(error, mechanism, title) ?? error) : error
+        } finally {
+          await cryptoki.closeSession(session).catch(() => {})
+        }
+      }),
+    sign: (key, mechanism, data) =>
+      inTurn(async (cryptoki, session, { keys }) => {
+        const name = `${key.object ?? ''}/${key.id ? Buffer.from(key.id).toString('hex') : ''}`
+        const handle = keys.get(name) ?? (await findOne(cryptoki, session, CKO.privateKey, key, title))
+        if (handle === undefined) throw new TokenError('key', `${title} has no private key ${keyTitle(key)}`)
+        keys.set(name, handle)
+        try {
+          return await cryptoki.sign(session, CKM[mechanism], handle, data)
+        } catch (error) {
+          throw error instanceof CryptokiError ? (refused(error, mechanism, title) ?? error) : error
+        }
+      }),
+    async close() {
+      const held = await connecting?.catch(() => undefined)
+      connecting = undefined
+      for (const session of held?.lanes ?? [])
+        await loaded(address, load)
+          .closeSession(session)
+          .catch(() => {})
+    },
+  }
+}
+
+/** "labelled "root" with the id 0a1b", for messages. */
+export function keyTitle({ object, id }: KeyAddress): string {
+  const parts = [
+    ...(object === undefined ? [] : [`labelled ${JSON.stringify(object)}`]),
+    ...(id === undefined ? [] : [`with the id ${Buffer.from(id).toString('hex')}`]),
+  ]
+  return parts.join(' ')
+}
+
+type Value = Uint8Array | bigint | boolean
+
+const UNREADABLE: readonly [number, boolean][] = [
+  [CKA.token, true],
+  [CKA.private, true],
+  [CKA.sensitive, true],
+  [CKA.extractable, false],
+  [CKA.sign, true],
+]
+
+/** What a public key is made of. */
+const DESCRIBED = [CKA.keyType, CKA.modulus, CKA.publicExponent, CKA.ecParams, CKA.ecPoint] as const
+
+const modules = new Map<string, Cryptoki>()
+
+/** A module is started once in a process, whoever uses it. */
+function loadOnce(path: string): Cryptoki {
+  const known = modules.get(path) ?? loadCryptoki(path)
+  modules.set(path, known)
+  return known
+}
+
+function loaded({ module }: TokenAddress, load: (path: string) => Cryptoki): Cryptoki {
+  try {
+    return load(module)
+  } catch (error) {
+    throw new TokenError('module', `the PKCS#11 module ${module} can't be loaded: ${(error as Error).message}`)
+  }
+}
+
+function chosen(all: readonly TokenInfo[], address: TokenAddress, title: string): TokenInfo {
+  const wanted = (['label', 'manufacturer', 'model', 'serial'] as const).map(field => {
+    return [field, field === 'label' ? address.token : address[field]] as const
+  })
+  const initialized = all.filter(({ flags }) => (flags & CKF.initialized) !== 0)
+  const fit = initialized.filter(
+    info =>
+      (address.slot === undefined || info.slot === BigInt(address.slot)) &&
+      wanted.every(([field, value]) => value === undefined || info[field] === value),
+  )
+  if (fit.length === 1) return fit[0]!
+  const there =
+    initialized.map(({ label, serial }) => `${JSON.stringify(label)} (serial ${serial})`).join(', ') || 'none'
+  throw new TokenError(
+    'token',
+    fit.length === 0
+      ? `${title} is not in any slot of ${address.module}; there: ${there}`
+      : `${title} is there ${fit.length} times; name it by its serial number. There: ${there}`,
+  )
+}
+
+async function login(cryptoki: Cryptoki, session: bigint, info: TokenInfo, pin: string | undefined, title: string) {
+  if ((info.flags & CKF.loginRequired) === 0) return
+  if ((info.flags & CKF.locked) !== 0) throw new TokenError('pin', `${title} is locked: its PIN was wrong too often`)
+  // A daemon that is restarted over and over must not be what locks it.
+  if ((info.flags & CKF.finalTry) !== 0)
+    throw new TokenError('pin', `one more wrong PIN locks ${title}: log in by hand with the right one first`)
+  if (pin === undefined && (info.flags & CKF.protectedAuthentication) === 0)
+    throw new TokenError('pin', `${title} asks for a PIN: give it as pin-source of the URI, or as "pin" beside it`)
+  try {
+    await cryptoki.login(session, pin === undefined ? undefined : Buffer.from(pin))
+  } catch (error) {
+    if (!(error instanceof CryptokiError)) throw error
+    if (error.value === CKR.USER_ALREADY_LOGGED_IN) return
+    throw PIN_FAULTS[error.value]?.(title) ?? error
+  }
+}
+
+const PIN_FAULTS: Readonly<Record<number, (title: string) => TokenError>> = {
+  [CKR.PIN_INCORRECT]: wrongPin,
+  [CKR.PIN_INVALID]: wrongPin,
+  [CKR.PIN_LEN_RANGE]: wrongPin,
+  [CKR.PIN_LOCKED]: title => new TokenError('pin', `${title} is locked: its PIN was wrong too often`),
+  [CKR.PIN_EXPIRED]: title => new TokenError('pin', `the PIN of ${title} has expired: set another`),
+  [CKR.USER_PIN_NOT_INITIALIZED]: title => new TokenError('pin', `${title} has no user PIN yet: set one`),
+}
+
+function wrongPin(title: string): TokenError {
+  return new TokenError('pin', `${title} refused the PIN; it is not tried again until the daemon starts with another`)
+}
+
+async function findOne(
+  cryptoki: Cryptoki,
+  session: bigint,
+  objectClass: bigint,
+  key: KeyAddress,
+  title: string,
+): Promise<bigint | undefined> {
+  const wanted = new Map<number, Uint8Array | bigint>([[CKA.class, objectClass]])
+  if (key.object !== undefined) wanted.set(CKA.label, Buffer.from(key.object))
+  if (key.id !== undefined) wanted.set(CKA.id, key.id)
+  const found = await cryptoki.find(session, wanted)
+  if (found.length > 1)
+    throw new TokenError('key', `${title} has several keys ${keyTitle(key)}: name one by its id, too`)
+  return found[0]
+}
+
+/** What the key or the token can't do, if that is what the answer means. */
+function refused({ value }: CryptokiError, mechanism: Mechanism, title: string): TokenError | undefined {
+  if (value === CKR.MECHANISM_INVALID || value === CKR.CURVE_NOT_SUPPORTED)
+    return new TokenError('mechanism', `${title} does not have ${mechanism} for this kind of key`)
+  if (value === CKR.KEY_TYPE_INCONSISTENT || value === CKR.KEY_FUNCTION_NOT_PERMITTED)
+    return new TokenError(
+      'key',
+      `the key in ${title} may not sign by ${mechanism}: its type or its CKA_SIGN is otherwise`,
+    )
+  return undefined
+}
+
+function explained({ message, value }: CryptokiError, title: string): TokenError {
+  if (value === CKR.TOKEN_WRITE_PROTECTED) return new TokenError('device', `${title} is write-protected`)
+  return new TokenError('device', `${title} can't be used now: ${message}`)
+}

@@ -1,0 +1,182 @@
+import { type Ca, createCa } from '../ca/ca.ts'
+import type { Config } from '../config/schema.ts'
+import { Rcode } from '../dns/codes.ts'
+import { printName } from '../dns/name.ts'
+import { Type } from '../dns/types.ts'
+import { serveApi } from './api/api.ts'
+import type { ApiContext } from './api/context.ts'
+import { tokenCommands } from './api/token-commands.ts'
+import { backupCommands } from './backup/commands.ts'
+import { type BackupKeeper, openBackupKeeper } from './backup/keeper.ts'
+import { cacheCommands } from './cache-commands.ts'
+import { createCommands } from './commands.ts'
+import { type Command, listenControl } from './control.ts'
+import { serveDoh } from './doh.ts'
+import { createExplain } from './explain/explain.ts'
+import { createExplainUpdate } from './explain/update.ts'
+import { type Foundation, GRACE } from './foundation.ts'
+import type { TlsMaterial } from './http.ts'
+import { createApp } from './http-app.ts'
+import { inquire } from './inquire.ts'
+import type { Listeners } from './listeners.ts'
+import { serveMetrics } from './metrics-listener.ts'
+import type { Names } from './names.ts'
+import { createOwnership } from './ownership.ts'
+import { describeStatus, type StatusReport } from './status.ts'
+import { createTrustCommands } from './trust-commands.ts'
+import type { Workers } from './workers.ts'
+
+/** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
+export interface Affairs {
+  status(): StatusReport
+  /** Takes over what of another configuration is its own; names what needs a restart. */
+  reload(next: Config): string[]
+  /** Begins, or begins anew, what is done from time to time. */
+  plan(): void
+}
+
+/** Opens the CA and what is told and done over HTTP and the control socket, for names that are served already. */
+export async function openAffairs(foundation: Foundation, names: Names): Promise<Affairs> {
+  const { config, owner, world, log, listeners, opened } = foundation
+  const { authority, workers, database, trust } = names
+  const { clock } = world
+  const backups = await openBackupKeeper({ config, configFile: owner.configFile, database, clock }, log)
+  opened.push(() => backups.close())
+
+  const ca = config().ca && (await openCa(foundation, names))
+  if (ca) opened.push(() => ca.close())
+  const certificate = config().tls ?? (await ca?.serverCertificate(ownHosts(config())))
+  if (certificate) listeners.https.useCertificate(certificate)
+  if (ca && certificate && !config().tls) {
+    workers.renewCertificate(certificate)
+    ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
+  }
+  // What is in flight over HTTP still needs the CA, the database and the serving threads.
+  opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
+
+  const status = () =>
+    describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
+  const commands = commandsOf(foundation, names, { ca, backups, status })
+  const control = await listenControl(controlSocket(config()), commands, log)
+  opened.push(() => control.close())
+  await ca?.start()
+  const context = {
+    ...names.api,
+    ...{ config, commands, clock, log },
+    zones: authority.zones,
+    notifySecondaries: authority.notifySecondaries,
+    statistics: () => workers.metrics(),
+    note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
+  }
+  await serveHttp(foundation, names, context, ca, backups)
+  return {
+    status,
+    reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
+    plan() {
+      backups.plan()
+      trust.start()
+    },
+  }
+}
+
+/** By its path the command line finds the daemon. */
+function controlSocket({ data_dir }: Config): string {
+  return `${data_dir}/control.sock`
+}
+
+function openCa({ config, world, log }: Foundation, { authority, quarantine, database }: Names): Promise<Ca> {
+  const { ca, data_dir: dataDir } = config()
+  const { validate_in: name } = ca!
+  const viewOf = () => authority.state.views.find(view => view.name === name) ?? authority.state.views[0]
+  return createCa({
+    ...createOwnership(viewOf, authority.zones.find),
+    config: ca!,
+    dataDir,
+    database,
+    ...world,
+    log,
+    async lookup(name, type) {
+      const view = viewOf()
+      if (!view) throw new Error('there is no view in which challenges could be looked up')
+      const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
+      if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
+      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      return { rcode: message.rcode, answer: message.answer }
+    },
+  })
+}
+
+/** The names by which clients reach our HTTPS listener. */
+function ownHosts({ name, ca }: Config): string[] {
+  return [...new Set([new URL(ca!.url).hostname, printName(name).slice(0, -1)])]
+}
+
+function useEverywhere(renewed: TlsMaterial, listeners: Listeners, workers: Workers): void {
+  listeners.https.useCertificate(renewed)
+  workers.renewCertificate(renewed)
+}
+
+/** What commands are about, beside the names. */
+interface Managed {
+  ca: Ca | undefined
+  backups: BackupKeeper
+  status: () => StatusReport
+}
+
+function commandsOf(foundation: Foundation, names: Names, { ca, backups, status }: Managed): Record<string, Command> {
+  const { config, owner, world, log } = foundation
+  const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
+  const { zones, state, promote } = authority
+  const { clock } = world
+  const reports = async () => {
+    const { counters, upstreams } = await workers.report()
+    return { counters, upstreams }
+  }
+  return createCommands({
+    ...owner,
+    ...{ clock, zones, promote, ca },
+    explain: createExplain({ ...world, state, zoneOf: zones.find, affairs: ca?.affairs }),
+    explainUpdate: createExplainUpdate(state, zones.find),
+    status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
+    more: {
+      ...tokenCommands(api.tokens, () => config().views.map(({ name }) => name), log),
+      ...createTrustCommands(trust),
+      ...backupCommands(backups),
+      ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
+      ...cacheCommands(cache, state, () => workers.flushed()),
+      resolver: reports,
+      top: async () => (await workers.report()).top,
+    },
+  })
+}
+
+/** What revokes all that stands for a name; undefined where there is no CA. */
+function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ serial: string }[]>) | undefined {
+  const command = ca?.commands['ca.revoke.where']
+  if (!command) return undefined
+  return async name => (await command({ where: { name }, reason: 'privilegeWithdrawn' })) as { serial: string }[]
+}
+
+async function serveHttp(
+  { listeners, ready, log }: Foundation,
+  { authority, workers }: Names,
+  api: ApiContext,
+  ca: Ca | undefined,
+  backups: BackupKeeper,
+): Promise<void> {
+  const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
+  ca?.registerHttps(https)
+  ca?.registerHttp(http)
+  serveDoh(https, workers)
+  serveApi(https, api)
+  serveMetrics(metrics, {
+    serving: () => workers.metrics(),
+    resolver: () => workers.report(),
+    ready,
+    zones: authority.zones,
+    clock: api.clock,
+    lastBackup: () => backups.last,
+    ca,
+  })
+  await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
+}

@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { openCaFiles } from '../ca/files.ts'
+import type { Config } from '../config/schema.ts'
+import type { CopyableDatabase } from '../host/database.ts'
+import { createKeyRings } from '../zones/keys.ts'
+import { createZoneStore } from '../zones/store.ts'
+import { type ApiState, openApiState } from './api/state.ts'
+import { type Authority, createAuthority } from './authority.ts'
+import { resumeAfterRestore } from './backup/resume.ts'
+import { openDatabase } from './database.ts'
+import { type Foundation, GRACE } from './foundation.ts'
+import { reachableAt } from './listen/sockets.ts'
+import { loadInThread } from './loader.ts'
+import { MIGRATIONS } from './migrations.ts'
+import { askParents } from './parent-ds.ts'
+import { openQuarantine, type Quarantine } from './quarantine.ts'
+import { createQuarantineStore } from './quarantine-store.ts'
+import { openResolverCache } from './resolver-cache.ts'
+import type { ThreadsAhead } from './spawn-serving.ts'
+import { probeRootOnce, TrustKeeper } from './trust.ts'
+import { startWorkers, type Workers } from './workers.ts'
+
+/** The part of a daemon that answers for names: zones, resolver, serving threads, and what these need of the disk. */
+export interface Names {
+  authority: Authority
+  workers: Workers
+  database: CopyableDatabase
+  api: ApiState
+  quarantine: Quarantine
+  trust: TrustKeeper
+  cache: ReturnType<typeof openResolverCache>
+  /** Takes over another configuration and gives what is odd about it; rejects, and `now` stays, where a zone can't be loaded. */
+  configure(next: Config, now: Config): Promise<string[]>
+  /** Takes over the configuration anew: something else has changed that it goes with. */
+  reconfigure(): Promise<unknown>
+}
+
+const MIB = 1 << 20
+
+/** Opens what is stored, and serves it: names are answered when this resolves. */
+export async function openNames(foundation: Foundation, threads: ThreadsAhead): Promise<Names> {
+  const { world, log, listeners, count, opened } = foundation
+  const { clock } = world
+  const config = foundation.config()
+  const database = await openStorage(foundation)
+  const own = reachableAt([...listeners.dns.dns, ...listeners.dns.dot])
+  const keyFiles = await openCaFiles(join(config.data_dir, 'dnssec'))
+  const keyRings = createKeyRings(keyFiles, clock, {
+    log,
+    askParents: origin => askParents(authority.state.views, origin),
+  })
+  const cache = openResolverCache(config, clock, log)
+  const id = world.random.bytes(8)
+  opened.push(() => cache.save(foundation.config()))
+  const kept = () => {
+    const { history } = foundation.config()
+    return { ...history, size: history.size * MIB }
+  }
+  const store = createZoneStore(database, kept)
+  const trust = await TrustKeeper.open({
+    ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
+    probe: () => probeRootOnce(authority.state.views),
+    changed: () => authority.trustChanged(),
+  })
+  opened.push(() => trust.close())
+  const authority = createAuthority({
+    ...{ ...world, loadWhole: loadInThread, config, own, store, keyRings, log, memory: cache.memory, id },
+    trust: () => trust.trust,
+  })
+  opened.push(() => authority.close())
+  const take = (next: Config) =>
+    authority.configure({ ...next, views: quarantine.within(api.created.within(next.views)) })
+  const reconfigure = () => foundation.inTurn(() => take(foundation.config()))
+  const quarantine = await openQuarantine(createQuarantineStore(database))
+  const api = await openApiState({ ...world, database, zones: store, log, reconfigure })
+  await take(config)
+  await resumeAfterRestore(config.data_dir, authority.zones, log)
+
+  const certificate = config.tls ?? null
+  const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
+  const workers = await startWorkers({
+    ...{ count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id },
+    spawn: threads.spawn,
+  })
+  opened.push(() => workers.stop(GRACE))
+  authority.attach(workers)
+
+  const configure = async (next: Config, now: Config) => {
+    await trust.configure(next)
+    return take(next).catch(async error => {
+      await trust.configure(now)
+      throw error
+    })
+  }
+  return { authority, workers, database, api, quarantine, trust, cache, configure, reconfigure }
+}
+
+async function openStorage({ config, owner, log, opened }: Foundation): Promise<CopyableDatabase> {
+  const database = await openDatabase(config().database.sqlite, MIGRATIONS, {
+    onRestart: reason =>
+      log.error({ reason }, 'the storage thread crashed and was started again; what was in flight was not answered'),
+    onLost: owner.fail,
+  })
+  opened.push(() => database.close())
+  return database
+}
