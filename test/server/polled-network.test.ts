@@ -71,7 +71,13 @@ t.test('a network whose datagrams a poller waits for', { skip: libc ? false : 'n
 
   await t.test('where no descriptor can be noted any more, sockets are plain ones', async t => {
     let sockets = 0
-    const counting: Libc = { ...libc!, socket: (...args) => (sockets++, libc!.socket(...args)) }
+    const counting: Libc = {
+      ...libc!,
+      socket(...args) {
+        sockets++
+        return libc!.socket(...args)
+      },
+    }
     const descriptors = new Descriptors(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
     const create = await networkMaker(counting, descriptors)
     const network = create(systemRandom)

@@ -254,7 +254,13 @@ t.test('batches', { skip: libc ? false : 'the C library can not be called here' 
 
   t.test('answers that become ready in one turn go out with one call', async t => {
     let calls = 0
-    const counting: Libc = { ...libc!, sendmmsg: (...args) => (calls++, libc!.sendmmsg(...args)) }
+    const counting: Libc = {
+      ...libc!,
+      sendmmsg(...args) {
+        calls++
+        return libc!.sendmmsg(...args)
+      },
+    }
     const ready: Client[] = []
     const later: RequestHandler = (_request, _at, _end, client) => {
       ready.push(client.retain())
