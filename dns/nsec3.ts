@@ -17,12 +17,38 @@ export interface Nsec3Parameters {
 export const BEST_PARAMETERS: Nsec3Parameters = { iterations: 0, salt: new Uint8Array() }
 
 /** The hash of a name: 20 octets (RFC 5155 §5). */
-export function nsec3Hash(name: Name, { iterations, salt }: Nsec3Parameters): Uint8Array {
-  const canonical = lowerName(name)
-  let digest = hash('sha1', salt.length === 0 ? canonical : Buffer.concat([canonical, salt]), 'buffer')
-  for (let i = 0; i < iterations; i++)
-    digest = hash('sha1', salt.length === 0 ? digest : Buffer.concat([digest, salt]), 'buffer')
+export function nsec3Hash(name: Name, parameters: Nsec3Parameters): Uint8Array {
+  return Uint8Array.from(digestOf(lowerName(name), parameters), char => char.charCodeAt(0))
+}
+
+/**
+ * Writes the hash of a name in canonical form as it stands in an owner (RFC 5155 §3.3): 32 digits of base32hex, in lower case, without
+ * the label's length in front.
+ */
+export function writeNsec3Label(canonical: Uint8Array, parameters: Nsec3Parameters, into: Uint8Array): void {
+  const digest = digestOf(canonical, parameters)
+  let held = 0
+  let bits = 0
+  let to = 0
+  for (let i = 0; i < digest.length; i++) {
+    held = ((held << 8) | digest.charCodeAt(i)) & 0xfff
+    for (bits += 8; bits >= 5; ) into[to++] = DIGITS[(held >>> (bits -= 5)) & 31]!
+  }
+}
+
+/** Octets of a hash in an owner. */
+export const NSEC3_LABEL = 32
+const DIGITS = Uint8Array.from('0123456789abcdefghijklmnopqrstuv', char => char.charCodeAt(0))
+
+/** One octet a character: Node makes a short string in a quarter of the time that a Buffer takes. */
+function digestOf(canonical: Uint8Array, { iterations, salt }: Nsec3Parameters): string {
+  let digest = hash('sha1', salted(canonical, salt), 'binary')
+  for (let i = 0; i < iterations; i++) digest = hash('sha1', salted(Buffer.from(digest, 'latin1'), salt), 'binary')
   return digest
+}
+
+function salted(octets: Uint8Array, salt: Uint8Array): Uint8Array {
+  return salt.length === 0 ? octets : Buffer.concat([octets, salt])
 }
 
 /** The owner of the NSEC3 of a hash: base32hex as one label in front of the apex (RFC 5155 §3); undefined where that is too long. */

@@ -9,3 +9,8 @@ export function copyOctets(octets: Uint8Array, from = 0, to: number = octets.len
 
 /** Up to here a loop is faster than another view of the octets, as most names and addresses are. */
 const SHORT = 64
+
+/** The 32-bit number at `octets[at]`, most significant octet first. */
+export function u32At(octets: Uint8Array, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+}

@@ -1,7 +1,8 @@
 import { Class, Flag, OptionCode } from './codes.ts'
 import { NameTable } from './compression.ts'
 import { OPT, paddingFor } from './edns.ts'
-import type { Name } from './name.ts'
+import { LOWER, type Name } from './name.ts'
+import { u32At } from './octets.ts'
 import { Query } from './query.ts'
 
 /** The sections of a response, in the order they are written in (RFC 1035 §4.1); each is the offset of its count in the header. */
@@ -228,6 +229,13 @@ export class ResponseWriter {
     return this.buf.subarray(0, this.length)
   }
 
+  /** Copies the finished message to `out[at]`, without making a view of it; returns its length. */
+  copyTo(out: Uint8Array, at: number): number {
+    const { buf, length } = this
+    for (let i = 0; i < length; i++) out[at + i] = buf[i]!
+    return length
+  }
+
   /** Octets that the OPT will take. */
   private reserved(): number {
     return this.query.hasEdns ? OPT_FIXED + this.optionsLength : 0
@@ -279,17 +287,49 @@ export class ResponseWriter {
     at: number,
     length: number,
   ): void {
+    const asked = names === this.query.buf ? this.inQuestion(ownerAt) : 0
     if (this.pos > first && first <= LAST_TARGET) this.u16(this.pointerTo(first))
-    else if (names === this.query.buf && ownerAt === this.query.nameAt && this.query.nameLength > 1)
-      this.u16(0xc000 | HEADER)
+    else if (asked > 0) this.u16(0xc000 | asked)
     else this.name(names, ownerAt)
     this.fixed(type, rrclass, ttl)
     const lengthAt = this.pos
     this.pos += 2
-    this.rdata(type, source, at, length)
+    if (type === SOA && asked > 0) this.soa(source, at, length, asked)
+    else this.rdata(type, source, at, length)
     const written = this.pos - lengthAt - 2
     this.buf[lengthAt] = written >>> 8
     this.buf[lengthAt + 1] = written
+  }
+
+  /** Where the message spells the name at `query.buf[at]`, if that is the question's or a tail of it; else 0. There is no pointer to the root. */
+  private inQuestion(at: number): number {
+    const { nameAt, nameLength } = this.query
+    return at >= nameAt && at < nameAt + nameLength - 1 ? HEADER + at - nameAt : 0
+  }
+
+  /**
+   * Writes the RDATA of an SOA whose owner the message spells at `apex`, in the question: nearly always its two names are below that, which is found out
+   * without looking at any other name.
+   */
+  private soa(source: Uint8Array, at: number, length: number, apex: number): void {
+    const rname = this.nameBelow(apex, source, at)
+    const numbers = this.nameBelow(apex, source, rname)
+    this.copy(source, numbers, at + length - numbers)
+  }
+
+  /** Writes an uncompressed name, ending in a pointer to the name at `parent` of the question where it is below that; returns what follows it in `source`. */
+  private nameBelow(parent: number, source: Uint8Array, at: number): number {
+    const { buf, query } = this
+    const end = endOfName(source, at)
+    const tail = end - (HEADER + query.nameLength - parent)
+    let label = at
+    while (label < tail) label += source[label]! + 1
+    if (label !== tail || !sameLetters(source, tail, end, buf, parent)) this.name(source, at)
+    else {
+      this.copy(source, at, tail - at)
+      this.u16(0xc000 | parent)
+    }
+    return end
   }
 
   /** A pointer to the name at `at`, or where that is a pointer or the root itself, the same again. */
@@ -361,9 +401,10 @@ const SOA = 6
 const MINFO = 14
 const RRSIG = 46
 
-/** RRSIG's Original TTL (RFC 4034 §3.1.4), of the RDATA at `source[at]`. */
-function originalTtl(source: Uint8Array, at: number): number {
-  return ((source[at + 4]! << 24) | (source[at + 5]! << 16) | (source[at + 6]! << 8) | source[at + 7]!) >>> 0
+/** Whether `a[from, to)` and as many octets of `b` from `at` are the same but for their case. */
+function sameLetters(a: Uint8Array, from: number, to: number, b: Uint8Array, at: number): boolean {
+  for (let i = from; i < to; i++) if (LOWER[a[i]!] !== LOWER[b[at + i - from]!]) return false
+  return true
 }
 
 /** By type, how many octets of RDATA come before a name that is compressed; -1 where there is none: NS MD MF CNAME SOA MB MG MR PTR MINFO MX. */
@@ -375,4 +416,9 @@ function endOfName(source: Uint8Array, from: number): number {
   let at = from
   while (source[at] !== 0) at += source[at]! + 1
   return at + 1
+}
+
+/** RRSIG's Original TTL (RFC 4034 §3.1.4), of the RDATA at `source[at]`. */
+function originalTtl(source: Uint8Array, at: number): number {
+  return u32At(source, at + 4)
 }

@@ -38,8 +38,8 @@ export class Responder {
   /** Completes the response, signed where the request was (RFC 8945 §5.3), at `out[outAt]`; returns its length. */
   write(out: Uint8Array, outAt: number, signing?: TsigContext): number {
     this.complete()
-    const message = this.writer.message()
-    const wire = signing ? signResponse(message, signing, this.seconds()) : message
+    if (!signing) return this.writer.copyTo(out, outAt)
+    const wire = signResponse(this.writer.message(), signing, this.seconds())
     out.set(wire, outAt)
     return wire.length
   }
@@ -61,9 +61,7 @@ export class Responder {
     writer.authoritative = (flags & Flag.AA) !== 0
     writer.truncated = (flags & Flag.TC) !== 0
     writer.finish()
-    const message = writer.message()
-    out.set(message, outAt)
-    return message.length
+    return writer.copyTo(out, outAt)
   }
 
   /** Completes the response to a failure, which has begun, at `out[outAt]`; returns its length. */

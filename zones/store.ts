@@ -5,7 +5,7 @@ import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import { type Holding, keyText } from './holders.ts'
 import { createFileStore, type FileStore } from './store/files.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
@@ -20,6 +20,7 @@ import {
   recordsOfRow,
   respellRecord,
   selectRecords,
+  storedKey,
   unpackRecords,
 } from './store/rows.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
@@ -336,17 +337,16 @@ function* commitStatements(
 }
 
 /** A record that goes and comes back with another TTL or spelling stays its holder's; so it is with the SOA, which always comes back. */
-function* recordStatements(zone: number, { change, key, holdings }: NewEntry): Generator<Statement> {
-  const keyOf = (record: ResourceRecord) =>
-    record.type === Type.SOA ? rrsetKey(record.owner, Type.SOA) : recordKey(record.owner, record.type, record.rdata)
-  const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
+function* recordStatements(zone: number, { change, key: holder, holdings }: NewEntry): Generator<Statement> {
+  const deleted = new Map(change.deleted.map(record => [storedKey(record), record]))
   for (const record of change.added) {
     const { owner, type, ttl, rdata } = record
-    const id = recordId(record)
-    if (deleted.delete(keyOf(record))) yield respellRecord({ zone, id, owner, ttl, rdata })
-    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: isOurs(type) ? null : (key ?? null) })
+    const key = storedKey(record)
+    const id = recordId(record, key)
+    if (deleted.delete(key)) yield respellRecord({ zone, id, owner, ttl, rdata })
+    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: isOurs(type) ? null : (holder ?? null) })
   }
-  for (const record of deleted.values()) yield deleteRecord({ zone, id: recordId(record) })
+  for (const [key, record] of deleted) yield deleteRecord({ zone, id: recordId(record, key) })
   for (const { record, holder } of holdings ?? [])
     yield holdRecord({ zone, id: recordId(record), holder: holder ?? null })
 }

@@ -1,5 +1,5 @@
-import type { RemoteInfo, Socket } from 'node:dgram'
 import { addressBytes, printAddress } from '../../config/address.ts'
+import { copyOctets } from '../../dns/octets.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import type { Client } from './client.ts'
 import {
@@ -12,6 +12,7 @@ import {
   NO_PORT,
   UDP_LIMIT,
 } from './datagrams.ts'
+import { type Destination, PlainSender } from './plain-sender.ts'
 
 /** Lost datagrams are the price of a short queue while a thread is busy. */
 const BUFFER = 1 << 20
@@ -24,8 +25,7 @@ export function listenPlain(
 ): Promise<DatagramListener> {
   const counts: DatagramCounts = { batches: 0, received: 0, dropped: 0 }
   const socket = createWatched(local, reusePort)
-  const out = new Uint8Array(UDP_LIMIT)
-  const state = { open: true }
+  const sender = new PlainSender(socket, counts)
   let client: PlainClient
   socket.on('message', (message, from) => {
     counts.batches++
@@ -36,8 +36,8 @@ export function listenPlain(
     }
     options.beforeBatch()
     client.turnTo(from)
-    const written = options.handler(message, 0, message.length, client, out, 0, UDP_LIMIT)
-    if (written > 0) client.send(out.subarray(0, written))
+    const written = options.handler(message, 0, message.length, client, sender.out, 0, UDP_LIMIT)
+    if (written > 0) sender.sendOut(written, from)
   })
   return bound(
     socket,
@@ -46,9 +46,9 @@ export function listenPlain(
     () => {
       socket.setRecvBufferSize(BUFFER)
       const address = { address: local.address, port: socket.address().port }
-      client = new PlainClient(socket, address, state)
+      client = new PlainClient(sender, address)
       const close = (): Promise<void> => {
-        state.open = false
+        sender.open = false
         return closeSocket(socket)
       }
       return { address, counts, close }
@@ -64,28 +64,26 @@ class PlainClient implements Client {
   readonly destination: Uint8Array
   readonly destinationPort: number
   private text = ''
-  private readonly socket: Socket
-  private readonly state: { open: boolean }
+  private readonly sender: PlainSender
 
-  constructor(socket: Socket, local: SocketAddress, state: { open: boolean }) {
-    this.socket = socket
-    this.state = state
+  constructor(sender: PlainSender, local: SocketAddress) {
+    this.sender = sender
     this.destination = addressBytes(local.address)!
     this.destinationPort = local.port
   }
 
   get closed(): boolean {
-    return !this.state.open
+    return !this.sender.open
   }
 
-  turnTo(from: RemoteInfo): void {
-    if (from.address !== this.text) this.address = addressBytes(from.address)!
-    this.text = from.address
-    this.port = from.port
+  turnTo({ address, port }: Destination): void {
+    if (address !== this.text) this.address = addressBytes(address)!
+    this.text = address
+    this.port = port
   }
 
   send(message: Uint8Array): boolean {
-    if (this.state.open) this.socket.send(message.slice(), this.port, this.text)
+    this.sender.send(copyOctets(message), { address: this.text, port: this.port })
     return true
   }
 
@@ -95,8 +93,8 @@ class PlainClient implements Client {
 
   retain(): Client {
     const local = { address: printAddress(this.destination), port: this.destinationPort }
-    const client = new PlainClient(this.socket, local, this.state)
-    client.turnTo({ address: this.text, port: this.port, family: 'IPv4', size: 0 })
+    const client = new PlainClient(this.sender, local)
+    client.turnTo({ address: this.text, port: this.port })
     return client
   }
 

@@ -14,9 +14,16 @@ export interface Top {
   blocked: TopEntry[]
 }
 
-/** Windows of so many milliseconds, and how many of them a list looks back. */
+/** Milliseconds of a window, and of all that a list looks back on. */
 const WINDOW = 60_000
-const WINDOWS = 5
+const SPAN = 5 * WINDOW
+
+interface Window {
+  began: number
+  counts: Map<string, number>
+  /** No key is counted less often. */
+  least: number
+}
 
 /**
  * The most frequent keys of the last minutes, in bounded memory: in each window the `size` keys that Space-Saving keeps (Metwally et al. 2005).
@@ -24,7 +31,7 @@ const WINDOWS = 5
  */
 export class TopList {
   private readonly size: number
-  private windows: { began: number; counts: Map<string, number> }[] = []
+  private windows: Window[] = []
 
   constructor(size: number) {
     this.size = size
@@ -32,40 +39,49 @@ export class TopList {
 
   /** @param now monotonic ms */
   note(key: string, weight: number, now: number): void {
-    const counts = this.current(now)
+    const window = this.current(now)
+    const { counts } = window
     const count = counts.get(key)
     if (count !== undefined || counts.size < this.size) {
       counts.set(key, (count ?? 0) + weight)
       return
     }
-    const [rarest, least] = this.rarestOf(counts)
+    const rarest = rarestOf(window)
     counts.delete(rarest)
-    counts.set(key, least + weight)
+    counts.set(key, window.least + weight)
   }
 
   /** The `most` frequent, most frequent first. */
   list(most: number, now: number): TopEntry[] {
-    this.current(now)
     const sums = new Map<string, number>()
-    for (const { counts } of this.windows)
-      for (const [key, count] of counts) sums.set(key, (sums.get(key) ?? 0) + count)
+    for (const { began, counts } of this.windows)
+      if (now - began < SPAN) for (const [key, count] of counts) sums.set(key, (sums.get(key) ?? 0) + count)
     return topOf(sums, most)
   }
 
-  private current(now: number): Map<string, number> {
-    this.windows = this.windows.filter(({ began }) => now - began < WINDOW * WINDOWS)
+  private current(now: number): Window {
     const last = this.windows.at(-1)
-    if (last && now - last.began < WINDOW) return last.counts
-    const counts = new Map<string, number>()
-    this.windows.push({ began: now, counts })
-    return counts
+    if (last && now - last.began < WINDOW) return last
+    this.windows = this.windows.filter(({ began }) => now - began < SPAN)
+    const window = { began: now, counts: new Map<string, number>(), least: 0 }
+    this.windows.push(window)
+    return window
   }
+}
 
-  private rarestOf(counts: Map<string, number>): [string, number] {
-    let rarest: [string, number] = ['', Number.POSITIVE_INFINITY]
-    for (const entry of counts) if (entry[1] < rarest[1]) rarest = entry
-    return rarest
+/** A window's rarest key, whose count it notes as the least. Counts only grow, so the search ends at the first that has no more than the rarest had before. */
+function rarestOf(window: Window): string {
+  let rarest = ''
+  let least = Number.POSITIVE_INFINITY
+  for (const key of window.counts.keys()) {
+    const count = window.counts.get(key)!
+    if (count >= least) continue
+    rarest = key
+    least = count
+    if (count <= window.least) break
   }
+  window.least = least
+  return rarest
 }
 
 /** The greatest of counts, greatest first. */
@@ -75,4 +91,4 @@ export function topOf(counts: ReadonlyMap<string, number>, most: number): TopEnt
 }
 
 /** How far back a list looks, in seconds. */
-export const TOP_SECONDS = (WINDOW * WINDOWS) / 1000
+export const TOP_SECONDS = SPAN / 1000

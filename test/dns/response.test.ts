@@ -232,3 +232,31 @@ t.test('what is written is read again, and is no longer than what writeMessage m
 function line({ owner, type, ttl, rdata }: ResourceRecord): string {
   return `${printName(owner)} ${ttl} ${type} ${printRdata(type, rdata)}`.toLowerCase()
 }
+
+t.test(
+  'the names of an SOA whose owner is a tail of the question end in a pointer to it where they are below it',
+  async t => {
+    const numbers = [1, 0, 0, 0, 2].flatMap(n => [0, 0, 0, n])
+    const rows: [mname: string, rname: string, octets: number][] = [
+      ['ns.example.org.', 'hostmaster.example.org.', 3 + 2 + 11 + 2],
+      ['NS.EXAMPLE.ORG.', 'example.org.', 3 + 2 + 2],
+      ['ns.other.org.', 'a.b.example.org.', 9 + 2 + 4 + 2],
+      // One whose last octets, but not whose last labels, are the owner's.
+      ['xexample.org.', 'org.', 9 + 2 + 2],
+      ['.', 'ns.other.test.', 1 + 15],
+    ]
+    for (const [mname, rname, octets] of rows) {
+      const rdata = Uint8Array.from([...parseName(mname), ...parseName(rname), ...numbers])
+      const query = queryFor()
+      response.begin(query, 512)
+      response.open(Section.AUTHORITY)
+      t.ok(response.rrset(query.buf, query.nameAt + 4, Type.SOA, 60, 1, stored([rdata]), 0))
+      const length = response.finish()
+      t.equal(length, 12 + QNAME.length + 4 + 2 + 10 + octets + 20, `${mname} ${rname}`)
+      const [soa] = finished(response).authority
+      t.equal(printName(soa!.owner), 'Example.org.')
+      const [m, r] = printRdata(Type.SOA, soa!.rdata).split(' ')
+      t.same([m!.toLowerCase(), r!.toLowerCase()], [mname.toLowerCase(), rname.toLowerCase()])
+    }
+  },
+)

@@ -1,17 +1,12 @@
 import t from 'tap'
-import { dnssecAlgorithm } from '../../dns/algorithms.ts'
 import { Rrsig } from '../../dns/dnssec.ts'
 import type { Message } from '../../dns/message.ts'
 import { printName } from '../../dns/name.ts'
 import { Type, typeName } from '../../dns/types.ts'
-import { zoneKey } from '../../zones/keys/key.ts'
-import { SIGNATURE_TIMES } from '../../zones/sign/signatures.ts'
-import { ZoneSigner } from '../../zones/sign.ts'
 import { ZoneTable } from '../../zones/table.ts'
 import { ZoneImage } from '../../zones/zone.ts'
-import { createSimulatedClock } from '../simulation/clock.ts'
-import { createSeededRandom } from '../simulation/random.ts'
-import { ask, imageOf } from './ask.ts'
+import { ask } from './ask.ts'
+import { signedImage } from './signed-image.ts'
 
 const ZONE = `$TTL 300
 @ SOA ns hostmaster 1 3600 600 86400 60
@@ -29,20 +24,8 @@ safe DS 1 13 2 ${'AB'.repeat(32)}
 to DNAME ent
 `
 
-/** The zone with signatures by a key of the test's. */
 async function signedZone(nsec3: boolean): Promise<ZoneTable> {
-  const clock = createSimulatedClock()
-  const image = imageOf('a.example.', `${ZONE}${nsec3 ? '@ NSEC3PARAM 1 0 0 -\n' : ''}`)
-  const { keyTag, privateKey } = zoneKey('csk', 15, await dnssecAlgorithm(15)!.generate(), 0)
-  const key = { signer: image.origin, algorithm: 15, keyTag, privateKey }
-  const active = { zone: [key], keySet: [key] }
-  const random = createSeededRandom(1)
-  const signer = new ZoneSigner({ keys: () => active, nsec3, times: SIGNATURE_TIMES, clock, random })
-  const tip = image.latest()
-  const signing = signer.sign(tip, tip, { deleted: [], added: [] })
-  const signed = image.apply(tip, signing) ?? image.rebuild(tip).latest()
-  image.publish(signed)
-  return new ZoneTable([image.rebuild(signed)])
+  return new ZoneTable([await signedImage('a.example.', ZONE, nsec3)])
 }
 
 /** The authority section as owners (of hashed names "*") and types; a signature as what it covers in brackets. */

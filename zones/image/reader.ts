@@ -106,12 +106,12 @@ export class ZoneReader {
     return cursor.entry
   }
 
-  /** The entry's owner below the origin, in wire form but lower case, written to the end of `into`; returns how many octets. */
-  labels(entry: number, into: Uint8Array): number {
+  /** The entry's owner below the origin, in wire form but lower case, written to `into` up to `end`; returns how many octets. */
+  labels(entry: number, into: Uint8Array, end: number): number {
     const { octets } = this.arena
     const at = keyOf(entry)
     const length = keyLength(this.arena, entry)
-    writeLabels(octets, at, length, into, into.length)
+    writeLabels(octets, at, length, into, end)
     return labelsLength(octets, at, length)
   }
 
