@@ -24,11 +24,9 @@ export interface Field<T> {
   print(value: T): string
   /** Takes as many tokens as belong to the field; relative names are completed by `origin`. */
   parse(tokens: Tokens, origin: Name | undefined): T
-  /** It always has so many octets, and any are good. */
-  readonly octets?: number
   /** `write` may compress (RFC 3597 §4). */
   readonly compresses?: true
-  /** How many it takes on the wire, where that is always the same. */
+  /** How many it takes on the wire, where that is always the same; any are good then. */
   readonly octets?: number
 }
 
