@@ -113,7 +113,14 @@ export async function createServing(
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
   const shared = { counters, answers, clock, libc, log }
-  const listeners = new Listeners({ ...shared, handler: handle, proxies, beforeBatch, poller })
+  const listeners = new Listeners({
+    ...shared,
+    handler: handle,
+    proxies,
+    beforeBatch,
+    poller,
+    takeover: initial.takeover,
+  })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
