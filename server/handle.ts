@@ -28,7 +28,7 @@ import { type Client, LATER, type RequestHandler, SILENCE } from './listen/clien
 import { UDP_LIMIT } from './listen/datagrams.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
-import { cellOf, rcodeCells, requestCell } from './metrics.ts'
+import { cellOf, countSpan, rcodeCells, requestCell, viewCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
 import {
@@ -105,6 +105,9 @@ const TSIG_ERRORS = {
   BADTRUNC: cellOf('namestead_dns_tsig_errors_total', 'BADTRUNC'),
 }
 
+/** One of so many answers that need no waiting is timed. */
+const TIMED = 64
+
 /**
  * One request after another: parse, TSIG, view, opcode, size. A plain query (a header, a question and an OPT at most) is answered
  * from where it lies, without a copy or an object; anything else is copied and parsed whole. Whatever goes wrong becomes a response
@@ -125,6 +128,8 @@ export class Handler {
   private seenFrom: Answered['from'] = 'zones'
   /** Where answers over UDP that were not ready at once are written. */
   private readonly late = new Uint8Array(UDP_LIMIT)
+  /** Until an answer is timed. */
+  private untimed = TIMED
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -150,11 +155,27 @@ export class Handler {
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
     this.signed = false
     this.seenFrom = 'zones'
+    this.seenView = undefined
+    const begun = --this.untimed === 0 ? this.options.clock.monotonic() : 0
     const made = this.answer(octets, at, end, client, out, outAt, limit)
     const free = made <= 0 || this.signed || client.transport !== 'udp'
     const length = free ? made : this.limit(client, out, outAt, made, limit)
+    if (length > 0) this.countAnswer(out[outAt + 3]! & 15)
+    if (this.untimed === 0) this.time(begun, length)
     if (length > 0 && this.options.sight.wants()) this.show(client, out.subarray(outAt, outAt + length))
     return length
+  }
+
+  /** Of the view's answers to queries. */
+  private countAnswer(rcode: number): void {
+    if (this.query.opcode === Opcode.QUERY && this.seenView)
+      this.options.counters[viewCell(this.seenView.slot, rcode)]!++
+  }
+
+  private time(begun: number, length: number): void {
+    const { clock, counters } = this.options
+    this.untimed = TIMED
+    if (length > 0) countSpan(counters, clock.monotonic() - begun, TIMED)
   }
 
   private limit(client: Client, out: Uint8Array, outAt: number, length: number, limit: number): number {
@@ -351,6 +372,9 @@ export class Handler {
     if (response.length === 0) return
     const took = this.options.clock.monotonic() - begun
     const rcode = response[3]! & 15
+    const { counters } = this.options
+    counters[viewCell(view.slot, rcode)]!++
+    countSpan(counters, took)
     const told = { query, client, view: view.name, rcode, took, response, ...describeResolved(forwarded) }
     this.options.sight.answered(told, true)
   }

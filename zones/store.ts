@@ -56,8 +56,8 @@ export interface ZoneStore {
   remember(request: AnsweredRequest): Promise<void>
   /** The requests to this zone that were answered and could be accepted again, oldest first. */
   requests(zone: number, now: number): Promise<AnsweredRequest[]>
-  /** The journal after `revision`, oldest first, `limit` entries at most. */
-  journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
+  /** The journal after `revision`, oldest first: of at most `limit` entries those with these octets somewhere in their changes. */
+  journal(zone: number, revision: number, limit: number, holding?: Uint8Array): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
   revisionOf(zone: number, serial: number): Promise<number | undefined>
   /** What is known of the zone as a secondary. */
@@ -174,9 +174,12 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
       await database.commit([insertRequest(request)])
     },
     requests: (zone, now) => readRequests(database, zone, now),
-    async journal(zone, revision, limit) {
+    async journal(zone, revision, limit, holding) {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
-      return rows.map(journalEntry)
+      if (holding === undefined) return rows.map(journalEntry)
+      const octets = Buffer.from(holding)
+      const meant = rows.filter(row => Buffer.from(row['changes'] as Uint8Array).includes(octets))
+      return meant.map(journalEntry)
     },
     async revisionOf(zone, serial) {
       const [row] = await database.read(selectRevision({ zone, serial }))
