@@ -12,6 +12,7 @@ import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
+import { inquiryCommands } from './inquiry-commands.ts'
 import { createInventory, type Inventory } from './inventory.ts'
 import { caaIdentities, openIssuers, tokenKeys } from './issuers.ts'
 import { createKey, loadKey } from './keystore.ts'
@@ -82,6 +83,13 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
+  const authorityOf = (id: string) =>
+    issuers
+      .map(({ authority: { hierarchy } }) => {
+        const found = hierarchy.find(id)
+        return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
+      })
+      .find(one => one.found)
   const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
   const roots = () => trustBundle(hierarchies, deps.config, config)
   const record = await openRecord(deps, store, tokens)
@@ -132,6 +140,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       }),
       ...approvalCommands({ store, clock, log }),
       ...recordCommands({ record, store }),
+      ...inquiryCommands({ store, clock, authorityOf }),
     },
     inventory,
     authorities: () =>

@@ -48,7 +48,15 @@ export interface Replies {
   /** `{ zone, view?, limit? }`: the newest first; 20 where no limit is given. */
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
-  'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  'zone.revert': {
+    zone: string
+    view: string
+    serial: number
+    added: number
+    deleted: number
+    /** Of a dry run: what would come and go. */
+    change?: { added: string[]; deleted: string[] }
+  }
   /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
   'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
+import { serveDashboard } from '../web/dashboard.ts'
 import { serveApi } from './api/api.ts'
 import type { ApiContext } from './api/context.ts'
 import { tokenCommands } from './api/token-commands.ts'
@@ -20,6 +21,8 @@ import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
+import { Live } from './live/live.ts'
+import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
@@ -62,12 +65,21 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   const control = await listenControl(controlSocket(config()), commands, log)
   opened.push(() => control.close())
   await ca?.start()
+  const situation = () =>
+    describeSituation({
+      ...{ zones: authority.zones, ca, clock },
+      report: () => workers.report(),
+      lastBackup: () => backups.last,
+    })
+  const live = new Live({ workers, slots: authority.slots, situation, clock, log })
+  // A watcher would otherwise keep the listener from closing.
+  opened.push(() => live.close())
   const context = {
     ...names.api,
-    ...{ config, commands, clock, log },
+    ...{ config, commands, live, clock, log },
     zones: authority.zones,
     notifySecondaries: authority.notifySecondaries,
-    statistics: () => workers.metrics(),
+    statistics: () => workers.metrics(authority.slots),
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
   await serveHttp(foundation, names, context, { ca, backups, watch })
@@ -178,8 +190,9 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
+  serveDashboard(https)
   serveMetrics(metrics, {
-    serving: () => workers.metrics(),
+    serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),
     ready,
     zones: authority.zones,

@@ -53,6 +53,7 @@ t.test('the commands that there are', async t => {
     'migrate bind',
     'migrate step-ca',
     'quarantine',
+    'selftest',
     'probe',
     'explain',
     'timeline',
