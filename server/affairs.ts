@@ -15,16 +15,13 @@ import { serveDoh } from './doh.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
-import type { TlsMaterial } from './http.ts'
 import { createApp } from './http-app.ts'
 import { inquire } from './inquire.ts'
-import type { Listeners } from './listeners.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
-import type { Workers } from './workers.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
@@ -46,13 +43,12 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   const ca = config().ca && (await openCa(foundation, names))
   if (ca) opened.push(() => ca.close())
   const certificate = config().tls ?? (await ca?.serverCertificate(ownHosts(config())))
-  if (certificate) listeners.https.useCertificate(certificate)
   if (ca && certificate && !config().tls) {
     workers.renewCertificate(certificate)
-    ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
+    ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
   }
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
-  opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
+  opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
@@ -111,11 +107,6 @@ function ownHosts({ name, ca }: Config): string[] {
   return [...new Set([new URL(ca!.url).hostname, printName(name).slice(0, -1)])]
 }
 
-function useEverywhere(renewed: TlsMaterial, listeners: Listeners, workers: Workers): void {
-  listeners.https.useCertificate(renewed)
-  workers.renewCertificate(renewed)
-}
-
 /** What commands are about, beside the names. */
 interface Managed {
   ca: Ca | undefined
@@ -159,7 +150,7 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 
 async function serveHttp(
   { listeners, ready, log }: Foundation,
-  { authority, workers }: Names,
+  { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   ca: Ca | undefined,
   backups: BackupKeeper,
@@ -178,5 +169,5 @@ async function serveHttp(
     lastBackup: () => backups.last,
     ca,
   })
-  await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
+  await Promise.all([takenOver.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }
