@@ -21,6 +21,7 @@ import { type AcmeDirectory, createDirectory } from './directory.ts'
 import { type CaFiles, openCaFiles } from './files.ts'
 import type { Habits } from './habits.ts'
 import { openHierarchy } from './hierarchy.ts'
+import { inquiryCommands } from './inquiry-commands.ts'
 import { createInventory, type Inventory } from './inventory.ts'
 import { createIssuance } from './issue.ts'
 import { createKey, loadKey } from './keystore.ts'
@@ -115,6 +116,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
+  const authorityOf = (id: string) =>
+    issuers
+      .map(({ authority: { hierarchy } }) => ({ root: hierarchy.root, found: hierarchy.find(id) }))
+      .find(one => one.found)
   const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root.pem)
   const roots = () => trustedRoots([...trusted, ...(config.former_roots ?? [])])
   const record = await openRecord(deps, store, tokens)
@@ -165,6 +170,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       }),
       ...approvalCommands({ store, clock, log }),
       ...recordCommands({ record, store }),
+      ...inquiryCommands({ store, clock, authorityOf }),
     },
     inventory,
     authorities: () =>

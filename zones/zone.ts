@@ -71,6 +71,11 @@ export class ZoneImage {
     return new ZoneImage(arena)
   }
 
+  /** Memory for so many octets of a version that was kept, with room for changes: `adopt` makes an image of it. */
+  static roomForKept(octets: number): SharedArrayBuffer {
+    return Arena.roomForKept(octets, SLACK)
+  }
+
   /** What other threads attach to. */
   get buffer(): SharedArrayBuffer {
     return this.arena.buffer
@@ -239,6 +244,11 @@ export class ZoneVersion {
   rrsets(type?: number): Iterable<RRset> {
     const { arena } = this.image
     return type === undefined ? allRRsets(arena, this.origin, this.at) : rrsetsOfType(arena, this.origin, this.at, type)
+  }
+
+  /** The image as it lies in memory, in two parts, with this version as the published one: for `ZoneImage.roomForKept`. What the second shows never changes. */
+  kept(): { head: Uint8Array; rest: Uint8Array } {
+    return this.image.arena.kept(this.at)
   }
 
   /** All records in the same order, without an object for any. */

@@ -1,0 +1,42 @@
+import type { CertificateFacts } from './certificate-facts.ts'
+import type { CertificateRecord } from './certificate-store.ts'
+import { REASONS } from './revoke.ts'
+import { timestamp } from './states.ts'
+import { fingerprintText } from './trust.ts'
+
+/** A CA certificate, for operators and programs. */
+export function describeAuthority({
+  commonName,
+  serial,
+  fingerprint,
+  notBefore,
+  notAfter,
+}: Pick<CertificateFacts, 'commonName' | 'serial' | 'notBefore' | 'notAfter'> & { fingerprint: string }) {
+  return {
+    subject: commonName,
+    serial,
+    sha256: fingerprintText(fingerprint),
+    not_before: timestamp(notBefore),
+    not_after: timestamp(notAfter),
+  }
+}
+
+/** A certificate that was issued, for operators and programs. */
+export function describeCertificate(record: CertificateRecord, now: number) {
+  const { serial, identifiers, profile, notBefore, notAfter, account, revocation } = record
+  return {
+    serial,
+    names: identifiers.map(({ value }) => value),
+    profile,
+    status: revocation ? 'revoked' : notAfter < now ? 'expired' : 'valid',
+    not_before: timestamp(notBefore),
+    not_after: timestamp(notAfter),
+    ...(account !== undefined && { account }),
+    ...(revocation && { revoked_at: timestamp(revocation.at), reason: reasonName(revocation.reason) }),
+  }
+}
+
+/** A CRLReason as RFC 5280 §5.3.1 names it. */
+export function reasonName(code: number): string {
+  return Object.entries(REASONS).find(([, value]) => value === code)?.[0] ?? String(code)
+}
