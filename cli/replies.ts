@@ -10,12 +10,14 @@ import type {
   TreeHead,
 } from './replies/authority.ts'
 import type { Explanation, UpdateExplanation } from './replies/explain.ts'
+import type { LiveState } from './replies/live.ts'
 import type { ApiToken, Quarantined, Reload, Status, Watched } from './replies/operation.ts'
 import type { NegativeTrustAnchor, ResolverState, Top } from './replies/resolver.ts'
 import type { Difference, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
 
 export type * from './replies/authority.ts'
 export type * from './replies/explain.ts'
+export type * from './replies/live.ts'
 export type * from './replies/operation.ts'
 export type * from './replies/resolver.ts'
 export type * from './replies/zones.ts'
@@ -114,6 +116,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what goes on at this moment. */
+  live: LiveState
   /** `{}`: what was most frequent in the last minutes; counts are estimates. */
   top: Top
   'nta.list': NegativeTrustAnchor[]

@@ -14,6 +14,7 @@ t.test('the commands that there are', async t => {
     'init',
     'check',
     'status',
+    'top',
     'reload',
     'stop',
     'keygen',
