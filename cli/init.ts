@@ -53,10 +53,11 @@ export function addInit(program: Command, terminal: Terminal): void {
 }
 
 async function decide(directory: string, options: InitOptions, terminal: Terminal): Promise<FirstConfig> {
-  const domain = await answer(DOMAIN, options.domain, terminal)
-  const address = await answer(ADDRESS(), options.address, terminal)
-  const forwardTo = await answer(FORWARD_TO(), options.forwardTo, terminal)
-  const ports = await decidePorts(options, terminal)
+  const person = options.domain === undefined ? terminal : nobodyAt(terminal)
+  const domain = await answer(DOMAIN, options.domain, person)
+  const address = await answer(ADDRESS(), options.address, person)
+  const forwardTo = await answer(FORWARD_TO(), options.forwardTo, person)
+  const ports = await decidePorts(options, person)
   const port = (number: number, standard: number) => (number === standard ? '' : `:${number}`)
   return {
     ...{ domain, address, ports, forwardTo },
@@ -67,6 +68,11 @@ async function decide(directory: string, options: InitOptions, terminal: Termina
     ...(options.user === undefined ? {} : { user: options.user }),
     outside: false,
   }
+}
+
+/** Who names the domain in the command line wants no conversation: the defaults do for what else is left out. */
+function nobodyAt({ ask: _, ...terminal }: Terminal): Terminal {
+  return terminal
 }
 
 /** Without root there is nothing to decide. */
