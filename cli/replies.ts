@@ -100,7 +100,9 @@ export interface Replies {
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
-  /** `{ issuer?, certificate }`: an intermediate that an offline root has signed, in PEM. */
+  /** `{ issuer?, distrust? }`: the next root, which signs from then on. */
+  'ca.renew-root': CertificateAuthority
+  /** `{ issuer?, certificate }` in PEM: an intermediate that an offline root has signed, or a cross certificate; or `{ issuer?, pkcs12, passphrase }` in base64: one with its key. */
   'ca.import': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }

@@ -37,6 +37,7 @@ t.test('the commands that there are', async t => {
     'ca revoke',
     'ca list',
     'ca renew-intermediate',
+    'ca renew-root',
     'ca import',
     'ca eab',
     'ca expiring',
