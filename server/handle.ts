@@ -25,6 +25,7 @@ import {
   writeForwarded,
 } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
+import { UDP_LIMIT } from './listen/datagrams.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
 import { cellOf, countSpan, rcodeCells, requestCell, viewCell } from './metrics.ts'
@@ -77,6 +78,17 @@ export interface Request {
   signing: TsigContext | undefined
 }
 
+/** A query that waits for the resolver. */
+interface Waiting {
+  query: Query
+  client: Client
+  view: ServingView
+  limit: number
+  signing: TsigContext | undefined
+  /** When it came, by the monotonic clock. */
+  begun: number
+}
+
 const UPDATES = rcodeCells('namestead_dns_updates_total')
 const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
 const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
@@ -114,6 +126,8 @@ export class Handler {
   /** Of the answer that was just made. */
   private seenView: ServingView | undefined
   private seenFrom: Answered['from'] = 'zones'
+  /** Where answers over UDP that were not ready at once are written. */
+  private readonly late = new Uint8Array(UDP_LIMIT)
   /** Until an answer is timed. */
   private untimed = TIMED
   private readonly answerer = new Answerer()
@@ -290,32 +304,38 @@ export class Handler {
     signing?: TsigContext,
   ): number {
     const { answerer, responder } = this
-    const { writer } = responder
-    const { counters, log, outstanding } = this.options
+    const { log, outstanding } = this.options
     outstanding.begin()
-    const begun = this.options.clock.monotonic()
+    const waiting: Waiting = { query, client, view, limit, signing, begun: this.options.clock.monotonic() }
     const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
-    resolveForwarded(query, view, open, who, { answerer, response: writer })
+    resolveForwarded(query, view, open, who, { answerer, response: responder.writer })
       .then(forwarded => {
-        this.beforeBatch()
-        this.logPolicy(forwarded, client)
-        if (forwarded.withheld === 'drop') return
-        this.responseOptions.prepare(query, client)
-        responder.begin(query, limit, signing, true)
-        answerer.pins.clear()
-        if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
-        else if (client.transport === 'udp') writer.truncated = true
-        counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        const response = this.sendLimited(query, client, limit, signing)
-        this.showResolved(forwarded, client, response, begun)
+        this.answerForwarded(forwarded, waiting)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
-        const ttl = keepable && isForAll(forwarded) ? keepFor(forwarded) : 0
+        const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
         if (ttl > 0 && this.pinPolicies(view)) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
-      .finally(() => outstanding.end(client))
+      .then(() => outstanding.end(client))
     return LATER
+  }
+
+  /** Writes and sends the answer to a query that has waited for the resolver. */
+  private answerForwarded(forwarded: ForwardedQuery, waiting: Waiting): void {
+    const { query, client, limit, signing } = waiting
+    const { answerer, responder } = this
+    const { writer } = responder
+    this.beforeBatch()
+    this.logPolicy(forwarded, client)
+    if (forwarded.withheld === 'drop') return
+    this.responseOptions.prepare(query, client)
+    responder.begin(query, limit, signing, true)
+    answerer.pins.clear()
+    if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
+    else if (client.transport === 'udp') writer.truncated = true
+    this.options.counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
+    this.showResolved(forwarded, waiting, this.sendLimited(query, client, limit, signing))
   }
 
   /** An answer is good as long as the policies that let it pass; false where they have just changed. */
@@ -340,16 +360,16 @@ export class Handler {
   /** Completes the response that has waited, and sends what the rate limits leave of it. */
   private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): Uint8Array {
     if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
-    const out = new Uint8Array(limit)
-    const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
-    if (length > 0) client.send(out.subarray(0, length))
-    return out.subarray(0, length)
+    const { late } = this
+    const length = this.gate.pass(query, client, late, 0, this.responder.write(late, 0), limit)
+    const response = late.subarray(0, length)
+    if (length > 0) client.send(response)
+    return response
   }
 
   /** An answer that somebody else was asked for. */
-  private showResolved(forwarded: ForwardedQuery, client: Client, response: Uint8Array, begun: number): void {
+  private showResolved(forwarded: ForwardedQuery, { query, client, view, begun }: Waiting, response: Uint8Array): void {
     if (response.length === 0) return
-    const { query, view } = forwarded
     const took = this.options.clock.monotonic() - begun
     const rcode = response[3]! & 15
     const { counters } = this.options

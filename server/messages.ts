@@ -72,6 +72,8 @@ export interface ServingInit {
   rates: SharedArrayBuffer
   /** The memory of the resolver cache, of all threads together (resolver/cache-memory.ts). */
   cache: SharedArrayBuffer
+  /** Where the thread notes the descriptors that it opens by system calls (descriptors.ts). */
+  descriptors: SharedArrayBuffer
   /** Tells this daemon apart from others of its kind (resolver/hops.ts). */
   id: Uint8Array
   sockets: readonly ServingSocket[]

@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
 import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
+import { closeLeft, createDescriptorBuffer } from './descriptors.ts'
+import { loadLibc } from './listen/libc.ts'
 import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate, TlsSecrets } from './listen/tls.ts'
 import {
@@ -116,6 +118,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
 interface Place {
   index: number
   counters: SharedArrayBuffer
+  /** What the thread has opened beside its sockets. */
+  descriptors: SharedArrayBuffer
   thread: ServingThread | undefined
   began: number
   crashes: number
@@ -155,6 +159,7 @@ class ServingWorkers implements Workers {
     this.places = Array.from({ length: options.count }, (_, index) => ({
       index,
       counters: createCounters(),
+      descriptors: createDescriptorBuffer(),
       thread: undefined,
       began: 0,
       crashes: 0,
@@ -180,6 +185,7 @@ class ServingWorkers implements Workers {
       counters: place.counters,
       rates: this.rates,
       cache: this.cache,
+      descriptors: place.descriptors,
       id: this.id,
       sockets: sockets.forWorker(place.index),
       takeover: this.options.takeover ?? '',
@@ -248,6 +254,8 @@ class ServingWorkers implements Workers {
     place.differences.clear()
     this.abandon(place)
     this.cacheMemory.releaseLocksOf(holderOf(place.index))
+    const libc = loadLibc()
+    if (libc) closeLeft(place.descriptors, libc)
     if (this.stopping) return
     const { clock, log } = this.options
     const lived = clock.monotonic() - place.began

@@ -25,7 +25,7 @@ export interface Answered {
   /** The message that is sent. */
   response: Uint8Array
   /** What the resolver says of it, where it was asked. */
-  resolved?: { rule?: string; upstream?: string; security?: string; policy?: string; ede?: number }
+  resolved?: { rule?: Name; upstream?: string; security?: string; policy?: string; ede?: number }
 }
 
 /** Answers that cost next to nothing are looked at each so-manieth time, and count as many. */
@@ -153,7 +153,8 @@ export class Sight {
   }
 }
 
-function queryLine({ query, client, view, rcode, from, took, resolved }: Answered): QueryLine {
+function queryLine({ query, client, view, rcode, from, took, resolved = {} }: Answered): QueryLine {
+  const { rule, ...told } = resolved
   return {
     client: printAddress(client.address),
     transport: client.transport,
@@ -163,7 +164,8 @@ function queryLine({ query, client, view, rcode, from, took, resolved }: Answere
     rcode: rcodeName(rcode),
     from,
     ms: Math.round(took * 1000) / 1000,
-    ...resolved,
+    ...(rule && { rule: printName(rule) }),
+    ...told,
   }
 }
 
