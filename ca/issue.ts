@@ -1,12 +1,15 @@
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { Clock } from '../host/clock.ts'
+import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { CaCertificate } from './ca-certificate.ts'
-import type { CertificateRecord, CertificateStore, Circumstances } from './certificate-store.ts'
+import type { CertificateRecord, CertificateStore, Circumstances, SerialReservation } from './certificate-store.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   encodeExtension,
   extendedKeyUsage,
   keyUsage,
@@ -19,16 +22,8 @@ import { type Identifier, identifierText } from './identifier.ts'
 import { lint } from './lint.ts'
 import { leafPointers, partitionOf } from './pointers.ts'
 import { keyRefusal, type Profile, type Validity, validityPeriod } from './profiles.ts'
-import {
-  distinguishedName,
-  encodeTbsCertificate,
-  fingerprint,
-  formatSerial,
-  isRsa,
-  keyIdentifier,
-  pemOf,
-  signStructure,
-} from './x509.ts'
+import { isRsa, keyIdentifier } from './public-key.ts'
+import { encodeTbsCertificate, fingerprint, formatSerial, pemOf, signStructure } from './x509.ts'
 
 /** Who asks for what; policy, authorizations and the CSR have been checked. */
 export interface IssueRequest {
@@ -49,7 +44,7 @@ export interface IssueRequest {
 /** A certificate with what a client installs beside it. */
 export interface IssuedCertificate {
   record: CertificateRecord
-  /** The leaf and the intermediate, PEM (RFC 8555 §9.1). */
+  /** The leaf, the intermediate and what leads to the root that is preferred, PEM (RFC 8555 §9.1). */
   chain: string
 }
 
@@ -67,9 +62,13 @@ export class IssueError extends Error {
 export interface Issuance {
   /** Throws IssueError; where the store refuses, its error. Nothing is handed out that is not stored. */
   issue(request: IssueRequest): Promise<IssuedCertificate>
-  /** PEM chain of a stored certificate, as first handed out. */
-  chainOf(record: Pick<CertificateRecord, 'der' | 'issuer'>): string
+  /** PEM chain of a stored certificate, the one that is handed out first. */
+  chainOf(record: ChainedRecord): string
+  /** That one and, after it, the alternates, which lead to other roots (RFC 8555 §7.4.2). */
+  chainsOf(record: ChainedRecord): string[]
 }
+
+type ChainedRecord = Pick<CertificateRecord, 'der' | 'issuer' | 'notAfter'>
 
 /** What issuing needs. */
 export interface IssueDeps {
@@ -102,15 +101,20 @@ export function createIssuance(deps: IssueDeps): Issuance {
     latest = Math.max(latest, now)
     return now
   }
-  const chainOf: Issuance['chainOf'] = ({ der, issuer }) =>
-    pemOf('CERTIFICATE', der) + (deps.hierarchy.find(issuer)?.pem ?? '')
+  const chainsOf: Issuance['chainsOf'] = ({ der, issuer, notAfter }) => {
+    const above = deps.hierarchy.find(issuer)
+    const chains = above ? deps.hierarchy.chains(above, notAfter).map(({ certificates }) => certificates) : []
+    // Without any root that stands there still is the issuer.
+    const all = chains.length > 0 ? chains : [above ? [above] : []]
+    return all.map(chain => pemOf('CERTIFICATE', der) + chain.map(({ pem }) => pem).join(''))
+  }
+  const chainOf: Issuance['chainOf'] = record => chainsOf(record)[0]!
   const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
     const now = await checkClock()
     const issuer = deps.hierarchy.standing()
     if (!issuer)
       throw new IssueError('expired', 'there is no intermediate yet: the root is offline, and has signed none')
     refuseUnfit(request)
-    await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)
     const record = await signLeaf(deps, request, issuer, validity, now)
     const { serial, profile, notAfter, account, order } = record
@@ -121,7 +125,7 @@ export function createIssuance(deps: IssueDeps): Issuance {
     )
     return { record, chain: chainOf(record) }
   }
-  return { issue, chainOf }
+  return { issue, chainOf, chainsOf }
 }
 
 async function signLeaf(
@@ -133,7 +137,8 @@ async function signLeaf(
 ): Promise<CertificateRecord> {
   const { publicKey, identifiers, profile, account, order } = request
   const serial = formatSerial(deps.random.bytes(16))
-  await deps.store.reserveSerial({ serial, issuer: issuer.id, reservedAt: now, ...(order && { order }) })
+  const keyHash = fingerprint(publicKey)
+  await reserve(deps.store, { serial, issuer: issuer.id, reservedAt: now, keyHash, ...(order && { order }) })
   const partition = partitionOf(serial, deps.partitions ?? 1)
   const pointers = leafPointers(issuer, deps.httpUrl, profile, partition)
   const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
@@ -146,7 +151,7 @@ async function signLeaf(
     ...validity,
     issuedAt: now,
     der: await signStructure(tbs, issuer.signer),
-    keyHash: fingerprint(publicKey),
+    keyHash,
     ...(account && { account }),
     ...(order && { order }),
     ...(partition !== undefined && { crlPartition: partition }),
@@ -180,6 +185,7 @@ function leafTemplate(
       authorityKeyIdentifier(issuer.id),
       ...pointers,
       subjectAltName(identifiers, Object.keys(subject).length === 0),
+      ...certificatePolicies(profile.policies),
       ...(profile.must_staple ? [mustStaple()] : []),
       ...profile.extensions.map(({ oid, critical, value }) => encodeExtension(oid, critical, value)),
     ],
@@ -221,12 +227,16 @@ function periodOf(request: IssueRequest, issuer: CaCertificate, now: number, ran
 }
 
 /** CA/B BR §6.1.1.3: a key that is known to be compromised is not certified. */
-async function refuseCompromised(store: CertificateStore, publicKey: Uint8Array): Promise<void> {
-  if (await store.isCompromised(fingerprint(publicKey)))
+async function reserve(store: CertificateStore, reservation: SerialReservation & { keyHash: string }): Promise<void> {
+  try {
+    await store.reserveSerial(reservation)
+  } catch (error) {
+    if (!(error instanceof ConflictError) || !(await store.isCompromised(reservation.keyHash))) throw error
     throw new IssueError(
       'key',
       'a certificate with this key was revoked because the key is compromised; make another key',
     )
+  }
 }
 
 function clockError(now: number, latest: number): IssueError {

@@ -1,8 +1,10 @@
 import { type Ca, createCa } from '../ca/ca.ts'
+import { addressBytes } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
+import { serveDashboard } from '../web/dashboard.ts'
 import { serveApi } from './api/api.ts'
 import type { ApiContext } from './api/context.ts'
 import { tokenCommands } from './api/token-commands.ts'
@@ -16,12 +18,17 @@ import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
-import { inquire } from './inquire.ts'
+import { createInquirer } from './inquire.ts'
+import { isWildcardAddress } from './listen/sockaddr.ts'
+import { reachableAt } from './listen/sockets.ts'
+import { Live } from './live/live.ts'
+import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
+import { Watch } from './watch/watch.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
@@ -50,29 +57,46 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
   opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
+  const watch = openWatch(foundation, names, ca)
+  opened.push(() => watch.close())
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
-  const commands = commandsOf(foundation, names, { ca, backups, status })
+  const situation = () =>
+    describeSituation({
+      ...{ zones: authority.zones, ca, clock },
+      report: () => workers.report(),
+      lastBackup: () => backups.last,
+    })
+  const live = new Live({ workers, slots: authority.slots, situation, clock, log })
+  // A watcher would otherwise keep the listener from closing.
+  opened.push(() => live.close())
+  const commands = commandsOf(foundation, names, { ca, backups, watch, live, status })
   const control = await listenControl(controlSocket(config()), commands, log)
   opened.push(() => control.close())
   await ca?.start()
   const context = {
     ...names.api,
-    ...{ config, commands, clock, log },
+    ...{ config, commands, live, clock, log },
     zones: authority.zones,
     notifySecondaries: authority.notifySecondaries,
-    statistics: () => workers.metrics(),
+    statistics: () => workers.metrics(authority.slots),
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
-  await serveHttp(foundation, names, context, ca, backups)
+  await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
     reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
     plan() {
       backups.plan()
       trust.start()
+      watch.plan()
     },
   }
+}
+
+function openWatch({ config, world, log, listeners }: Foundation, { authority }: Names, ca: Ca | undefined): Watch {
+  const [server] = reachableAt(listeners.dns.dns).filter(({ address }) => !isWildcardAddress(addressBytes(address)!))
+  return new Watch({ ...world, config, authority, server, affairs: ca?.affairs, log })
 }
 
 /** By its path the command line finds the daemon. */
@@ -84,6 +108,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
   const { ca, data_dir: dataDir } = config()
   const { validate_in: name } = ca!
   const viewOf = () => authority.state.views.find(view => view.name === name) ?? authority.state.views[0]
+  const ask = createInquirer()
   return createCa({
     ...createOwnership(viewOf, authority.zones.find),
     config: ca!,
@@ -96,7 +121,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
       if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
-      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      const { message } = await ask(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
     },
   })
@@ -111,10 +136,16 @@ function ownHosts({ name, ca }: Config): string[] {
 interface Managed {
   ca: Ca | undefined
   backups: BackupKeeper
+  watch: Watch
+  live: Live
   status: () => StatusReport
 }
 
-function commandsOf(foundation: Foundation, names: Names, { ca, backups, status }: Managed): Record<string, Command> {
+function commandsOf(
+  foundation: Foundation,
+  names: Names,
+  { ca, backups, watch, live, status }: Managed,
+): Record<string, Command> {
   const { config, owner, world, log } = foundation
   const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
   const { zones, state, promote } = authority
@@ -135,6 +166,8 @@ function commandsOf(foundation: Foundation, names: Names, { ca, backups, status 
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
       ...cacheCommands(cache, state, () => workers.flushed()),
+      probe: () => watch.look(),
+      live: () => live.now(),
       resolver: reports,
       top: async () => (await workers.report()).top,
     },
@@ -152,21 +185,22 @@ async function serveHttp(
   { listeners, ready, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
-  ca: Ca | undefined,
-  backups: BackupKeeper,
+  { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
+  serveDashboard(https)
   serveMetrics(metrics, {
-    serving: () => workers.metrics(),
+    serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),
     ready,
     zones: authority.zones,
     clock: api.clock,
     lastBackup: () => backups.last,
+    watched: () => watch.report,
     ca,
   })
   await Promise.all([takenOver.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])

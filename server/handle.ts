@@ -25,9 +25,10 @@ import {
   writeForwarded,
 } from './forwarded.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from './listen/client.ts'
+import { UDP_LIMIT } from './listen/datagrams.ts'
 import type { MainThread } from './main-thread.ts'
 import type { NotifyRequest, RequestOrigin, UpdateRequest } from './messages.ts'
-import { cellOf, rcodeCells, requestCell } from './metrics.ts'
+import { cellOf, countSpan, rcodeCells, requestCell, viewCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import type { Outstanding } from './outstanding.ts'
 import {
@@ -77,6 +78,17 @@ export interface Request {
   signing: TsigContext | undefined
 }
 
+/** A query that waits for the resolver. */
+interface Waiting {
+  query: Query
+  client: Client
+  view: ServingView
+  limit: number
+  signing: TsigContext | undefined
+  /** When it came, by the monotonic clock. */
+  begun: number
+}
+
 const UPDATES = rcodeCells('namestead_dns_updates_total')
 const HIT = cellOf('namestead_dns_answer_cache_total', 'hit')
 const MISS = cellOf('namestead_dns_answer_cache_total', 'miss')
@@ -92,6 +104,9 @@ const TSIG_ERRORS = {
   BADTIME: cellOf('namestead_dns_tsig_errors_total', 'BADTIME'),
   BADTRUNC: cellOf('namestead_dns_tsig_errors_total', 'BADTRUNC'),
 }
+
+/** One of so many answers that need no waiting is timed. */
+const TIMED = 64
 
 /**
  * One request after another: parse, TSIG, view, opcode, size. A plain query (a header, a question and an OPT at most) is answered
@@ -111,6 +126,10 @@ export class Handler {
   /** Of the answer that was just made. */
   private seenView: ServingView | undefined
   private seenFrom: Answered['from'] = 'zones'
+  /** Where answers over UDP that were not ready at once are written. */
+  private readonly late = new Uint8Array(UDP_LIMIT)
+  /** Until an answer is timed. */
+  private untimed = TIMED
   private readonly answerer = new Answerer()
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
@@ -136,11 +155,27 @@ export class Handler {
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
     this.signed = false
     this.seenFrom = 'zones'
+    this.seenView = undefined
+    const begun = --this.untimed === 0 ? this.options.clock.monotonic() : 0
     const made = this.answer(octets, at, end, client, out, outAt, limit)
     const free = made <= 0 || this.signed || client.transport !== 'udp'
     const length = free ? made : this.limit(client, out, outAt, made, limit)
+    if (length > 0) this.countAnswer(out[outAt + 3]! & 15)
+    if (this.untimed === 0) this.time(begun, length)
     if (length > 0 && this.options.sight.wants()) this.show(client, out.subarray(outAt, outAt + length))
     return length
+  }
+
+  /** Of the view's answers to queries. */
+  private countAnswer(rcode: number): void {
+    if (this.query.opcode === Opcode.QUERY && this.seenView)
+      this.options.counters[viewCell(this.seenView.slot, rcode)]!++
+  }
+
+  private time(begun: number, length: number): void {
+    const { clock, counters } = this.options
+    this.untimed = TIMED
+    if (length > 0) countSpan(counters, clock.monotonic() - begun, TIMED)
   }
 
   private limit(client: Client, out: Uint8Array, outAt: number, length: number, limit: number): number {
@@ -269,32 +304,38 @@ export class Handler {
     signing?: TsigContext,
   ): number {
     const { answerer, responder } = this
-    const { writer } = responder
-    const { counters, log, outstanding } = this.options
+    const { log, outstanding } = this.options
     outstanding.begin()
-    const begun = this.options.clock.monotonic()
+    const waiting: Waiting = { query, client, view, limit, signing, begun: this.options.clock.monotonic() }
     const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
-    resolveForwarded(query, view, open, who, { answerer, response: writer })
+    resolveForwarded(query, view, open, who, { answerer, response: responder.writer })
       .then(forwarded => {
-        this.beforeBatch()
-        this.logPolicy(forwarded, client)
-        if (forwarded.withheld === 'drop') return
-        this.responseOptions.prepare(query, client)
-        responder.begin(query, limit, signing, true)
-        answerer.pins.clear()
-        if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
-        else if (client.transport === 'udp') writer.truncated = true
-        counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
-        const response = this.sendLimited(query, client, limit, signing)
-        this.showResolved(forwarded, client, response, begun)
+        this.answerForwarded(forwarded, waiting)
         // What was learned under another configuration, or depends on a delegation, is not for later queries.
         const keepable = facts >= 0 && !open.beyondCut && this.options.state.views[view.index] === view
-        const ttl = keepable && isForAll(forwarded) ? keepFor(forwarded) : 0
+        const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
         if (ttl > 0 && this.pinPolicies(view)) this.keep(query, facts, ttl)
       })
       .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
-      .finally(() => outstanding.end(client))
+      .then(() => outstanding.end(client))
     return LATER
+  }
+
+  /** Writes and sends the answer to a query that has waited for the resolver. */
+  private answerForwarded(forwarded: ForwardedQuery, waiting: Waiting): void {
+    const { query, client, limit, signing } = waiting
+    const { answerer, responder } = this
+    const { writer } = responder
+    this.beforeBatch()
+    this.logPolicy(forwarded, client)
+    if (forwarded.withheld === 'drop') return
+    this.responseOptions.prepare(query, client)
+    responder.begin(query, limit, signing, true)
+    answerer.pins.clear()
+    if (forwarded.withheld !== 'tcp-only') writeForwarded(forwarded, answerer, writer)
+    else if (client.transport === 'udp') writer.truncated = true
+    this.options.counters[writer.rcode === Rcode.SERVFAIL ? FORWARDED.failed : FORWARDED.answered]!++
+    this.showResolved(forwarded, waiting, this.sendLimited(query, client, limit, signing))
   }
 
   /** An answer is good as long as the policies that let it pass; false where they have just changed. */
@@ -319,18 +360,21 @@ export class Handler {
   /** Completes the response that has waited, and sends what the rate limits leave of it. */
   private sendLimited(query: Query, client: Client, limit: number, signing: TsigContext | undefined): Uint8Array {
     if (signing || client.transport !== 'udp') return this.responder.send(client, signing)
-    const out = new Uint8Array(limit)
-    const length = this.gate.pass(query, client, out, 0, this.responder.write(out, 0), limit)
-    if (length > 0) client.send(out.subarray(0, length))
-    return out.subarray(0, length)
+    const { late } = this
+    const length = this.gate.pass(query, client, late, 0, this.responder.write(late, 0), limit)
+    const response = late.subarray(0, length)
+    if (length > 0) client.send(response)
+    return response
   }
 
   /** An answer that somebody else was asked for. */
-  private showResolved(forwarded: ForwardedQuery, client: Client, response: Uint8Array, begun: number): void {
+  private showResolved(forwarded: ForwardedQuery, { query, client, view, begun }: Waiting, response: Uint8Array): void {
     if (response.length === 0) return
-    const { query, view } = forwarded
     const took = this.options.clock.monotonic() - begun
     const rcode = response[3]! & 15
+    const { counters } = this.options
+    counters[viewCell(view.slot, rcode)]!++
+    countSpan(counters, took)
     const told = { query, client, view: view.name, rcode, took, response, ...describeResolved(forwarded) }
     this.options.sight.answered(told, true)
   }

@@ -8,6 +8,7 @@ import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import { type Holding, keyText } from './holders.ts'
 import { createFileStore, type FileStore } from './store/files.ts'
+import { createImageStore, type ImageFiles, type ImageStore, NO_IMAGES } from './store/images.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
 import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
@@ -56,8 +57,8 @@ export interface ZoneStore {
   remember(request: AnsweredRequest): Promise<void>
   /** The requests to this zone that were answered and could be accepted again, oldest first. */
   requests(zone: number, now: number): Promise<AnsweredRequest[]>
-  /** The journal after `revision`, oldest first, `limit` entries at most. */
-  journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
+  /** The journal after `revision`, oldest first: of at most `limit` entries those with these octets somewhere in their changes. */
+  journal(zone: number, revision: number, limit: number, holding?: Uint8Array): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
   revisionOf(zone: number, serial: number): Promise<number | undefined>
   /** What is known of the zone as a secondary. */
@@ -69,6 +70,8 @@ export interface ZoneStore {
   readonly members: MemberStore
   /** What zones that are their files have been lately. */
   readonly files: FileStore
+  /** Images of large zones, for a quick start. */
+  readonly images: ImageStore
 }
 
 export interface StoredZone {
@@ -138,7 +141,11 @@ const JOURNAL_DROPPED_EVERY = 256
 const UNLIMITED: JournalLimits = { age: Number.POSITIVE_INFINITY, changes: 100_000, size: Number.POSITIVE_INFINITY }
 
 /** The zones' tables in a database on which ZONE_MIGRATIONS have been run. `limits` are asked for whenever something is dropped. */
-export function createZoneStore(database: Database, limits: () => JournalLimits = () => UNLIMITED): ZoneStore {
+export function createZoneStore(
+  database: Database,
+  limits: () => JournalLimits = () => UNLIMITED,
+  images: ImageFiles = NO_IMAGES,
+): ZoneStore {
   return {
     find: (view, origin) => findZone(database, zoneId(view, origin)),
     async create(view, origin, records, baseline) {
@@ -174,9 +181,12 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
       await database.commit([insertRequest(request)])
     },
     requests: (zone, now) => readRequests(database, zone, now),
-    async journal(zone, revision, limit) {
+    async journal(zone, revision, limit, holding) {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
-      return rows.map(journalEntry)
+      if (holding === undefined) return rows.map(journalEntry)
+      const octets = Buffer.from(holding)
+      const meant = rows.filter(row => Buffer.from(row['changes'] as Uint8Array).includes(octets))
+      return meant.map(journalEntry)
     },
     async revisionOf(zone, serial) {
       const [row] = await database.read(selectRevision({ zone, serial }))
@@ -197,11 +207,12 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
     },
     members: createMemberStore(database),
     files: createFileStore(database),
+    images: createImageStore(database, images),
   }
 }
 
 /** A number that follows from view and name, so that a zone and its records can be stored in one commit. */
-function zoneId(view: string, origin: Name): number {
+export function zoneId(view: string, origin: Name): number {
   return hash('sha256', `${view}/${keyText(origin)}`, 'buffer').readUIntBE(0, 6)
 }
 

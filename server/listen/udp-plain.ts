@@ -1,4 +1,5 @@
 import { addressBytes, printAddress } from '../../config/address.ts'
+import { copyOctets } from '../../dns/octets.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import type { Client } from './client.ts'
 import {
@@ -82,7 +83,7 @@ class PlainClient implements Client {
   }
 
   send(message: Uint8Array): boolean {
-    this.sender.send(message, { address: this.text, port: this.port })
+    this.sender.send(copyOctets(message), { address: this.text, port: this.port })
     return true
   }
 

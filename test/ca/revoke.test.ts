@@ -2,8 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { readCertificate } from '../../ca/certificate-facts.ts'
 import { createRevocation, isReason, REASONS } from '../../ca/revoke.ts'
-import { readCertificate, serialOctets } from '../../ca/x509.ts'
+import { serialOctets } from '../../ca/x509.ts'
 import { systemClock } from '../../host/clock.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { DAY, dns, judge, leafKey, leafOf, openFixture, profile, settings } from './fixture.ts'
@@ -228,4 +229,14 @@ t.test('an OCSP answer without a nonce is signed once an hour, and again after a
   await clock.advance(DAY)
   t.same([...(await revocation.ocsp(question)).der], [0x30, 3, 0x0a, 1, 2], 'internalError where the store fails')
   t.same([...(await revocation.ocsp(new Uint8Array(3))).der], [0x30, 3, 0x0a, 1, 1], 'malformedRequest')
+})
+
+t.test('nothing on a CRL is later than the CRL (RFC 5280 §5.1.2.4)', async t => {
+  const { issuance, revocation, hierarchy, clock } = await openFixture()
+  const { record } = await issuance.issue(request)
+  const { id } = hierarchy.current()
+  t.equal((await revocation.crl(id))!.thisUpdate, clock.now() - 60_000, 'an empty one is dated back, for slow clocks')
+  await revocation.revoke(record.serial)
+  t.equal((await revocation.crl(id))!.thisUpdate, clock.now())
+  hierarchy.close()
 })

@@ -1,8 +1,8 @@
-import type { Compilable, Generated } from 'kysely'
-import type { Migration, Statement } from '../../host/database.ts'
+import type { Generated } from 'kysely'
+import type { Migration } from '../../host/database.ts'
 import { createCompiler } from '../../host/sql.ts'
 
-export { statement } from '../../host/sql.ts'
+export { prepared, statement } from '../../host/sql.ts'
 
 /** Dynamic zones; names are presentation text in lower case, times milliseconds since 1970. */
 export interface ZoneTables {
@@ -34,6 +34,8 @@ export interface ZoneTables {
   zone_secondaries: { zone: number; checked: number; promoted: number }
   /** Zones that are their files, as these were last read, and what they have been lately (file-history.ts). */
   zone_files: { view: string; name: string; digest: string; serial: number; history: Uint8Array }
+  /** Of which revision an image is kept in a file, and the checksum by which that file is known. */
+  zone_images: { zone: number; revision: number; checksum: string }
   /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
   zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
@@ -54,31 +56,6 @@ export interface ZoneTables {
 
 /** Compiles; `host/database.ts` executes. */
 export const sql = createCompiler<ZoneTables>()
-
-/** Stands for a value in a query that is compiled once. */
-class Mark {
-  readonly name: string
-  constructor(name: string) {
-    this.name = name
-  }
-}
-
-/**
- * A query compiled once and filled in with values each time: compiling takes longer than executing. `build` uses the properties of
- * its argument as the query's parameters, and computes nothing with them.
- */
-export function prepared<Values extends object>(
-  build: (values: Values) => Compilable<unknown>,
-  changes?: number,
-): (values: Values) => Statement {
-  const marks = new Proxy({} as Values, { get: (_, name) => new Mark(String(name)) })
-  const { sql: text, parameters } = build(marks).compile()
-  return values => ({
-    sql: text,
-    parameters: parameters.map(one => (one instanceof Mark ? values[one.name as keyof Values] : one)),
-    ...(changes === undefined ? {} : { changes }),
-  })
-}
 
 /** The zones' tables, in the order in which they came to be. */
 export const ZONE_MIGRATIONS: readonly Migration[] = [
@@ -147,6 +124,13 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
         UPDATE zones SET journal_size = journal_size + length(new.changes) WHERE id = new.zone; END`,
       `CREATE TRIGGER zone_journal_dropped AFTER DELETE ON zone_journal BEGIN
         UPDATE zones SET journal_size = journal_size - length(old.changes) WHERE id = old.zone; END`,
+    ],
+  },
+  {
+    id: 'zones-0009-images',
+    statements: [
+      `CREATE TABLE zone_images (zone INTEGER PRIMARY KEY REFERENCES zones (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+        checksum TEXT NOT NULL) STRICT`,
     ],
   },
 ]
