@@ -68,7 +68,7 @@ async function start(): Promise<Contender> {
   const log = openSync(join(folder, 'log'), 'w')
   const process = startOn('all', command, env, ['ignore', log, log])
   closeSync(log)
-  return answering({ name: server.name, port: ports.dns, ports, process }, `h1.${APEX}`, 30)
+  return answering({ name: server.name, port: ports.dns, ports, process }, `h1.${APEX}`, { seconds: 30 })
 }
 
 async function openMany(to: Contender, transport: 'tcp' | 'tls', more: number, open: Socket[]): Promise<void> {
