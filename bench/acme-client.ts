@@ -56,7 +56,12 @@ export async function openAcmeClient(target: AcmeTarget) {
             resolve({ status: response.statusCode!, headers: response.headers, text: Buffer.concat(chunks).toString() })
           })
       })
-      sent.on('error', reject).end(body)
+      const failed = (error: NodeJS.ErrnoException) => {
+        // The server had closed the connection, which was idle for long; a nonce makes it safe to send the request again.
+        if (sent.reusedSocket && error.code === 'ECONNRESET') send(method, url, body).then(resolve, reject)
+        else reject(error)
+      }
+      sent.on('error', failed).end(body)
     })
   const directory = JSON.parse((await send('GET', target.directory)).text) as Record<string, string>
 

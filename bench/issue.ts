@@ -3,7 +3,7 @@
  * every state on disk and every name proved by DNS; from the update of the record to the certificate takes less than 50 ms (p50), and
  * memory stays flat. Ours looks the records up in its own zone; step-ca asks the same server; Pebble keeps all in memory and, as it can't
  * look at other ports, waves challenges through. The same client orders from each in turns within one run; medians are printed.
- *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--ours] [--soak N]
+ *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--ours] [--profile FOLDER] [--soak N]
  * Pebble and step-ca are built from the Go module proxy where they are not in .cache: `go install …` with GOBIN=.cache.
  */
 import { execFileSync } from 'node:child_process'
@@ -38,12 +38,15 @@ const { values } = parseArgs({
     concurrent: { type: 'string', default: '16' },
     /** Only ours. */
     ours: { type: 'boolean', default: false },
+    /** Only ours; with a folder, under Node's profiler, which writes there. */
+    profile: { type: 'string' },
     /** Afterwards so many orders of ours, watching memory and the database. */
     soak: { type: 'string', default: '0' },
   },
 })
 const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5))
 const orders = Number(values.orders ?? (values.smoke ? 20 : 500))
+const alone = values.ours || values.profile !== undefined
 const APEX = 'bench.test'
 const SECRET = Buffer.alloc(32, 'bench')
 const KEY = tsigKey(parseName('bench.'), 'hmac-sha256', [SECRET])
@@ -73,8 +76,8 @@ try {
   closePublisher = publisher.close
   const ours = await startOurs(dns, publisher.publish)
   contenders.push(ours)
-  if (!values.ours && existsSync(resolve('.cache/pebble'))) contenders.push(await startPebble())
-  if (!values.ours && existsSync(resolve('.cache/step-ca'))) contenders.push(await startStepCa(dns, publisher.publish))
+  if (!alone && existsSync(resolve('.cache/pebble'))) contenders.push(await startPebble())
+  if (!alone && existsSync(resolve('.cache/step-ca'))) contenders.push(await startStepCa(dns, publisher.publish))
   report(await measureAll())
   await measureAlone(ours)
   if (Number(values.soak) > 0) await soak(ours, Number(values.soak))
@@ -136,7 +139,16 @@ async function startOurs(dns: number, publish: AcmeTarget['publish']): Promise<A
     workers: 1,
     listen: { dns: [`127.0.0.1:${dns}`], https: [`127.0.0.1:${https}`] },
     keys: [{ name: 'bench', algorithm: KEY.algorithm, secret: SECRET.toString('base64') }],
-    views: [{ name: 'all', zones: [{ name: APEX, dynamic: true, update: [{ key: 'bench', names: ['**'] }] }] }],
+    // Nothing is asked of the world outside: the zone above is ours too.
+    views: [
+      {
+        name: 'all',
+        zones: [
+          { name: APEX, dynamic: true, update: [{ key: 'bench', names: ['**'] }] },
+          { name: 'test', dynamic: true },
+        ],
+      },
+    ],
     ca: {
       name: 'Bench',
       url: `https://localhost:${https}`,
@@ -148,7 +160,9 @@ async function startOurs(dns: number, publish: AcmeTarget['publish']): Promise<A
   // JSON is YAML.
   writeFileSync(path('namestead.yaml'), JSON.stringify(config))
   const program = fileURLToPath(new URL('../bin/namestead.mjs', import.meta.url))
-  const process = pinned([globalThis.process.execPath, program, 'serve', '--config', path('namestead.yaml')])
+  const profiler = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
+  const node = [globalThis.process.execPath, ...profiler]
+  const process = pinned([...node, program, 'serve', '--config', path('namestead.yaml')])
   const directory = `https://localhost:${https}/acme/directory`
   return opened({ name: 'namestead', port: https, process }, { directory, publish })
 }

@@ -1,6 +1,6 @@
 /**
  * Claim: one serving thread answers at least 1.5 times as many queries a second as one thread of BIND, and no kind of query fewer.
- * Every server has the same zone and the same core, dnsperf asks from another, in turns within one run. Printed are medians, and how far the
+ * Every server has the same zone and the same core, dnsperf (h2load for HTTPS) asks from another, in turns within one run. Printed are medians, and how far the
  * rounds lie apart. A server that did not need all of its core was asked too slowly: its rate is then dnsperf's limit, and CPU time tells more.
  *   node bench/query.ts [--rows hot,flood] [--servers namestead,BIND] [--rounds N] [--seconds N] [--cores one|all] [--smoke]
  */
@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { answering, type Contender, end, freePort, median, requireAlive, startOn } from './contender.ts'
 import { type Measurement, measure } from './dnsperf.ts'
+import { measureHttps } from './h2load.ts'
 import { APEX, makeCertificate, QUERY_ROWS, type QueryRow, writeZone, type ZoneKind } from './query-rows.ts'
 import { QUERY_SERVERS, type QueryServer } from './query-servers.ts'
 
@@ -83,7 +84,8 @@ async function measureRow(
     const queries = row.queries(folder, round)
     for (const [server, contender] of able) {
       const options = { queries, seconds: round === 0 ? 1 : seconds, transport: row.transport, more: row.dnsperf ?? [] }
-      const measurement = measure(contender, options, cores === 1 ? 'client' : 'all')
+      const ask = row.transport === 'doh' ? measureHttps : measure
+      const measurement = ask(contender, options, cores === 1 ? 'client' : 'all')
       if (round > 0) measured.get(server)!.push(measurement)
       await requireAlive(contender)
     }

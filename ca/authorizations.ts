@@ -75,7 +75,7 @@ export function createAuthorizations(deps: {
     const { authorization, challenge } = found
     validator.admit(request.account.id)
     try {
-      await store.startChallenge(challenge.id, clock.now(), requestId)
+      await store.startChallenge(challenge, clock.now(), requestId)
     } catch (error) {
       // It was started, or its authorization ended, a moment ago: the client sees which.
       if (error instanceof ConflictError) return
@@ -115,7 +115,7 @@ export function createAuthorizations(deps: {
       // RFC 8555 §7.4.1: the identifier is the very one of the authorization, which is never a wildcard.
       if (subject!.wildcard) throw new AcmeError('malformed', 'a wildcard can not be authorized in advance')
       const expiresAt = clock.now() + ORDER_LIFETIME
-      const made = newAuthorization(subject!, { account: account.id, challenges, random, expiresAt })
+      const made = newAuthorization(subject!, { account: account.id, challenges, clock, random, expiresAt })
       await store.addAuthorization({ authorizations: [made.authorization], challenges: made.challenges })
       const { id } = made.authorization
       log.info({ account: account.id, authorization: id, name: subject!.identifier.value }, 'authorization created')

@@ -2,6 +2,8 @@ import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extension, KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
 import { lowerName, type Name, printName } from '../dns/name.ts'
+import { type CertificateFacts, readCertificate } from './certificate-facts.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
@@ -14,15 +16,8 @@ import {
 } from './extensions.ts'
 import type { Signer } from './keystore.ts'
 import { wholeSeconds } from './profiles.ts'
-import {
-  type CertificateFacts,
-  type CertificateTemplate,
-  distinguishedName,
-  fingerprint,
-  keyIdentifier,
-  pemOf,
-  readCertificate,
-} from './x509.ts'
+import { keyIdentifier } from './public-key.ts'
+import { type CertificateTemplate, fingerprint, pemOf } from './x509.ts'
 
 /** A certificate of ours that may sign others, with the key that does. */
 export interface CaCertificate extends CertificateFacts {

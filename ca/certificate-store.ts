@@ -41,10 +41,22 @@ export interface RevokedCertificate extends Revocation {
   serial: string
 }
 
+/** A serial number with what it is taken for. */
+export interface SerialReservation {
+  serial: string
+  issuer: string
+  reservedAt: number
+  order?: string
+  keyHash?: string
+}
+
 /** What must be durable before a certificate leaves the house. Every promise resolves only once the disk has it. */
 export interface CertificateStore {
-  /** Takes a serial number before anything is signed with it. Rejects with ConflictError where it was ever taken. */
-  reserveSerial(reservation: { serial: string; issuer: string; reservedAt: number; order?: string }): Promise<void>
+  /**
+   * Takes a serial number before anything is signed with it. Rejects with ConflictError where it was ever taken, or where the key with this
+   * hash is compromised.
+   */
+  reserveSerial(reservation: SerialReservation): Promise<void>
   /**
    * Moves a reserved serial to issued and keeps the certificate, by compare-and-set: ConflictError where it is not reserved or is issued already.
    * Where the record names an order, the order may be moved in the same commit. None is kept without its line in the record.

@@ -4,6 +4,7 @@ import { TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
+import { readCertificate } from './certificate-facts.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
@@ -19,7 +20,7 @@ import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import { fingerprintText, type TrustedRoot } from './trust.ts'
-import { derBlocks, parseSerial, readCertificate } from './x509.ts'
+import { derBlocks, parseSerial } from './x509.ts'
 
 /** A directory, for the operator. */
 export interface CommandedIssuer {

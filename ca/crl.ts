@@ -3,7 +3,7 @@ import {
   CRLNumber,
   CRLReason,
   DistributionPointName,
-  type Extension,
+  Extension,
   Extensions,
   GeneralName,
   IssuingDistributionPoint,
@@ -17,7 +17,7 @@ import {
 } from '@peculiar/asn1-x509'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { RevokedCertificate } from './certificate-store.ts'
-import { authorityKeyExtension, extension } from './extensions.ts'
+import { authorityKeyIdentifier, extension } from './extensions.ts'
 import { algorithmIdentifier, arrayBuffer, encode, serialOctets, signStructure } from './x509.ts'
 
 /** A signed CRL with what HTTP caching needs. Times in milliseconds. */
@@ -50,7 +50,7 @@ function encodeTbsCertList(issuer: CaCertificate, content: CrlContent): Uint8Arr
     thisUpdate: new Time(thisUpdate),
     nextUpdate: new Time(nextUpdate),
     crlExtensions: new Extensions([
-      authorityKeyExtension(issuer.id),
+      AsnConvert.parse(authorityKeyIdentifier(issuer.id), Extension),
       extension(id_ce_cRLNumber, false, encode(new CRLNumber(number))),
       ...(url === undefined ? [] : [issuingDistributionPoint(url)]),
     ]),

@@ -1,7 +1,9 @@
-import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto'
-import { CertificationRequest } from '@peculiar/asn1-csr'
-import { AsnConvert } from '@peculiar/asn1-schema'
-import { Extensions, id_ce_subjectAltName, SubjectAlternativeName } from '@peculiar/asn1-x509'
+import { type KeyObject, verify } from 'node:crypto'
+import { id_ce_subjectAltName } from '@peculiar/asn1-x509'
+import { extensionsIn } from './certificate-facts.ts'
+import { bitsOf, contentOf, DerError, type Element, elementsIn, oidOf, sequence, Tag } from './der.ts'
+import { commonNameOf } from './distinguished-name.ts'
+import { identifiersOf } from './general-names.ts'
 import {
   type Identifier,
   IdentifierError,
@@ -12,7 +14,7 @@ import {
 } from './identifier.ts'
 import { publicKeyOf, weakness } from './key-strength.ts'
 import { SIGNATURES, type SignatureAlgorithm } from './keystore.ts'
-import { commonNameOf, encode, identifiersOf, isPlainEcKey } from './x509.ts'
+import { isPlainEcKey } from './public-key.ts'
 
 /** What we take from a PKCS#10 request: a proved key and names; all else in it is for us to decide. */
 export interface SigningRequest {
@@ -37,7 +39,7 @@ export const MAX_CSR = 65_536
  */
 export function readCsr(der: Uint8Array, options: { nameless?: boolean } = {}): SigningRequest {
   const request = parse(der)
-  const publicKey = encode(request.certificationRequestInfo.subjectPKInfo)
+  const { publicKey } = request
   const key = publicKeyOf(publicKey)
   if (!key) throw new CsrError("its public key can't be read")
   refuseOddEncoding(publicKey, key)
@@ -59,40 +61,59 @@ export function checkNames(request: SigningRequest, identifiers: readonly Identi
   if (extra.length > 0) throw new CsrError(`it has ${extra.join(', ')}, not in the order`)
 }
 
-/** RFC 8555 §11.1: a certificate's key must not be an account's key. Throws CsrError. */
-export function refuseAccountKey(request: SigningRequest, accountKey: JsonWebKey): void {
-  const account = createPublicKey({ key: accountKey, format: 'jwk' }).export({ type: 'spki', format: 'der' })
-  if (account.equals(request.publicKey)) throw new CsrError('its key is the key of the account; make another')
+/** RFC 8555 §11.1: a certificate's key must not be an account's key (DER SubjectPublicKeyInfo). Throws CsrError. */
+export function refuseAccountKey(request: SigningRequest, accountKey: Uint8Array): void {
+  if (Buffer.compare(accountKey, request.publicKey) === 0)
+    throw new CsrError('its key is the key of the account; make another')
 }
 
-function parse(der: Uint8Array): CertificationRequest {
+/** The parts of a request that count; all but the OID are DER. */
+interface Parsed {
+  /** CertificationRequestInfo, which is signed. */
+  info: Uint8Array
+  subject: Uint8Array
+  publicKey: Uint8Array
+  attributes: Element[]
+  /** The OID of the signature's algorithm. */
+  algorithm: string
+  signature: Uint8Array
+}
+
+/** RFC 2986 §4.1: v1(0) is the only version. */
+const VERSION_1 = 0
+/** [0] IMPLICIT attributes (RFC 2986 §4.1). */
+const ATTRIBUTES = 0xa0
+
+function parse(der: Uint8Array): Parsed {
   if (der.length > MAX_CSR) throw new CsrError(`it has ${der.length} octets, at most ${MAX_CSR} are allowed`)
   try {
-    const request = AsnConvert.parse(der, CertificationRequest)
-    const { certificationRequestInfoRaw: info } = request
-    if (!info || !isWhole(der)) throw new Error()
-    // RFC 2986 §4.1: v1(0) is the only version.
-    if (request.certificationRequestInfo.version !== 0) throw new Error()
-    return request
-  } catch {
-    throw new CsrError('it is no DER CertificationRequest (RFC 2986 §4)')
+    const [info, algorithm, signature] = sequence(der)
+    const [version, subject, publicKey, attributes] = elementsIn(contentOf(info, Tag.SEQUENCE))
+    const [number, ...more] = contentOf(version, Tag.INTEGER)
+    if (number !== VERSION_1 || more.length > 0) throw new DerError('it has another version')
+    contentOf(subject, Tag.SEQUENCE)
+    contentOf(publicKey, Tag.SEQUENCE)
+    return {
+      info: info!.whole,
+      subject: subject!.whole,
+      publicKey: publicKey!.whole,
+      attributes: attributes ? elementsIn(contentOf(attributes, ATTRIBUTES)) : [],
+      algorithm: oidOf(elementsIn(contentOf(algorithm, Tag.SEQUENCE))[0]),
+      signature: bitsOf(signature),
+    }
+  } catch (error) {
+    if (error instanceof DerError) throw new CsrError('it is no DER CertificationRequest (RFC 2986 §4)')
+    throw error
   }
-}
-
-/** Whether the SEQUENCE ends where the bytes end. */
-function isWhole(der: Uint8Array): boolean {
-  const first = der[1] ?? 0
-  if (first < 0x80) return der.length === 2 + first
-  let length = 0
-  for (const octet of der.subarray(2, 2 + (first & 0x7f))) length = length * 256 + octet
-  return der.length === 2 + (first & 0x7f) + length
 }
 
 /** What is certified must be what everyone can read: other encodings of the same key are refused. */
 function refuseOddEncoding(publicKey: Uint8Array, key: KeyObject): void {
-  if (key.asymmetricKeyType === 'ec' && !isPlainEcKey(publicKey))
-    throw new CsrError('its key must be on a named curve, its point not compressed (RFC 5480 §2.1.1, §2.2)')
-  if (!key.export({ type: 'spki', format: 'der' }).equals(publicKey)) throw new CsrError('its public key is not in DER')
+  if (key.asymmetricKeyType === 'ec') {
+    if (!isPlainEcKey(publicKey))
+      throw new CsrError('its key must be on a named curve, its point not compressed (RFC 5480 §2.1.1, §2.2)')
+  } else if (!key.export({ type: 'spki', format: 'der' }).equals(publicKey))
+    throw new CsrError('its public key is not in DER')
 }
 
 /** Which algorithms a kind of key signs with; SHA-1 and MD5 are not among them. */
@@ -102,40 +123,36 @@ const ALGORITHMS: Record<string, readonly SignatureAlgorithm[]> = {
   ed25519: [SIGNATURES.Ed25519],
 }
 
-function verifySignature(request: CertificationRequest, key: KeyObject): void {
-  const { algorithm: oid } = request.signatureAlgorithm
+function verifySignature({ info, algorithm: oid, signature }: Parsed, key: KeyObject): void {
   const algorithm = ALGORITHMS[key.asymmetricKeyType ?? '']?.find(known => known.oid === oid)
   if (!algorithm) throw new CsrError(`it is signed with ${oid}; sign it with SHA-256 or better, or Ed25519`)
-  const info = Buffer.from(request.certificationRequestInfoRaw!)
-  if (!verify(algorithm.digest, info, key, Buffer.from(request.signature)))
-    throw new CsrError('its signature does not fit its key')
+  if (!verify(algorithm.digest, info, key, signature)) throw new CsrError('its signature does not fit its key')
 }
 
-function namesOf(request: CertificationRequest): Identifier[] {
+function namesOf({ subject, attributes }: Parsed): Identifier[] {
   try {
-    const { identifiers, others } = identifiersOf(requestedNames(request))
+    const { identifiers, others } = identifiersOf(requestedNames(attributes))
     if (others.length > 0)
       throw new CsrError(
         `it asks for a name of the kind ${others[0]}; only DNS names, addresses, URIs and mail addresses are certified`,
       )
     const named = identifiers.map(({ type, value }) => parseIdentifier(type, value))
-    const common = commonNameOf(request.certificationRequestInfo.subject)
+    const common = commonNameOf(subject)
     return uniqueIdentifiers(common ? [identifierOfHost(common), ...named] : named)
   } catch (error) {
-    if (error instanceof CsrError) throw error
+    if (error instanceof DerError) throw new CsrError("its subject alternative names can't be read")
     if (error instanceof IdentifierError) throw new CsrError(error.message)
-    throw new CsrError("its subject alternative names can't be read")
+    throw error
   }
 }
 
 /** RFC 2985 §5.4.2: extensions that the sender asks for. */
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
-function requestedNames(request: CertificationRequest) {
-  const attributes = [...(request.certificationRequestInfo.attributes ?? [])]
-  const requests = attributes.filter(attribute => attribute.type === EXTENSION_REQUEST)
-  const extensions = requests.flatMap(({ values }) => values.flatMap(value => [...AsnConvert.parse(value, Extensions)]))
-  const found = extensions.filter(extension => extension.extnID === id_ce_subjectAltName)
+function requestedNames(attributes: readonly Element[]): Element[] {
+  const requests = attributes.map(({ whole }) => sequence(whole)).filter(([type]) => oidOf(type) === EXTENSION_REQUEST)
+  const values = requests.flatMap(([, list]) => elementsIn(contentOf(list, Tag.SET)))
+  const found = values.flatMap(({ whole }) => extensionsIn(whole)).filter(({ oid }) => oid === id_ce_subjectAltName)
   if (found.length > 1) throw new CsrError('it has subject alternative names twice')
-  return found.flatMap(one => [...AsnConvert.parse(one.extnValue.buffer, SubjectAlternativeName)])
+  return found.flatMap(({ value }) => sequence(value))
 }

@@ -1,13 +1,5 @@
-import { OctetString } from '@peculiar/asn1-schema'
+import { AsnConvert } from '@peculiar/asn1-schema'
 import {
-  AccessDescription,
-  AuthorityInfoAccessSyntax,
-  AuthorityKeyIdentifier,
-  BasicConstraints,
-  CRLDistributionPoints,
-  DistributionPoint,
-  DistributionPointName,
-  ExtendedKeyUsage,
   Extension,
   GeneralName,
   GeneralSubtree,
@@ -26,97 +18,88 @@ import {
   id_kp_OCSPSigning,
   id_kp_serverAuth,
   id_pe_authorityInfoAccess,
-  KeyIdentifier,
-  KeyUsage,
   type KeyUsageFlags,
   NameConstraints,
-  SubjectAlternativeName,
-  SubjectKeyIdentifier,
 } from '@peculiar/asn1-x509'
+import { objectIdentifier, Tag, TRUE, tlv } from './der.ts'
+import { generalName } from './general-names.ts'
 import type { Identifier } from './identifier.ts'
-import { arrayBuffer, encode, octetString } from './x509.ts'
+import { encode } from './x509.ts'
 
-/** An extension with its value in DER (RFC 5280 §4.2), as the library has it. */
-export function extension(oid: string, critical: boolean, value: Uint8Array): Extension {
-  return new Extension({ extnID: oid, critical, extnValue: new OctetString(arrayBuffer(value)) })
+/** An extension with its value in DER (RFC 5280 §4.2); FALSE is the default of `critical`, so it is not said. */
+export function encodeExtension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
+  return tlv(Tag.SEQUENCE, objectIdentifier(oid), ...(critical ? [TRUE] : []), tlv(Tag.OCTET_STRING, value))
 }
 
-/** The same, in DER. */
-export function encodeExtension(oid: string, critical: boolean, value: Uint8Array): Uint8Array {
-  return encode(extension(oid, critical, value))
+/** The same, as the library has it. */
+export function extension(oid: string, critical: boolean, value: Uint8Array): Extension {
+  return AsnConvert.parse(encodeExtension(oid, critical, value), Extension)
 }
 
 /** RFC 5280 §4.2.1.9: critical in every CA certificate; a leaf's says no more than that it is none. */
 export function basicConstraints(ca: boolean, pathLength?: number): Uint8Array {
-  const value = new BasicConstraints({ cA: ca, ...(pathLength !== undefined && { pathLenConstraint: pathLength }) })
-  return encodeExtension(id_ce_basicConstraints, true, encode(value))
+  const length = pathLength === undefined ? [] : [tlv(Tag.INTEGER, Uint8Array.of(pathLength))]
+  return encodeExtension(id_ce_basicConstraints, true, tlv(Tag.SEQUENCE, ...(ca ? [TRUE] : []), ...length))
 }
 
-/** RFC 5280 §4.2.1.3. */
+/** RFC 5280 §4.2.1.3: the flags in a BIT STRING, the first of them its first bit, without zero bits at its end (X.690 §11.2.2). */
 export function keyUsage(flags: KeyUsageFlags): Uint8Array {
-  return encodeExtension(id_ce_keyUsage, true, encode(new KeyUsage(flags)))
+  const bits = Array.from({ length: 16 }, (_, bit) => (flags >> bit) & 1)
+  const used = bits.lastIndexOf(1) + 1
+  const octets = Array.from({ length: Math.ceil(used / 8) }, (_, at) =>
+    bits.slice(at * 8, at * 8 + 8).reduce((octet, bit) => octet * 2 + bit, 0),
+  )
+  return encodeExtension(id_ce_keyUsage, true, tlv(Tag.BIT_STRING, Uint8Array.of(octets.length * 8 - used, ...octets)))
 }
 
-const PURPOSES = { server: id_kp_serverAuth, client: id_kp_clientAuth, ocsp: id_kp_OCSPSigning }
+const PURPOSES = {
+  server: objectIdentifier(id_kp_serverAuth),
+  client: objectIdentifier(id_kp_clientAuth),
+  ocsp: objectIdentifier(id_kp_OCSPSigning),
+}
 
 /** RFC 5280 §4.2.1.12. */
 export function extendedKeyUsage(purposes: readonly (keyof typeof PURPOSES)[]): Uint8Array {
-  return encodeExtension(
-    id_ce_extKeyUsage,
-    false,
-    encode(new ExtendedKeyUsage(purposes.map(purpose => PURPOSES[purpose]))),
-  )
+  const value = tlv(Tag.SEQUENCE, ...purposes.map(purpose => PURPOSES[purpose]))
+  return encodeExtension(id_ce_extKeyUsage, false, value)
 }
 
 /** RFC 5280 §4.2.1.2, from the key identifier in hex. */
 export function subjectKeyIdentifier(keyId: string): Uint8Array {
-  return encodeExtension(id_ce_subjectKeyIdentifier, false, encode(new SubjectKeyIdentifier(octetString(keyId).buffer)))
+  return encodeExtension(id_ce_subjectKeyIdentifier, false, tlv(Tag.OCTET_STRING, Buffer.from(keyId, 'hex')))
 }
 
-/** RFC 5280 §4.2.1.1, by key identifier alone. */
+/** RFC 5280 §4.2.1.1, by key identifier alone: [0] IMPLICIT. */
 export function authorityKeyIdentifier(keyId: string): Uint8Array {
-  return encode(authorityKeyExtension(keyId))
+  const value = tlv(Tag.SEQUENCE, tlv(0x80, Buffer.from(keyId, 'hex')))
+  return encodeExtension(id_ce_authorityKeyIdentifier, false, value)
 }
-
-/** The same, as the library has it; CRLs have it, too (RFC 5280 §5.2.1). */
-export function authorityKeyExtension(keyId: string): Extension {
-  const value = new AuthorityKeyIdentifier({ keyIdentifier: new KeyIdentifier(octetString(keyId).buffer) })
-  return extension(id_ce_authorityKeyIdentifier, false, encode(value))
-}
-
-/** What the library calls the kinds of GeneralName that an identifier is. */
-const GENERAL_NAMES = {
-  dns: 'dNSName',
-  ip: 'iPAddress',
-  uri: 'uniformResourceIdentifier',
-  email: 'rfc822Name',
-} as const satisfies Record<Identifier['type'], keyof GeneralName>
 
 /** RFC 5280 §4.2.1.6: critical where the subject is empty. */
 export function subjectAltName(identifiers: readonly Identifier[], critical: boolean): Uint8Array {
-  const names = identifiers.map(({ type, value }) => new GeneralName({ [GENERAL_NAMES[type]]: value }))
-  return encodeExtension(id_ce_subjectAltName, critical, encode(new SubjectAlternativeName(names)))
+  return encodeExtension(id_ce_subjectAltName, critical, tlv(Tag.SEQUENCE, ...identifiers.map(generalName)))
 }
 
 /** RFC 5280 §4.2.2.1: where the issuer's certificate is, and its OCSP responder. */
 export function authorityInfoAccess(urls: { ocsp?: string; issuer: string }): Uint8Array {
-  const access = (accessMethod: string, url: string) =>
-    new AccessDescription({ accessMethod, accessLocation: new GeneralName({ uniformResourceIdentifier: url }) })
-  const list = [access(id_ad_caIssuers, urls.issuer)]
-  if (urls.ocsp) list.unshift(access(id_ad_ocsp, urls.ocsp))
-  return encodeExtension(id_pe_authorityInfoAccess, false, encode(new AuthorityInfoAccessSyntax(list)))
+  const access = (method: Uint8Array, value: string) => tlv(Tag.SEQUENCE, method, generalName({ type: 'uri', value }))
+  const responder = urls.ocsp ? [access(OCSP, urls.ocsp)] : []
+  const value = tlv(Tag.SEQUENCE, ...responder, access(CA_ISSUERS, urls.issuer))
+  return encodeExtension(id_pe_authorityInfoAccess, false, value)
 }
+
+const OCSP = objectIdentifier(id_ad_ocsp)
+const CA_ISSUERS = objectIdentifier(id_ad_caIssuers)
 
 /** RFC 7633 §4.2.3.1: status_request, which a server must then answer; a SEQUENCE of the INTEGER 5. */
 export function mustStaple(): Uint8Array {
   return encodeExtension('1.3.6.1.5.5.7.1.24', false, Uint8Array.of(0x30, 3, 2, 1, 5))
 }
 
-/** RFC 5280 §4.2.1.13. */
+/** RFC 5280 §4.2.1.13: one point, with the URL as its [0] fullName of a [0] distributionPoint. */
 export function crlDistributionPoint(url: string): Uint8Array {
-  const fullName = [new GeneralName({ uniformResourceIdentifier: url })]
-  const point = new DistributionPoint({ distributionPoint: new DistributionPointName({ fullName }) })
-  return encodeExtension(id_ce_cRLDistributionPoints, false, encode(new CRLDistributionPoints([point])))
+  const point = tlv(Tag.SEQUENCE, tlv(0xa0, tlv(0xa0, generalName({ type: 'uri', value: url }))))
+  return encodeExtension(id_ce_cRLDistributionPoints, false, tlv(Tag.SEQUENCE, point))
 }
 
 /** Names at and below a domain, addresses in a block, URIs whose host it is; the empty domain is every one. */

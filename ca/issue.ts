@@ -1,9 +1,11 @@
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { Clock } from '../host/clock.ts'
+import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { CaCertificate } from './ca-certificate.ts'
-import type { CertificateRecord, CertificateStore, Circumstances } from './certificate-store.ts'
+import type { CertificateRecord, CertificateStore, Circumstances, SerialReservation } from './certificate-store.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -19,16 +21,8 @@ import { type Identifier, identifierText } from './identifier.ts'
 import { lint } from './lint.ts'
 import { leafPointers, partitionOf } from './pointers.ts'
 import { keyRefusal, type Profile, type Validity, validityPeriod } from './profiles.ts'
-import {
-  distinguishedName,
-  encodeTbsCertificate,
-  fingerprint,
-  formatSerial,
-  isRsa,
-  keyIdentifier,
-  pemOf,
-  signStructure,
-} from './x509.ts'
+import { isRsa, keyIdentifier } from './public-key.ts'
+import { encodeTbsCertificate, fingerprint, formatSerial, pemOf, signStructure } from './x509.ts'
 
 /** Who asks for what; policy, authorizations and the CSR have been checked. */
 export interface IssueRequest {
@@ -110,7 +104,6 @@ export function createIssuance(deps: IssueDeps): Issuance {
     if (!issuer)
       throw new IssueError('expired', 'there is no intermediate yet: the root is offline, and has signed none')
     refuseUnfit(request)
-    await refuseCompromised(deps.store, request.publicKey)
     const validity = periodOf(request, issuer, now, deps.random)
     const record = await signLeaf(deps, request, issuer, validity, now)
     const { serial, profile, notAfter, account, order } = record
@@ -133,7 +126,8 @@ async function signLeaf(
 ): Promise<CertificateRecord> {
   const { publicKey, identifiers, profile, account, order } = request
   const serial = formatSerial(deps.random.bytes(16))
-  await deps.store.reserveSerial({ serial, issuer: issuer.id, reservedAt: now, ...(order && { order }) })
+  const keyHash = fingerprint(publicKey)
+  await reserve(deps.store, { serial, issuer: issuer.id, reservedAt: now, keyHash, ...(order && { order }) })
   const partition = partitionOf(serial, deps.partitions ?? 1)
   const pointers = leafPointers(issuer, deps.httpUrl, profile, partition)
   const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
@@ -146,7 +140,7 @@ async function signLeaf(
     ...validity,
     issuedAt: now,
     der: await signStructure(tbs, issuer.signer),
-    keyHash: fingerprint(publicKey),
+    keyHash,
     ...(account && { account }),
     ...(order && { order }),
     ...(partition !== undefined && { crlPartition: partition }),
@@ -221,12 +215,16 @@ function periodOf(request: IssueRequest, issuer: CaCertificate, now: number, ran
 }
 
 /** CA/B BR §6.1.1.3: a key that is known to be compromised is not certified. */
-async function refuseCompromised(store: CertificateStore, publicKey: Uint8Array): Promise<void> {
-  if (await store.isCompromised(fingerprint(publicKey)))
+async function reserve(store: CertificateStore, reservation: SerialReservation & { keyHash: string }): Promise<void> {
+  try {
+    await store.reserveSerial(reservation)
+  } catch (error) {
+    if (!(error instanceof ConflictError) || !(await store.isCompromised(reservation.keyHash))) throw error
     throw new IssueError(
       'key',
       'a certificate with this key was revoked because the key is compromised; make another key',
     )
+  }
 }
 
 function clockError(now: number, latest: number): IssueError {

@@ -1,8 +1,9 @@
 import { id_ce_basicConstraints, id_ce_extKeyUsage, id_ce_keyUsage, id_ce_subjectAltName } from '@peculiar/asn1-x509'
 import { isSubdomain, parseName } from '../dns/name.ts'
 import type { CaCertificate } from './ca-certificate.ts'
+import { type CertificateFacts, readTbsCertificate } from './certificate-facts.ts'
 import { IdentifierError, nameOfIdentifier, parseIdentifier } from './identifier.ts'
-import { type CertificateFacts, readTbsCertificate, serialOctets } from './x509.ts'
+import { serialOctets } from './x509.ts'
 
 /** What is wrong with a certificate that is about to be signed; `rule` cites what it breaks. */
 export interface Finding {
@@ -92,7 +93,7 @@ const RULES: readonly Rule[] = [
   {
     rule: 'RFC 5280 §4.2',
     check({ extensions }) {
-      const oids = extensions.map(({ extnID }) => extnID)
+      const oids = extensions.map(({ oid }) => oid)
       return new Set(oids).size < oids.length ? 'an extension is there twice' : undefined
     },
   },
@@ -108,11 +109,11 @@ export function lint(tbs: Uint8Array, issuer: CaCertificate): Finding[] {
 }
 
 function has({ extensions }: CertificateFacts, oid: string): boolean {
-  return extensions.some(extension => extension.extnID === oid)
+  return extensions.some(extension => extension.oid === oid)
 }
 
 function critical({ extensions }: CertificateFacts, oid: string): boolean {
-  return extensions.some(extension => extension.extnID === oid && extension.critical)
+  return extensions.some(extension => extension.oid === oid && extension.critical)
 }
 
 function badIdentifier({ type, value }: { type: string; value: string }): string | undefined {

@@ -1,3 +1,4 @@
+import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
 import type { Challenge } from './challenges/challenge.ts'
 import type { NewRow } from './store/schema.ts'
@@ -15,16 +16,18 @@ export function newAuthorization(
   {
     account,
     challenges,
+    clock,
     random,
     expiresAt,
   }: {
     account: string
     challenges: readonly Challenge[]
+    clock: Clock
     random: Random
     expiresAt: number
   },
 ): NewAuthorization {
-  const id = token(random, 16)
+  const id = rowId(clock, random)
   const type = identifier.type as 'dns' | 'ip'
   const fitting = challenges.filter(challenge => challenge.appliesTo({ identifier, wildcard }))
   return {
@@ -39,7 +42,7 @@ export function newAuthorization(
     },
     // RFC 8555 §8.3, §8.4: a token has at least 128 bits; these have 256.
     challenges: fitting.map(challenge => ({
-      id: token(random, 16),
+      id: rowId(clock, random),
       authorization: id,
       type: challenge.type,
       token: token(random, 32),
@@ -51,4 +54,12 @@ export function newAuthorization(
 /** Unpredictable base64url text of so many octets. */
 export function token(random: Random, size: number): string {
   return Buffer.from(random.bytes(size)).toString('base64url')
+}
+
+/** Digits that the time needs until the year 2059. */
+const TIME_DIGITS = 8
+
+/** An id that nobody has: it begins with the time, for rows that are made together and end together lie side by side on the disk. */
+export function rowId(clock: Clock, random: Random): string {
+  return clock.now().toString(36).padStart(TIME_DIGITS, '0') + token(random, 10)
 }

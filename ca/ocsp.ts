@@ -19,9 +19,11 @@ import {
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier, CRLReason, type Extension } from '@peculiar/asn1-x509'
 import type { Revocation } from './certificate-store.ts'
+import { tlv } from './der.ts'
 import { extension } from './extensions.ts'
 import type { Signer } from './keystore.ts'
-import { arrayBuffer, encode, formatSerial, hex, publicKeyBits, serialOctets, signStructure, tlv } from './x509.ts'
+import { publicKeyBits } from './public-key.ts'
+import { arrayBuffer, encode, formatSerial, hex, serialOctets, signStructure } from './x509.ts'
 
 /** A certificate that is asked about. */
 export interface StatusQuestion {
@@ -149,7 +151,7 @@ export async function signOcspResponse(
     responses: answers.map(answer => singleResponse(answer, times)),
   })
   if (nonce) data.responseExtensions = [extension(id_pkix_ocsp_nonce, false, tlv(0x04, nonce))]
-  const certificates = tlv(0xa0, tlv(0x30, Buffer.concat(responder.certificates)))
+  const certificates = tlv(0xa0, tlv(0x30, ...responder.certificates))
   const basic = await signStructure(encode(data), responder.signer, certificates)
   const responseBytes = new ResponseBytes({
     responseType: id_pkix_ocsp_basic,

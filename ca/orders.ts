@@ -10,14 +10,15 @@ import type { Fulfilment } from './fulfilment.ts'
 import { identifierText } from './identifier.ts'
 import { type AccountKey, decodeBase64url } from './jws.ts'
 import type { Limits } from './limits.ts'
-import { newAuthorization, token } from './new-authorization.ts'
+import { newAuthorization, rowId } from './new-authorization.ts'
 import type { Permission } from './permission.ts'
 import { AcmeError, notFound, printable, type RequestedIdentifier } from './problems.ts'
 import { chooseProfile, keyRefusal, type Profile } from './profiles.ts'
 import type { Evidence } from './record/entry.ts'
 import { checkReplaced, readCertificateId } from './renewal.ts'
 import { orderStatus, timestamp } from './states.ts'
-import type { NewOrder, StoredAuthorization, StoredOrder } from './store/orders.ts'
+import type { NewOrder } from './store/order-statements.ts'
+import type { StoredAuthorization, StoredOrder } from './store/orders.ts'
 import type { AccountRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import { canonicalIdentifiers, readIdentifiers, type Subject, subjectsOf } from './subjects.ts'
@@ -267,12 +268,12 @@ function newOrder(
   const parts = subjects.map(subject => {
     const known = reusedFor(subject)
     if (known) return { id: known.id, made: undefined }
-    const made = newAuthorization(subject, { account, challenges, random, expiresAt: now + ORDER_LIFETIME })
+    const made = newAuthorization(subject, { account, challenges, clock, random, expiresAt: now + ORDER_LIFETIME })
     return { id: made.authorization.id, made }
   })
   return {
     order: {
-      id: token(random, 16),
+      id: rowId(clock, random),
       issuer,
       account,
       status: 'pending',
@@ -296,7 +297,7 @@ function checkedCsr(der: Uint8Array, order: StoredOrder, key: AccountKey, profil
   try {
     const csr = readCsr(der)
     checkNames(csr, canonicalIdentifiers(JSON.parse(order.identifiers)))
-    refuseAccountKey(csr, key.jwk)
+    refuseAccountKey(csr, key.spki)
     const unfit = keyRefusal(profile, csr.publicKey)
     if (unfit) throw new CsrError(unfit)
     return csr

@@ -1,6 +1,6 @@
 import type { ProfileConfig } from '../config/ca-schema.ts'
 import type { Random } from '../host/random.ts'
-import { publicKeyOf } from './key-strength.ts'
+import { kindOfKey } from './public-key.ts'
 
 /** What every certificate of one kind has in common. Times in milliseconds. */
 export type Profile = ProfileConfig
@@ -32,7 +32,7 @@ export function plainProfile(own: Pick<Profile, 'name' | 'validity' | 'backdate'
 
 /** Why a key (DER SubjectPublicKeyInfo) is not certified under the profile; undefined where it is. */
 export function keyRefusal({ name, keys }: Pick<Profile, 'name' | 'keys'>, publicKey: Uint8Array): string | undefined {
-  const kind = kindOf(publicKey)
+  const kind = kindOfKey(publicKey)
   const bits = rsaBits(kind)
   const fits = keys.some(key => key === kind || (bits > 0 && rsaBits(key) > 0 && bits >= rsaBits(key)))
   return fits ? undefined : `the profile "${name}" takes keys of the kinds ${keys.join(', ')}, not ${kind}`
@@ -40,19 +40,6 @@ export function keyRefusal({ name, keys }: Pick<Profile, 'name' | 'keys'>, publi
 
 function rsaBits(kind: string): number {
   return Number(/^rsa-(\d+)$/.exec(kind)?.[1] ?? 0)
-}
-
-const CURVES: Readonly<Record<string, string>> = {
-  prime256v1: 'ecdsa-p256',
-  secp384r1: 'ecdsa-p384',
-  secp521r1: 'ecdsa-p521',
-}
-
-function kindOf(publicKey: Uint8Array): string {
-  const key = publicKeyOf(publicKey)
-  const { namedCurve = '', modulusLength } = key?.asymmetricKeyDetails ?? {}
-  if (key?.asymmetricKeyType === 'ec') return CURVES[namedCurve] ?? namedCurve
-  return modulusLength === undefined ? (key?.asymmetricKeyType ?? 'unknown') : `rsa-${modulusLength}`
 }
 
 /** The profile of that name, or the first where none is asked for; undefined for an unknown name. */

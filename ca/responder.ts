@@ -4,6 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -15,14 +16,8 @@ import {
 import { makeKey, type Signer } from './keystore.ts'
 import type { Responder } from './ocsp.ts'
 import { wholeSeconds } from './profiles.ts'
-import {
-  distinguishedName,
-  encodeTbsCertificate,
-  fingerprint,
-  formatSerial,
-  keyIdentifier,
-  signStructure,
-} from './x509.ts'
+import { keyIdentifier } from './public-key.ts'
+import { encodeTbsCertificate, fingerprint, formatSerial, signStructure } from './x509.ts'
 
 /** What making responders needs. */
 export interface ResponderDeps {

@@ -1,6 +1,7 @@
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { AccountRequest, SignedRequest } from './authenticate.ts'
+import { readCertificate } from './certificate-facts.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { identifierText } from './identifier.ts'
@@ -8,7 +9,7 @@ import { decodeBase64url } from './jws.ts'
 import { AcmeError, notFound } from './problems.ts'
 import { REASONS, type RevocationService } from './revoke.ts'
 import type { CaStore } from './store.ts'
-import { fingerprint, readCertificate } from './x509.ts'
+import { fingerprint } from './x509.ts'
 
 /** What a subscriber may give as reason; the others speak of CAs, or can be taken back (RFC 5280 §5.3.1). */
 const ALLOWED_REASONS: readonly unknown[] = [
@@ -40,8 +41,7 @@ export function createRevocationRequests(deps: {
 
   // RFC 8555 §7.6: the account that it was issued to, one authorized for all its identifiers, or the certificate's key.
   const mayRevoke = async (request: AccountRequest | SignedRequest, record: CertificateRecord): Promise<boolean> => {
-    if (!('account' in request))
-      return fingerprint(request.key.key.export({ type: 'spki', format: 'der' })) === record.keyHash
+    if (!('account' in request)) return fingerprint(request.key.spki) === record.keyHash
     if (record.account === request.account.id) return true
     const held = await store.authorized(request.account.id, clock.now())
     const names = new Set(held.map(({ type, value, wildcard }) => `${type}:${wildcard === 1 ? '*.' : ''}${value}`))

@@ -4,8 +4,9 @@ import { type AffairsStore, createAffairsStore } from './store/affairs.ts'
 import { type ApprovalStore, createApprovalStore } from './store/approvals.ts'
 import { type CertificateArchive, createCertificateStore } from './store/certificates.ts'
 import { createInventoryStore, type InventoryStore } from './store/inventory.ts'
-import { createOrderStore, type OrderStore } from './store/orders.ts'
+import { createOrderStore, type OrderRows, type OrderStore } from './store/orders.ts'
 import { createRecordStore, type RecordStore } from './store/record.ts'
+import { RowCache } from './store/row-cache.ts'
 
 export { CA_MIGRATIONS } from './store/schema.ts'
 
@@ -21,12 +22,13 @@ export interface CaStore
 
 /** The CA's tables in a database on which CA_MIGRATIONS have been run. `store/` holds this folder's only SQL. */
 export function createCaStore(database: Database): CaStore {
+  const rows: OrderRows = { orders: new RowCache(), authorizations: new RowCache() }
   return {
-    ...createAccountStore(database),
+    ...createAccountStore(database, rows),
     ...createAffairsStore(database),
     ...createApprovalStore(database),
-    ...createOrderStore(database),
-    ...createCertificateStore(database),
+    ...createOrderStore(database, rows),
+    ...createCertificateStore(database, rows),
     ...createInventoryStore(database),
     ...createRecordStore(database),
   }

@@ -3,6 +3,7 @@ import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { CA_USAGE, pointersTo } from './ca-certificate.ts'
 import type { CertificateRecord, CertificateStore, Circumstances } from './certificate-store.ts'
+import { distinguishedName, type SubjectFields } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -16,15 +17,8 @@ import type { Hierarchy } from './hierarchy.ts'
 import type { Identifier } from './identifier.ts'
 import { IssueError } from './issue.ts'
 import { wholeSeconds } from './profiles.ts'
-import {
-  distinguishedName,
-  encodeTbsCertificate,
-  fingerprint,
-  formatSerial,
-  keyIdentifier,
-  type SubjectFields,
-  signStructure,
-} from './x509.ts'
+import { keyIdentifier } from './public-key.ts'
+import { encodeTbsCertificate, fingerprint, formatSerial, signStructure } from './x509.ts'
 
 /** A CA of somebody else's that is to be below our root: SPIRE's, for one. */
 export interface SubordinateRequest {

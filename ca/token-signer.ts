@@ -5,10 +5,10 @@ import { CKA, CKK, type Mechanism } from '../host/pkcs11/codes.ts'
 import type { Attributes } from '../host/pkcs11/template.ts'
 import { type KeyAddress, keyTitle, openToken, type Token, TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
+import { ecdsaValue } from './der.ts'
 import { KeyError, kindOf, signatureOf } from './keystore.ts'
 import type { Signer } from './signer.ts'
 import type { Tokens } from './tokens.ts'
-import { serialOctets, tlv } from './x509.ts'
 
 /** How keys of a kind are made in a token, and sign there. */
 interface TokenKind {
@@ -60,15 +60,6 @@ function rsa(bits: number): TokenKind {
     input: data => data,
     output: signature => signature,
   }
-}
-
-/** r and s side by side, as tokens give them, as the ECDSA-Sig-Value of RFC 3279 §2.2.3. */
-function ecdsaValue(signature: Uint8Array): Uint8Array {
-  const half = signature.length / 2
-  const integers = [signature.subarray(0, half), signature.subarray(half)].map(octets =>
-    tlv(0x02, serialOctets(Buffer.from(octets).toString('hex'))),
-  )
-  return tlv(0x30, Buffer.concat(integers))
 }
 
 /** The tokens that the config names, each connected to at first use. */

@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
+import { readCertificate } from './certificate-facts.ts'
 import { timestamp } from './states.ts'
-import { derBlocks, fingerprint, pemOf, readCertificate } from './x509.ts'
+import { derBlocks, fingerprint, pemOf } from './x509.ts'
 
 /** A trust anchor that is handed out. */
 export interface TrustedRoot {

@@ -23,6 +23,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   onboard: async () => (await import('./onboard.ts')).addOnboard,
   migrate: async () => (await import('./migrate.ts')).addMigrate,
   quarantine: async () => (await import('./quarantine.ts')).addQuarantine,
+  probe: async () => (await import('./probe.ts')).addProbe,
   explain: async () => (await import('./explain.ts')).addExplain,
   timeline: async () => (await import('./timeline.ts')).addTimeline,
   nta: async () => (await import('./nta.ts')).addNta,

@@ -10,7 +10,7 @@ import type {
   TreeHead,
 } from './replies/authority.ts'
 import type { Explanation, UpdateExplanation } from './replies/explain.ts'
-import type { ApiToken, Quarantined, Reload, Status } from './replies/operation.ts'
+import type { ApiToken, Quarantined, Reload, Status, Watched } from './replies/operation.ts'
 import type { NegativeTrustAnchor, ResolverState, Top } from './replies/resolver.ts'
 import type { Difference, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
 
@@ -125,6 +125,8 @@ export interface Replies {
   'quarantine.list': Quarantined[]
   /** `{ file, passphrase?, recipients? }`: an absolute path; progress as `{ what, share }`. */
   backup: { file: string; size: number; encrypted: boolean }
+  /** `{}`: what is seen from outside, now. */
+  probe: Watched
   /** `{ name, type, from?, key? }` */
   explain: Explanation
   /** `{ name, from?, key?, updates }`: a dry run; each update as nsupdate takes it. */

@@ -11,10 +11,7 @@ export interface NotYet {
 }
 
 /** Every key that is accepted but not served. `check` prints a warning for each, `serve` logs one: nothing is ignored silently. */
-export const NOT_YET: readonly NotYet[] = [
-  { path: 'probes[]', lacking: 'nothing is probed' },
-  { path: 'database.postgres', lacking: 'state is kept in SQLite' },
-]
+export const NOT_YET: readonly NotYet[] = [{ path: 'database.postgres', lacking: 'state is kept in SQLite' }]
 
 /** Calls `report` for every key of the document that is accepted but not served. */
 export function reportNotYet(document: Source, report: (at: Place, message: string) => void): void {

@@ -2,6 +2,7 @@ import { hash, type KeyObject } from 'node:crypto'
 import { dnssecAlgorithm } from './algorithms.ts'
 import { Class } from './codes.ts'
 import { ancestorName, isSubdomain, isWildcard, labelCount, lowerName, type Name } from './name.ts'
+import { u32At } from './octets.ts'
 import type { RRset } from './rrset.ts'
 import { canonicalRdata, makeRdata, type Rdata, readRdata, Type } from './types.ts'
 
@@ -198,9 +199,9 @@ export function canonicalRdatas(type: number, rdatas: readonly Uint8Array[]): Ui
 export const Rrsig = {
   typeCovered: (rdata: Uint8Array): number => (rdata[0]! << 8) | rdata[1]!,
   algorithm: (rdata: Uint8Array): number => rdata[2]!,
-  originalTtl: (rdata: Uint8Array): number => u32(rdata, ORIGINAL_TTL),
-  expiration: (rdata: Uint8Array): number => u32(rdata, 8),
-  inception: (rdata: Uint8Array): number => u32(rdata, 12),
+  originalTtl: (rdata: Uint8Array): number => u32At(rdata, ORIGINAL_TTL),
+  expiration: (rdata: Uint8Array): number => u32At(rdata, 8),
+  inception: (rdata: Uint8Array): number => u32At(rdata, 12),
   labels: (rdata: Uint8Array): number => rdata[3]!,
   keyTag: (rdata: Uint8Array): number => (rdata[16]! << 8) | rdata[17]!,
   /** The Signer's Name field, without what follows it. */
@@ -210,10 +211,6 @@ export const Rrsig = {
     return rdata.subarray(SIGNER, end + 1)
   },
 } as const
-
-function u32(octets: Uint8Array, at: number): number {
-  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
-}
 
 /** RRSIG, NSEC and NSEC3 follow from the zone's other records and its keys: signing brings them up to date after an update (RFC 3007 §4.3). */
 export function isMadeBySigning(type: number): boolean {

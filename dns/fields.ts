@@ -26,29 +26,33 @@ export interface Field<T> {
   parse(tokens: Tokens, origin: Name | undefined): T
   /** `write` may compress (RFC 3597 §4). */
   readonly compresses?: true
+  /** How many it takes on the wire, where that is always the same. */
+  readonly octets?: number
 }
 
-function unsigned(max: number, read: (reader: Reader) => number, write: (writer: Writer, value: number) => void) {
+function unsigned(octets: number, read: (reader: Reader) => number, write: (writer: Writer, value: number) => void) {
+  const max = 2 ** (8 * octets) - 1
   return (what = 'a number'): Field<number> => ({
     read,
     write,
     print: String,
     parse: tokens => parseNumber(tokens.word(what), max, what),
+    octets,
   })
 }
 
 const octet = unsigned(
-  0xff,
+  1,
   reader => reader.u8(),
   (writer, value) => writer.u8(value),
 )
 const pair = unsigned(
-  0xffff,
+  2,
   reader => reader.u16(),
   (writer, value) => writer.u16(value),
 )
 const quad = unsigned(
-  0xffffffff,
+  4,
   reader => reader.u32(),
   (writer, value) => writer.u32(value),
 )

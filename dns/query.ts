@@ -159,7 +159,7 @@ function readAdditional(buf: Uint8Array, from: number, end: number, count: numbe
 }
 
 /** What follows a name, a compressed one included; -1 where it runs past the end. */
-function skipName(buf: Uint8Array, from: number, end: number): number {
+export function skipName(buf: Uint8Array, from: number, end: number): number {
   let at = from
   while (at < end) {
     const label = buf[at]!

@@ -2,6 +2,7 @@ import { Class, Flag, OptionCode } from './codes.ts'
 import { NameTable } from './compression.ts'
 import { OPT, paddingFor } from './edns.ts'
 import { LOWER, type Name } from './name.ts'
+import { u32At } from './octets.ts'
 import { Query } from './query.ts'
 
 /** The sections of a response, in the order they are written in (RFC 1035 §4.1); each is the offset of its count in the header. */
@@ -406,11 +407,6 @@ function sameLetters(a: Uint8Array, from: number, to: number, b: Uint8Array, at:
   return true
 }
 
-/** RRSIG's Original TTL (RFC 4034 §3.1.4), of the RDATA at `source[at]`. */
-function originalTtl(source: Uint8Array, at: number): number {
-  return ((source[at + 4]! << 24) | (source[at + 5]! << 16) | (source[at + 6]! << 8) | source[at + 7]!) >>> 0
-}
-
 /** By type, how many octets of RDATA come before a name that is compressed; -1 where there is none: NS MD MF CNAME SOA MB MG MR PTR MINFO MX. */
 const COMPRESSED_AFTER = Int8Array.from({ length: 16 }, (_, type) =>
   [2, 3, 4, 5, 6, 7, 8, 9, 12, 14].includes(type) ? 0 : type === 15 ? 2 : -1,
@@ -420,4 +416,9 @@ function endOfName(source: Uint8Array, from: number): number {
   let at = from
   while (source[at] !== 0) at += source[at]! + 1
   return at + 1
+}
+
+/** RRSIG's Original TTL (RFC 4034 §3.1.4), of the RDATA at `source[at]`. */
+function originalTtl(source: Uint8Array, at: number): number {
+  return u32At(source, at + 4)
 }

@@ -1,7 +1,7 @@
 import { Class, className } from './codes.ts'
 import { TextError, WireError } from './errors.ts'
 import { type Name, printName } from './name.ts'
-import { type AnyField, type Rdata, TYPES, Type, type TypeName, type TypeRow, typeName } from './table.ts'
+import { type AnyField, type Rdata, TYPES, type TypeName, type TypeRow, typeName } from './table.ts'
 import { parseHex, parseNumber, printHex } from './text.ts'
 import { scanTokens, type Tokens } from './tokens.ts'
 import { Reader, Writer } from './wire.ts'
@@ -12,7 +12,10 @@ export { isMetaType, type Rdata, TYPES, Type, type TypeName, typeCode, typeName 
 interface Layout {
   readonly fields: readonly (readonly [key: string, field: AnyField])[]
   readonly compresses: boolean
+  /** Its canonical form may differ. */
   readonly hasCanonical: boolean
+  /** Where the names lie that are then in lower case: so many, from this octet on; undefined where that is not always the same. */
+  readonly lowered: { at: number; names: number } | undefined
   readonly target: string | undefined
   readonly onlyIn: boolean
 }
@@ -25,9 +28,16 @@ function layoutOf(row: TypeRow): Layout {
     fields,
     compresses: fields.some(([, field]) => field.compresses),
     hasCanonical: fields.some(([, field]) => field.canonical),
+    lowered: loweredNames(fields.map(([, field]) => field)),
     target: row.target,
     onlyIn: row.onlyIn ?? false,
   }
+}
+
+function loweredNames(fields: readonly AnyField[]): Layout['lowered'] {
+  const first = fields.findIndex(field => field.canonical)
+  const at = fields.slice(0, first).reduce((sum, { octets = Number.NaN }) => sum + octets, 0)
+  return Number.isNaN(at) ? undefined : { at, names: fields.filter(field => field.canonical).length }
 }
 
 /**
@@ -71,22 +81,21 @@ export function writeRdata(type: number, writer: Writer, rdata: Uint8Array): voi
 /** Canonical form (RFC 4034 §6.2, with RFC 6840 §5.1): what is signed, sorted and compared. */
 export function canonicalRdata(type: number, rdata: Uint8Array): Uint8Array {
   const layout = LAYOUTS.get(type)
-  if (!layout?.hasCanonical || !hasCapitals(type, rdata)) return rdata
+  if (!layout?.hasCanonical || !hasCapitals(layout, rdata)) return rdata
   return rewrite(layout, new Reader(rdata), true)
 }
 
-/** Whether a name in the RDATA may have capital letters: where it has none, reading its fields is not needed. */
-function hasCapitals(type: number, rdata: Uint8Array): boolean {
-  let at = type === Type.RRSIG ? RRSIG_SIGNER : 0
-  // Of RRSIG only the signer's name counts, not the signature, in which all octets occur.
+/** Whether a name that canonical form has in lower case may have capital letters: where none has, reading the fields is not needed. */
+function hasCapitals({ lowered }: Layout, rdata: Uint8Array): boolean {
   let end = rdata.length
-  if (type === Type.RRSIG) for (end = at; end < rdata.length && rdata[end] !== 0; ) end += rdata[end]! + 1
-  for (; at < end; at++) if (rdata[at]! >= CAPITAL_A && rdata[at]! <= CAPITAL_Z) return true
+  if (lowered) {
+    end = lowered.at
+    for (let name = 0; name < lowered.names; name++, end++) while (rdata[end]! > 0) end += rdata[end]! + 1
+  }
+  for (let at = lowered?.at ?? 0; at < end; at++) if (rdata[at]! >= CAPITAL_A && rdata[at]! <= CAPITAL_Z) return true
   return false
 }
 
-/** Where in RRSIG's RDATA the signer's name begins (RFC 4034 §3.1). */
-const RRSIG_SIGNER = 18
 const CAPITAL_A = 0x41
 const CAPITAL_Z = 0x5a
 

@@ -1,6 +1,6 @@
 import { WireError } from './errors.ts'
 import { LOWER, MAX_LABEL, MAX_NAME, type Name, ROOT } from './name.ts'
-import { copyOctets } from './octets.ts'
+import { copyOctets, u32At } from './octets.ts'
 
 /** Where `Reader.name` puts labels together; it is done with that before it returns. */
 const assembled = new Uint8Array(MAX_NAME)
@@ -39,9 +39,7 @@ export class Reader {
   }
 
   u32(): number {
-    const at = this.need(4)
-    const buf = this.buf
-    return ((buf[at]! << 24) | (buf[at + 1]! << 16) | (buf[at + 2]! << 8) | buf[at + 3]!) >>> 0
+    return u32At(this.buf, this.need(4))
   }
 
   u48(): number {

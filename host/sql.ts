@@ -18,3 +18,32 @@ export function statement(query: Compilable<unknown>, changes?: number): Stateme
   const { sql, parameters } = query.compile()
   return changes === undefined ? { sql, parameters } : { sql, parameters, changes }
 }
+
+/** Stands for a value in a query that is compiled once. */
+class Mark {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/**
+ * A query compiled once, at its first use, and filled in with values each time: compiling takes longer than executing. `build` uses the properties of
+ * its argument as the query's parameters, and computes nothing with them.
+ */
+export function prepared<Values extends object>(
+  build: (values: Values) => Compilable<unknown>,
+  changes?: number,
+): (values: Values) => Statement {
+  let compiled: Pick<Statement, 'sql' | 'parameters'> | undefined
+  return values => {
+    compiled ??= build(marksFor<Values>()).compile()
+    const parameters = compiled.parameters.map(one => (one instanceof Mark ? values[one.name as keyof Values] : one))
+    return changes === undefined ? { sql: compiled.sql, parameters } : { sql: compiled.sql, parameters, changes }
+  }
+}
+
+/** Has a mark for every property that is asked of it. */
+function marksFor<Values extends object>(): Values {
+  return new Proxy({} as Values, { get: (_, name) => new Mark(String(name)) })
+}

@@ -1,10 +1,12 @@
-// Feeds mutations of test/corpus/{csr,ocsp} to what reads them: only our own errors may come out, and in time.
+// Feeds mutations of test/corpus/{csr,ocsp,certificate} to what reads them: only our own errors may come out, and in time.
 // node scripts/fuzz-csr.ts [--runs N] [--seed N]; a find is saved into the corpus, where the tests replay it.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { readCertificate } from '../ca/certificate-facts.ts'
 import { CsrError, readCsr } from '../ca/csr.ts'
+import { DerError } from '../ca/der.ts'
 import { OcspError, readOcspRequest } from '../ca/ocsp.ts'
 
 /** Longer than this, one input would hold up everything else that the main thread does. */
@@ -13,6 +15,7 @@ const MAX_MILLISECONDS = 500
 const TARGETS = {
   csr: { read: readCsr, own: CsrError },
   ocsp: { read: readOcspRequest, own: OcspError },
+  certificate: { read: readCertificate, own: DerError },
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '20000' }, seed: { type: 'string' } } })

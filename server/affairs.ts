@@ -1,4 +1,5 @@
 import { type Ca, createCa } from '../ca/ca.ts'
+import { addressBytes } from '../config/address.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
@@ -15,16 +16,16 @@ import { serveDoh } from './doh.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
-import type { TlsMaterial } from './http.ts'
 import { createApp } from './http-app.ts'
-import { inquire } from './inquire.ts'
-import type { Listeners } from './listeners.ts'
+import { createInquirer } from './inquire.ts'
+import { isWildcardAddress } from './listen/sockaddr.ts'
+import { reachableAt } from './listen/sockets.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
-import type { Workers } from './workers.ts'
+import { Watch } from './watch/watch.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
@@ -46,17 +47,18 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   const ca = config().ca && (await openCa(foundation, names))
   if (ca) opened.push(() => ca.close())
   const certificate = config().tls ?? (await ca?.serverCertificate(ownHosts(config())))
-  if (certificate) listeners.https.useCertificate(certificate)
   if (ca && certificate && !config().tls) {
     workers.renewCertificate(certificate)
-    ca.onServerCertificate(renewed => useEverywhere(renewed, listeners, workers))
+    ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
   }
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
-  opened.push(() => Promise.all([listeners.closeHttp(GRACE), workers.stop(GRACE)]))
+  opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
+  const watch = openWatch(foundation, names, ca)
+  opened.push(() => watch.close())
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
-  const commands = commandsOf(foundation, names, { ca, backups, status })
+  const commands = commandsOf(foundation, names, { ca, backups, watch, status })
   const control = await listenControl(controlSocket(config()), commands, log)
   opened.push(() => control.close())
   await ca?.start()
@@ -68,15 +70,21 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     statistics: () => workers.metrics(),
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
-  await serveHttp(foundation, names, context, ca, backups)
+  await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
     reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
     plan() {
       backups.plan()
       trust.start()
+      watch.plan()
     },
   }
+}
+
+function openWatch({ config, world, log, listeners }: Foundation, { authority }: Names, ca: Ca | undefined): Watch {
+  const [server] = reachableAt(listeners.dns.dns).filter(({ address }) => !isWildcardAddress(addressBytes(address)!))
+  return new Watch({ ...world, config, authority, server, affairs: ca?.affairs, log })
 }
 
 /** By its path the command line finds the daemon. */
@@ -88,6 +96,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
   const { ca, data_dir: dataDir } = config()
   const { validate_in: name } = ca!
   const viewOf = () => authority.state.views.find(view => view.name === name) ?? authority.state.views[0]
+  const ask = createInquirer()
   return createCa({
     ...createOwnership(viewOf, authority.zones.find),
     config: ca!,
@@ -100,7 +109,7 @@ function openCa({ config, world, log }: Foundation, { authority, quarantine, dat
       if (!view) throw new Error('there is no view in which challenges could be looked up')
       const forbidding = type === Type.CAA ? quarantine.caaFor(name) : []
       if (forbidding.length > 0) return { rcode: Rcode.NOERROR, answer: forbidding }
-      const { message } = await inquire(view, name, type, { recursive: true, client: 'ca' })
+      const { message } = await ask(view, name, type, { recursive: true, client: 'ca' })
       return { rcode: message.rcode, answer: message.answer }
     },
   })
@@ -111,19 +120,19 @@ function ownHosts({ name, ca }: Config): string[] {
   return [...new Set([new URL(ca!.url).hostname, printName(name).slice(0, -1)])]
 }
 
-function useEverywhere(renewed: TlsMaterial, listeners: Listeners, workers: Workers): void {
-  listeners.https.useCertificate(renewed)
-  workers.renewCertificate(renewed)
-}
-
 /** What commands are about, beside the names. */
 interface Managed {
   ca: Ca | undefined
   backups: BackupKeeper
+  watch: Watch
   status: () => StatusReport
 }
 
-function commandsOf(foundation: Foundation, names: Names, { ca, backups, status }: Managed): Record<string, Command> {
+function commandsOf(
+  foundation: Foundation,
+  names: Names,
+  { ca, backups, watch, status }: Managed,
+): Record<string, Command> {
   const { config, owner, world, log } = foundation
   const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
   const { zones, state, promote } = authority
@@ -144,6 +153,7 @@ function commandsOf(foundation: Foundation, names: Names, { ca, backups, status 
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
       ...cacheCommands(cache, state, () => workers.flushed()),
+      probe: () => watch.look(),
       resolver: reports,
       top: async () => (await workers.report()).top,
     },
@@ -159,10 +169,9 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 
 async function serveHttp(
   { listeners, ready, log }: Foundation,
-  { authority, workers }: Names,
+  { authority, workers, https: takenOver }: Names,
   api: ApiContext,
-  ca: Ca | undefined,
-  backups: BackupKeeper,
+  { ca, backups, watch }: Omit<Managed, 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
@@ -176,7 +185,8 @@ async function serveHttp(
     zones: authority.zones,
     clock: api.clock,
     lastBackup: () => backups.last,
+    watched: () => watch.report,
     ca,
   })
-  await Promise.all([listeners.https.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
+  await Promise.all([takenOver.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Http2SecureServer, ServerHttp2Session } from 'node:http2'
+import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 /** The connections of an HTTP server, and which of them have requests in flight; for a stop that waits for these alone. */
@@ -11,7 +11,7 @@ export class HttpConnections {
   private readonly busy = new Map<string, number>()
   private closing = false
 
-  constructor(server: Server | Http2SecureServer) {
+  constructor(server: Server | Http2Server) {
     server.on('connection', (socket: Socket) => keep(this.sockets, peerOf(socket), socket))
     server.on('session', (session: ServerHttp2Session) => keep(this.sessions, peerOf(session.socket), session))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -44,7 +44,7 @@ export class HttpConnections {
   }
 }
 
-/** Names a connection: TLS and HTTP/2 each have a socket object of their own for it. */
+/** Names a connection: HTTP/2 has a socket object of its own for it. */
 function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${remoteAddress}/${remotePort}`
 }

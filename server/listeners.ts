@@ -6,10 +6,9 @@ import { takeInherited } from './listen/inherited.ts'
 import type { Libc } from './listen/libc.ts'
 import { describeListenError, ListenError, type OpenSockets, openSockets } from './listen/sockets.ts'
 
-/** Every socket that the configuration asks for, bound while we may still be root; nothing is answered yet. */
+/** Every socket that the configuration asks for: those of DNS and HTTPS are the serving threads'. They are bound while we may still be root; nothing is answered yet. */
 export interface Listeners {
   dns: OpenSockets
-  https: HttpListener
   http: HttpListener
   metrics: HttpListener
   /** What was bound, by listener, as it is written in the configuration. */
@@ -21,13 +20,14 @@ export interface Listeners {
 /** Binds all, or none and throws ListenError: one sentence that says what to do. */
 export async function openListeners(listen: ListenConfig, workers: number, libc: Libc | undefined): Promise<Listeners> {
   const inherited = libc ? takeInherited(libc, process.env, process.pid) : []
-  const dns = await openSockets({ dns: listen.dns, dot: listen.dot, workers, libc, inherited })
+  const { dns: ports, dot, https } = listen
+  const dns = await openSockets({ dns: ports, dot, https, workers, libc, inherited })
   const [spare] = inherited
   if (spare) {
     dns.close()
     const where = `${printSocketAddress(spare.address)} (${spare.type})`
     throw new ListenError(
-      `${where} was passed on by the service manager, but neither listen.dns nor listen.dot has it: make socket unit and configuration agree`,
+      `${where} was passed on by the service manager, but none of listen.dns, listen.dot and listen.https has it: make socket unit and configuration agree`,
       'unused',
     )
   }
@@ -36,18 +36,17 @@ export async function openListeners(listen: ListenConfig, workers: number, libc:
     await Promise.all(opened.map(listener => listener.close(patience)))
   }
   try {
-    const https = await open(listen.https, true, 'waits', opened)
-    const http = await open(listen.http, false, 'waits', opened)
+    const http = await open(listen.http, 'waits', opened)
     // /ready says 503 from the first moment.
-    const metrics = await open(listen.metrics, false, 'is refused', opened)
+    const metrics = await open(listen.metrics, 'is refused', opened)
     const bound = {
       dns: dns.dns.map(printSocketAddress),
       dot: dns.dot.map(printSocketAddress),
-      https: https.bound.map(printSocketAddress),
+      https: dns.https.map(printSocketAddress),
       http: http.bound.map(printSocketAddress),
       metrics: metrics.bound.map(printSocketAddress),
     }
-    return { dns, https, http, metrics, bound, closeHttp }
+    return { dns, http, metrics, bound, closeHttp }
   } catch (error) {
     dns.close()
     await closeHttp(0)
@@ -55,15 +54,10 @@ export async function openListeners(listen: ListenConfig, workers: number, libc:
   }
 }
 
-async function open(
-  addresses: readonly SocketAddress[],
-  tls: boolean,
-  early: Early,
-  opened: HttpListener[],
-): Promise<HttpListener> {
+async function open(addresses: readonly SocketAddress[], early: Early, opened: HttpListener[]): Promise<HttpListener> {
   let listener: HttpListener
   try {
-    listener = await openHttp(addresses, tls, early)
+    listener = await openHttp(addresses, early)
   } catch (error) {
     const { code, message, address, port } = error as NodeJS.ErrnoException & Partial<SocketAddress>
     if (address === undefined || port === undefined) throw error

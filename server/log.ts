@@ -22,7 +22,10 @@ export function createLog(
   return { log: logAbove(threshold, pino(options, destination ?? stdout())), setLevel }
 }
 
-/** The lines of one turn of the event loop go out together: under load a system call for each took longer than making them. */
+/** Milliseconds that a line may wait for others. */
+const GATHERED = 10
+
+/** Lines go out together: a write takes a thread of the pool and two changes of thread, more than the line took to be made. */
 function stdout(): { write(line: string): void } {
   const out = pino.destination(1)
   let lines = ''
@@ -34,7 +37,7 @@ function stdout(): { write(line: string): void } {
   process.on('exit', flush)
   return {
     write(line) {
-      if (lines === '') setImmediate(flush)
+      if (lines === '') setTimeout(flush, GATHERED)
       lines += line
     },
   }

@@ -5,7 +5,7 @@ import type { SocketAddress } from '../host/network.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
 import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
-import type { ServerCertificate } from './listen/tls.ts'
+import type { TlsSecrets } from './listen/tls.ts'
 import type { ThreadReport } from './report.ts'
 
 /**
@@ -71,6 +71,8 @@ export interface ServingInit {
   /** Tells this daemon apart from others of its kind (resolver/hops.ts). */
   id: Uint8Array
   sockets: readonly ServingSocket[]
+  /** The Unix socket on which main takes over connections of HTTPS that ask for anything but DoH. */
+  takeover: string
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
   state: ServingState
@@ -81,8 +83,8 @@ export interface ServingState {
   epoch: number
   config: ServingConfig
   zones: readonly ServingZone[]
-  /** For DNS over TLS. */
-  certificate: ServerCertificate | null
+  /** For DNS over TLS and HTTPS. */
+  certificate: TlsSecrets | null
 }
 
 export type ServingChange =
@@ -90,7 +92,7 @@ export type ServingChange =
   | { kind: 'configure'; epoch: number; config: ServingConfig; zones: readonly ServingZone[] }
   /** One zone has another image, or none. */
   | { kind: 'zone'; epoch: number; zone: ServingZone }
-  | { kind: 'certificate'; epoch: number; certificate: ServerCertificate }
+  | { kind: 'certificate'; epoch: number; certificate: TlsSecrets }
   /** Something was taken out of the resolver cache. */
   | { kind: 'flush'; epoch: number }
 

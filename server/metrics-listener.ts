@@ -5,6 +5,8 @@ import type { Clock } from '../host/clock.ts'
 import { showCa } from './ca-metrics.ts'
 import type { ResolverReport } from './report.ts'
 import { showResolver } from './resolver-metrics.ts'
+import { showWatch } from './watch/metrics.ts'
+import type { WatchReport } from './watch/watch.ts'
 import { showZones } from './zone-metrics.ts'
 import type { Zones } from './zones.ts'
 
@@ -20,16 +22,19 @@ export interface MetricsSource {
   resolver?: () => Promise<ResolverReport>
   /** When the newest backup was taken, milliseconds since 1970. */
   lastBackup?: () => number | undefined
+  /** What was seen from outside. */
+  watched?: () => WatchReport
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
 export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
-  const { serving, ready, zones, clock, ca, resolver, lastBackup } = source
+  const { serving, ready, zones, clock, ca, resolver, lastBackup, watched } = source
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   showZones(registry, zones, clock)
   if (resolver) showResolver(registry, resolver)
   if (ca) showCa(registry, ca)
+  if (watched) showWatch(registry, watched)
   new Gauge({
     name: 'namestead_backup_timestamp_seconds',
     help: 'When the newest backup was taken; 0 where none ever was',

@@ -1,5 +1,6 @@
 import { Opcode } from '../dns/codes.ts'
 import { TRANSPORTS, type Transport } from './listen/client.ts'
+import { STREAM_KINDS } from './listen/sockets.ts'
 
 /** How a metric is kept: a counter only grows, a gauge is set. */
 type MetricKind = 'counter' | 'gauge'
@@ -29,7 +30,6 @@ const RCODES = [
 
 const OPCODES = ['QUERY', 'NOTIFY', 'UPDATE', 'other'] as const
 const transport = TRANSPORTS
-const STREAMS = ['tcp', 'tls'] as const
 
 /** Everything that serving threads count: Prometheus name, help, labels. A row added here is counted, summed and exposed. */
 export const METRICS = {
@@ -76,17 +76,21 @@ export const METRICS = {
   },
   namestead_udp_batches_total: { kind: 'counter', help: 'Batches in which UDP requests were received', labels: {} },
   namestead_udp_dropped_total: { kind: 'counter', help: 'Datagrams too long, or that could not be sent', labels: {} },
-  namestead_stream_connections: { kind: 'gauge', help: 'Open connections', labels: { transport: STREAMS } },
-  namestead_stream_accepted_total: { kind: 'counter', help: 'Connections accepted', labels: { transport: STREAMS } },
+  namestead_stream_connections: { kind: 'gauge', help: 'Open connections', labels: { transport: STREAM_KINDS } },
+  namestead_stream_accepted_total: {
+    kind: 'counter',
+    help: 'Connections accepted',
+    labels: { transport: STREAM_KINDS },
+  },
   namestead_stream_refused_total: {
     kind: 'counter',
     help: 'Connections refused by a limit',
-    labels: { transport: STREAMS },
+    labels: { transport: STREAM_KINDS },
   },
   namestead_stream_timed_out_total: {
     kind: 'counter',
     help: 'Connections closed by us: idle, not reading, or to make room',
-    labels: { transport: STREAMS },
+    labels: { transport: STREAM_KINDS },
   },
 } as const satisfies Record<string, MetricRow>
 export type MetricName = keyof typeof METRICS

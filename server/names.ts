@@ -9,6 +9,7 @@ import { type Authority, createAuthority } from './authority.ts'
 import { resumeAfterRestore } from './backup/resume.ts'
 import { openDatabase } from './database.ts'
 import { type Foundation, GRACE } from './foundation.ts'
+import { type HttpListener, openTakeover } from './http.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { loadInThread } from './loader.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -24,6 +25,8 @@ import { startWorkers, type Workers } from './workers.ts'
 export interface Names {
   authority: Authority
   workers: Workers
+  /** Takes over what serving threads accept by HTTPS and do not answer themselves. */
+  https: HttpListener
   database: CopyableDatabase
   api: ApiState
   quarantine: Quarantine
@@ -77,10 +80,13 @@ export async function openNames(foundation: Foundation, threads: ThreadsAhead): 
   await resumeAfterRestore(config.data_dir, authority.zones, log)
 
   const certificate = config.tls ?? null
+  const takeover = join(config.data_dir, 'https.sock')
+  const https = await openTakeover(takeover)
+  opened.push(() => https.close(GRACE))
   const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
   const workers = await startWorkers({
     ...{ count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id },
-    spawn: threads.spawn,
+    ...{ takeover, spawn: threads.spawn },
   })
   opened.push(() => workers.stop(GRACE))
   authority.attach(workers)
@@ -92,7 +98,7 @@ export async function openNames(foundation: Foundation, threads: ThreadsAhead): 
       throw error
     })
   }
-  return { authority, workers, database, api, quarantine, trust, cache, configure, reconfigure }
+  return { authority, workers, https, database, api, quarantine, trust, cache, configure, reconfigure }
 }
 
 async function openStorage({ config, owner, log, opened }: Foundation): Promise<CopyableDatabase> {

@@ -1,7 +1,6 @@
 import { type Name, nameKey, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
-import { recordKey } from '../zones/change.ts'
-import { historyOf } from '../zones/history.ts'
+import { additionOf } from '../zones/history.ts'
 import { mayWriteName } from '../zones/policy.ts'
 import type { ServingView } from './state.ts'
 import type { ServedZone } from './zones.ts'
@@ -26,7 +25,7 @@ export interface RecordedChange {
 }
 
 /** Changes looked through for a record, few first: what a challenge looks at was made a moment ago. */
-const LOOKED_THROUGH = [8, 500]
+const LOOKED_THROUGH = [32, 500]
 
 /** Answers from the view in which challenges are looked up. */
 export function createOwnership(
@@ -50,10 +49,8 @@ export function createOwnership(
       if (!pipeline) return where
       const holder = pipeline.holders.of(record)
       const held = { ...where, ...(holder !== undefined && { key: holder }) }
-      const key = recordKey(record.owner, record.type, record.rdata)
-      const isAdded = (added: ResourceRecord) => recordKey(added.owner, added.type, added.rdata) === key
       for (const limit of LOOKED_THROUGH) {
-        const found = (await historyOf(pipeline, limit)).find(({ change }) => change.added.some(isAdded))
+        const found = await additionOf(pipeline, record, limit)
         if (!found) continue
         return { ...held, serial: found.serialAfter, at: new Date(found.at).toISOString(), source: found.source }
       }

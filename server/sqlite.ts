@@ -65,6 +65,8 @@ export class SqliteStorage {
     this.db.pragma('foreign_keys = ON')
     this.db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     this.db.pragma('cache_size = -16384')
+    // What a savepoint would be rolled back with: by default a file as soon as it was large once, and every page is then written to it too.
+    this.db.pragma('temp_store = MEMORY')
   }
 
   private identify(file: string): void {
@@ -97,7 +99,7 @@ export class SqliteStorage {
       return operations.map(operation => this.attempt(operation))
     try {
       this.control('BEGIN IMMEDIATE')
-      const outcomes = operations.map(operation => this.attempt(operation))
+      const outcomes = operations.length === 1 ? [this.all(operations[0]!)] : operations.map(one => this.attempt(one))
       this.control('COMMIT')
       return outcomes
     } catch (error) {
@@ -107,20 +109,25 @@ export class SqliteStorage {
     }
   }
 
+  /** Throws where a statement fails. */
+  private all({ statements }: Operation): Outcome {
+    return { ok: true, results: statements.map(statement => this.run(statement)) }
+  }
+
   /** Throws only where SQLite gave up the whole transaction. */
   private attempt(operation: Operation): Outcome {
     if (operation.kind === 'read') {
       try {
-        return { ok: true, results: operation.statements.map(statement => this.run(statement)) }
+        return this.all(operation)
       } catch (error) {
         return failure(error)
       }
     }
     this.control('SAVEPOINT one')
     try {
-      const results = operation.statements.map(statement => this.run(statement))
+      const outcome = this.all(operation)
       this.control('RELEASE one')
-      return { ok: true, results }
+      return outcome
     } catch (error) {
       if (!this.db.inTransaction) throw error
       this.control('ROLLBACK TO one')

@@ -7,7 +7,7 @@ import { Policies } from '../resolver/policy/policies.ts'
 import type { Resolver } from '../resolver/resolver.ts'
 import { ZoneTable } from '../zones/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
-import type { ServerCertificate } from './listen/tls.ts'
+import type { TlsSecrets } from './listen/tls.ts'
 import { HomeZones } from './local-zones.ts'
 import type { ServingChange, ServingConfig, ServingState, ServingZone } from './messages.ts'
 import { type ResolverConfig, resolverConfigOf } from './view-resolver.ts'
@@ -49,7 +49,7 @@ export interface StateListener {
   imageChanged(before: number, after: number, image: ZoneImage): void
   /** A resolver is not used any more; questions may be outstanding. */
   retired(resolver: Resolver): void
-  certificateChanged(certificate: ServerCertificate): void
+  certificateChanged(certificate: TlsSecrets): void
   /** There is another configuration, or the first. */
   configured(config: ServingConfig): void
 }
@@ -65,7 +65,7 @@ export class State {
   views: readonly ServingView[] = []
   /** Our own name as NSID tells it (RFC 5001 §2.3): text without the final dot. */
   identity: Uint8Array = new Uint8Array()
-  certificate: ServerCertificate | null
+  certificate: TlsSecrets | null
   /** Numbers of the zones' images, for the answer cache. */
   readonly numbers = new Map<ZoneImage, number>()
   private nextNumber = 0

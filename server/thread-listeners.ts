@@ -4,12 +4,14 @@ import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
 import type { AnswerCache } from './answers.ts'
 import type { RequestHandler } from './listen/client.ts'
+import { HTTPS_LIMITS, STREAM_LIMITS } from './listen/connections.ts'
 import type { DatagramListener } from './listen/datagrams.ts'
+import { listenHttps } from './listen/https.ts'
 import type { Libc } from './listen/libc.ts'
 import { Poller } from './listen/poller.ts'
-import type { ServingSocket } from './listen/sockets.ts'
-import { listenTcp, STREAM_LIMITS, type StreamListener } from './listen/tcp.ts'
-import { listenTls, type ServerCertificate, type TlsListener } from './listen/tls.ts'
+import { type ServingSocket, STREAM_KINDS, type StreamKind } from './listen/sockets.ts'
+import { listenTcp, type StreamListener } from './listen/tcp.ts'
+import { listenTls, type TlsListener, type TlsSecrets } from './listen/tls.ts'
 import { type BatchLibrary, createBatches, listenBatched, listenPolled } from './listen/udp.ts'
 import { listenLate, type WildcardSocket } from './listen/udp-late.ts'
 import { listenPlain } from './listen/udp-plain.ts'
@@ -20,6 +22,8 @@ export interface ListenersOptions {
   beforeBatch: () => void
   /** Whose connections begin with a PROXY protocol header. */
   proxies: () => readonly Prefix[]
+  /** Where main takes over connections of HTTPS. */
+  takeover: string
   counters: Float64Array
   answers: AnswerCache
   clock: Clock
@@ -40,9 +44,9 @@ export class Listeners {
   private readonly batches: BatchLibrary | undefined
   private poller: Poller | undefined
   private readonly datagrams: DatagramListener[] = []
-  private readonly streams: { kind: 'tcp' | 'tls'; listener: StreamListener }[] = []
+  private readonly streams: { kind: StreamKind; listener: StreamListener }[] = []
   private readonly tls: TlsListener[] = []
-  /** TLS sockets that wait for the first certificate. */
+  /** Sockets of TLS that wait for the first certificate. */
   private waiting: ServingSocket[] = []
   private timer: Timer | undefined
 
@@ -53,7 +57,7 @@ export class Listeners {
   }
 
   /** Begins to serve the sockets; resolves with what is listened on. */
-  async open(sockets: readonly ServingSocket[], certificate: ServerCertificate | null): Promise<SocketAddress[]> {
+  async open(sockets: readonly ServingSocket[], secrets: TlsSecrets | null): Promise<SocketAddress[]> {
     const late: WildcardSocket[] = []
     const { libc, polls, busy } = this.options
     this.poller = libc && polls ? await Poller.create(libc, busy) : undefined
@@ -65,7 +69,7 @@ export class Listeners {
       else this.waiting.push(socket)
     }
     if (late.length > 0) this.datagrams.push(listenLate(late, this.batches!, this.datagramOptions()))
-    if (certificate) await this.renew(certificate)
+    if (secrets) await this.renew(secrets)
     this.sample()
     return [...this.datagrams.map(({ address }) => address), ...this.streams.map(({ listener }) => listener.address)]
   }
@@ -88,13 +92,20 @@ export class Listeners {
   }
 
   /** Takes another certificate for connections from now on; the first one opens the TLS sockets. */
-  async renew(certificate: ServerCertificate): Promise<void> {
-    for (const listener of this.tls) listener.renew(certificate)
+  async renew(secrets: TlsSecrets): Promise<void> {
+    for (const listener of this.tls) listener.renew(secrets)
     for (const socket of this.waiting.splice(0)) {
-      const listener = await listenTls(socket, certificate, this.streamOptions())
+      const listener = await this.openTls(socket, secrets)
       this.tls.push(listener)
-      this.streams.push({ kind: 'tls', listener })
+      this.streams.push({ kind: socket.kind as StreamKind, listener })
     }
+  }
+
+  private openTls(socket: ServingSocket, secrets: TlsSecrets): Promise<TlsListener> {
+    const options = this.streamOptions()
+    if (socket.kind === 'tls') return listenTls(socket, secrets, options)
+    const { proxies: _, ...direct } = options
+    return listenHttps(socket, secrets, { ...direct, limits: HTTPS_LIMITS }, this.options.takeover)
   }
 
   /** Accepts no more connections; resolves when the requests that were read are answered. */
@@ -122,7 +133,7 @@ export class Listeners {
       this.add(BATCHES, counts, 'batches')
       this.add(DROPPED, counts, 'dropped')
     }
-    for (const kind of ['tcp', 'tls'] as const) counters[CONNECTIONS[kind]] = 0
+    for (const kind of STREAM_KINDS) counters[CONNECTIONS[kind]] = 0
     for (const { kind, listener } of this.streams) {
       counters[CONNECTIONS[kind]]! += listener.counts.open
       this.add(ACCEPTED[kind], listener.counts, 'accepted')
@@ -148,7 +159,11 @@ type StreamMetric =
   | 'namestead_stream_refused_total'
   | 'namestead_stream_timed_out_total'
 
-const byKind = (name: StreamMetric) => ({ tcp: cellOf(name, 'tcp'), tls: cellOf(name, 'tls') })
+const byKind = (name: StreamMetric) => ({
+  tcp: cellOf(name, 'tcp'),
+  tls: cellOf(name, 'tls'),
+  https: cellOf(name, 'https'),
+})
 
 const CONNECTIONS = byKind('namestead_stream_connections')
 const ACCEPTED = byKind('namestead_stream_accepted_total')

@@ -107,7 +107,15 @@ export async function createServing(
   const handle = behindProxies(handler.handle, proxies)
   const busy = () => transfers.busy
   const shared = { counters, answers, clock, libc, log }
-  const listeners = new Listeners({ ...shared, handler: handle, proxies, beforeBatch, polls, busy })
+  const listeners = new Listeners({
+    ...shared,
+    handler: handle,
+    proxies,
+    beforeBatch,
+    polls,
+    busy,
+    takeover: initial.takeover,
+  })
 
   const accept = (message: ToServing): void => {
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')

@@ -1,11 +1,11 @@
 import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
-import type { Clock } from '../host/clock.ts'
+import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
 import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
 import { type OpenSockets, reachableAt } from './listen/sockets.ts'
-import type { ServerCertificate } from './listen/tls.ts'
+import type { ServerCertificate, TlsSecrets } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
   ControlWord,
@@ -48,6 +48,8 @@ export interface Decisions {
 export interface WorkersOptions {
   count: number
   sockets: OpenSockets
+  /** The Unix socket on which main takes over connections of HTTPS; left out: no such connections come. */
+  takeover?: string
   /** What the threads begin with. */
   state: ServingState
   main: Decisions
@@ -86,6 +88,9 @@ const PATIENCE = { first: 100, most: 5000 }
 const MOST_HANDED = 4096
 const REPORT_PATIENCE = 1000
 const SMALL_CACHE = 2 ** 20
+/** Octets of a key of session tickets, and how long it is used: as long as OpenSSL has a session live at most. */
+const TICKET_KEY = 48
+const TICKET_LIFE = 12 * 3_600_000
 
 /** Starts the threads; resolves once all of them serve, rejects where one can't. A thread that crashes later is replaced. */
 export async function startWorkers(options: WorkersOptions): Promise<Workers> {
@@ -124,13 +129,16 @@ class ServingWorkers implements Workers {
   private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
   /** What a thread that starts now begins with; replaced by each change. */
   private state: ServingState
+  private tickets: Timer | undefined
   private stopping = false
   private lastId = 0
 
   constructor(options: WorkersOptions) {
     this.options = options
     this.spawn = options.spawn ?? startAhead(0).spawn
-    this.state = options.state
+    const { certificate } = options.state
+    const tickets = systemRandom.bytes(TICKET_KEY)
+    this.state = { ...options.state, certificate: certificate && { ...certificate, tickets } }
     this.cache = options.cache ?? createCacheBuffer(SMALL_CACHE, systemRandom.below(2 ** 31))
     this.cacheMemory = new CacheMemory(this.cache, MAIN_HOLDER)
     this.id = options.id ?? systemRandom.bytes(8)
@@ -150,6 +158,7 @@ class ServingWorkers implements Workers {
     await Promise.all(
       this.places.map(place => new Promise<void>((resolve, reject) => this.fill(place, resolve, reject))),
     )
+    this.renewTickets()
   }
 
   /** Puts a new thread into the place. */
@@ -164,6 +173,7 @@ class ServingWorkers implements Workers {
       cache: this.cache,
       id: this.id,
       sockets: sockets.forWorker(place.index),
+      takeover: this.options.takeover ?? '',
       own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
     }
@@ -272,8 +282,17 @@ class ServingWorkers implements Workers {
   }
 
   renewCertificate(certificate: ServerCertificate): void {
-    this.state = { ...this.state, certificate }
-    this.change(epoch => ({ kind: 'certificate', epoch, certificate }))
+    const secrets: TlsSecrets = { ...certificate, tickets: systemRandom.bytes(TICKET_KEY) }
+    this.state = { ...this.state, certificate: secrets }
+    this.change(epoch => ({ kind: 'certificate', epoch, certificate: secrets }))
+  }
+
+  /** Who has a key of session tickets can read what was said in sessions of TLS 1.2 that they resume: it does not live long. */
+  private renewTickets(): void {
+    this.tickets = this.options.clock.after(TICKET_LIFE, () => {
+      if (this.state.certificate) this.renewCertificate(this.state.certificate)
+      this.renewTickets()
+    })
   }
 
   /** Posts to every thread first and stores the epoch then; see messages.ts. */
@@ -325,6 +344,8 @@ class ServingWorkers implements Workers {
 
   async stop(grace: number): Promise<void> {
     this.stopping = true
+    this.tickets?.cancel()
+    this.options.sockets.endStreams()
     await Promise.all(this.places.map(place => this.stopPlace(place, grace)))
     for (const place of this.places) this.abandon(place)
   }

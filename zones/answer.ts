@@ -1,6 +1,7 @@
 import { Rcode } from '../dns/codes.ts'
 import { unreachable } from '../dns/errors.ts'
 import { MAX_NAME, type Name } from '../dns/name.ts'
+import { u32At } from '../dns/octets.ts'
 import type { Query } from '../dns/query.ts'
 import type { RRset } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
@@ -231,7 +232,7 @@ export class Answerer {
     const soa = version.soa()
     const at = reader.data(soa)
     const end = at + 2 + ((reader.octets[at]! << 8) | reader.octets[at + 1]!)
-    const ttl = Math.min(reader.ttl(soa), u32(reader.octets, end - 4))
+    const ttl = Math.min(reader.ttl(soa), u32At(reader.octets, end - 4))
     const { apex, target, outcome } = this
     apex.setAncestor(target, outcome.labels)
     response.open(Section.AUTHORITY)
@@ -247,8 +248,4 @@ function zoneOf(zones: ZoneTable, name: NameRef, qtype: number): ZoneImage | und
   const image = zones.find(name.buf, name.at)
   if (qtype !== Type.DS || !image || image.origin.length !== name.length) return image
   return zones.findAbove(name.buf, name.at) ?? image
-}
-
-function u32(octets: Uint8Array, at: number): number {
-  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
 }

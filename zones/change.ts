@@ -20,13 +20,7 @@ export function recordKey(owner: Name, type: number, rdata: Uint8Array): string 
 
 /** The same for RDATAs of a type that are equal, names in them ignoring case. */
 export function rdataKey(type: number, rdata: Uint8Array): string {
-  return latin1(hasUpperCase(rdata) ? canonicalRdata(type, rdata) : rdata)
-}
-
-/** Without an octet that could be a letter in upper case, RDATA is its own canonical form, and need not be taken apart. */
-function hasUpperCase(octets: Uint8Array): boolean {
-  for (let i = 0; i < octets.length; i++) if (octets[i]! >= 0x41 && octets[i]! <= 0x5a) return true
-  return false
+  return latin1(canonicalRdata(type, rdata))
 }
 
 /** Names an RRset: its owner ignoring case, and its type. */
@@ -114,14 +108,16 @@ function withoutUnchanged(deleted: Map<string, ResourceRecord>, added: Map<strin
     deleted.delete(key)
     added.delete(key)
   }
-  return { deleted: soaFirst(deleted.values()), added: soaFirst(added.values()) }
+  return soaFirst({ deleted: [...deleted.values()], added: [...added.values()] })
 }
 
-function soaFirst(records: Iterable<ResourceRecord>): ResourceRecord[] {
-  const list = [...records]
-  const at = list.findIndex(record => record.type === Type.SOA)
-  if (at > 0) list.unshift(...list.splice(at, 1))
-  return list
+/** The same changeset, each of its lists put into its order. */
+export function soaFirst(change: Changeset): Changeset {
+  for (const list of [change.deleted, change.added]) {
+    const at = list.findIndex(record => record.type === Type.SOA)
+    if (at > 0) list.unshift(...list.splice(at, 1))
+  }
+  return change
 }
 
 /** The octets that the journal keeps: a count and the records of each list in wire form, uncompressed. */

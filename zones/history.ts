@@ -29,6 +29,19 @@ export async function historyOf(pipeline: Pipeline, limit: number): Promise<Jour
   return entries.reverse()
 }
 
+/** The last of the newest `limit` changes that added the record; undefined where none of them did. */
+export async function additionOf(
+  pipeline: Pipeline,
+  record: ResourceRecord,
+  limit: number,
+): Promise<JournalEntry | undefined> {
+  const { store, zone } = pipeline.options
+  const key = keyOf(record)
+  // Reading a change takes much longer than seeing that the record's data is nowhere in it.
+  const entries = await store.journal(zone, Math.max(0, pipeline.revision - limit), limit, record.rdata)
+  return entries.findLast(({ change }) => change.added.some(added => keyOf(added) === key))
+}
+
 /** The zone when it last had this serial (RFC 1982: it may come round); undefined where that is not kept, or never was. */
 export async function zoneAt(pipeline: Pipeline, serial: number): Promise<PastZone | undefined> {
   for await (const state of states(pipeline)) if (state.serial === serial) return state.past()

@@ -28,9 +28,9 @@ export class Holders {
     this.beneath = beneath
   }
 
-  /** The key that added the record; undefined where it came from the file or from us. */
+  /** The key that added the record; undefined where it came from the file or from us. The SOA is the zone's, whoever raised its serial. */
   of(record: ResourceRecord): string | undefined {
-    return this.get(keyOf(record))
+    return record.type === Type.SOA ? undefined : this.get(keyOf(record))
   }
 
   private get(key: string): string | undefined {
@@ -61,10 +61,13 @@ export class Holders {
 
   /** Follows a change made by `key`: what goes is nobody's, what comes is the key's, what comes back stays whose it was. */
   follow(change: Changeset, key: string | undefined, holdings: readonly Holding[] = []): void {
-    const deleted = new Set(change.deleted.map(keyOf))
-    for (const record of change.added)
-      if (!deleted.delete(keyOf(record))) this.set(keyOf(record), record.type === Type.SOA ? undefined : key)
+    const deleted = new Set(keysOf(change.deleted))
+    for (const added of keysOf(change.added)) if (!deleted.delete(added)) this.set(added, key)
     for (const gone of deleted) this.set(gone, undefined)
     for (const { record, holder } of holdings) this.set(keyOf(record), holder)
   }
+}
+
+function* keysOf(records: readonly ResourceRecord[]): Generator<string> {
+  for (const record of records) if (record.type !== Type.SOA) yield keyOf(record)
 }

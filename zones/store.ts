@@ -5,7 +5,7 @@ import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Database, Row, Statement } from '../host/database.ts'
-import { type Changeset, decodeChange, encodeChange, recordKey, rrsetKey } from './change.ts'
+import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import { type Holding, keyText } from './holders.ts'
 import { createFileStore, type FileStore } from './store/files.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
@@ -20,6 +20,7 @@ import {
   recordsOfRow,
   respellRecord,
   selectRecords,
+  storedKey,
   unpackRecords,
 } from './store/rows.ts'
 import { prepared, sql, statement, type ZoneTables } from './store/schema.ts'
@@ -55,8 +56,8 @@ export interface ZoneStore {
   remember(request: AnsweredRequest): Promise<void>
   /** The requests to this zone that were answered and could be accepted again, oldest first. */
   requests(zone: number, now: number): Promise<AnsweredRequest[]>
-  /** The journal after `revision`, oldest first, `limit` entries at most. */
-  journal(zone: number, revision: number, limit: number): Promise<JournalEntry[]>
+  /** The journal after `revision`, oldest first: of at most `limit` entries those with these octets somewhere in their changes. */
+  journal(zone: number, revision: number, limit: number, holding?: Uint8Array): Promise<JournalEntry[]>
   /** The revision at which the zone last had this serial and was then changed; undefined where the journal does not go back to it. */
   revisionOf(zone: number, serial: number): Promise<number | undefined>
   /** What is known of the zone as a secondary. */
@@ -173,9 +174,12 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
       await database.commit([insertRequest(request)])
     },
     requests: (zone, now) => readRequests(database, zone, now),
-    async journal(zone, revision, limit) {
+    async journal(zone, revision, limit, holding) {
       const rows = await database.read(selectJournal({ zone, revision, limit }))
-      return rows.map(journalEntry)
+      if (holding === undefined) return rows.map(journalEntry)
+      const octets = Buffer.from(holding)
+      const meant = rows.filter(row => Buffer.from(row['changes'] as Uint8Array).includes(octets))
+      return meant.map(journalEntry)
     },
     async revisionOf(zone, serial) {
       const [row] = await database.read(selectRevision({ zone, serial }))
@@ -336,17 +340,16 @@ function* commitStatements(
 }
 
 /** A record that goes and comes back with another TTL or spelling stays its holder's; so it is with the SOA, which always comes back. */
-function* recordStatements(zone: number, { change, key, holdings }: NewEntry): Generator<Statement> {
-  const keyOf = (record: ResourceRecord) =>
-    record.type === Type.SOA ? rrsetKey(record.owner, Type.SOA) : recordKey(record.owner, record.type, record.rdata)
-  const deleted = new Map(change.deleted.map(record => [keyOf(record), record]))
+function* recordStatements(zone: number, { change, key: holder, holdings }: NewEntry): Generator<Statement> {
+  const deleted = new Map(change.deleted.map(record => [storedKey(record), record]))
   for (const record of change.added) {
     const { owner, type, ttl, rdata } = record
-    const id = recordId(record)
-    if (deleted.delete(keyOf(record))) yield respellRecord({ zone, id, owner, ttl, rdata })
-    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: isOurs(type) ? null : (key ?? null) })
+    const key = storedKey(record)
+    const id = recordId(record, key)
+    if (deleted.delete(key)) yield respellRecord({ zone, id, owner, ttl, rdata })
+    else yield insertRecord({ zone, id, owner, type, ttl, rdata, holder: isOurs(type) ? null : (holder ?? null) })
   }
-  for (const record of deleted.values()) yield deleteRecord({ zone, id: recordId(record) })
+  for (const [key, record] of deleted) yield deleteRecord({ zone, id: recordId(record, key) })
   for (const { record, holder } of holdings ?? [])
     yield holdRecord({ zone, id: recordId(record), holder: holder ?? null })
 }

@@ -1,4 +1,5 @@
 import { isSubdomain, type Name } from '../dns/name.ts'
+import { u32At } from '../dns/octets.ts'
 import type { ResourceRecord, RRset } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import { applyRecords } from './image/apply.ts'
@@ -95,10 +96,10 @@ export class ZoneImage {
     base: ZoneVersion,
     change: { deleted: readonly ResourceRecord[]; added: readonly ResourceRecord[] },
   ): ZoneVersion | undefined {
-    const { arena } = this
+    const { arena, origin, key } = this
     const { top } = arena
     try {
-      return new ZoneVersion(this, applyRecords(arena, this.origin, base.at, change.deleted, change.added))
+      return new ZoneVersion(this, applyRecords(arena, origin, base.at, change.deleted, change.added, key))
     } catch (error) {
       arena.takeBack(top)
       if (error instanceof ArenaFull) return undefined
@@ -161,9 +162,7 @@ export class ZoneVersion {
 
   /** The SOA's serial. */
   serial(): number {
-    const { octets } = this.image.arena
-    const at = this.soaNumbers()
-    return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+    return u32At(this.image.arena.octets, this.soaNumbers())
   }
 
   /** The RRset of this owner and type, a copy. */
@@ -180,11 +179,11 @@ export class ZoneVersion {
   typesAt(owner: Name): number[] {
     const { arena } = this.image
     const entry = this.entry(owner)
-    const types = new Set<number>()
+    const types: number[] = []
     for (let i = 0; entry !== 0 && i < rrsetsAt(arena, entry); i++)
-      types.add(rrsetType(arena, nthRRset(arena, entry, i)))
-    for (const type of [Type.RRSIG, Type.NSEC3]) if (this.hashed(owner, type)) types.add(type)
-    return [...types].sort((a, b) => a - b)
+      types.push(rrsetType(arena, nthRRset(arena, entry, i)))
+    const hashed = [Type.RRSIG, Type.NSEC3].filter(type => !types.includes(type) && this.hashed(owner, type))
+    return hashed.length === 0 ? types : [...types, ...hashed].sort((a, b) => a - b)
   }
 
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { addressBytes } from '../../config/address.ts'
+import { type CertificateFacts, readCertificate } from '../certificate-facts.ts'
 import type { Identifier } from '../identifier.ts'
 import { AcmeError } from '../problems.ts'
-import { type CertificateFacts, readCertificate } from '../x509.ts'
 import type { Attempt, Challenge, ChallengeNetwork, Proof } from './challenge.ts'
 
 /** TLS challenge (RFC 8737, for addresses RFC 8738 §6): a self-signed certificate with the key authorization's digest, under its own ALPN protocol. */
@@ -56,13 +56,11 @@ function faultOf(
   const [name, ...others] = facts.identifiers
   const isNamed = name?.type === type && name.value.toLowerCase() === value && others.length === 0 && !facts.otherNames
   if (!isNamed) return 'shows a certificate that is not for this identifier alone'
-  const marks = facts.extensions.filter(({ extnID }) => extnID === ACME_IDENTIFIER)
+  const marks = facts.extensions.filter(({ oid }) => oid === ACME_IDENTIFIER)
   if (marks.length !== 1 || !marks[0]!.critical) return 'shows a certificate without a critical acmeIdentifier'
   const digest = createHash('sha256').update(keyAuthorization).digest()
   const expected = Buffer.concat([Uint8Array.of(0x04, digest.length), digest])
-  return expected.equals(Buffer.from(marks[0]!.extnValue.buffer))
-    ? undefined
-    : 'shows an acmeIdentifier that is not the expected digest'
+  return expected.equals(marks[0]!.value) ? undefined : 'shows an acmeIdentifier that is not the expected digest'
 }
 
 function wrong({ value }: Identifier, what: string): AcmeError {

@@ -1,6 +1,7 @@
 import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
+import { readCertificate } from '../certificate-facts.ts'
 import type { Signer } from '../keystore.ts'
-import { derBlocks, fingerprint, formatSerial, readCertificate } from '../x509.ts'
+import { derBlocks, fingerprint, formatSerial } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError } from './deps.ts'
 
 /** A CA certificate in PEM with its key, both checked; `origin` names it in errors. */

@@ -91,8 +91,8 @@ export function faultOf(made: CaCertificate, root: CaCertificate, now: number): 
   if (!isBelow(made, root) || !new X509Certificate(made.der).verify(rootKey))
     return 'the certificate is not signed by our root'
   if (!made.ca) return "the certificate is not a CA's (RFC 5280 §4.2.1.9): have it signed with basicConstraints CA:TRUE"
-  const usage = made.extensions.find(({ extnID }) => extnID === id_ce_keyUsage)
-  const flags = usage ? AsnConvert.parse(usage.extnValue.buffer, KeyUsage).toNumber() : 0
+  const usage = made.extensions.find(({ oid }) => oid === id_ce_keyUsage)
+  const flags = usage ? AsnConvert.parse(Buffer.from(usage.value), KeyUsage).toNumber() : 0
   if (usage && (flags & KeyUsageFlags.keyCertSign) === 0)
     return 'the certificate may not sign certificates (RFC 5280 §4.2.1.3): have it signed with keyUsage keyCertSign, cRLSign'
   if (made.notAfter <= now) return `the certificate expired on ${date(made.notAfter)}`

@@ -1,5 +1,7 @@
 import { ConflictError, type Database, type Statement } from '../../host/database.ts'
+import type { OrderRows } from './orders.ts'
 import { appendStatement } from './record.ts'
+import { RowCache } from './row-cache.ts'
 import { type AccountRow, type BindingRow, sql, statement } from './schema.ts'
 
 /** Accounts (RFC 8555 §7.1.2) and the keys that bind them to somebody we know (§7.3.4). Every promise resolves once the disk has it. */
@@ -21,33 +23,13 @@ export interface AccountStore {
   revokeBinding(kid: string, at: number): Promise<boolean>
 }
 
-/** Accounts kept in memory. */
-const KEPT = 1000
-
-export function createAccountStore(database: Database): AccountStore {
+export function createAccountStore(database: Database, { orders }: Pick<OrderRows, 'orders'>): AccountStore {
   const accounts = sql.selectFrom('acme_accounts').selectAll()
   const one = async <Row>(query: Parameters<typeof statement>[0]) =>
     (await database.read(statement(query)))[0] as Row | undefined
-  /** Accounts that were asked for lately, the oldest first: each request asks. Forgotten before and after each change of one. */
-  const known = new Map<string, AccountRow>()
-  /** Grows with every change: what was read across one is not kept. */
-  let changes = 0
-  const forget = (id: string) => {
-    changes++
-    known.delete(id)
-  }
-  const change = async (id: string, statements: readonly Statement[]) => {
-    forget(id)
-    await database.commit(statements).finally(() => forget(id))
-  }
-  const fetch = async (id: string) => {
-    const begun = changes
-    const account = await one<AccountRow>(accounts.where('id', '=', id))
-    if (!account || begun !== changes) return account
-    known.set(id, account)
-    if (known.size > KEPT) known.delete(known.keys().next().value!)
-    return account
-  }
+  /** Each request asks for its account. */
+  const known = new RowCache<AccountRow>()
+  const change = (id: string, statements: readonly Statement[]) => known.change(id, () => database.commit(statements))
   const valid = (id: string) => sql.updateTable('acme_accounts').where('id', '=', id).where('status', '=', 'valid')
   return {
     async addAccount(account) {
@@ -58,17 +40,18 @@ export function createAccountStore(database: Database): AccountStore {
         appendStatement({ kind: 'account', at, account: id, issuer, thumbprint, ...bound }),
       ])
     },
-    account: async id => known.get(id) ?? fetch(id),
+    account: id => known.get(id, () => one<AccountRow>(accounts.where('id', '=', id))),
     accountByKey: (issuer, thumbprint) =>
       one<AccountRow>(accounts.where('issuer', '=', issuer).where('thumbprint', '=', thumbprint)),
     setContact: (id, contact) => change(id, [statement(valid(id).set({ contact }), 1)]),
     async deactivateAccount(id) {
       // RFC 8555 §7.3.6: pending operations of the account should be cancelled.
-      const orders = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('account', '=', id)
-      await change(id, [
+      const own = sql.updateTable('acme_orders').set({ status: 'invalid' }).where('account', '=', id)
+      const ended = change(id, [
         statement(valid(id).set({ status: 'deactivated' }), 1),
-        statement(orders.where('status', 'in', ['pending', 'ready'])),
+        statement(own.where('status', 'in', ['pending', 'ready'])),
       ])
+      await ended.finally(() => orders.forgetWhere(order => order.account === id))
     },
     replaceKey: (id, old, key) =>
       change(id, [statement(valid(id).set(key).where('thumbprint', '=', old.thumbprint), 1)]),

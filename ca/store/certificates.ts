@@ -1,11 +1,14 @@
+import { sql as raw } from 'kysely'
 import { ConflictError, type Database } from '../../host/database.ts'
 import type { CertificateRecord, CertificateStore, Circumstances, RevokedCertificate } from '../certificate-store.ts'
 import { identifierText } from '../identifier.ts'
 import type { RecordEntry } from '../record/entry.ts'
 import { REASONS } from '../revoke.ts'
 import { fingerprint } from '../x509.ts'
+import type { OrderRows } from './orders.ts'
 import { appendStatement } from './record.ts'
-import { type CertificateRow, type NewRow, sql, statement } from './schema.ts'
+import { RowCache } from './row-cache.ts'
+import { type CertificateRow, prepared, sql, statement } from './schema.ts'
 
 /** Which certificates `certificates()` lists. */
 export interface CertificateFilter {
@@ -33,25 +36,30 @@ export interface CertificateArchive extends CertificateStore {
   countStanding(at: number): Promise<number>
 }
 
-export function createCertificateStore(database: Database): CertificateArchive {
+export function createCertificateStore(database: Database, { orders }: Pick<OrderRows, 'orders'>): CertificateArchive {
+  /** By serial: what was issued is downloaded next. */
+  const issued = new RowCache<CertificateRecord>()
   const read = async (query: Parameters<typeof statement>[0]) =>
     ((await database.read(statement(query))) as unknown as CertificateRow[]).map(recordOf)
   const all = sql.selectFrom('ca_certificates').selectAll()
   return {
-    async reserveSerial({ serial, issuer, reservedAt, order }) {
-      const row = { serial, issuer, reserved_at: reservedAt, order_id: order ?? null, issued: 0 }
-      await database.commit([statement(sql.insertInto('ca_serials').values(row))])
+    async reserveSerial({ serial, issuer, reservedAt: at, order = null, keyHash = '' }) {
+      await database.commit([reserve({ serial, issuer, at, order, keyHash })])
     },
     async storeCertificate(record, circumstances) {
-      const issued = sql.updateTable('ca_serials').set({ issued: 1 }).where('serial', '=', record.serial)
-      await database.commit([
-        statement(issued.where('issued', '=', 0), 1),
-        statement(sql.insertInto('ca_certificates').values(rowOf(record))),
-        ...(record.order === undefined ? [] : [completeOrder(record.order, record.serial)]),
+      const { serial, order } = record
+      const statements = [
+        markIssued({ serial }),
+        insertCertificate(rowOf(record)),
+        ...(order === undefined ? [] : [completeOrder({ order, serial })]),
         appendStatement(issuedEntry(record, circumstances)),
-      ])
+      ]
+      const commit = () => database.commit(statements)
+      const complete = { status: 'valid', certificate: serial, csr: null } as const
+      await (order === undefined ? commit() : orders.change(order, commit, row => ({ ...row, ...complete })))
+      issued.keep(serial, record)
     },
-    certificate: async serial => (await read(all.where('serial', '=', serial)))[0],
+    certificate: serial => issued.get(serial, async () => (await read(all.where('serial', '=', serial)))[0]),
     certificateOfOrder: async order => (await read(all.where('order_id', '=', order)))[0],
     async forgetCertificates(before, limit) {
       const ended = sql.selectFrom('ca_certificates').select('serial').where('not_after', '<', before)
@@ -60,10 +68,11 @@ export function createCertificateStore(database: Database): CertificateArchive {
         or([eb('revocation_reason', 'is', null), eb('revocation_reason', '<>', REASONS.keyCompromise)]),
       )
       const some = old.orderBy('not_after').limit(limit)
-      const [, result] = await database.commit([
+      const commit = database.commit([
         statement(sql.deleteFrom('ca_serials').where('serial', 'in', some)),
         statement(sql.deleteFrom('ca_certificates').where('serial', 'in', some)),
       ])
+      const [, result] = await commit.finally(() => issued.clear())
       return result!.changes
     },
     certificates: filter => read(listed(filter)),
@@ -80,8 +89,9 @@ export function createCertificateStore(database: Database): CertificateArchive {
     async revokeCertificate(serial, { at, reason }) {
       const update = sql.updateTable('ca_certificates').set({ revoked_at: at, revocation_reason: reason })
       const standing = update.where('serial', '=', serial).where('revoked_at', 'is', null)
+      const statements = [statement(standing, 1), appendStatement({ kind: 'revoked', at, serial, reason })]
       try {
-        await database.commit([statement(standing, 1), appendStatement({ kind: 'revoked', at, serial, reason })])
+        await issued.change(serial, () => database.commit(statements))
         return true
       } catch (error) {
         if (error instanceof ConflictError) return false
@@ -96,9 +106,7 @@ export function createCertificateStore(database: Database): CertificateArchive {
       return (await database.read(statement(query))) as unknown as RevokedCertificate[]
     },
     async isCompromised(keyHash) {
-      const query = sql.selectFrom('ca_certificates').select('serial').where('key_hash', '=', keyHash)
-      const revoked = query.where('revoked_at', 'is not', null).where('revocation_reason', '=', REASONS.keyCompromise)
-      return (await database.read(statement(revoked.limit(1)))).length > 0
+      return (await database.read(statement(compromised(keyHash)))).length > 0
     },
     async lastPartition(issuer) {
       const query = sql.selectFrom('ca_certificates').select(({ fn }) => fn.max('crl_partition').as('last'))
@@ -139,11 +147,64 @@ function issuedEntry(record: CertificateRecord, circumstances: Circumstances = {
   }
 }
 
+/** A certificate with this key that was revoked because the key is compromised: few are, and only they are in the index. */
+const compromised = (keyHash: string) =>
+  sql
+    .selectFrom('ca_certificates')
+    .select('serial')
+    .where('key_hash', '=', keyHash)
+    .where('revocation_reason', '=', raw.lit(REASONS.keyCompromise))
+    .limit(1)
+
+/** A serial that was never taken, for a key that is not compromised. */
+const reserve = prepared<{ serial: string; issuer: string; at: number; order: string | null; keyHash: string }>(
+  ({ serial, issuer, at, order, keyHash }) =>
+    sql
+      .insertInto('ca_serials')
+      .columns(['serial', 'issuer', 'reserved_at', 'order_id', 'issued'])
+      .expression(
+        sql
+          .selectNoFrom(({ val, lit }) => [
+            val(serial).as('serial'),
+            val(issuer).as('issuer'),
+            val(at).as('reserved_at'),
+            val(order).as('order_id'),
+            lit(0).as('issued'),
+          ])
+          .where(({ not, exists }) => not(exists(compromised(keyHash)))),
+      ),
+  1,
+)
+
+const markIssued = prepared<{ serial: string }>(
+  ({ serial }) => sql.updateTable('ca_serials').set({ issued: 1 }).where('serial', '=', serial).where('issued', '=', 0),
+  1,
+)
+
+const insertCertificate = prepared<CertificateRow>(row =>
+  sql.insertInto('ca_certificates').values({
+    serial: row.serial,
+    issuer: row.issuer,
+    profile: row.profile,
+    identifiers: row.identifiers,
+    not_before: row.not_before,
+    not_after: row.not_after,
+    issued_at: row.issued_at,
+    der: row.der,
+    key_hash: row.key_hash,
+    account: row.account,
+    order_id: row.order_id,
+    revoked_at: row.revoked_at,
+    revocation_reason: row.revocation_reason,
+    crl_partition: row.crl_partition,
+  }),
+)
+
 /** RFC 8555 §7.1.6: processing → valid, in the commit that keeps the certificate, so that no order is ever served twice. */
-function completeOrder(order: string, serial: string) {
+const completeOrder = prepared<{ order: string; serial: string }>(({ order, serial }) => {
   const update = sql.updateTable('acme_orders').set({ status: 'valid', certificate: serial, csr: null })
-  return statement(update.where('id', '=', order).where('status', '=', 'processing'), 1)
-}
+  return update.where('id', '=', order).where('status', '=', 'processing')
+}, 1)
 
 function listed({ name, account, profile, keyHash, standingAt, limit, after }: CertificateFilter) {
   let query = sql.selectFrom('ca_certificates').selectAll()
@@ -162,7 +223,7 @@ function listed({ name, account, profile, keyHash, standingAt, limit, after }: C
   return query.orderBy('issued_at', 'desc').orderBy('serial').limit(limit)
 }
 
-function rowOf(record: CertificateRecord): NewRow<'ca_certificates'> {
+function rowOf(record: CertificateRecord): CertificateRow {
   return {
     serial: record.serial,
     issuer: record.issuer,

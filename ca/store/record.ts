@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../../host/database.ts'
 import { entryText, type RecordEntry, type RecordKind } from '../record/entry.ts'
 import { leafHash } from '../record/merkle.ts'
-import { sql, statement } from './schema.ts'
+import { prepared, sql, statement } from './schema.ts'
 
 /** A line of the record as it is kept; `seq` counts from 1, the leaf's index in the tree is one less. */
 export interface RecordRow {
@@ -53,10 +53,12 @@ export const TILE = 256
 export function appendStatement(entry: RecordEntry): Statement {
   const text = entryText(entry)
   const { at, kind, serial = null } = entry
-  return statement(
-    sql.insertInto('ca_record').values({ at, kind, serial, entry: text, leaf: leafHash(Buffer.from(text)) }),
-  )
+  return append({ at, kind, serial, entry: text, leaf: leafHash(Buffer.from(text)) })
 }
+
+const append = prepared<Omit<RecordRow, 'seq'>>(({ at, kind, serial, entry, leaf }) =>
+  sql.insertInto('ca_record').values({ at, kind, serial, entry, leaf }),
+)
 
 export function createRecordStore(database: Database): RecordStore {
   const read = async <Row>(query: Parameters<typeof statement>[0]) => (await database.read(statement(query))) as Row[]

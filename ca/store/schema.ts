@@ -3,7 +3,7 @@ import type { Migration } from '../../host/database.ts'
 import { createCompiler } from '../../host/sql.ts'
 import type { RecordKind } from '../record/entry.ts'
 
-export { statement } from '../../host/sql.ts'
+export { prepared, statement } from '../../host/sql.ts'
 
 /** Times are milliseconds since 1970; lists, objects and problems are JSON text; states are RFC 8555 §7.1.6's words. */
 export interface CaTables {
@@ -182,5 +182,10 @@ export const CA_MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE ca_tree_heads (size INTEGER PRIMARY KEY, at INTEGER NOT NULL, root BLOB NOT NULL, signature BLOB NOT NULL)
         STRICT`,
     ],
+  },
+  {
+    id: 'ca-0003',
+    // Whoever keeps a key for many certificates has many rows of it: only those that matter are looked at.
+    statements: ['CREATE INDEX ca_certificates_compromised ON ca_certificates (key_hash) WHERE revocation_reason = 1'],
   },
 ]

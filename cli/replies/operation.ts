@@ -57,3 +57,18 @@ export interface ApiToken {
   created_at: string
   expires_at?: string
 }
+
+/** What is seen from outside: names as their users meet them, zones as others serve them. */
+export interface Watched {
+  /** Below the layer that failed nothing was looked at. */
+  probes: {
+    name: string
+    port: number
+    /** ISO 8601. */
+    at: string
+    layers: { layer: 'dns' | 'tls' | 'certificate'; ok: boolean; what: string; milliseconds: number }[]
+  }[]
+  /** `own` is the serial served here. */
+  secondaries: { view: string; zone: string; secondary: string; serial?: number; own?: number; problem?: string }[]
+  delegations: { view: string; zone: string; parent: string; problem: string }[]
+}

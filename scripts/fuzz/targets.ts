@@ -6,6 +6,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   challenge: async () => (await import('./challenge.ts')).challenge,
   'bind-key': async () => (await import('./bind-key.ts')).bindKey,
   config: async () => (await import('./config.ts')).config,
+  http2: async () => (await import('./http2.ts')).http2,
   message: async () => (await import('./message.ts')).message,
   jws: async () => (await import('./jws.ts')).jws,
   'named-conf': async () => (await import('./named-conf.ts')).namedConf,

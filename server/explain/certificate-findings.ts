@@ -5,27 +5,29 @@ import type { Endpoint } from './endpoint.ts'
 import { span } from './span.ts'
 import type { Finding, Story } from './story.ts'
 
-/** What the CA knows of the name that the story is about, and what is really served there. */
-interface Certified {
+/** What the CA knows of a name, and what is really served there. */
+export interface Certified {
   name: Name
   affairs: NameAffairs
   endpoints: readonly Endpoint[]
   now: number
 }
 
-function ofCertificates(id: string, says: (certified: Certified) => string | undefined): Finding {
-  return {
-    id,
-    says: ({ certified, now }: Story) => certified && says({ ...certified, now }),
-  }
+interface CertificateFinding {
+  id: string
+  of: (certified: Certified) => string | undefined
+}
+
+function ofCertificates(id: string, of: CertificateFinding['of']): CertificateFinding {
+  return { id, of }
 }
 
 const DAY = 86_400_000
 /** Certificates that end within this share of their life should have been renewed. */
 const LATE = 1 / 6
 
-/** What is wrong with a name's certificate, where nothing is wrong with its answer: from what users see now to what they will see. */
-export const CERTIFICATE_FINDINGS: readonly Finding[] = [
+/** What is wrong with a name's certificate: from what users see now to what they will see. */
+const FINDINGS: readonly CertificateFinding[] = [
   ofCertificates('serves-expired', ({ endpoints, now }) => {
     const dead = endpoints.find(({ not_after }) => not_after !== undefined && Date.parse(not_after) < now)
     return dead && `${where(dead)} serves a certificate that expired on ${dead.not_after}`
@@ -87,6 +89,21 @@ export const CERTIFICATE_FINDINGS: readonly Finding[] = [
     return late ? `its certificate ${newest.serial} ends in ${span(to - now)}, and nobody has renewed it` : undefined
   }),
 ]
+
+/** Where nothing is wrong with the answer. */
+export const CERTIFICATE_FINDINGS: readonly Finding[] = FINDINGS.map(({ id, of }) => ({
+  id,
+  says: ({ certified, now }: Story) => certified && of({ ...certified, now }),
+}))
+
+/** The first thing that is wrong with a name's certificate; undefined where nothing is. */
+export function certificateFault(certified: Certified): string | undefined {
+  for (const { of } of FINDINGS) {
+    const fault = of(certified)
+    if (fault !== undefined) return fault
+  }
+  return undefined
+}
 
 function where({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`

@@ -90,3 +90,21 @@ function clientBehind(proxy: Client, from: ProxiedClient): Client {
     finish: () => proxy.finish(),
   }
 }
+
+/** The header for a connection over TCP: what `readProxyHeader` reads. */
+export function writeProxyHeader({ address, port, destination, destinationPort }: ProxiedClient): Uint8Array {
+  const size = address.length
+  const family = size === SIZES[1] ? 1 : 2
+  const header = new Uint8Array(FIXED + 2 * size + 4)
+  header.set(SIGNATURE)
+  header[12] = (VERSION << 4) | PROXY
+  header[13] = (family << 4) | STREAM
+  header[15] = 2 * size + 4
+  header.set(address, FIXED)
+  header.set(destination, FIXED + size)
+  new DataView(header.buffer).setUint16(FIXED + 2 * size, port)
+  new DataView(header.buffer).setUint16(FIXED + 2 * size + 2, destinationPort)
+  return header
+}
+
+const STREAM = 1

@@ -7,24 +7,31 @@ import { claim, type InheritedSocket } from './inherited.ts'
 import { LINUX, type Libc } from './libc.ts'
 import { isWildcardAddress, makeSockaddr, readSockaddr, SOCKADDR_IN6 } from './sockaddr.ts'
 
+/** Streams by what is spoken on them: DNS, DNS over TLS, HTTPS. */
+export const STREAM_KINDS = ['tcp', 'tls', 'https'] as const
+export type StreamKind = (typeof STREAM_KINDS)[number]
+
 /** A socket for one serving thread. Without `fd` the thread opens it itself. Plain data, so that it can be posted. */
 export interface ServingSocket {
   /** `late`: a wildcard UDP socket that tells the destination of each datagram. */
-  kind: 'udp' | 'late' | 'tcp' | 'tls'
+  kind: 'udp' | 'late' | StreamKind
   address: SocketAddress
-  /** Of TCP and TLS it is a duplicate that the thread owns and closes; the others stay with whoever opened them. */
+  /** Of a stream it is a duplicate that the thread owns and closes; the others stay with whoever opened them. */
   fd?: number
   /** Where the thread opens it: whether other threads open the same. */
   shared?: boolean
 }
 
-/** Every DNS socket of the daemon, opened before it gives up root: a thread that is replaced later could not bind them any more. */
+/** Every socket of the serving threads, opened before it gives up root: a thread that is replaced later could not bind them any more. */
 export interface OpenSockets {
   /** What was bound, with the ports the system chose for port 0. */
   dns: SocketAddress[]
   dot: SocketAddress[]
+  https: SocketAddress[]
   /** Sockets for the thread of that number. */
   forWorker(index: number): ServingSocket[]
+  /** Threads get no more sockets: connections are refused once those that have some have closed them. */
+  endStreams(): void
   /** Datagrams and connections that are still queued are dropped. */
   close(): void
 }
@@ -44,6 +51,7 @@ export class ListenError extends Error {
 export interface ListenOptions {
   dns: readonly SocketAddress[]
   dot: readonly SocketAddress[]
+  https?: readonly SocketAddress[]
   workers: number
   /** Undefined where the C library can't be called: sockets are then opened by the threads. */
   libc: Libc | undefined
@@ -79,11 +87,18 @@ function openDescriptors(libc: Libc, options: ListenOptions): OpenSockets {
   try {
     const dns = uncovered(options.dns).map(address => openDns(libc, address, options, descriptors))
     const dot = uncovered(options.dot).map(address => openStream(libc, 'tls', address, options, descriptors))
+    const https = uncovered(options.https ?? []).map(address =>
+      openStream(libc, 'https', address, options, descriptors),
+    )
     const forWorker = (index: number): ServingSocket[] =>
       descriptors
         .filter(({ worker }) => worker === undefined || worker === index)
         .map(({ kind, address, fd }) => ({ kind, address, fd: isStream(kind) ? duplicate(libc, fd) : fd }))
-    return { dns, dot, forWorker, close }
+    const endStreams = (): void => {
+      for (const { fd } of descriptors.filter(({ kind }) => isStream(kind))) libc.close(fd)
+      descriptors.splice(0, descriptors.length, ...descriptors.filter(({ kind }) => !isStream(kind)))
+    }
+    return { dns, dot, https, forWorker, endStreams, close }
   } catch (error) {
     close()
     throw error
@@ -120,7 +135,7 @@ function openDns(libc: Libc, wanted: SocketAddress, options: ListenOptions, into
 
 function openStream(
   libc: Libc,
-  kind: 'tcp' | 'tls',
+  kind: StreamKind,
   address: SocketAddress,
   { inherited = [] }: ListenOptions,
   into: Descriptor[],
@@ -225,7 +240,7 @@ function boundTo(libc: Libc, fd: number, { address }: SocketAddress): SocketAddr
 }
 
 function isStream(kind: ServingSocket['kind']): boolean {
-  return kind === 'tcp' || kind === 'tls'
+  return kind !== 'udp' && kind !== 'late'
 }
 
 /** Another descriptor of the same socket. Throws ListenError where there is none left. */
@@ -289,14 +304,16 @@ async function probeAddresses(options: ListenOptions): Promise<OpenSockets> {
       : [address]
   const dns = await Promise.all(uncovered(options.dns).map(probeDns))
   const dot = await Promise.all(uncovered(options.dot).map(probeStream))
+  const https = await Promise.all(uncovered(options.https ?? []).map(probeStream))
   // Elsewhere than on Linux and the newer BSDs a port can't be shared; then the first thread serves alone.
   const shared = process.platform === 'linux' && options.workers > 1
   const sockets: ServingSocket[] = [
     ...dns.flatMap(expand).map(address => ({ kind: 'udp' as const, address, shared })),
     ...dns.map(address => ({ kind: 'tcp' as const, address, shared })),
     ...dot.map(address => ({ kind: 'tls' as const, address, shared })),
+    ...https.map(address => ({ kind: 'https' as const, address, shared })),
   ]
-  return { dns, dot, forWorker: index => (index === 0 || shared ? sockets : []), close() {} }
+  return { dns, dot, https, forWorker: index => (index === 0 || shared ? sockets : []), endStreams() {}, close() {} }
 }
 
 async function probeDns(wanted: SocketAddress): Promise<SocketAddress> {

@@ -1,49 +1,15 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Prefix } from '../../config/address.ts'
-import type { Clock } from '../../host/clock.ts'
-import { type Client, LATER, type RequestHandler } from './client.ts'
+import { type Client, LATER } from './client.ts'
+import type { Peer, ServedConnection, StreamHost } from './connections.ts'
 import { FrameReader, frame } from './framing.ts'
-import { type ProxiedClient, readProxyHeader } from './proxy-header.ts'
+import { readProxyHeader } from './proxy-header.ts'
 
-/** Bounds of one listener of streams. */
-export interface StreamLimits {
-  /** Connections in all; at the limit the one that has been idle longest is closed (RFC 7766 §6.2.3). */
-  connections: number
-  /** Connections from one address, or one /64 of IPv6. */
-  perClient: number
-  /** Requests of a connection that are being worked on; more are not read. */
-  inFlight: number
-  /** Octets that a client may leave unread before no more of its requests are read. */
-  unread: number
-  /** How long a connection may do nothing, or not read, before it is closed. */
-  idle: number
-}
-
-export interface StreamOptions {
-  handler: RequestHandler
-  /** Called before the requests of a chunk are answered. */
-  beforeBatch: () => void
-  clock: Clock
-  /** Addresses whose connections begin with a PROXY protocol header; none where left out. */
-  proxies?: () => readonly Prefix[]
-  /** For whom the proxy of a connection speaks whose header was read before. */
-  behind?: (socket: Socket) => ProxiedClient | undefined
-  limits: StreamLimits
-  onError: (error: Error) => void
-}
-
-/** The listener, as far as its connections know it. */
-export interface StreamHost {
-  readonly options: StreamOptions
-  /** Answers are written here before they are framed: a listener works on one request at a time. */
-  readonly out: Uint8Array
-  /** A request or an answer has passed: the connection is the least idle one. */
-  touch(client: StreamClient): void
-}
+const PREFIX = 2
+const MOST_MESSAGE = 65_535
 
 /** One connection. Requests are read as they come and answered as they are ready, in any order (RFC 7766 §6.2.1, §7). */
-export class StreamClient implements Client {
+export class StreamClient implements Client, ServedConnection {
   readonly transport: 'tcp' | 'tls'
   /** These four change once, where a proxy says for whom it speaks. */
   address: Uint8Array
@@ -63,42 +29,35 @@ export class StreamClient implements Client {
   private inFlight = 0
   private ending = false
   private working = false
+  /** Part of a request is no sign of life. */
+  private asked = false
   private lastActive: number
   private waiting: (() => void)[] = []
 
-  constructor(
-    socket: Socket,
-    transport: 'tcp' | 'tls',
-    address: Uint8Array,
-    destination: Uint8Array,
-    host: StreamHost,
-    proxied = false,
-  ) {
+  constructor(transport: 'tcp' | 'tls', socket: Socket, peer: Peer, host: StreamHost, proxied: boolean) {
     this.socket = socket
     this.transport = transport
     this.tlsVersion = socket instanceof TLSSocket ? (socket.getProtocol() ?? undefined) : undefined
-    this.address = address
-    this.port = socket.remotePort ?? 0
-    this.destination = destination
-    this.destinationPort = socket.localPort ?? 0
+    this.address = peer.address
+    this.port = peer.port
+    this.destination = peer.destination
+    this.destinationPort = peer.destinationPort
     this.host = host
     this.idle = host.options.limits.idle
     this.headed = proxied
-    Object.assign(this, host.options.behind?.(socket))
     this.lastActive = host.options.clock.monotonic()
     socket.on('data', chunk => this.read(chunk))
     socket.on('end', () => this.endWhenIdle())
     socket.on('drain', () => this.caughtUp())
   }
 
-  /** Nothing is being worked on, and all that was sent has been read. */
   get quiet(): boolean {
     return this.inFlight === 0 && this.socket.writableLength === 0
   }
 
-  /** Whether nothing has happened since `before`. What is being worked on has its own time-out, unless the client does not read. */
-  expired(before: number): boolean {
-    return this.lastActive <= before && (this.inFlight === 0 || this.socket.writableLength > 0)
+  /** What is being worked on has its own time-out, unless the client does not read. */
+  expired(now: number): boolean {
+    return now - this.lastActive >= this.idle && (this.inFlight === 0 || this.socket.writableLength > 0)
   }
 
   private active(): void {
@@ -121,10 +80,11 @@ export class StreamClient implements Client {
     if (this.headed && !this.readHeader(unparsed)) return
     this.host.options.beforeBatch()
     this.working = true
-    socket.cork()
+    this.asked = false
     unparsed.at = this.frames.read(unparsed.chunk, unparsed.at, this.accept)
-    socket.uncork()
+    this.host.batch.flush(socket)
     this.working = false
+    if (this.asked) this.active()
     if (unparsed.at === unparsed.chunk.length) this.unparsed = undefined
     if (this.congested()) socket.pause()
     this.endIfDone()
@@ -142,18 +102,29 @@ export class StreamClient implements Client {
   }
 
   private readonly accept = (octets: Uint8Array, at: number, end: number): boolean => {
-    const { options, out } = this.host
-    this.active()
+    const { options, batch } = this.host
+    this.asked = true
     this.inFlight++
-    const written = options.handler(octets, at, end, this, out, 0, out.length)
+    const place = batch.place(PREFIX + MOST_MESSAGE, this.socket)
+    const written = options.handler(octets, at, end, this, batch.bytes, place + PREFIX, MOST_MESSAGE)
     if (written !== LATER) this.inFlight--
-    if (written > 0) this.socket.write(frame(out, 0, written))
+    if (written > 0) {
+      // RFC 1035 §4.2.2.
+      batch.bytes[place] = written >>> 8
+      batch.bytes[place + 1] = written
+      batch.length = place + PREFIX + written
+    }
     return !this.congested()
   }
 
   private congested(): boolean {
     const { limits } = this.host.options
-    return this.closed || this.inFlight >= limits.inFlight || this.socket.writableLength >= limits.unread
+    return this.closed || this.inFlight >= limits.inFlight || this.unread >= limits.unread
+  }
+
+  /** Octets that the client has yet to read. */
+  private get unread(): number {
+    return this.socket.writableLength + this.host.batch.length
   }
 
   private caughtUp(): void {
@@ -172,9 +143,14 @@ export class StreamClient implements Client {
     for (const task of this.waiting.splice(0)) task()
   }
 
+  /** Messages of one turn of the event loop leave in one piece. */
   send(message: Uint8Array): boolean {
     if (this.closed) return true
     this.active()
+    if (this.socket.writableCorked === 0) {
+      this.socket.cork()
+      setImmediate(() => this.socket.uncork())
+    }
     return this.socket.write(frame(message))
   }
 
@@ -194,7 +170,6 @@ export class StreamClient implements Client {
     this.endIfDone()
   }
 
-  /** No more requests will come or be read: closes once those read are answered. */
   endWhenIdle(): void {
     this.ending = true
     this.endIfDone()

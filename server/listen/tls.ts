@@ -1,6 +1,8 @@
 import { createServer } from 'node:tls'
+import type { Serve, StreamOptions } from './connections.ts'
 import { readHeadersFirst } from './proxy-tls.ts'
-import { type StreamListener, type StreamOptions, type StreamSource, serveStreams } from './tcp.ts'
+import { StreamClient } from './stream-client.ts'
+import { type StreamListener, type StreamSource, serveStreams } from './tcp.ts'
 
 /** A certificate chain and its key, both PEM. */
 export interface ServerCertificate {
@@ -8,28 +10,37 @@ export interface ServerCertificate {
   key: string
 }
 
+/** What a TLS listener proves itself with, and by what its clients come back. */
+export interface TlsSecrets extends ServerCertificate {
+  /** The key of session tickets (RFC 5077, RFC 8446 §4.6.1), 48 octets: the threads have the same, for a client comes back to any of them. */
+  tickets?: Uint8Array
+}
+
 /** A TLS listener whose certificate can be renewed without closing a connection. */
 export interface TlsListener extends StreamListener {
-  renew(certificate: ServerCertificate): void
+  renew(secrets: TlsSecrets): void
 }
 
 /** How long a handshake may take. */
 const HANDSHAKE = 10_000
 
-/** Serves DNS over TLS (RFC 7858; TLS 1.2 or newer as RFC 8310 §9 and RFC 9325 §3.1.1 ask). */
-export async function listenTls(
+/** Serves DNS over TLS (RFC 7858). */
+export function listenTls(source: StreamSource, secrets: TlsSecrets, options: StreamOptions): Promise<TlsListener> {
+  const serve: Serve = (...connection) => new StreamClient('tls', ...connection)
+  return listenSecure(source, secrets, options, ['dot'], serve)
+}
+
+/** Serves what clients may name by ALPN (RFC 7301) over TLS 1.2 or newer, as RFC 8310 §9 and RFC 9325 §3.1.1 ask. */
+export async function listenSecure(
   source: StreamSource,
-  certificate: ServerCertificate,
+  secrets: TlsSecrets,
   options: StreamOptions,
+  protocols: readonly string[],
+  serve: Serve,
 ): Promise<TlsListener> {
-  const context = ({ certificate, key }: ServerCertificate) => ({
-    cert: certificate,
-    key,
-    minVersion: 'TLSv1.2' as const,
-  })
   const server = createServer({
-    ...context(certificate),
-    ALPNProtocols: ['dot'],
+    ...contextOf(secrets),
+    ALPNProtocols: [...protocols],
     handshakeTimeout: HANDSHAKE,
     noDelay: true,
   })
@@ -42,6 +53,15 @@ export async function listenTls(
     socket.allowHalfOpen = true
   })
   const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
-  const listener = await serveStreams(server, 'secureConnection', 'tls', source, { ...options, behind })
-  return { ...listener, renew: certificate => server.setSecureContext(context(certificate)) }
+  const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind })
+  return { ...listener, renew: secrets => server.setSecureContext(contextOf(secrets)) }
+}
+
+function contextOf({ certificate, key, tickets }: TlsSecrets) {
+  return {
+    cert: certificate,
+    key,
+    minVersion: 'TLSv1.2' as const,
+    ...(tickets && { ticketKeys: Buffer.from(tickets) }),
+  }
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
 import { CsrError, checkNames, MAX_CSR, readCsr, refuseAccountKey } from '../../ca/csr.ts'
-import { derBlocks, tlv } from '../../ca/x509.ts'
+import { tlv } from '../../ca/der.ts'
+import { derBlocks } from '../../ca/x509.ts'
 import { dns, judge } from './fixture.ts'
 
 /** A DER request made by openssl. */
@@ -155,13 +156,15 @@ t.test('the names must be those of the order (RFC 8555 §7.4)', async t => {
 t.test('the account key is no key for a certificate (RFC 8555 §11.1)', async t => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const csr = readCsr(ownRequest(privateKey, publicKey))
-  t.throws(() => refuseAccountKey(csr, publicKey.export({ format: 'jwk' })), {
+  t.throws(() => refuseAccountKey(csr, spki(publicKey)), {
     code: 'csr',
     message: /key of the account/,
   })
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
-  t.doesNotThrow(() => refuseAccountKey(csr, other.export({ format: 'jwk' })))
+  t.doesNotThrow(() => refuseAccountKey(csr, spki(other)))
 })
+
+const spki = (key: KeyObject) => key.export({ type: 'spki', format: 'der' })
 
 /** A request for a.example with a key of ours, put together by hand. */
 function ownRequest(privateKey: KeyObject, publicKey: KeyObject): Uint8Array {

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
+import { readCertificate } from '../../ca/certificate-facts.ts'
 import { makeKey } from '../../ca/keystore.ts'
-import { readCertificate } from '../../ca/x509.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { constrained, DAY, dns, judge, leafKey, openFixture, profile, settings } from './fixture.ts'
 import { type Fault, memoryFiles } from './memory-files.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { readCertificate } from '../../ca/certificate-facts.ts'
 import { makeKey } from '../../ca/keystore.ts'
-import { readCertificate } from '../../ca/x509.ts'
 import type { KeyAlgorithm } from '../../config/ca-schema.ts'
 import { systemClock } from '../../host/clock.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'

@@ -1,5 +1,6 @@
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
 import t from 'tap'
+import { distinguishedName } from '../../ca/distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -8,7 +9,7 @@ import {
   subjectAltName,
 } from '../../ca/extensions.ts'
 import { lint } from '../../ca/lint.ts'
-import { type CertificateTemplate, distinguishedName, encodeTbsCertificate } from '../../ca/x509.ts'
+import { type CertificateTemplate, encodeTbsCertificate } from '../../ca/x509.ts'
 import { constrained, DAY, dns, leafKey, openFixture } from './fixture.ts'
 
 const { hierarchy, clock } = await openFixture({ settings: { intermediate: constrained } })

@@ -7,7 +7,8 @@ export function memoryStore() {
   const reserved = new Set<string>()
   const crlNumbers = new Map<string, number>()
   const store: CertificateStore = {
-    async reserveSerial({ serial }) {
+    async reserveSerial({ serial, keyHash = '' }) {
+      if (await store.isCompromised(keyHash)) throw new ConflictError('the key is compromised')
       if (reserved.has(serial)) throw new ConflictError(`serial ${serial} is taken`)
       reserved.add(serial)
     },

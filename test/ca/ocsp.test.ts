@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { tlv } from '../../ca/der.ts'
 import { issuerKeys, OcspError, ocspFailure, ocspRequestOfPath, readOcspRequest } from '../../ca/ocsp.ts'
-import { tlv } from '../../ca/x509.ts'
 import { dns, judge, leafKey, leafOf, openFixture, profile } from './fixture.ts'
 
 const { hierarchy, issuance } = await openFixture()

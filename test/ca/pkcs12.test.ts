@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
+import { readCertificate } from '../../ca/certificate-facts.ts'
 import { openPkcs12 } from '../../ca/pkcs12.ts'
-import { derBlocks, readCertificate } from '../../ca/x509.ts'
+import { derBlocks } from '../../ca/x509.ts'
 import { judge, run } from './fixture.ts'
 
 /** A CA's key and certificate in PEM, by openssl. */

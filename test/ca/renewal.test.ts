@@ -1,5 +1,6 @@
 import t from 'tap'
-import { derBlocks, readCertificate, renewalId } from '../../ca/x509.ts'
+import { readCertificate } from '../../ca/certificate-facts.ts'
+import { derBlocks, renewalId } from '../../ca/x509.ts'
 import { at, createAccount, createClient, derOf } from './client.ts'
 import { createWorld } from './world.ts'
 

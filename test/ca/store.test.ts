@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { CertificateRecord, CertificateStore } from '../../ca/certificate-store.ts'
-import type { NewOrder } from '../../ca/store/orders.ts'
+import type { NewOrder } from '../../ca/store/order-statements.ts'
 import { CA_MIGRATIONS, createCaStore } from '../../ca/store.ts'
 import { ConflictError } from '../../host/database.ts'
 import { openMemoryDatabase } from '../../server/memory-database.ts'
@@ -92,9 +92,12 @@ t.test('each state of an order moves once, from the state before it (RFC 8555 §
   await store.addOrder(newOrder('o'))
   const challenge = async () => (await store.authorization('o-a'))!.challenges[0]!
   await t.rejects(store.startOrder('o', Uint8Array.of(1), 'r'), ConflictError, 'pending is not ready')
-  await t.rejects(store.passChallenge(await challenge(), PASSED), ConflictError, 'a challenge not begun is not passed')
-  await store.startChallenge('o-c', 1, 'r')
-  await t.rejects(store.startChallenge('o-c', 1, 'r'), ConflictError, 'a challenge is begun once')
+  await store.startChallenge({ id: 'o-c', authorization: 'o-a' }, 1, 'r')
+  await t.rejects(
+    store.startChallenge({ id: 'o-c', authorization: 'o-a' }, 1, 'r'),
+    ConflictError,
+    'a challenge is begun once',
+  )
   t.equal((await store.processingChallenges()).length, 1)
   await store.passChallenge(await challenge(), PASSED)
   await t.rejects(store.failChallenge(await challenge(), '{}'), ConflictError, 'a passed challenge does not fail')
@@ -125,7 +128,7 @@ t.test('an order is ready only with all its authorizations', async t => {
     ['o-c', 'o-a'],
     ['o-d', 'o-b'],
   ].entries()) {
-    await store.startChallenge(challenge!, 1, 'r')
+    await store.startChallenge({ id: challenge!, authorization: authorization! }, 1, 'r')
     await store.passChallenge((await store.authorization(authorization!))!.challenges[0]!, PASSED)
     t.equal((await store.order('o'))!.status, i === 0 ? 'pending' : 'ready')
   }

@@ -1,18 +1,13 @@
 import { X509Certificate } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import {
-  derBlocks,
-  distinguishedName,
-  formatSerial,
-  keyIdentifier,
-  parseSerial,
-  pemOf,
-  readCertificate,
-  renewalId,
-  serialOctets,
-  tlv,
-} from '../../ca/x509.ts'
+import { readCertificate } from '../../ca/certificate-facts.ts'
+import { DerError, tlv } from '../../ca/der.ts'
+import { distinguishedName } from '../../ca/distinguished-name.ts'
+import { keyIdentifier } from '../../ca/public-key.ts'
+import { derBlocks, formatSerial, parseSerial, pemOf, renewalId, serialOctets } from '../../ca/x509.ts'
 import { dns, leafKey, leafOf, openFixture, profile } from './fixture.ts'
 
 t.test('serial numbers are minimal positive INTEGERs (RFC 5280 §4.1.2.2, X.690 §8.3.2)', async t => {
@@ -82,3 +77,18 @@ t.test('PEM has lines of 64 characters (RFC 7468 §2)', async t => {
 })
 
 t.test('an empty Name is an empty SEQUENCE', async t => t.same([...distinguishedName({})], [0x30, 0]))
+
+t.test('whatever the bytes, there is a certificate or a DerError', async t => {
+  const corpus = join(import.meta.dirname, '../corpus/certificate')
+  for (const file of readdirSync(corpus)) t.ok(isReadOrRefused(readFileSync(join(corpus, file))), file)
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), isReadOrRefused))
+})
+
+function isReadOrRefused(der: Uint8Array): boolean {
+  try {
+    readCertificate(der)
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error
+  }
+  return true
+}

@@ -52,6 +52,7 @@ t.test('the commands that there are', async t => {
     'migrate bind',
     'migrate step-ca',
     'quarantine',
+    'probe',
     'explain',
     'timeline',
     'nta list',

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { TextError, WireError } from '../../dns/errors.ts'
 import { parseName, printName } from '../../dns/name.ts'
+import type { AnyField } from '../../dns/table.ts'
 import {
   canonicalRdata,
   decompressRdata,
@@ -12,6 +13,7 @@ import {
   printGeneric,
   printRdata,
   printRecord,
+  type Rdata,
   readRdata,
   TYPES,
   Type,
@@ -62,6 +64,7 @@ for (const type of typeNames)
         same(decompressRdata(code, 1, new Reader(rdata), rdata.length), rdata)
         same(makeRdata(type, readRdata(type, rdata)), rdata)
         same(canonicalRdata(code, canonicalRdata(code, rdata)), canonicalRdata(code, rdata))
+        same(canonicalRdata(code, rdata), canonicalByFields(type, value))
         const writer = new Writer()
         writeRdata(code, writer, rdata)
         same(writer.copy(), rdata)
@@ -77,6 +80,13 @@ for (const type of typeNames)
       { numRuns: 200 },
     )
   })
+
+function canonicalByFields<N extends TypeName>(type: N, value: Rdata<N>): Uint8Array {
+  const writer = new Writer()
+  for (const [key, field] of Object.entries<AnyField>(TYPES[type].fields))
+    (field.canonical ?? field.write)(writer, value[key as keyof Rdata<N>])
+  return writer.copy()
+}
 
 /** RDATA as a message would give it, unless it is malformed. */
 function readable(code: number, octets: Uint8Array): Uint8Array | undefined {

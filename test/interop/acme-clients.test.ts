@@ -15,11 +15,12 @@ import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
-import { openHttp } from '../../server/http.ts'
 import { createApp } from '../../server/http-app.ts'
 import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { caConfig } from '../ca/world.ts'
 import { scratchFolder } from '../scratch.ts'
+import { selfSigned } from '../server/certificate.ts'
+import { openHttps } from '../server/https.ts'
 import { freePorts, run, without } from './tools.ts'
 
 /** Pebble's: clients that live with them live with any server. */
@@ -31,8 +32,8 @@ const HABITS: Habits = { refuseNonceEvery: 20, shuffled: true }
  */
 async function serveCa(t: Test, more = '', habits = HABITS) {
   const folder = scratchFolder(t)
-  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], true)
-  const url = `https://localhost:${listener.bound[0]!.port}`
+  const listener = await openHttps(t, await selfSigned('localhost'))
+  const url = `https://localhost:${listener.port}`
   const records = join(folder, 'records')
   const hook = join(folder, 'hook')
   writeFileSync(records, '')
@@ -76,7 +77,7 @@ echo "$2 $3" >> '${records}'
     network: systemNetwork,
     habits,
   })
-  listener.useCertificate((await ca.serverCertificate(['localhost']))!)
+  listener.renew((await ca.serverCertificate(['localhost']))!)
   const app = createApp(silentLog)
   ca.registerHttps(app)
   await listener.serve(app)

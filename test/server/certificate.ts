@@ -1,5 +1,6 @@
 import { makeKey } from '../../ca/keystore.ts'
-import { distinguishedName, encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
+import { distinguishedName } from '../../ca/distinguished-name.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
 
 /** A certificate that vouches for itself. */

@@ -1,14 +1,16 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect, type OutgoingHttpHeaders } from 'node:http2'
 import { request } from 'node:https'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { Flag, Opcode, Rcode } from '../../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
 import { serveDoh } from '../../server/doh.ts'
-import { openHttp } from '../../server/http.ts'
+import { openTakeover } from '../../server/http.ts'
 import { createApp } from '../../server/http-app.ts'
 import { dig, run, without } from '../interop/tools.ts'
+import { scratchFolder } from '../scratch.ts'
 import { selfSigned } from './certificate.ts'
 import { EDNS, queryMessage, type Served, serve } from './serving.ts'
 
@@ -39,10 +41,10 @@ interface DohServer extends Served {
   stopHttps: (patience: number) => Promise<void>
 }
 
-async function serveHere(t: { teardown(task: () => unknown): void }): Promise<DohServer> {
-  const served = await serve({ config: CONFIG, zones: ZONES })
-  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], true)
-  listener.useCertificate(certificate)
+async function serveHere(t: Test): Promise<DohServer> {
+  const takeover = join(scratchFolder(t), 'https.sock')
+  const listener = await openTakeover(takeover)
+  const served = await serve({ config: CONFIG, zones: ZONES }, { https: { certificate, takeover } })
   const app = createApp({ ...silent })
   serveDoh(app, served.workers)
   app.post('/acme/echo', async request => ({ body: request.body, address: request.ip }))
@@ -51,7 +53,10 @@ async function serveHere(t: { teardown(task: () => unknown): void }): Promise<Do
     await listener.close(0)
     await served.stop()
   })
-  return { ...served, port: listener.bound[0]!.port, stopHttps: patience => listener.close(patience) }
+  const stopHttps = async (patience: number) => {
+    await Promise.all([listener.close(patience), served.workers.stop(patience)])
+  }
+  return { ...served, port: served.https!.port, stopHttps }
 }
 
 const silent = (() => {
@@ -173,7 +178,6 @@ t.test('RFC 8484 over HTTP/2', async t => {
       ['an empty body', post(), new Uint8Array(), 400],
       ['another media type', post('/dns-query', 'application/json'), Buffer.from('{}'), 415],
       ['more than 65535 octets', post(), new Uint8Array(65536), 413],
-      ['another method', { ':method': 'PUT', ':path': '/dns-query', 'content-type': TYPE }, query, 404],
     ]
     for (const [name, headers, body, status] of cases) {
       const reply = await http2(session, headers, body)
@@ -195,14 +199,29 @@ t.test('RFC 8484 over HTTP/2', async t => {
     )
   })
 
-  t.test('other routes work over HTTP/2 too', async t => {
-    const { body } = await http2(
-      session,
-      { ':method': 'POST', ':path': '/acme/echo', 'content-type': 'application/json' },
-      Buffer.from('{"a":1}'),
-    )
-    t.same(JSON.parse(String(body)), { body: { a: 1 }, address: '127.0.0.1' })
-  })
+  t.test(
+    'RFC 9113 §8.7 what is not DoH is not worked on there, and asked again on a connection of its own',
+    async t => {
+      const stream = session.request(ECHO)
+      const [error] = (await once(stream, 'error')) as [Error]
+      t.match(error.message, 'REFUSED_STREAM')
+      await once(session, 'close')
+      const { body } = await http2(await openSession(t, port), ECHO, Buffer.from('{"a":1}'))
+      t.same(JSON.parse(String(body)), { body: { a: 1 }, address: '127.0.0.1' })
+    },
+  )
+})
+
+const ECHO = { ':method': 'POST', ':path': '/acme/echo', 'content-type': 'application/json' }
+
+t.test('a connection of HTTP/2 that began with something else does DoH too', async t => {
+  const { port } = await serveHere(t)
+  const session = await openSession(t, port)
+  const put = { ':method': 'PUT', ':path': '/dns-query', 'content-type': TYPE }
+  t.equal((await http2(session, put, wire('www.a.example.'))).status, 404, 'another method')
+  const { status, body } = await http2(session, post(), wire('www.a.example.'))
+  t.equal(status, 200)
+  t.equal(parseMessage(body).answer.length, 1)
 })
 
 t.test('HTTP/1.1 is left to clients that know no other', async t => {

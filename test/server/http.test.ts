@@ -10,9 +10,10 @@ import { silentLog } from '../../host/log.ts'
 import { type Early, openHttp } from '../../server/http.ts'
 import { createApp } from '../../server/http-app.ts'
 import { selfSigned } from './certificate.ts'
+import { type HttpsServer, openHttps } from './https.ts'
 
 async function listening(t: Test, early: Early) {
-  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], false, early)
+  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], early)
   t.teardown(() => listener.close(0))
   const { port } = listener.bound[0]!
   const ask = async () => {
@@ -81,6 +82,11 @@ const IDLE: Record<string, { tls: boolean; open: (port: number) => Promise<Opene
   },
 }
 
+async function openPlain(): Promise<Omit<HttpsServer, 'renew'>> {
+  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }])
+  return { ...listener, port: listener.bound[0]!.port }
+}
+
 async function ended(socket: Socket, opened: string): Promise<Opened> {
   socket.on('error', () => {})
   await once(socket, opened)
@@ -101,19 +107,18 @@ async function answered(request: ClientRequest): Promise<Opened> {
 
 for (const [what, { tls, open }] of Object.entries(IDLE))
   t.test(`a stop waits for no idle connection ${what}`, async t => {
-    const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], tls)
-    if (tls) listener.useCertificate(await selfSigned('127.0.0.1'))
+    const listener = tls ? await openHttps(t, await selfSigned('127.0.0.1')) : await openPlain()
     const app = createApp(silentLog)
     app.get('/', async () => 'here')
     await listener.serve(app)
-    const { end } = await open(listener.bound[0]!.port)
+    const { end } = await open(listener.port)
     await listener.close(PATIENCE)
     await end
     t.pass('both ends are closed')
   })
 
 t.test('a stop lets what was asked be answered, and closes the connection then', async t => {
-  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }], false)
+  const listener = await openHttp([{ address: '127.0.0.1', port: 0 }])
   const app = createApp(silentLog)
   const { promise, resolve } = Promise.withResolvers<string>()
   const { promise: asked, resolve: reached } = Promise.withResolvers<void>()

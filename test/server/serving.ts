@@ -13,6 +13,7 @@ import type { Log } from '../../host/log.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { type Libc, loadLibc } from '../../server/listen/libc.ts'
 import { type OpenSockets, openSockets } from '../../server/listen/sockets.ts'
+import type { ServerCertificate } from '../../server/listen/tls.ts'
 import type { ServingConfig, ServingZone, ToMain } from '../../server/messages.ts'
 import { createServing, type ServingWorld } from '../../server/worker.ts'
 import { type Decisions, type SpawnThread, startWorkers, type Workers } from '../../server/workers.ts'
@@ -33,6 +34,10 @@ export interface ServingOptions {
   main?: Partial<Decisions>
   workers?: number
   address?: string
+  /** Serves HTTPS too, and hands over to that Unix socket what is not DoH. */
+  https?: { certificate: ServerCertificate; takeover: string }
+  /** Serves DNS over TLS too. */
+  dot?: ServerCertificate
 }
 
 /** Serving threads inline: the very code of the threads, in this one. */
@@ -41,6 +46,9 @@ export interface Served {
   config: Config
   /** UDP and TCP. */
   dns: SocketAddress
+  /** Where asked for. */
+  https: SocketAddress | undefined
+  dot: SocketAddress | undefined
   /** By "view zone"; to publish changes. */
   images: Map<string, ZoneImage>
   zones: ServingZone[]
@@ -97,7 +105,13 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
       if (text !== undefined) images.set(keyOf(view.name, name), imageOf(name, text))
       zones.push({ view: view.name, origin: name, image: images.get(keyOf(view.name, name))?.buffer ?? null })
     }
-  const sockets: OpenSockets = await openSockets({ dns: [{ address, port: 0 }], dot: [], workers: count, libc })
+  const { https, dot } = options
+  const any = [{ address, port: 0 }]
+  const sockets: OpenSockets = await openSockets({
+    ...{ dns: any, dot: dot ? any : [], https: https ? any : [] },
+    workers: count,
+    libc,
+  })
   const logged: Served['logged'] = []
   const crashes: (() => void)[] = []
   const spawn: SpawnThread = (init, onMessage, onExit) => {
@@ -120,11 +134,12 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
   const workers = await startWorkers({
     count,
     sockets,
+    ...(https && { takeover: https.takeover }),
     state: {
       epoch: 0,
       config: servingConfig(config),
       zones,
-      certificate: null,
+      certificate: https?.certificate ?? dot ?? null,
     },
     main: {
       update: async () => ({ rcode: 2 }),
@@ -141,7 +156,18 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
     sockets.close()
   }
   const crash = (index: number): void => crashes[index]!()
-  return { workers, config, dns: sockets.dns[0]!, images, zones, logged, crash, stop }
+  return {
+    workers,
+    config,
+    dns: sockets.dns[0]!,
+    https: sockets.https[0],
+    dot: sockets.dot[0],
+    images,
+    zones,
+    logged,
+    crash,
+    stop,
+  }
 }
 
 /** "view zone", as `Served.images` has it. */

@@ -221,7 +221,12 @@ t.test('a forward rule that leads to ourselves is logged, and the thread serves 
   const state = { epoch: 0, config: servingConfig(config), zones: [], certificate: null }
   const counters = createCounters()
   const control = new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT)
-  const shared = { rates: createRateTable(1), cache: createCacheBuffer(2 ** 16, 1), id: new Uint8Array(8) }
+  const shared = {
+    rates: createRateTable(1),
+    cache: createCacheBuffer(2 ** 16, 1),
+    id: new Uint8Array(8),
+    takeover: '',
+  }
   await createServing(port2, { index: 0, control, counters, ...shared, sockets: [], own: [own], state })
   port1.postMessage({ kind: 'stop', grace: 0 })
   await once(port1, 'close')

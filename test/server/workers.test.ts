@@ -19,7 +19,7 @@ const STATE: ServingState = {
   zones: [],
   certificate: null,
 }
-const SOCKETS = { dns: [], dot: [], forWorker: () => [], close() {} }
+const SOCKETS = { dns: [], dot: [], https: [], forWorker: () => [], endStreams() {}, close() {} }
 
 /** Threads that say and do only what the test has them do. */
 function playThreads() {

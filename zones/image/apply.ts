@@ -36,7 +36,7 @@ interface OwnerChange {
 
 /**
  * The version that follows `base` by these deletions and then these additions, unpublished. Versions before it stay as they are.
- * Throws ZoneError where a deleted record is not there or the zone would be left without its SOA, and ArenaFull.
+ * Throws ZoneError where a deleted record is not there or the zone would be left without its SOA, and ArenaFull. `key` is lent for its searches.
  */
 export function applyRecords(
   arena: Arena,
@@ -44,12 +44,12 @@ export function applyRecords(
   base: number,
   deleted: readonly ResourceRecord[],
   added: readonly ResourceRecord[],
+  key: SearchKey = new SearchKey(),
 ): number {
   const version = readVersion(arena, base)
   const names = new TreeEditor(arena, version.root)
   const hashes = new TreeEditor(arena, version.hashed)
   const cursor = new Cursor(arena)
-  const key = new SearchKey()
   for (const change of byOwner(origin, deleted, added)) {
     key.read(change.owner, 0, change.owner.length - origin.length)
     const octets = key.octets.subarray(0, key.length)

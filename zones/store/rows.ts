@@ -13,22 +13,26 @@ export { packRecords, unpackRecords }
 const RECORD = 16
 const RRSET = 4
 
+/** The same for records that are equal, TTL and case of names aside; of the SOA there is but one. */
+export function storedKey({ owner, type, rdata }: ResourceRecord): string {
+  return type === Type.SOA ? rrsetKey(owner, type) : recordKey(owner, type, rdata)
+}
+
 /**
- * The identity under which a record is stored: the same for records that are equal, TTL and case of names aside. The records of an RRset lie side
- * by side, so that one that takes the place of another writes one page and not two; there is but one SOA.
+ * The identity under which a record is stored, which follows from its `storedKey`. The records of an RRset lie side by side, so that one that takes
+ * the place of another writes one page and not two.
  */
-export function recordId({ owner, type, rdata }: ResourceRecord): Uint8Array {
-  const id = Buffer.alloc(RRSET + RECORD)
-  id.writeInt32BE(scattered(rrsetKey(owner, type)))
-  if (type !== Type.SOA)
-    hash('sha256', Buffer.from(recordKey(owner, type, rdata), 'utf16le'), 'buffer').copy(id, RRSET, 0, RECORD)
+export function recordId(record: ResourceRecord, key: string = storedKey(record)): Uint8Array {
+  const id = new Uint8Array(RRSET + RECORD)
+  new DataView(id.buffer).setInt32(0, scattered(key, record.owner.length + 1))
+  if (record.type !== Type.SOA) id.set(hash('sha256', Buffer.from(key, 'utf16le'), 'buffer').subarray(0, RECORD), RRSET)
   return id
 }
 
-/** Thirty-two bits of no cryptographic worth (FNV-1a): who makes RRsets lie side by side gains nothing. */
-function scattered(text: string): number {
+/** Thirty-two bits of no cryptographic worth (FNV-1a) from the front of a key, which names the RRset: who makes RRsets lie side by side gains nothing. */
+function scattered(text: string, length: number): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash
 }
 

@@ -1,8 +1,8 @@
-import type { Compilable, Generated } from 'kysely'
-import type { Migration, Statement } from '../../host/database.ts'
+import type { Generated } from 'kysely'
+import type { Migration } from '../../host/database.ts'
 import { createCompiler } from '../../host/sql.ts'
 
-export { statement } from '../../host/sql.ts'
+export { prepared, statement } from '../../host/sql.ts'
 
 /** Dynamic zones; names are presentation text in lower case, times milliseconds since 1970. */
 export interface ZoneTables {
@@ -54,31 +54,6 @@ export interface ZoneTables {
 
 /** Compiles; `host/database.ts` executes. */
 export const sql = createCompiler<ZoneTables>()
-
-/** Stands for a value in a query that is compiled once. */
-class Mark {
-  readonly name: string
-  constructor(name: string) {
-    this.name = name
-  }
-}
-
-/**
- * A query compiled once and filled in with values each time: compiling takes longer than executing. `build` uses the properties of
- * its argument as the query's parameters, and computes nothing with them.
- */
-export function prepared<Values extends object>(
-  build: (values: Values) => Compilable<unknown>,
-  changes?: number,
-): (values: Values) => Statement {
-  const marks = new Proxy({} as Values, { get: (_, name) => new Mark(String(name)) })
-  const { sql: text, parameters } = build(marks).compile()
-  return values => ({
-    sql: text,
-    parameters: parameters.map(one => (one instanceof Mark ? values[one.name as keyof Values] : one)),
-    ...(changes === undefined ? {} : { changes }),
-  })
-}
 
 /** The zones' tables, in the order in which they came to be. */
 export const ZONE_MIGRATIONS: readonly Migration[] = [

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
+import { tlv } from '../../../ca/der.ts'
+import { distinguishedName } from '../../../ca/distinguished-name.ts'
 import { encodeExtension, keyUsage, subjectAltName } from '../../../ca/extensions.ts'
 import { identifierOfHost } from '../../../ca/identifier.ts'
 import { makeKey } from '../../../ca/keystore.ts'
-import { distinguishedName, encodeTbsCertificate, pemOf, signStructure, tlv } from '../../../ca/x509.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../../ca/x509.ts'
 
 /** What may be wrong about the acmeIdentifier (RFC 8737 §3). */
 export interface Mark {

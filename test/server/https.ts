@@ -1,0 +1,35 @@
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { systemClock } from '../../host/clock.ts'
+import { openTakeover } from '../../server/http.ts'
+import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
+import { listenHttps } from '../../server/listen/https.ts'
+import type { ServerCertificate } from '../../server/listen/tls.ts'
+import { scratchFolder } from '../scratch.ts'
+
+/** HTTPS on a loopback port, as serving threads and the main thread have it between them, without DNS. */
+export interface HttpsServer {
+  port: number
+  serve(app: FastifyInstance): Promise<void>
+  renew(certificate: ServerCertificate): void
+  close(patience: number): Promise<void>
+}
+
+export async function openHttps(t: Test, certificate: ServerCertificate): Promise<HttpsServer> {
+  const path = join(scratchFolder(t), 'https.sock')
+  const takeover = await openTakeover(path)
+  const onError = (error: Error): void => {
+    throw error
+  }
+  const options = { handler: () => 0, beforeBatch() {}, clock: systemClock, limits: HTTPS_LIMITS, onError }
+  const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, certificate, options, path)
+  return {
+    port: listener.address.port,
+    serve: takeover.serve,
+    renew: listener.renew,
+    async close(patience) {
+      await Promise.all([takeover.close(patience), listener.close(patience)])
+    },
+  }
+}
