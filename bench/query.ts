@@ -37,6 +37,14 @@ const PATIENCE = 120
 /** Below this share of its core a server was waiting for dnsperf. */
 const BUSY = 0.93
 
+/** What the table tells of each row beside the servers; the faster of two is the one that we compare worse with. */
+const RATIOS: Readonly<Record<string, (row: QueryRow) => number>> = {
+  '/ BIND': row => ratio(row, 'namestead', 'BIND'),
+  '/ faster of Knot, NSD': row =>
+    Math.min(...['Knot', 'NSD'].map(name => ratio(row, 'namestead', name)).filter(one => !Number.isNaN(one))),
+  'dgram / BIND': row => ratio(row, 'dgram', 'BIND'),
+}
+
 /** What was measured of each server, by row. */
 type Results = Map<QueryRow, Map<QueryServer, Measurement[]>>
 
@@ -127,14 +135,6 @@ function ratio(row: QueryRow, name: string, other: string): number {
   const middle = (from: readonly Measurement[], what: 'rate' | 'cpu' | 'share') => median(from.map(one => one[what]))
   const rates = middle(ours, 'rate') / middle(theirs, 'rate')
   return middle(ours, 'share') >= BUSY ? rates : Math.max(rates, middle(theirs, 'cpu') / middle(ours, 'cpu'))
-}
-
-/** What the table tells of each row beside the servers; the faster of two is the one that we compare worse with. */
-const RATIOS: Readonly<Record<string, (row: QueryRow) => number>> = {
-  '/ BIND': row => ratio(row, 'namestead', 'BIND'),
-  '/ faster of Knot, NSD': row =>
-    Math.min(...['Knot', 'NSD'].map(name => ratio(row, 'namestead', name)).filter(one => !Number.isNaN(one))),
-  'dgram / BIND': row => ratio(row, 'dgram', 'BIND'),
 }
 
 /** One table of all: thousands of queries a second, and behind them microseconds of CPU for one. */
