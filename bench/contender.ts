@@ -51,9 +51,9 @@ export function withSbin(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
 }
 
-export async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill()
+  child.kill(signal)
   await once(child, 'exit')
 }
 
@@ -68,11 +68,15 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves once the server answers the question, an A record's, in the affirmative. */
-export async function answering(contender: Contender, owner: string, seconds = 10): Promise<Contender> {
+export async function answering(
+  contender: Contender,
+  owner: string,
+  { seconds = 10, address = '127.0.0.1' } = {},
+): Promise<Contender> {
   for (const until = Date.now() + seconds * 1000; Date.now() < until && isAlive(contender); ) {
     await new Promise(resolve => setTimeout(resolve, 100))
     try {
-      const args = ['@127.0.0.1', '-p', String(contender.port), '+time=1', '+tries=1', '+short', owner, 'A']
+      const args = [`@${address}`, '-p', String(contender.port), '+time=1', '+tries=1', '+short', owner, 'A']
       if (/^\d/.test(execFileSync('dig', args, { encoding: 'utf8' })) && isAlive(contender)) return contender
     } catch {
       // Not yet.
@@ -99,6 +103,33 @@ export function cpuSeconds(pid: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const own = (Number(fields[11]) + Number(fields[12])) / 100
   return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own)
+}
+
+/** What a thread has used so far. */
+export interface ThreadUse {
+  /** Processor time, µs. */
+  cpu: number
+  /** How often it has waited for something, and how often another has taken its core. */
+  waits: number
+  evictions: number
+}
+
+/** The same for each thread of a process and of those that it has started, by name. */
+export function threadUses(pid: number, uses: Map<string, ThreadUse> = new Map()): Map<string, ThreadUse> {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const read = (file: string) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8')
+    const status = read('status')
+    const count = (field: string) => Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)![1])
+    const name = read('comm').trim()
+    const { cpu, waits, evictions } = uses.get(name) ?? { cpu: 0, waits: 0, evictions: 0 }
+    uses.set(name, {
+      cpu: cpu + Number(read('schedstat').split(' ')[0]) / 1000,
+      waits: waits + count('voluntary_ctxt_switches'),
+      evictions: evictions + count('nonvoluntary_ctxt_switches'),
+    })
+  }
+  for (const child of childrenOf(pid)) threadUses(child, uses)
+  return uses
 }
 
 /** Processes that a process has started and that still run. */

@@ -1,83 +1,117 @@
 /**
- * Claim: clients keep having answers while the upstream loses questions, is slow, or is gone, as long as they ask for what was asked before. Every
- * forwarder has the same upstream, which does it wrong by turns, and the same questions at the same rate; TTLs are two seconds, so that all must be
- * renewed or served stale. Printed are answers, failures, questions without an answer within two seconds, and the 99th percentile of latency.
- *   node bench/forward-faults.ts [--servers namestead,unbound] [--seconds N]
+ * Claim: clients keep having answers while the upstream loses questions, is slow, silent or dead, as long as they ask for what was asked before. Every
+ * forwarder has an upstream of the same kind, which does it wrong by turns, and the same questions at the same rate; TTLs are two seconds, so that all
+ * must be renewed or served stale. Printed are answers, failures, questions without an answer within two seconds, and the 99th percentile of latency.
+ *   node bench/forward-faults.ts [--servers namestead,unbound] [--seconds N] [--smoke]
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Class, Flag } from '../dns/codes.ts'
-import { writeMessage } from '../dns/message.ts'
-import { parseName } from '../dns/name.ts'
-import { Type } from '../dns/types.ts'
-import { answering, type Contender, end, freePort, pinning, startOn } from './contender.ts'
-import { FORWARDERS } from './forward-servers.ts'
-import { ask } from './load.ts'
+import { answering, type Contender, end, freePort, pinning, requireAlive, startOn } from './contender.ts'
+import { openWay, type Way } from './faults.ts'
+import { FORWARDERS, type Forwarder } from './forward-servers.ts'
 import { makeCertificate } from './query-rows.ts'
 
-const { values } = parseArgs({ options: { servers: { type: 'string' }, seconds: { type: 'string', default: '5' } } })
-const TTL = '2'
+const { values } = parseArgs({
+  options: {
+    servers: { type: 'string' },
+    seconds: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
+})
+const seconds = values.seconds ?? (values.smoke ? '1' : '5')
+const TTL = 2
 const NAMES = 300
 const RATE = '300'
 
-/** How the upstream behaves: of a hundred questions so many are lost, the others take so many milliseconds. */
-const PHASES: readonly [string, number, number][] = [
-  ['healthy, 20 ms away', 0, 20],
-  ['loses a fifth', 20, 20],
-  ['takes 300 ms', 0, 300],
-  ['gone', 100, 0],
-  ['back', 0, 20],
+/** What becomes of the upstream: of a hundred datagrams so many are lost, the others take so many milliseconds; or it is killed, and started again after. */
+const PHASES: readonly { upstream: string; loss?: number; delay?: number; killed?: true }[] = [
+  { upstream: 'healthy, 20 ms away', delay: 20 },
+  { upstream: 'a fifth is lost', loss: 20, delay: 20 },
+  { upstream: 'takes 300 ms', delay: 300 },
+  { upstream: 'silent', loss: 100 },
+  { upstream: 'back', delay: 20 },
+  { upstream: 'killed', killed: true },
+  { upstream: 'started again', delay: 20 },
 ]
 
+/** What dnsperf has seen of one forwarder in one phase. */
+interface Row {
+  forwarder: string
+  answered: number
+  failed: number
+  'without an answer': number
+  'p99, ms': number
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'bench-faults-'))
+const tables = new Map<string, Row[]>(PHASES.map(({ upstream }) => [upstream, []]))
 try {
   makeCertificate(folder)
   const queries = join(folder, 'questions')
   writeFileSync(queries, `${Array.from({ length: NAMES }, (_, i) => `h${i}.bench A`).join('\n')}\n`)
   for (const forwarder of FORWARDERS) {
-    if (!(values.servers ?? forwarder.name).split(',').includes(forwarder.name) || !forwarder.installed()) continue
-    console.log(`\n${forwarder.name}`)
-    console.table(await runPhases(forwarder, queries))
+    const wanted = (values.servers ?? forwarder.name).split(',').includes(forwarder.name)
+    if (wanted && forwarder.installed()) await runPhases(forwarder, queries)
   }
 } finally {
   rmSync(folder, { recursive: true })
 }
+for (const [upstream, rows] of tables) {
+  console.log(`\nupstream: ${upstream}; ${seconds} s at ${RATE} questions a second`)
+  console.table(rows)
+}
 
-async function runPhases(forwarder: (typeof FORWARDERS)[number], queries: string): Promise<object[]> {
-  const [port, tlsPort, upstreamPort] = [await freePort(), await freePort(), await freePort()]
-  const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
-  const args = [upstreamPort, tlsPort, 20, folder, TTL].map(String)
-  const upstream = startOn('client', ['node', script, ...args])
-  const { command, env } = forwarder.command({ folder, port, upstream: { port: upstreamPort, tls: false } })
-  const log = openSync(join(folder, 'log'), 'w')
-  const process = startOn('server', command, env, ['ignore', log, log])
-  closeSync(log)
+async function runPhases(forwarder: Forwarder, queries: string): Promise<void> {
+  const [port, upstreamPort] = [await freePort(), await freePort()]
+  const way = openWay(upstreamPort)
+  console.log(`${forwarder.name}: losses and delays by ${way.by}`)
+  let upstream = await startUpstream(way, upstreamPort)
+  const contender = await start(forwarder, port, { address: way.address, port: upstreamPort, tls: false })
   try {
-    await answering({ name: 'the upstream', port: upstreamPort, process: upstream }, 'any.bench')
-    const contender = await answering({ name: forwarder.name, port, process }, 'any.bench')
-    const rows: object[] = []
-    for (const [phase, loss, delay] of PHASES) {
-      await tell(upstreamPort, `${loss}.${delay}.set.`)
-      rows.push({ upstream: phase, ...measurePhase(contender, queries) })
+    for (const { upstream: phase, loss = 0, delay = 0, killed } of PHASES) {
+      if (killed) await end(upstream, 'SIGKILL')
+      else if (hasEnded(upstream)) upstream = await startUpstream(way, upstreamPort)
+      if (!killed) await way.set(loss, delay)
+      tables.get(phase)!.push({ forwarder: forwarder.name, ...measurePhase(contender, queries) })
+      await requireAlive(contender)
     }
-    return rows
   } finally {
-    await Promise.all([end(process), end(upstream)])
+    await Promise.all([end(contender.process), end(upstream)])
+    way.remove()
   }
 }
 
-async function tell(port: number, name: string): Promise<void> {
-  const question = [{ name: parseName(name), type: Type.TXT, class: Class.IN }]
-  const query = { id: 1, flags: Flag.RD, opcode: 0, rcode: 0, question, answer: [], authority: [], additional: [] }
-  if (!(await ask(port, writeMessage(query), 500))) throw new Error('the upstream does not obey')
+/** Resolves once it can be told how to behave. */
+async function startUpstream(way: Way, port: number): Promise<ChildProcess> {
+  const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
+  const args = [port, await freePort(), 0, folder, TTL, way.address].map(String)
+  const process = startOn('client', [...way.within, 'node', script, ...args])
+  await answering({ name: 'the upstream', port, process }, 'any.bench', { address: way.address })
+  return process
 }
 
-function measurePhase({ port }: Contender, queries: string): object {
-  const args = ['-s', '127.0.0.1', '-p', String(port), '-d', queries, '-l', values.seconds, '-Q', RATE, '-t', '2', '-v']
+async function start(
+  forwarder: Forwarder,
+  port: number,
+  upstream: { address: string; port: number; tls: boolean },
+): Promise<Contender> {
+  const { command, env } = forwarder.command({ folder, port, upstream })
+  const log = openSync(join(folder, 'log'), 'w')
+  const process = startOn('server', command, env, ['ignore', log, log])
+  closeSync(log)
+  return answering({ name: forwarder.name, port, process }, 'any.bench')
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+function measurePhase({ port }: Contender, queries: string): Omit<Row, 'forwarder'> {
+  const args = ['-s', '127.0.0.1', '-p', String(port), '-d', queries, '-l', seconds, '-Q', RATE, '-t', '2', '-v']
   const { stdout } = spawnSync('taskset', [...pinning('client'), 'dnsperf', ...args], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
@@ -87,13 +121,10 @@ function measurePhase({ port }: Contender, queries: string): object {
     time: Number(time),
   }))
   const times = answers.map(({ time }) => time).sort((a, b) => a - b)
-  const answered = answers.filter(({ rcode }) => rcode === 'NOERROR').length
-  const failed = answers.filter(({ rcode }) => rcode !== 'NOERROR' && rcode !== 'T').length
-  const lost = Number(/Queries lost:\s+(\d+)/.exec(stdout)?.[1] ?? Number.NaN)
   return {
-    answered,
-    failed,
-    'without an answer': lost,
+    answered: answers.filter(({ rcode }) => rcode === 'NOERROR').length,
+    failed: answers.filter(({ rcode }) => rcode !== 'NOERROR' && rcode !== 'T').length,
+    'without an answer': Number(/Queries lost:\s+(\d+)/.exec(stdout)?.[1] ?? Number.NaN),
     'p99, ms': Math.round((times[Math.floor(times.length * 0.99)] ?? Number.NaN) * 1000),
   }
 }

@@ -10,7 +10,8 @@ import { withSbin } from './contender.ts'
 export interface ForwarderOptions {
   folder: string
   port: number
-  upstream: { port: number; tls: boolean }
+  /** Left out, its address is loopback's. */
+  upstream: { address?: string; port: number; tls: boolean }
 }
 
 /** A forwarder that is measured. */
@@ -47,6 +48,12 @@ function isInstalled(program: string, flag: string): boolean {
   return spawnSync(program, [flag], { env: withSbin(), stdio: 'ignore' }).error === undefined
 }
 
+const LOOPBACK = '127.0.0.1'
+
+function socketOf({ address = LOOPBACK, port }: ForwarderOptions['upstream']): string {
+  return `${address}:${port}`
+}
+
 function write({ folder, port }: ForwarderOptions, name: string, text: string): string {
   mkdirSync(join(folder, String(port)), { recursive: true })
   const path = join(folder, String(port), name)
@@ -60,9 +67,8 @@ function ours(options: ForwarderOptions): string[] {
   const pin = createHash('sha256')
     .update(publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64')
-  const to = upstream.tls
-    ? `{ address: "tls://127.0.0.1:${upstream.port}", pins: ["${pin}"] }`
-    : `"127.0.0.1:${upstream.port}"`
+  const at = socketOf(upstream)
+  const to = upstream.tls ? `{ address: "tls://${at}", pins: ["${pin}"] }` : `"${at}"`
   const config = `data_dir: ./data
 listen: { dns: ["127.0.0.1:${port}"] }
 workers: 1
@@ -98,7 +104,7 @@ function unbound(options: ForwarderOptions): string[] {
   tls-cert-bundle: ${join(folder, 'certificate.pem')}
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.1@${upstream.port}${tls}
+  forward-addr: ${upstream.address ?? LOOPBACK}@${upstream.port}${tls}
   forward-tls-upstream: ${upstream.tls ? 'yes' : 'no'}
 `
   return ['unbound', '-d', '-c', write(options, 'unbound.conf', config)]
@@ -113,7 +119,7 @@ function coredns(options: ForwarderOptions): string[] {
     success 200000
     prefetch 1
   }
-  forward . ${upstream.tls ? 'tls://' : ''}127.0.0.1:${upstream.port} ${tls}
+  forward . ${upstream.tls ? 'tls://' : ''}${socketOf(upstream)} ${tls}
 }
 `
   return [COREDNS, '-quiet', '-conf', write(options, 'Corefile', config)]
@@ -124,7 +130,8 @@ function dnsdist(options: ForwarderOptions): string[] {
   const tls = `tls="openssl", subjectName="localhost", caStore="${join(folder, 'certificate.pem')}", `
   const config = `setLocal("127.0.0.1:${port}")
 addACL("127.0.0.0/8")
-newServer({address="127.0.0.1:${upstream.port}", ${upstream.tls ? tls : ''}healthCheckMode="up"})
+newServer({address="${socketOf(upstream)}", ${upstream.tls ? tls : ''}checkInterval=1})
+setStaleCacheEntriesTTL(86400)
 getPool(""):setCache(newPacketCache(200000, {maxTTL=86400}))
 `
   return ['dnsdist', '--supervised', '--disable-syslog', '-C', write(options, 'dnsdist.conf', config)]

@@ -88,7 +88,7 @@ async function measureRow(row: Row): Promise<Map<Forwarder, Result[]>> {
     for (const forwarder of forwarders) running.set(forwarder, await start(forwarder, row, upstream))
     return await measureAll(row, running, upstream.port)
   } finally {
-    await Promise.all([process, ...[...running.values()].map(({ process }) => process)].map(end))
+    await Promise.all([process, ...[...running.values()].map(({ process }) => process)].map(child => end(child)))
   }
 }
 

@@ -70,7 +70,7 @@ function startOurs(): Promise<Contender> {
   writeFileSync(file, JSON.stringify(config))
   const program = fileURLToPath(new URL('../bin/namestead.mjs', import.meta.url))
   const process = startOn('all', [globalThis.process.execPath, program, 'serve', '--config', file])
-  return answering({ name: 'namestead', port: ports.dns, process }, `h1.${APEX}`, 30)
+  return answering({ name: 'namestead', port: ports.dns, process }, `h1.${APEX}`, { seconds: 30 })
 }
 
 function startBind(): Promise<Contender> {

@@ -77,7 +77,7 @@ async function start(server: QueryServer, zone: string): Promise<Contender> {
   const log = openSync(join(folder, `${server.name}.log`), 'w')
   const process = startOn(cores === 1 ? 'server' : 'all', command, env, ['ignore', log, log])
   closeSync(log)
-  return answering({ name: server.name, port: ports.dns, ports, process }, `h1.${APEX}`, PATIENCE)
+  return answering({ name: server.name, port: ports.dns, ports, process }, `h1.${APEX}`, { seconds: PATIENCE })
 }
 
 /** Turn by turn, so that whatever else the machine does falls on all alike. */

@@ -1,6 +1,6 @@
 // `npm pack` runs this: JavaScript in dist/ (or the folder given), because Node strips no types under node_modules. A clone runs its .ts files as they are.
 // A few files instead of a thousand: finding and linking modules is most of what a start takes.
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { installMissing, ROOT } from './environment.mjs'
 
@@ -40,3 +40,18 @@ await build({
   legalComments: 'eof',
   logLevel: 'warning',
 })
+
+// The dashboard, for browsers: all of it in one file, libraries included.
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: ['web/client/main.ts'],
+  outfile: join(outdir, 'web', 'client', 'main.js'),
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  legalComments: 'eof',
+  logLevel: 'warning',
+})
+for (const file of ['style.css', 'icon.svg']) cpSync(join(ROOT, 'web', file), join(outdir, 'web', file))
+cpSync(join(ROOT, 'node_modules', 'uplot', 'dist', 'uPlot.min.css'), join(outdir, 'web', 'uplot.css'))

@@ -24,7 +24,7 @@ export interface NameAffairs {
     status: string
   }[]
   /** The last orders, newest first; `problem` in plain words where one failed. */
-  orders: { id: string; account: string; status: string; created: string; problem?: string }[]
+  orders: OrderSummary[]
   /** Orders that were not even taken. */
   refusals: { at: string; account?: string; because: string }[]
   /** The issue rules that cover the name, and for whom they are. */
@@ -33,6 +33,16 @@ export interface NameAffairs {
   caa: string
   /** What a dns-01 challenge would find now. */
   challenge: { name: string; rcode: string; records: string[] }
+}
+
+/** An order; `problem` in plain words where it failed, or a challenge of it did. */
+export interface OrderSummary {
+  id: string
+  account: string
+  names: string[]
+  status: string
+  created: string
+  problem?: string
 }
 
 /** Tells of a name; undefined where there is nothing to tell: nobody has asked for it, and no rule covers it. */
@@ -125,11 +135,13 @@ function summary(record: CertificateRecord, now: number): NameAffairs['certifica
 
 type Order = Awaited<ReturnType<CaStore['ordersNaming']>>[number]
 
-async function orderSummary(store: CaStore, order: Order): Promise<NameAffairs['orders'][number]> {
+/** An order for a human who wonders what became of it. */
+export async function orderSummary(store: Pick<CaStore, 'authorization'>, order: Order): Promise<OrderSummary> {
   const problem = order.error === null ? await openProblem(store, order) : (JSON.parse(order.error) as Problem)
   return {
     id: order.id,
     account: order.account,
+    names: (JSON.parse(order.identifiers) as { value: string }[]).map(({ value }) => value),
     status: order.status,
     created: timestamp(order.created_at),
     ...(problem && { problem: describeProblem(problem) }),
@@ -137,7 +149,10 @@ async function orderSummary(store: CaStore, order: Order): Promise<NameAffairs['
 }
 
 /** Of an order that still waits, the problem of a challenge that is tried again. */
-async function openProblem(store: CaStore, { authorizations }: Order): Promise<Problem | undefined> {
+async function openProblem(
+  store: Pick<CaStore, 'authorization'>,
+  { authorizations }: Order,
+): Promise<Problem | undefined> {
   for (const id of JSON.parse(authorizations) as string[]) {
     const challenges = (await store.authorization(id))?.challenges ?? []
     const failed = challenges.find(({ error }) => error !== null)

@@ -5,9 +5,9 @@ import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import { readCertificate } from './certificate-facts.ts'
-import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
+import { describeAuthority, describeCertificate, reasonName } from './describe.ts'
 import { HierarchyError } from './hierarchy/deps.ts'
 import { type Identifier, IdentifierError, identifierOfName, uniqueIdentifiers } from './identifier.ts'
 import { type Inventory, WITHIN_DAYS } from './inventory.ts'
@@ -19,7 +19,7 @@ import { certificatesWhere } from './revoke-where.ts'
 import { timestamp } from './states.ts'
 import type { BindingRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
-import { fingerprintText, type TrustedRoot } from './trust.ts'
+import type { TrustedRoot } from './trust.ts'
 import { derBlocks, parseSerial } from './x509.ts'
 
 /** A directory, for the operator. */
@@ -69,7 +69,7 @@ export function createCommands(deps: {
     // No issue rule is asked, so that the record says who was asked instead.
     const circumstances = { by: 'break-glass', way: String(args['csr'] === undefined ? 'ca issue' : 'ca sign') }
     const { record, chain } = await authority.issuance.issue({ publicKey, identifiers, profile, circumstances })
-    return { ...summary(record, clock.now()), certificate: chain }
+    return { ...describeCertificate(record, clock.now()), certificate: chain }
   }
 
   return guarded({
@@ -78,7 +78,7 @@ export function createCommands(deps: {
       return {
         name,
         directory,
-        root: describe(authority.hierarchy.root),
+        root: describeAuthority(authority.hierarchy.root),
         ...describeStanding(authority),
         profiles: authority.profiles().map(profile => profile.name),
         active: await store.countStanding(clock.now()),
@@ -86,8 +86,10 @@ export function createCommands(deps: {
           name: each.name,
           directory: each.directory,
           staging: each.staging,
-          root: describe(each.authority.hierarchy.root),
-          intermediates: each.authority.hierarchy.all().slice(1).map(describe),
+          root: describeAuthority(each.authority.hierarchy.root),
+          roots: each.authority.hierarchy.roots().map(describeAuthority),
+          cross_certificates: each.authority.hierarchy.crossCertificates().map(describeCross(each.authority)),
+          intermediates: each.authority.hierarchy.intermediates().map(describeAuthority),
         })),
       }
     },
@@ -111,12 +113,12 @@ export function createCommands(deps: {
     /** `{ where, reason?, dry_run? }` → all that the terms mean, each revoked. */
     'ca.revoke.where': async args => {
       const reason = reasonOf(args['reason'])
-      const revoked: ReturnType<typeof summary>[] = []
+      const revoked: ReturnType<typeof describeCertificate>[] = []
       for await (const page of certificatesWhere(store, args['where'] as Record<string, unknown>, clock.now())) {
         if (args['dry_run'] !== true)
           // Side by side, they share the signing of CRLs.
           await Promise.all(page.map(({ serial, issuer }) => revocationOf(issuer).revoke(serial, reason)))
-        revoked.push(...page.map(record => summary(record, clock.now())))
+        revoked.push(...page.map(record => describeCertificate(record, clock.now())))
       }
       log.warn(
         { where: args['where'], reason, count: revoked.length, dryRun: args['dry_run'] === true },
@@ -143,7 +145,7 @@ export function createCommands(deps: {
         ...(args['after'] !== undefined && { after: String(args['after']) }),
         ...(args['all'] !== true && { standingAt: clock.now() }),
       })
-      return found.map(record => summary(record, clock.now()))
+      return found.map(record => describeCertificate(record, clock.now()))
     },
 
     /** `{ days?, limit? }` → what ends within so many days, soonest first. */
@@ -157,12 +159,16 @@ export function createCommands(deps: {
     'ca.import': async args => {
       const { hierarchy } = authorityOf(args)
       if (args['pkcs12'] === undefined)
-        return describe(await hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!))
+        return describeAuthority(await hierarchy.importCertificate(texts([args['certificate']], 'certificate')[0]!))
       const octets = Buffer.from(texts([args['pkcs12']], 'pkcs12')[0]!, 'base64')
-      return describe(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
+      return describeAuthority(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
     },
 
-    'ca.renew-intermediate': async args => describe(await authorityOf(args).hierarchy.renewIntermediate()),
+    /** `{ distrust? }` → the next root, which signs from now on. */
+    'ca.renew-root': async args =>
+      describeAuthority(await authorityOf(args).hierarchy.renewRoot({ distrust: args['distrust'] === true })),
+
+    'ca.renew-intermediate': async args => describeAuthority(await authorityOf(args).hierarchy.renewIntermediate()),
 
     'ca.eab.create': async args => {
       const binding: BindingRow = {
@@ -219,31 +225,15 @@ function guarded(commands: CaCommands): CaCommands {
 
 function describeStanding({ hierarchy }: Authority) {
   const standing = hierarchy.standing()
-  return standing ? { intermediate: describe(standing) } : {}
+  return standing ? { intermediate: describeAuthority(standing) } : {}
 }
 
-function describe({ commonName, serial, fingerprint, notBefore, notAfter }: CaCertificate) {
-  return {
-    subject: commonName,
-    serial,
-    sha256: fingerprintText(fingerprint),
-    not_before: timestamp(notBefore),
-    not_after: timestamp(notAfter),
-  }
-}
-
-function summary(record: CertificateRecord, now: number) {
-  const { serial, identifiers, profile, notBefore, notAfter, account, revocation } = record
-  return {
-    serial,
-    names: identifiers.map(({ value }) => value),
-    profile,
-    status: revocation ? 'revoked' : notAfter < now ? 'expired' : 'valid',
-    not_before: timestamp(notBefore),
-    not_after: timestamp(notAfter),
-    ...(account !== undefined && { account }),
-    ...(revocation && { revoked_at: timestamp(revocation.at), reason: reasonName(revocation.reason) }),
-  }
+/** With the root that signed it. */
+function describeCross({ hierarchy }: Authority) {
+  return (one: CaCertificate) => ({
+    ...describeAuthority(one),
+    issuer: hierarchy.roots().find(({ id }) => id === one.authorityKeyId)?.commonName ?? '',
+  })
 }
 
 function texts(value: unknown, what: string): string[] {
@@ -273,8 +263,4 @@ function reasonOf(value: unknown): number {
   if (code === undefined || !Object.values(codes).includes(code))
     throw new CaCommandError(`"${value}" is no reason; there are ${Object.keys(REASONS).join(', ')}`)
   return code
-}
-
-function reasonName(code: number): string {
-  return Object.entries(REASONS).find(([, value]) => value === code)?.[0] ?? String(code)
 }

@@ -10,12 +10,14 @@ import type {
   TreeHead,
 } from './replies/authority.ts'
 import type { Explanation, UpdateExplanation } from './replies/explain.ts'
+import type { LiveState } from './replies/live.ts'
 import type { ApiToken, Quarantined, Reload, Status, Watched } from './replies/operation.ts'
 import type { NegativeTrustAnchor, ResolverState, Top } from './replies/resolver.ts'
 import type { Difference, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
 
 export type * from './replies/authority.ts'
 export type * from './replies/explain.ts'
+export type * from './replies/live.ts'
 export type * from './replies/operation.ts'
 export type * from './replies/resolver.ts'
 export type * from './replies/zones.ts'
@@ -48,7 +50,15 @@ export interface Replies {
   /** `{ zone, view?, limit? }`: the newest first; 20 where no limit is given. */
   'zone.history': ZoneChange[]
   /** `{ zone, view?, to }`: the zone becomes what it was, under a new serial. */
-  'zone.revert': { zone: string; view: string; serial: number; added: number; deleted: number }
+  'zone.revert': {
+    zone: string
+    view: string
+    serial: number
+    added: number
+    deleted: number
+    /** Of a dry run: what would come and go. */
+    change?: { added: string[]; deleted: string[] }
+  }
   /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
   'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
@@ -90,7 +100,9 @@ export interface Replies {
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
-  /** `{ issuer?, certificate }`: an intermediate that an offline root has signed, in PEM. */
+  /** `{ issuer?, distrust? }`: the next root, which signs from then on. */
+  'ca.renew-root': CertificateAuthority
+  /** `{ issuer?, certificate }` in PEM: an intermediate that an offline root has signed, or a cross certificate; or `{ issuer?, pkcs12, passphrase }` in base64: one with its key. */
   'ca.import': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }
@@ -104,6 +116,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what goes on at this moment. */
+  live: LiveState
   /** `{}`: what was most frequent in the last minutes; counts are estimates. */
   top: Top
   'nta.list': NegativeTrustAnchor[]

@@ -1,3 +1,4 @@
+import { nameConstraints } from './constraints-schema.ts'
 import {
   byShape,
   type Decoded,
@@ -77,6 +78,53 @@ const root = record(
 /** The trust anchor of our certificates. */
 export type RootConfig = Decoded<typeof root>
 
+/** Which roots sign which others. */
+const crossSigning = choice('none', 'forward', 'both')
+/** Which roots sign which others. */
+export type CrossSigning = Decoded<typeof crossSigning>
+
+/** A root that signed before. */
+export interface FormerRootConfig {
+  /** PEM. */
+  certificate: string
+  key?: KeySource
+}
+
+const formerWithKey = record({
+  certificate: required(pem, 'its certificate'),
+  key: optional(keySource, 'its key, to sign the root that follows'),
+})
+
+const formerRoot: Kind<FormerRootConfig> = {
+  json: { anyOf: [pem.json, formerWithKey.json] },
+  label: 'path of a PEM file, or map of `certificate` and `key`',
+  decode(source, context) {
+    if (source.kind === 'map' && source.entries.has('certificate')) return formerWithKey.decode(source, context)
+    const certificate = pem.decode(source, context)
+    return certificate === undefined ? undefined : { certificate }
+  },
+}
+
+const objectIdentifier = parsed('object identifier', value =>
+  /^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined,
+)
+
+const policyWithPage = record({
+  oid: required(objectIdentifier, 'its object identifier'),
+  cps: optional(url('http', 'https'), 'the page of its certification practice statement'),
+})
+/** A certificate policy. */
+export type CertificatePolicy = Decoded<typeof policyWithPage>
+
+const policies: Kind<CertificatePolicy[]> = list(
+  byShape<CertificatePolicy>({
+    scalar: mapped(objectIdentifier, oid => ({ oid })),
+    map: policyWithPage,
+    label: 'policy: an object identifier, or map of `oid` and `cps`',
+  }),
+  { unique: ({ oid }) => oid },
+)
+
 const intermediate = record({
   generate: defaulted(keyAlgorithm, 'ecdsa-p256', 'the kind of key made'),
   validity: defaulted(
@@ -89,8 +137,13 @@ const intermediate = record({
     'the PKCS#11 token in which its keys are made, each labelled `object` and a number; left out: they are files',
   ),
   name_constraints: optional(
-    list(domainName, { nonEmpty: true }),
-    'the only domains below which it may certify names (RFC 5280 §4.2.1.10)',
+    nameConstraints,
+    'the only domains below which it may certify names, or what else is permitted and excluded (RFC 5280 §4.2.1.10)',
+  ),
+  policies: defaulted(
+    policies,
+    [],
+    'the policies under which it certifies (RFC 5280 §4.2.1.4); those of profiles must be among them',
   ),
 })
 /** The certificate that signs the others. */
@@ -176,14 +229,12 @@ const profile = record({
   ),
   ocsp: defaulted(flag, true, 'whether they name the OCSP responder'),
   crl: defaulted(flag, true, 'whether they name a CRL'),
+  policies: defaulted(policies, [], 'the policies that they are issued under (RFC 5280 §4.2.1.4)'),
   must_staple: defaulted(flag, false, 'whether servers must staple an OCSP response (RFC 7633)'),
   extensions: defaulted(
     list(
       record({
-        oid: required(
-          parsed('object identifier', value => (/^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined)),
-          'its object identifier',
-        ),
+        oid: required(objectIdentifier, 'its object identifier'),
         critical: defaulted(flag, false, 'whether clients that do not know it must refuse the certificate'),
         value: required(
           parsed('DER in base64', value => (isBase64(value) ? Buffer.from(value, 'base64') : undefined)),
@@ -230,8 +281,17 @@ export const ca = record({
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
   former_roots: optional(
-    list(pem, { nonEmpty: true }),
-    'roots that signed before: handed out beside the root until nothing of theirs is valid any more',
+    list(formerRoot, { nonEmpty: true }),
+    'roots that signed before: handed out beside the root until nothing of theirs is valid any more; those whose key is given sign the root, too (`cross_sign`)',
+  ),
+  cross_sign: defaulted(
+    crossSigning,
+    'forward',
+    'which root signs which: `forward`, each before it the new one, so that who trusts the old one trusts what the new one signs; `both`, the new one the old ones, too',
+  ),
+  preferred_chain: optional(
+    text,
+    'the common name of the root to which the chain leads that clients get first; left out: the oldest that outlives the certificate. The others are offered by `Link: rel="alternate"` (RFC 8555 §7.4.2)',
   ),
   key_passphrase: optional(
     secret,

@@ -11,6 +11,7 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
   if (ca.crl.every * 2 > ca.crl.validity)
     refuse(['ca', 'crl', 'every'], 'a CRL must be valid for at least twice as long as it takes to the next')
   checkNameConstraints(ca, doubt)
+  checkPolicies(ca, refuse, doubt)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -31,8 +32,9 @@ function checkValidity(ca: CaConfig, refuse: Say): void {
 }
 
 function checkNameConstraints(ca: CaConfig, doubt: Say): void {
-  const permitted = ca.intermediate.name_constraints
-  if (!permitted) return
+  const { permitted: subtrees } = ca.intermediate.name_constraints ?? { permitted: [] }
+  const permitted = subtrees.flatMap(one => ('dns' in one ? [parseName(one.dns)] : []))
+  if (permitted.length === 0) return
   const domains = permitted.map(shownName).join(', ')
   const host = hostOf(ca.url)
   if (host && !permitted.some(domain => isSubdomain(host, domain)))
@@ -48,6 +50,23 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
           `no name that "${pattern.text}" fits is within the name constraints (${domains})`,
         )
 }
+
+/** RFC 5280 §6.1.3 (d): a policy holds only if every CA on the way asserts it, or any. */
+function checkPolicies(ca: CaConfig, refuse: Say, doubt: Say): void {
+  const asserted = new Set(ca.intermediate.policies.map(({ oid }) => oid))
+  for (const [i, { name, policies }] of ca.profiles.entries())
+    for (const { oid } of policies)
+      if (asserted.size === 0)
+        doubt(
+          ['ca', 'profiles', i, 'policies'],
+          `ca.intermediate asserts no policies: who requires ${oid} refuses certificates of the profile ${name}`,
+        )
+      else if (!asserted.has(oid) && !asserted.has(ANY_POLICY))
+        refuse(['ca', 'profiles', i, 'policies'], `the policy ${oid} is none of ca.intermediate.policies`)
+}
+
+/** RFC 5280 §4.2.1.4. */
+const ANY_POLICY = '2.5.29.32.0'
 
 /** The URL's host as a domain name, unless it is an address: name constraints on domains do not concern those. */
 function hostOf(url: string): Name | undefined {

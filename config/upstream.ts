@@ -38,6 +38,13 @@ export function printUpstream({ transport, address, port, hostname, path }: Upst
 /** An upstream whose address is to be looked up: its name is also what its certificate must carry. */
 export type NamedUpstream = Omit<Upstream, 'address'> & { name: string }
 
+/** As it is written in the configuration. */
+export function printForwarder(forwarder: Upstream | NamedUpstream): string {
+  if (!('name' in forwarder)) return printUpstream(forwarder)
+  const { name, hostname: _, ...rest } = forwarder
+  return printUpstream({ ...rest, address: name })
+}
+
 /** Reads what `parseUpstream` reads, and `tls://NAME[:port]` or `https://NAME[:port][/path]`; undefined where it is none. */
 export function parseForwarder(text: string): Upstream | NamedUpstream | undefined {
   const match = /^(tls|https):\/\/([a-z0-9-]+(?:\.[a-z0-9-]+)*\.?[a-z]\.?)(?::(\d{1,5}))?(\/[^#]*)?$/i.exec(text)

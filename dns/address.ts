@@ -3,6 +3,7 @@ import type { Field } from './fields.ts'
 
 /** An IPv4 address: four octets (RFC 1035 §3.4.1). */
 export const ipv4: Field<Uint8Array> = {
+  octets: 4,
   read: reader => reader.bytes(4),
   write: (writer, value) => writer.bytes(value),
   print: printIpv4,
@@ -11,6 +12,7 @@ export const ipv4: Field<Uint8Array> = {
 
 /** An IPv6 address: sixteen octets (RFC 3596 §2.2). */
 export const ipv6: Field<Uint8Array> = {
+  octets: 16,
   read: reader => reader.bytes(16),
   write: (writer, value) => writer.bytes(value),
   print: printIpv6,

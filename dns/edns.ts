@@ -49,6 +49,11 @@ export function readEdns(reader: Reader): { edns: Edns; extendedRcode: number } 
   return { edns: { udpSize, version, dnssecOk: (flags & 0x8000) !== 0, options }, extendedRcode }
 }
 
+/** Octets of a whole OPT record. */
+export function ednsLength({ options }: Edns): number {
+  return 11 + options.reduce((sum, { data }) => sum + 4 + data.length, 0)
+}
+
 /** Writes a whole OPT record. */
 export function writeEdns(writer: Writer, edns: Edns, rcode: number): void {
   writer.u8(0)

@@ -26,7 +26,7 @@ export interface Field<T> {
   parse(tokens: Tokens, origin: Name | undefined): T
   /** `write` may compress (RFC 3597 §4). */
   readonly compresses?: true
-  /** How many it takes on the wire, where that is always the same. */
+  /** How many it takes on the wire, where that is always the same; any are good then. */
   readonly octets?: number
 }
 

@@ -1,5 +1,5 @@
 import { Flag } from './codes.ts'
-import { type Edns, OPT, readEdns, writeEdns } from './edns.ts'
+import { type Edns, ednsLength, OPT, readEdns, writeEdns } from './edns.ts'
 import { WireError } from './errors.ts'
 import type { Name } from './name.ts'
 import { type ResourceRecord, readRecord, writeRecord } from './record.ts'
@@ -91,6 +91,8 @@ function readAdditional(reader: Reader, message: Message, last: boolean): void {
 export interface WriteOptions {
   /** Octets available, a TSIG that is added later already taken off. Default 65535. */
   limit?: number
+  /** Whether names point to earlier ones (RFC 1035 §4.1.4). Default true. */
+  compress?: boolean
 }
 
 /**
@@ -98,7 +100,7 @@ export interface WriteOptions {
  * do not fit, TC is set and they end with the last whole RRset that fits (RFC 2181 §9). `tsig` is not written: signing appends it.
  */
 export function writeMessage(message: Message, options: WriteOptions = {}): Uint8Array {
-  const writer = new Writer({ compress: true })
+  const writer = new Writer({ size: sizeOf(message), compress: options.compress ?? true })
   const reserve = message.edns ? ednsLength(message.edns) : 0
   const limit = (options.limit ?? 0xffff) - reserve
   writer.u16(message.id)
@@ -120,14 +122,19 @@ export function writeMessage(message: Message, options: WriteOptions = {}): Uint
   writer.patchU16(6, answers.count)
   writer.patchU16(8, authorities.count)
   writer.patchU16(10, additionals.count + (message.edns ? 1 : 0))
-  return writer.done().slice()
+  return writer.take()
+}
+
+/** Octets that the message takes without compression: larger buffers than needed cost more than what is written into them. */
+function sizeOf({ question, answer, authority, additional, edns }: Message): number {
+  let size = HEADER + (edns ? ednsLength(edns) : 0)
+  for (const { name } of question) size += name.length + 4
+  for (const records of [answer, authority, additional])
+    for (const { owner, rdata } of records) size += owner.length + 10 + rdata.length
+  return size
 }
 
 const NOTHING = { count: 0, whole: false }
-
-function ednsLength(edns: Edns): number {
-  return 11 + edns.options.reduce((sum, option) => sum + 4 + option.data.length, 0)
-}
 
 function writeSection(writer: Writer, records: ResourceRecord[], limit: number): { count: number; whole: boolean } {
   let wholeAt = writer.pos

@@ -101,10 +101,12 @@ const PRINTED = Array.from({ length: 256 }, (_, octet) => {
 
 /** A string that is the same for names that are equal (RFC 4343): wire form in lower case, one character an octet. For Map keys. */
 export function nameKey(name: Name): string {
-  let key = ''
-  for (let i = 0; i < name.length; i++) key += String.fromCharCode(LOWER[name[i]!]!)
-  return key
+  for (let i = 0; i < name.length; i++) lowered[i] = LOWER[name[i]!]!
+  return lowered.toString('latin1', 0, name.length)
 }
+
+/** Where `nameKey` puts a name's octets; it is done with that before it returns. */
+const lowered = Buffer.alloc(MAX_NAME)
 
 /** The name of a `nameKey`. */
 export function nameFromKey(key: string): Name {
@@ -113,7 +115,9 @@ export function nameFromKey(key: string): Name {
 
 /** The name with its ASCII letters in lower case; the argument is left alone. */
 export function lowerName(name: Name): Name {
-  return name.map(octet => LOWER[octet]!)
+  const lower = new Uint8Array(name.length)
+  for (let i = 0; i < name.length; i++) lower[i] = LOWER[name[i]!]!
+  return lower
 }
 
 /** Whether two names are equal, ignoring ASCII case (RFC 4343). */

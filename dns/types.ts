@@ -11,6 +11,8 @@ export { isMetaType, type Rdata, TYPES, Type, type TypeName, typeCode, typeName 
 /** What the functions below need of a row, worked out once. */
 interface Layout {
   readonly fields: readonly (readonly [key: string, field: AnyField])[]
+  /** Octets of an RDATA that is good as it is, where that is all there is to say. */
+  readonly octets: number | undefined
   readonly compresses: boolean
   /** Its canonical form may differ. */
   readonly hasCanonical: boolean
@@ -26,6 +28,7 @@ function layoutOf(row: TypeRow): Layout {
   const fields = Object.entries(row.fields)
   return {
     fields,
+    octets: fields.length === 1 ? fields[0]![1].octets : undefined,
     compresses: fields.some(([, field]) => field.compresses),
     hasCanonical: fields.some(([, field]) => field.canonical),
     lowered: loweredNames(fields.map(([, field]) => field)),
@@ -49,6 +52,7 @@ export function decompressRdata(type: number, rrclass: number, reader: Reader, l
   if (length === 0 && (rrclass === Class.ANY || rrclass === Class.NONE)) return new Uint8Array()
   if (!layout || (layout.onlyIn && (rrclass === Class.CH || rrclass === Class.HS))) return reader.bytes(length)
   if (length > reader.left) throw new WireError('RDATA runs past the end', reader.pos)
+  if (length === layout.octets) return reader.bytes(length)
   const inner = new Reader(reader.buf, reader.pos, reader.pos + length)
   const rdata = rewrite(layout, inner, false)
   reader.pos += length

@@ -185,6 +185,11 @@ export class Writer {
     return this.buf.slice(0, this.pos)
   }
 
+  /** The octets written: not to be written to any more. */
+  take(): Uint8Array {
+    return this.pos === this.buf.length ? this.buf : this.copy()
+  }
+
   /** The octets written so far; a view, valid until the next write. */
   done(): Uint8Array {
     return this.buf.subarray(0, this.pos)

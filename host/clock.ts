@@ -22,15 +22,27 @@ const THREAD_START = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => THREAD_START + performance.now(),
-  after(ms, task) {
-    let handle: NodeJS.Timeout
-    // setTimeout fires at once beyond 2^31-1 ms (24.8 days): longer waits are made of several.
-    const wait = (left: number) => {
-      const step = Math.min(left, LONGEST_TIMEOUT)
-      handle = setTimeout(() => (left > step ? wait(left - step) : task()), step)
-      handle.unref()
+  after: (ms, task) => new SystemTimer(Math.max(0, ms), task),
+}
+
+class SystemTimer implements Timer {
+  private handle: NodeJS.Timeout
+
+  constructor(ms: number, task: () => void) {
+    this.handle = ms <= LONGEST_TIMEOUT ? setTimeout(task, ms) : this.wait(ms, task)
+    this.handle.unref()
+  }
+
+  /** setTimeout fires at once beyond 2^31-1 ms (24.8 days): longer waits are made of several. */
+  private wait(left: number, task: () => void): NodeJS.Timeout {
+    if (left <= LONGEST_TIMEOUT) return setTimeout(task, left)
+    const goOn = () => {
+      this.handle = this.wait(left - LONGEST_TIMEOUT, task).unref()
     }
-    wait(Math.max(0, ms))
-    return { cancel: () => clearTimeout(handle) }
-  },
+    return setTimeout(goOn, LONGEST_TIMEOUT)
+  }
+
+  cancel(): void {
+    clearTimeout(this.handle)
+  }
 }

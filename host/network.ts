@@ -2,7 +2,10 @@ import type { Duplex } from 'node:stream'
 
 /** The network as an argument: real sockets for the daemon, a simulated lossy network for tests. */
 export interface Network {
-  /** A UDP socket on a random unpredictable local port, for one or several exchanges with `remote`. */
+  /**
+   * A UDP socket on a random unpredictable local port, for one or several exchanges with `remote`. A message is the handler's until it returns: its
+   * octets may be another's after that.
+   */
   udp(
     remote: SocketAddress,
     onMessage: (message: Uint8Array) => void,

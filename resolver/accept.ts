@@ -29,18 +29,18 @@ export function accept(response: Message, question: UpstreamQuestion, inBailiwic
     return { kind: 'unusable', reason: 'an error RCODE' }
   const records = response.answer.filter(record => record.class === Class.IN && wellFormed(record))
   const answer: ResourceRecord[] = []
-  const visited = new Set<string>()
+  const visited: Name[] = []
   let name = question.name
   for (;;) {
     if (!inBailiwick(name)) return chained(answer, denials(response.authority, question, inBailiwick), name)
-    if (visited.has(nameKey(name))) return { kind: 'unusable', reason: 'a CNAME loop' }
-    if (visited.size > LONGEST_CHAIN) return { kind: 'unusable', reason: 'a CNAME chain too long' }
-    visited.add(nameKey(name))
+    if (visited.some(other => equalNames(other, name))) return { kind: 'unusable', reason: 'a CNAME loop' }
+    if (visited.length > LONGEST_CHAIN) return { kind: 'unusable', reason: 'a CNAME chain too long' }
+    visited.push(name)
     const wanted = records.filter(record => equalNames(record.owner, name) && isWanted(record, question))
     if (wanted.some(record => record.type !== Type.RRSIG || question.type === Type.RRSIG || question.type === Type.ANY))
       return {
         kind: 'answer',
-        answer: [...answer, ...unique(wanted)],
+        answer: answer.length > 0 ? [...answer, ...unique(wanted)] : unique(wanted),
         authority: denials(response.authority, question, inBailiwick),
       }
     const step = follow(records, name, question)
@@ -170,6 +170,7 @@ function wellFormed({ type, rdata }: ResourceRecord): boolean {
 
 /** RFC 2181 §5, §5.2: an RRset holds no record twice and has one TTL, the least. All records here have one owner. */
 function unique(records: ResourceRecord[]): ResourceRecord[] {
+  if (records.length < 2) return records
   const seen = new Set<string>()
   const ttls = new Map<number, number>()
   for (const { type, ttl } of records) ttls.set(type, Math.min(ttl, ttls.get(type) ?? ttl))

@@ -1,4 +1,4 @@
-import { type Name, nameKey } from '../dns/name.ts'
+import { labelCount, type Name, nameKey } from '../dns/name.ts'
 import type { ResolverLimits } from './limits.ts'
 
 /** Counts what is outstanding, and says no where a limit is reached: a flood from one client, for one rule or one dead domain leaves room for others. */
@@ -16,31 +16,29 @@ export function createAdmission(limits: ResolverLimits): Admission {
   const byParent = new Map<string, number>()
   let all = 0
   return {
-    client: client => take(byClient, client, limits.outstandingPerClient),
+    client(client) {
+      const count = byClient.get(client) ?? 0
+      if (count >= limits.outstandingPerClient) return undefined
+      byClient.set(client, count + 1)
+      return () => leave(byClient, client)
+    },
     question(rule, name) {
       if (all >= limits.outstanding) return undefined
       const { domain, parent } = suffixesOf(name)
-      const releases: (() => void)[] = []
-      const releaseAll = () => {
-        for (const release of releases) release()
-      }
-      const places = [
-        [byRule, rule, limits.outstandingPerRule],
-        [byDomain, domain, limits.outstandingPerDomain],
-        [byParent, parent, limits.outstandingPerParent],
-      ] as const
-      for (const [counts, key, limit] of places) {
-        const release = take(counts, key, limit)
-        if (!release) {
-          releaseAll()
-          return undefined
-        }
-        releases.push(release)
-      }
+      const ofRule = byRule.get(rule) ?? 0
+      const ofDomain = byDomain.get(domain) ?? 0
+      const ofParent = byParent.get(parent) ?? 0
+      if (ofRule >= limits.outstandingPerRule || ofDomain >= limits.outstandingPerDomain) return undefined
+      if (ofParent >= limits.outstandingPerParent) return undefined
+      byRule.set(rule, ofRule + 1)
+      byDomain.set(domain, ofDomain + 1)
+      byParent.set(parent, ofParent + 1)
       all++
       return () => {
         all--
-        releaseAll()
+        leave(byRule, rule)
+        leave(byDomain, domain)
+        leave(byParent, parent)
       }
     },
   }
@@ -49,18 +47,15 @@ export function createAdmission(limits: ResolverLimits): Admission {
 /** The last two labels of a name, and all but its first; of a name with two that is itself, for a top-level domain is nobody's. */
 function suffixesOf(name: Name): { domain: string; parent: string } {
   const key = nameKey(name)
-  const starts: number[] = []
-  for (let at = 0; name[at] !== 0; at += name[at]! + 1) starts.push(at)
-  return { domain: key.slice(starts.at(-2) ?? 0), parent: key.slice(starts.length > 2 ? starts[1] : 0) }
+  const labels = labelCount(name)
+  let domain = 0
+  for (let left = labels; left > 2; left--) domain += name[domain]! + 1
+  return { domain: key.slice(domain), parent: key.slice(labels > 2 ? name[0]! + 1 : 0) }
 }
 
-function take(counts: Map<string, number>, key: string, limit: number): (() => void) | undefined {
-  const count = counts.get(key) ?? 0
-  if (count >= limit) return undefined
-  counts.set(key, count + 1)
-  return () => {
-    const left = counts.get(key)! - 1
-    if (left > 0) counts.set(key, left)
-    else counts.delete(key)
-  }
+/** One less of the key is outstanding. */
+function leave(counts: Map<string, number>, key: string): void {
+  const left = counts.get(key)! - 1
+  if (left > 0) counts.set(key, left)
+  else counts.delete(key)
 }

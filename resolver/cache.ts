@@ -85,7 +85,8 @@ function flagsOf({ authentic, unfinished }: Cacheable): number {
 /** The answer as a message without a question: a tenth of the memory that record objects take. */
 function pack({ rcode, answer, authority, security }: Cacheable): Uint8Array {
   const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional: [] }
-  if (!security) return writeMessage(message)
+  // Where there is one record, there is next to nothing to compress.
+  if (!security) return writeMessage(message, { compress: answer.length + authority.length > 1 })
   const options = [{ code: SECURITY, data: Buffer.from(JSON.stringify(security)) }]
   return writeMessage({ ...message, edns: { udpSize: 512, version: 0, dnssecOk: false, options } })
 }

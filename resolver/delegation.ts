@@ -1,4 +1,4 @@
-import { nameKey } from '../dns/name.ts'
+import { nameKey, printName } from '../dns/name.ts'
 import { cutOf, type Delegation, type DescentContext, descend } from './descent.ts'
 import type { Route } from './route.ts'
 import type { Server } from './server.ts'
@@ -10,13 +10,14 @@ export function createDelegationRoute(top: Delegation, context: DescentContext):
   let servers: readonly Server[] = []
   return {
     zone: top.cut,
+    label: printName(top.cut),
     scope: nameKey(top.cut),
     recursive: false,
     down: () => servers.length > 0 && servers.every(server => server.down),
-    async ask(question, signal) {
+    async ask(question, cancellation) {
       const cut = await cutOf(top, context)
       servers = cut.servers
-      return descend(cut, question, signal, context)
+      return descend(cut, question, cancellation, context)
     },
   }
 }

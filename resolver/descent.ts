@@ -6,6 +6,7 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import { type Accepted, accept } from './accept.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Cut, CutCache } from './cuts.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
@@ -40,7 +41,7 @@ const NO_CUT_KEPT = 300
 export async function descend(
   top: Cut,
   question: UpstreamQuestion,
-  signal: AbortSignal,
+  cancellation: Cancellation,
   context: DescentContext,
 ): Promise<Outcome> {
   const { clock, cuts, limits } = context
@@ -52,18 +53,17 @@ export async function descend(
   for (let asked = 0; asked < MOST_QUERIES; asked++) {
     if (cut.servers.length === 0) return failed(`no address is known for the servers of ${printName(cut.zone)}`)
     const step = minimised < MOST_MINIMISED ? nextStep(question, cut.known) : question
-    const judge = (response: Message) => judgeAt(cut.zone, response, step)
-    const usable = (response: Message) => judge(response).kind !== 'unusable'
+    const { zone, servers } = cut
+    const judge = (response: Message) => judgeAt(zone, response, step)
     const lifetime = until - clock.monotonic()
-    const result = await context.race({ servers: cut.servers, question: step, lifetime, signal, usable })
+    const result = await context.race({ servers, question: step, lifetime, cancellation, judge })
     if (result.kind === 'lost') {
       if (step === question) return { kind: 'failed', error: explainFailures(cut.zone, result.failures) }
       // RFC 9156 §3: who does not understand the shorter question is asked the whole one.
       minimised = MOST_MINIMISED
       continue
     }
-    const accepted = judge(result.message)
-    if (accepted.kind === 'unusable') return failed(accepted.reason)
+    const accepted = result.judged
     if (accepted.kind === 'referral') {
       cut = await cutOf(accepted, context)
       cuts.note(top.zone, cut.zone, cut, secondsOf(accepted.servers), clock.monotonic())
@@ -93,12 +93,17 @@ function failed(text: string): Outcome {
   return { kind: 'failed', error: { code: Ede.NO_REACHABLE_AUTHORITY, text } }
 }
 
-/** A server speaks for its own zone and refers only downwards; anything else is lame. */
-function judgeAt(zone: Name, response: Message, question: UpstreamQuestion): Accepted {
+/** A server speaks for its own zone and refers only downwards; anything else is lame, and of no use. */
+function judgeAt(
+  zone: Name,
+  response: Message,
+  question: UpstreamQuestion,
+): Exclude<Accepted, { kind: 'unusable' }> | undefined {
   const accepted = accept(response, question, owner => isSubdomain(owner, zone))
+  if (accepted.kind === 'unusable') return undefined
   if (accepted.kind !== 'referral') return accepted
   const downwards = isSubdomain(accepted.cut, zone) && !equalNames(accepted.cut, zone)
-  if (!downwards) return { kind: 'unusable', reason: 'a referral that does not lead downwards' }
+  if (!downwards) return undefined
   // RFC 5452 §6: an address of a name outside the referring zone is not for it to give.
   return { ...accepted, glue: accepted.glue.filter(record => isSubdomain(record.owner, zone)) }
 }

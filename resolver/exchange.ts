@@ -3,6 +3,7 @@ import type { Message } from '../dns/message.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import type { Cancellation } from './cancellation.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { addHop } from './hops.ts'
 import { refusesFormat } from './match.ts'
@@ -14,8 +15,8 @@ import { askUdp } from './udp.ts'
 
 /** Asks one server one question, by whatever way that server can be asked. */
 export interface Exchanger {
-  /** A response that answers the question and is not truncated. Throws ExchangeError; ends by `signal` at the latest. */
-  exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message>
+  /** A response that answers the question and is not truncated. Rejects with ExchangeError, where cancelled as well. */
+  exchange(server: Server, question: UpstreamQuestion, cancellation: Cancellation): Promise<Message>
   close(): void
 }
 
@@ -35,52 +36,45 @@ export function createExchanger({ network, clock, random, id }: ExchangerOptions
   const pool = createStreamPool(network, clock, random)
   const sockets = createSocketPool(network, clock, random)
 
-  async function exchange(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
+  async function exchange(server: Server, question: UpstreamQuestion, cancellation: Cancellation): Promise<Message> {
     server.asked++
     server.outstanding++
     try {
-      return await withOrWithoutEdns(server, question, signal)
+      const edns = server.speaksEdns(clock.monotonic())
+      const response = await ask(server, question, edns, cancellation)
+      // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
+      if (!edns || !refusesFormat(response) || response.edns) return usable(response)
+      const plain = await ask(server, question, false, cancellation)
+      if (!refusesFormat(plain)) server.refusedEdns(clock.monotonic())
+      return usable(plain)
     } finally {
       server.outstanding--
     }
   }
 
-  async function withOrWithoutEdns(server: Server, question: UpstreamQuestion, signal: AbortSignal): Promise<Message> {
-    const edns = server.speaksEdns(clock.monotonic())
-    const response = await overAnyTransport(server, question, edns, signal)
-    // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
-    if (!edns || !refusesFormat(response) || response.edns) return usable(response)
-    const plain = await overAnyTransport(server, question, false, signal)
-    if (!refusesFormat(plain)) server.refusedEdns(clock.monotonic())
-    return usable(plain)
-  }
-
-  function overAnyTransport(
+  function ask(
     server: Server,
     question: UpstreamQuestion,
     edns: boolean,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<Message> {
-    return server.encrypted ? overStream(server, question, edns, signal) : overUdp(server, question, edns, signal)
+    const way = server.encrypted ? overStream : overUdp
+    return way(server, question, edns, cancellation)
   }
 
   async function overUdp(
     server: Server,
     question: UpstreamQuestion,
     edns: boolean,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<Message> {
     const mixedCase = server.keepsCase(clock.monotonic())
-    const sent = buildQuery(
-      question,
-      { edns, mixedCase, padded: false, ...hopsFor(server, question) },
-      random.below(65536),
-      random,
-    )
-    const reply = await askUdp(sockets, server.at, sent, mixedCase, signal)
+    const dress = { edns, mixedCase, padded: false, ...hopsFor(server, question) }
+    const sent = buildQuery(question, dress, random.below(65536), random)
+    const reply = await askUdp(sockets, server.at, sent, mixedCase, cancellation)
     if (reply.kind === 'message' && !(reply.message.flags & Flag.TC)) return reply.message
     // RFC 7766 §5: a truncated answer is asked for again over TCP. So is one that somebody may be forging: TCP can't be guessed blindly.
-    const message = await overStream(server, question, edns, signal)
+    const message = await overStream(server, question, edns, cancellation)
     if (reply.kind === 'case') server.lostCase(clock.monotonic())
     return message
   }
@@ -89,14 +83,10 @@ export function createExchanger({ network, clock, random, id }: ExchangerOptions
     server: Server,
     question: UpstreamQuestion,
     edns: boolean,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<Message> {
-    return pool.ask(
-      server.at,
-      question,
-      { edns, mixedCase: false, padded: server.encrypted, ...hopsFor(server, question) },
-      signal,
-    )
+    const dress = { edns, mixedCase: false, padded: server.encrypted, ...hopsFor(server, question) }
+    return pool.ask(server.at, question, dress, cancellation)
   }
 
   return {

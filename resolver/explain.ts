@@ -1,10 +1,8 @@
-import { isIPv6 } from 'node:net'
 import { Ede, OptionCode, rcodeName } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
 import type { ExtendedError } from './failures.ts'
 import type { Failure } from './race.ts'
-import type { Server } from './server.ts'
 
 /** Why nobody could answer, as the Extended DNS Error that says most (RFC 8914 §4.23, §4.24). */
 export function explainFailures(zone: Name, failures: readonly Failure[]): ExtendedError {
@@ -16,11 +14,11 @@ export function explainFailures(zone: Name, failures: readonly Failure[]): Exten
   if (answered && 'response' in answered)
     return {
       code: Ede.NO_REACHABLE_AUTHORITY,
-      text: `${printServer(answered.server)} answered ${describe(answered.response)}`,
+      text: `${answered.server.label} answered ${describe(answered.response)}`,
     }
   const broken = failures.find(failure => 'error' in failure && failure.error.failure !== 'timeout')
   if (broken && 'error' in broken)
-    return { code: Ede.NETWORK_ERROR, text: `${printServer(broken.server)}: ${broken.error.message}` }
+    return { code: Ede.NETWORK_ERROR, text: `${broken.server.label}: ${broken.error.message}` }
   return { code: Ede.NO_REACHABLE_AUTHORITY, text: `no server for ${printName(zone)} answered` }
 }
 
@@ -36,10 +34,4 @@ export function toldBy(response: Message): ExtendedError | undefined {
   if (!data || data.length < 2) return undefined
   const text = new TextDecoder().decode(data.subarray(2, 2 + LONGEST_TEXT)).replace(/\0+$/, '')
   return { code: (data[0]! << 8) | data[1]!, text }
-}
-
-/** "tls://192.0.2.1:853", for logs. */
-export function printServer({ at: { transport, address, port } }: Server): string {
-  const host = isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
-  return transport === 'udp' ? host : `${transport}://${host}`
 }

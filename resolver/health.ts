@@ -2,6 +2,7 @@ import { Class } from '../dns/codes.ts'
 import { ROOT } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
 import type { Clock, Timer } from '../host/clock.ts'
+import { Cancellation } from './cancellation.ts'
 import type { Exchanger } from './exchange.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
@@ -31,10 +32,12 @@ export function createHealthChecks(
   recovered: (server: Server) => void,
 ): HealthChecks {
   const waiting = new Map<Server, Timer>()
-  const closing = new AbortController()
+  let closed = false
+  /** Of the checks that are under way. */
+  const checks = new Set<Cancellation>()
 
   function watch(server: Server): void {
-    if (waiting.has(server) || closing.signal.aborted) return
+    if (waiting.has(server) || closed) return
     waiting.set(
       server,
       clock.after(server.backoff(clock.monotonic()), () => void check(server)),
@@ -43,13 +46,15 @@ export function createHealthChecks(
 
   async function check(server: Server): Promise<void> {
     const begun = clock.monotonic()
-    const limit = new AbortController()
-    const timer = clock.after(PATIENCE, () => limit.abort())
-    const answered = await exchanger.exchange(server, CHECK, AbortSignal.any([limit.signal, closing.signal])).then(
+    const cancellation = new Cancellation()
+    checks.add(cancellation)
+    const timer = clock.after(PATIENCE, () => cancellation.cancel())
+    const answered = await exchanger.exchange(server, CHECK, cancellation).then(
       () => true,
       () => false,
     )
     timer.cancel()
+    checks.delete(cancellation)
     waiting.delete(server)
     const now = clock.monotonic()
     if (answered && server.answered(now - begun, now)) recovered(server)
@@ -60,7 +65,8 @@ export function createHealthChecks(
   return {
     watch,
     close() {
-      closing.abort()
+      closed = true
+      for (const check of checks) check.cancel()
       for (const timer of waiting.values()) timer.cancel()
       waiting.clear()
     },

@@ -4,6 +4,7 @@ import type { Message } from '../dns/message.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Connection } from '../host/network.ts'
+import type { Cancellation } from './cancellation.ts'
 import { ExchangeError, socketFailure } from './exchange-error.ts'
 import { judge } from './match.ts'
 import { buildQuery } from './question.ts'
@@ -49,14 +50,14 @@ export function createHttpsStream(at: ServerAddress, options: StreamOptions): Dn
     return session
   }
 
-  const ask: DnsStream['ask'] = async (question, dress, signal) => {
+  const ask: DnsStream['ask'] = async (question, dress, cancellation) => {
     outstanding++
     quietSince ??= clock.monotonic()
     if (session) timer.cancel()
     try {
       // RFC 8484 §4.1: the ID is 0, for the sake of HTTP caches.
       const sent = buildQuery(question, dress, 0, random)
-      const { body, age } = await post(await untilAborted(opening, signal), at, sent.wire, signal)
+      const { body, age } = await post(await untilCancelled(opening, cancellation), at, sent.wire, cancellation)
       const verdict = judge(body, sent, false)
       if (verdict.kind !== 'response') throw new ExchangeError('invalid', 'it answers another question')
       worked = true
@@ -100,14 +101,13 @@ export function createHttpsStream(at: ServerAddress, options: StreamOptions): Dn
   }
 }
 
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+function untilCancelled<T>(promise: Promise<T>, cancellation: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
     const abandon = () => reject(new ExchangeError('timeout', 'no answer'))
-    if (signal.aborted) abandon()
-    signal.addEventListener('abort', abandon, { once: true })
+    cancellation.onCancel(abandon)
     promise
       .then(resolve, error => reject(error instanceof ExchangeError ? error : socketFailure(error)))
-      .finally(() => signal.removeEventListener('abort', abandon))
+      .finally(() => cancellation.off(abandon))
   })
 }
 
@@ -116,7 +116,7 @@ function post(
   session: ClientHttp2Session,
   at: ServerAddress,
   wire: Uint8Array,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<{ body: Uint8Array; age: number }> {
   return new Promise((resolve, reject) => {
     if (session.destroyed) return reject(new ExchangeError('network', 'the server closed the connection'))
@@ -132,11 +132,10 @@ function post(
       request.close(constants.NGHTTP2_CANCEL)
       reject(new ExchangeError('timeout', 'no answer'))
     }
-    signal.addEventListener('abort', abandon, { once: true })
-    if (signal.aborted) abandon()
+    cancellation.onCancel(abandon)
     request.on('error', error => reject(error instanceof ExchangeError ? error : socketFailure(error)))
     request.on('close', () => {
-      signal.removeEventListener('abort', abandon)
+      cancellation.off(abandon)
       reject(new ExchangeError('network', 'the server ended the request'))
     })
     collect(request, resolve, reject)

@@ -15,8 +15,9 @@ export function lifetimeOf(
 /** The records with no TTL below `least` or above `most`, and that of an SOA no longer than the denial that it stands for. */
 export function capped(records: readonly ResourceRecord[], least: number, most: number): ResourceRecord[] {
   return records.map(record => {
-    const ttl = record.type === Type.SOA ? negativeTtl(record) : record.ttl
-    return { ...record, ttl: Math.min(most, Math.max(least, ttl)) }
+    const own = record.type === Type.SOA ? negativeTtl(record) : record.ttl
+    const ttl = Math.min(most, Math.max(least, own))
+    return ttl === record.ttl ? record : { ...record, ttl }
   })
 }
 
@@ -27,7 +28,8 @@ function negativeTtl({ ttl, rdata }: ResourceRecord): number {
 }
 
 /** The records with `age` seconds off their TTLs. */
-export function aged(records: readonly ResourceRecord[], age: number): ResourceRecord[] {
+export function aged(records: ResourceRecord[], age: number): ResourceRecord[] {
+  if (age === 0) return records
   return records.map(record => ({ ...record, ttl: Math.max(0, record.ttl - age) }))
 }
 

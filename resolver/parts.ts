@@ -1,18 +1,17 @@
 import { Ede, Rcode } from '../dns/codes.ts'
-import { printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Admission } from './admission.ts'
-import type { AnswerCache, Cacheable, CacheHit } from './cache.ts'
+import type { AnswerCache, CacheHit } from './cache.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Counters } from './counters.ts'
 import type { Cut } from './cuts.ts'
-import { printServer } from './explain.ts'
 import type { ExtendedError, FailureCache } from './failures.ts'
 import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import { questionKey, type UpstreamQuestion } from './question.ts'
-import type { Outcome, Route } from './route.ts'
+import type { Found, Outcome, Route } from './route.ts'
 import type { Security } from './validate/security.ts'
 
 /** An answer to one link of a chain, TTLs counted down. */
@@ -49,7 +48,7 @@ export interface PartContext {
   admission: Admission
   counters: Counters
   log: Log
-  signal: AbortSignal
+  cancellation: Cancellation
 }
 
 /** The last part of an answer's time, in which being asked for renews it; shorter times than this many seconds are not worth it. */
@@ -80,19 +79,20 @@ export function createParts(context: PartContext) {
     if (!outcome)
       return instead(hit, {
         code: Ede.NO_REACHABLE_AUTHORITY,
-        text: `no server for ${printName(route.zone)} answered in time`,
+        text: `no server for ${route.label} answered in time`,
       })
     if (outcome.kind === 'failed') return instead(hit, outcome.error)
-    const renewIn = renewal({ lifetime: outcome.seconds, age: 0 })
-    const { server, cut } = outcome
-    return {
-      kind: 'part',
-      ...limited(outcome.found, 0),
-      from: 'upstream',
-      renewIn,
-      ...(server && { upstream: printServer(server) }),
-      ...(cut && { cut }),
-    }
+    return fromUpstream(outcome)
+  }
+
+  function fromUpstream({ found, seconds, server, cut }: Found): Part {
+    const { rcode, answer, authority, authentic, security, unfinished } = found
+    const renewIn = renewal({ lifetime: seconds, age: 0 })
+    const part: Part = { kind: 'part', rcode, answer, authority, authentic, unfinished, from: 'upstream', renewIn }
+    if (security) part.security = security
+    if (server) part.upstream = server.label
+    if (cut) part.cut = cut
+    return part
   }
 
   /** Asks again for what is still good but soon won't be; nobody waits for it. */
@@ -112,19 +112,31 @@ export function createParts(context: PartContext) {
     question: UpstreamQuestion,
     hasStale: boolean,
   ): Promise<Outcome> | undefined {
-    const release = admission.question(printName(route.zone), question.name)
+    const release = admission.question(route.label, question.name)
     if (!release) return undefined
-    const flight = route
-      .ask(question, context.signal)
-      .catch(unforeseen)
-      .then(outcome => {
-        flights.delete(key)
-        release()
-        land(key, outcome, hasStale)
-        return outcome
-      })
+    const flight = fly(key, route, question, hasStale, release)
     flights.set(key, flight)
     return flight
+  }
+
+  /** Asks, and keeps what comes of it. */
+  async function fly(
+    key: string,
+    route: Route,
+    question: UpstreamQuestion,
+    hasStale: boolean,
+    release: () => void,
+  ): Promise<Outcome> {
+    let outcome: Outcome
+    try {
+      outcome = await route.ask(question, context.cancellation)
+    } catch (error) {
+      outcome = unforeseen(error)
+    }
+    flights.delete(key)
+    release()
+    land(key, outcome, hasStale)
+    return outcome
   }
 
   function unforeseen(error: unknown): Outcome {
@@ -157,13 +169,11 @@ export function createParts(context: PartContext) {
 
   function fromCache(hit: CacheHit): Part {
     counters.hits++
-    return { kind: 'part', ...limited(hit, hit.age), from: 'cache', renewIn: renewal(hit) }
-  }
-
-  function limited(found: Cacheable, age: number) {
-    const { rcode, authentic, security, unfinished } = found
-    const sections = { answer: aged(found.answer, age), authority: aged(found.authority, age) }
-    return { rcode, authentic, unfinished, ...sections, ...(security && { security }) }
+    const { rcode, age, authentic, security, unfinished } = hit
+    const sections = { answer: aged(hit.answer, age), authority: aged(hit.authority, age) }
+    const part: Part = { kind: 'part', rcode, ...sections, authentic, unfinished, from: 'cache', renewIn: renewal(hit) }
+    if (security) part.security = security
+    return part
   }
 
   /** Stale data where there is any, and why nothing better. */

@@ -1,7 +1,8 @@
-import { Class, Flag, Opcode, OptionCode } from '../dns/codes.ts'
-import type { EdnsOption } from '../dns/edns.ts'
-import { type Message, type Question, writeMessage } from '../dns/message.ts'
+import { Class, Flag, OptionCode } from '../dns/codes.ts'
+import { type Edns, type EdnsOption, ednsLength, writeEdns } from '../dns/edns.ts'
+import type { Question } from '../dns/message.ts'
 import { type Name, nameKey } from '../dns/name.ts'
+import { Writer } from '../dns/wire.ts'
 import type { Random } from '../host/random.ts'
 
 /** A question as it goes upstream. */
@@ -42,32 +43,41 @@ export interface QueryDress {
 // RFC 9715 §3.2 allows up to 1400 octets; 1232 pass every IPv6 path unfragmented, and a fragment's tail can be forged.
 const UDP_SIZE = 1232
 const PADDING_BLOCK = 128
+const HEADER = 12
+/** Octets of QTYPE and QCLASS. */
+const QUESTION_TAIL = 4
 const COINS = 32
 
 /** A query message with an unpredictable ID (RFC 5452 §9.2). Of the client's own options only its subnet is passed on, where a rule says so. */
 export function buildQuery(question: UpstreamQuestion, dress: QueryDress, id: number, random: Random): SentQuery {
   const name = dress.mixedCase ? mixCase(question.name, random) : question.name
-  const message: Message = {
-    id,
-    // RFC 6840 §5.7: AD in a query asks for AD in the response.
-    flags: (question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0),
-    opcode: Opcode.QUERY,
-    rcode: 0,
-    question: [{ name, type: question.type, class: Class.IN }],
-    answer: [],
-    authority: [],
-    additional: [],
-  }
-  const edns = (options: EdnsOption[]) => ({ udpSize: UDP_SIZE, version: 0, dnssecOk: question.dnssecOk, options })
-  const options: EdnsOption[] = []
-  if (question.subnet) options.push({ code: OptionCode.ECS, data: question.subnet })
-  if (dress.hops) options.push({ code: OptionCode.HOPS, data: dress.hops })
-  if (dress.edns) message.edns = edns(options)
-  let wire = writeMessage(message)
-  if (dress.edns && dress.padded) wire = writeMessage({ ...message, edns: edns([...options, padding(wire.length)]) })
-  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire }
+  const bare = HEADER + name.length + QUESTION_TAIL
+  const edns = dress.edns ? ednsOf(question, dress, bare) : undefined
+  const writer = new Writer({ size: bare + (edns ? ednsLength(edns) : 0) })
+  writer.u16(id)
+  // RFC 6840 §5.7: AD in a query asks for AD in the response.
+  writer.u16((question.recursionDesired ? Flag.RD : 0) | Flag.AD | (question.checkingDisabled ? Flag.CD : 0))
+  writer.u16(1)
+  writer.u32(0)
+  writer.u16(edns ? 1 : 0)
+  writer.name(name)
+  writer.u16(question.type)
+  writer.u16(Class.IN)
+  if (edns) writeEdns(writer, edns, 0)
+  return { id, name, plainName: question.name, type: question.type, class: Class.IN, wire: writer.take() }
 }
 
+/** The OPT of a query that is `length` octets long without it. */
+function ednsOf({ dnssecOk, subnet }: UpstreamQuestion, { hops, padded }: QueryDress, length: number): Edns {
+  const options: EdnsOption[] = []
+  const edns = { udpSize: UDP_SIZE, version: 0, dnssecOk, options }
+  if (subnet) options.push({ code: OptionCode.ECS, data: subnet })
+  if (hops) options.push({ code: OptionCode.HOPS, data: hops })
+  if (padded) options.push(padding(length + ednsLength(edns)))
+  return edns
+}
+
+/** The option that brings a message of `length` octets to a multiple of the block. */
 function padding(length: number): EdnsOption {
   const unpadded = length + 4
   return {

@@ -1,8 +1,8 @@
 import { printAddress } from '../config/address.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
-import { equalNames, lowerName, type Name, nameKey, parseName, printName, ROOT } from '../dns/name.ts'
-import type { ResourceRecord } from '../dns/record.ts'
+import { equalNames, lowerName, type Name, parseName, printName, ROOT } from '../dns/name.ts'
+import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
@@ -11,12 +11,12 @@ import type { Random } from '../host/random.ts'
 import { createAdmission } from './admission.ts'
 import { createAnswerCache, PARTITION_LENGTH } from './cache.ts'
 import { CacheMemory, createCacheBuffer } from './cache-memory.ts'
+import { Cancellation } from './cancellation.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { type Cut, createCutCache } from './cuts.ts'
 import { createDelegationRoute, type Delegation } from './delegation.ts'
 import type { DescentContext } from './descent.ts'
 import { createExchanger } from './exchange.ts'
-import { printServer } from './explain.ts'
 import { createFailureCache, type ExtendedError } from './failures.ts'
 import { createForwardRoute } from './forward.ts'
 import { createHealthChecks } from './health.ts'
@@ -147,21 +147,21 @@ export function createResolver(options: ResolverOptions): Resolver {
   const ownName = options.ownName ?? (() => false)
   const limits: ResolverLimits = { ...DEFAULT_LIMITS, ...options.limits }
   const counters = createCounters()
-  const closing = new AbortController()
+  const closing = new Cancellation()
   const failures = createFailureCache()
   const exchanger = createExchanger({ network, clock, random, ...(options.id && { id: options.id }) })
   const leaks = options.internal && createLeakGuard(options.internal)
   const rebinding = options.mayBePrivate && createRebindingProtection(options.mayBePrivate)
   const recovered = (server: Server): void => {
     failures.clear()
-    log.info({ upstream: printServer(server) }, 'upstream is back')
+    log.info({ upstream: server.label }, 'upstream is back')
   }
   const health = createHealthChecks(exchanger, clock, recovered)
   const race = createRacing(exchanger, clock, {
     asked: () => counters.asked++,
     lost(server, reason) {
       server.complaint = reason
-      log.warn({ upstream: printServer(server), reason }, 'upstream is down')
+      log.warn({ upstream: server.label, reason }, 'upstream is down')
       health.watch(server)
     },
     recovered,
@@ -170,7 +170,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const admission = createAdmission(limits)
   const memory = options.memory ?? new CacheMemory(createCacheBuffer(OWN_MEMORY, random.below(2 ** 32)), 1)
   const cache = createAnswerCache(memory, options.partition ?? new Uint8Array(PARTITION_LENGTH), limits.maxStale)
-  const parts = createParts({ clock, limits, cache, failures, admission, counters, log, signal: closing.signal })
+  const parts = createParts({ clock, limits, cache, failures, admission, counters, log, cancellation: closing })
   const table = createServerTable()
   const mine = (owner: Name, route: Route): boolean => routes.find(owner) === route && !ownName(owner)
   const descent: DescentContext = {
@@ -271,14 +271,14 @@ export function createResolver(options: ResolverOptions): Resolver {
   async function followChain(question: Question, asked: ResolveOptions): Promise<ResolverAnswer> {
     const until = clock.monotonic() + limits.patience
     const whole: ResolverAnswer = { ...EMPTY, answer: [], ad: true, renewIn: Number.MAX_SAFE_INTEGER }
-    const visited = new Set<string>()
+    const visited: Name[] = []
     let route = asked.delegation ? createDelegationRoute(asked.delegation, descent) : routes.find(question.name)
     let name = question.name
     if (!route) return failure({ code: Ede.NOT_AUTHORITATIVE, text: 'no forward rule covers the name' }, Rcode.REFUSED)
     for (; route; route = ownName(name) ? undefined : routes.find(name)) {
-      if (visited.has(nameKey(name)) || visited.size >= limits.chainLength)
+      if (visited.length >= limits.chainLength || visited.some(other => equalNames(other, name)))
         return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
-      visited.add(nameKey(name))
+      visited.push(name)
       const leak = isGuarded(route) ? leaks?.reason(name, route.zone) : undefined
       if (leak) return { ...whole, ...kept(leak), ad: false }
       const checked = asked.checkingDisabled ? undefined : validating.get(route)
@@ -286,10 +286,12 @@ export function createResolver(options: ResolverOptions): Resolver {
       const told = await parts.part(checked ?? route, checked ? { ...sent, dnssecOk: true } : sent, until)
       if (told.kind === 'failed') return failure(told.error)
       const part = rebinding && isGuarded(route) && route.zone.length === 1 ? passed(told, rebinding) : told
-      const shown = (records: ResourceRecord[]) => (asked.dnssecOk ? records : withoutDnssec(records, question.type))
-      whole.answer.push(...spelledAs(name, checked ? shown(part.answer) : part.answer))
+      // What was asked for in order to validate is not for who did not ask for it.
+      const shown = (records: ResourceRecord[]) =>
+        checked && !asked.dnssecOk ? withoutDnssec(records, question.type) : records
+      for (const record of shown(part.answer)) whole.answer.push(spelledAs(name, record))
       whole.rcode = part.rcode as Rcode
-      whole.authority = checked ? shown(part.authority) : part.authority
+      whole.authority = shown(part.authority)
       whole.ad &&= part.authentic
       whole.renewIn = Math.min(whole.renewIn, part.renewIn)
       whole.rule = route.zone
@@ -326,7 +328,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     resolve,
     counters,
-    probeRoot: () => probeRoot(keyRoutes(), closing.signal),
+    probeRoot: () => probeRoot(keyRoutes(), closing),
     covers: name => routes.find(name) !== undefined,
     upstreams: () => routes.all.flatMap(route => reportUpstreams(route.zone, route.upstreams)),
     forget() {
@@ -335,7 +337,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       descent.cuts.clear()
     },
     close: () => {
-      closing.abort()
+      closing.cancel()
       health.close()
       exchanger.close()
     },
@@ -378,9 +380,10 @@ function upstreamQuestion(question: Question, name: Name, route: Route, asked: R
   }
 }
 
-/** The records, those of `name` owned by it in the spelling that the client or the link before used. */
-function spelledAs(name: Name, records: readonly ResourceRecord[]): ResourceRecord[] {
-  return records.map(record => (equalNames(record.owner, name) ? { ...record, owner: name } : record))
+/** The record, one of `name` owned by it in the spelling that the client or the link before used. */
+function spelledAs(name: Name, record: ResourceRecord): ResourceRecord {
+  if (equalOctets(record.owner, name) || !equalNames(record.owner, name)) return record
+  return { ...record, owner: name }
 }
 
 const STRENGTH = ['indeterminate', 'insecure', 'secure'] as const

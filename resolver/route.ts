@@ -4,18 +4,21 @@ import type { Name } from '../dns/name.ts'
 import type { Random } from '../host/random.ts'
 import type { Accepted } from './accept.ts'
 import type { Cacheable } from './cache.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Cut } from './cuts.ts'
 import type { ExtendedError } from './failures.ts'
 import { capped, lifetimeOf } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import type { UpstreamQuestion } from './question.ts'
-import type { Race, RaceResult } from './race.ts'
+import type { Racing } from './race.ts'
 import type { Server } from './server.ts'
 import type { UpstreamSet } from './upstream-set.ts'
 
 /** A way to resolve names at and below `zone`: a forward rule's servers, or the servers of a delegation. */
 export interface Route {
   readonly zone: Name
+  /** The zone in presentation form: what is outstanding is counted by it. */
+  readonly label: string
   /** Keeps what is cached apart from what other kinds of route cached for the same name. */
   readonly scope: string
   /** Whether its servers resolve for us (RD) or speak for their own zones only. */
@@ -27,7 +30,7 @@ export interface Route {
   /** Whether no server of it has answered lately, so that waiting for one is likely in vain. */
   down(): boolean
   /** `avoiding` are servers whose answer to it was not believed. */
-  ask(question: UpstreamQuestion, signal: AbortSignal, avoiding?: ReadonlySet<Server>): Promise<Outcome>
+  ask(question: UpstreamQuestion, cancellation: Cancellation, avoiding?: ReadonlySet<Server>): Promise<Outcome>
 }
 
 /** What asking came to. */
@@ -46,16 +49,14 @@ export interface Found {
 export interface RouteContext {
   limits: ResolverLimits
   random: Random
-  race: (race: Race) => Promise<RaceResult>
+  race: Racing
 }
 
-/** An accepted response as an outcome. A referral is none: the caller follows it or drops it before. */
-export function outcomeOf(
-  accepted: Exclude<Accepted, { kind: 'referral' | 'unusable' }>,
-  response: Message,
-  server: Server,
-  limits: ResolverLimits,
-): Found {
+/** What of a response an answer can be made of. A referral is not: the caller follows it or drops it before. */
+export type Usable = Exclude<Accepted, { kind: 'referral' | 'unusable' }>
+
+/** An accepted response as an outcome. */
+export function outcomeOf(accepted: Usable, response: Message, server: Server, limits: ResolverLimits): Found {
   const negative = accepted.kind === 'negative'
   const answer = capped(accepted.answer, limits.minTtl, limits.maxTtl)
   const least = Math.min(limits.minTtl, limits.maxNegativeTtl)

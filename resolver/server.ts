@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { addressBytes } from '../config/address.ts'
 import { isPrivate } from '../config/private-addresses.ts'
 import type { SocketAddress } from '../host/network.ts'
@@ -30,6 +31,8 @@ const MEASURE_KEPT = 60_000
 /** What is known about one server: how fast it answers, whether it answers at all, and what it can't do. Times are monotonic ms. */
 export class Server {
   readonly at: ServerAddress
+  /** As in logs: "tls://192.0.2.1:853". */
+  readonly label: string
   /** Whether its address is one of the world's, not of a site. */
   readonly isPublic: boolean
   /** Smoothed round-trip time and its variation (RFC 6298 §2), or undefined before the first answer. */
@@ -50,6 +53,7 @@ export class Server {
 
   constructor(at: ServerAddress) {
     this.at = at
+    this.label = labelOf(at)
     const bytes = addressBytes(at.address)
     this.isPublic = bytes === undefined || !isPrivate(bytes)
   }
@@ -155,6 +159,11 @@ export function createServerTable(size = 1024): { get(at: ServerAddress): Server
       return server
     },
   }
+}
+
+function labelOf({ transport, address, port }: ServerAddress): string {
+  const host = isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
+  return transport === 'udp' ? host : `${transport}://${host}`
 }
 
 /** The same for addresses by which the same server is reached in the same way. */

@@ -1,24 +1,28 @@
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Network, SocketAddress, UdpSocket } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
-import { socketFailure } from './exchange-error.ts'
+import { type ExchangeError, socketFailure } from './exchange-error.ts'
 
 /**
  * UDP sockets by remote. A socket serves one query at a time, and none after two seconds, thirty-two queries, or a datagram that was no
  * answer: under load most queries save three system calls, and nobody has the time to find out a port (RFC 5452 §9.2).
  */
 export interface SocketPool {
-  /** A socket for one exchange, its handlers those given. Rejects with ExchangeError. */
-  take(
-    remote: SocketAddress,
-    onMessage: (message: Uint8Array) => void,
-    onError: (error: Error) => void,
-  ): Promise<TakenSocket>
+  /** A socket for one exchange: at once where one is at hand. Rejects with ExchangeError. */
+  take(remote: SocketAddress): PooledSocket | Promise<PooledSocket>
   close(): void
 }
 
+/** Who has a socket of the pool. */
+export interface SocketUser {
+  received(message: Uint8Array): void
+  failed(error: ExchangeError): void
+}
+
 /** A socket while an exchange has it. */
-export interface TakenSocket {
+export interface PooledSocket {
+  /** Says who hears what it receives. */
+  use(user: SocketUser): void
   send(message: Uint8Array): void
   /** Gives it back, for it did what it should. */
   release(): void
@@ -28,90 +32,132 @@ export interface TakenSocket {
 
 const LIFETIME = 2000
 const MOST_USES = 32
-const MOST_IDLE = 64
-
-interface Kept {
-  socket: UdpSocket
-  remote: string
-  uses: number
-  expired: boolean
-  timer: Timer
-  onMessage: (message: Uint8Array) => void
-  onError: (error: Error) => void
-}
+/** Questions under way come and go by hundreds: those that come back together are to find the sockets of those that went. */
+const MOST_IDLE = 256
 
 export function createSocketPool(network: Network, clock: Clock, random: Random): SocketPool {
-  /** By remote; never an empty list. */
-  const idle = new Map<string, Kept[]>()
-  let closing = false
+  return new Sockets(network, clock, random)
+}
 
-  const take: SocketPool['take'] = async (remote, onMessage, onError) => {
-    const key = `${remote.address} ${remote.port}`
-    const waiting = idle.get(key)
-    const kept = waiting ? remove(key, waiting, random.below(waiting.length)) : await open(remote, key)
-    return lend(kept, onMessage, onError)
+class Sockets implements SocketPool {
+  private readonly network: Network
+  private readonly clock: Clock
+  private readonly random: Random
+  /** By remote; never an empty list. */
+  private readonly idle = new Map<string, KeptSocket[]>()
+  private closing = false
+
+  constructor(network: Network, clock: Clock, random: Random) {
+    this.network = network
+    this.clock = clock
+    this.random = random
   }
 
-  async function open(address: SocketAddress, remote: string): Promise<Kept> {
-    const kept: Partial<Kept> = { remote, uses: 0, expired: false }
-    const receive = (message: Uint8Array) => kept.onMessage?.(message)
-    const fail = (error: Error) => kept.onError?.(error)
-    kept.socket = await network.udp(address, receive, fail).catch(error => {
+  take(remote: SocketAddress): PooledSocket | Promise<PooledSocket> {
+    const key = `${remote.address} ${remote.port}`
+    const waiting = this.idle.get(key)
+    if (!waiting) return this.open(remote, key)
+    return this.remove(waiting, this.random.below(waiting.length))
+  }
+
+  private async open(remote: SocketAddress, key: string): Promise<PooledSocket> {
+    const kept = new KeptSocket(this, key)
+    const socket = await this.network.udp(remote, kept.received, kept.failed).catch(error => {
       throw socketFailure(error)
     })
-    kept.timer = clock.after(LIFETIME, () => expire(kept as Kept))
-    return kept as Kept
+    kept.begin(
+      socket,
+      this.clock.after(LIFETIME, () => this.expire(kept)),
+    )
+    return kept
   }
 
-  function lend(kept: Kept, onMessage: Kept['onMessage'], onError: Kept['onError']): TakenSocket {
-    kept.uses++
-    kept.onMessage = onMessage
-    kept.onError = error => onError(socketFailure(error))
-    return {
-      send: message => kept.socket.send(message),
-      release: () => rest(kept),
-      close: () => end(kept),
+  /** Keeps a socket for the next query, where it may serve one. */
+  rest(kept: KeptSocket): void {
+    const waiting = this.idle.get(kept.remote) ?? []
+    if (this.closing || kept.isSpent || waiting.length >= MOST_IDLE) kept.close()
+    else {
+      waiting.push(kept)
+      this.idle.set(kept.remote, waiting)
     }
   }
 
-  function rest(kept: Kept): void {
-    const waiting = idle.get(kept.remote) ?? []
-    if (closing || kept.expired || kept.uses >= MOST_USES || waiting.length >= MOST_IDLE) {
-      end(kept)
-      return
-    }
-    // Nothing should come in now; what does may be a guess, and the port known to somebody.
-    kept.onMessage = kept.onError = () => expire(kept)
-    waiting.push(kept)
-    idle.set(kept.remote, waiting)
-  }
-
-  function expire(kept: Kept): void {
+  /** It serves no other query. */
+  expire(kept: KeptSocket): void {
     kept.expired = true
-    const waiting = idle.get(kept.remote) ?? []
+    const waiting = this.idle.get(kept.remote) ?? []
     const at = waiting.indexOf(kept)
-    if (at >= 0) end(remove(kept.remote, waiting, at))
+    if (at >= 0) this.remove(waiting, at).close()
   }
 
-  function remove(key: string, waiting: Kept[], at: number): Kept {
+  private remove(waiting: KeptSocket[], at: number): KeptSocket {
     const removed = waiting[at]!
-    waiting[at] = waiting.at(-1)!
-    waiting.pop()
-    if (waiting.length === 0) idle.delete(key)
+    const last = waiting.pop()!
+    if (last !== removed) waiting[at] = last
+    if (waiting.length === 0) this.idle.delete(removed.remote)
     return removed
   }
 
-  function end(kept: Kept): void {
-    kept.timer.cancel()
-    kept.socket.close()
+  close(): void {
+    this.closing = true
+    for (const waiting of this.idle.values()) for (const kept of waiting) kept.close()
+    this.idle.clear()
+  }
+}
+
+/** A socket of the pool, lent or idle. */
+class KeptSocket implements PooledSocket {
+  readonly remote: string
+  expired = false
+  private readonly pool: Sockets
+  private socket: UdpSocket | undefined
+  private timer: Timer | undefined
+  /** Nobody while it is idle. */
+  private user: SocketUser | undefined
+  private uses = 0
+
+  constructor(pool: Sockets, remote: string) {
+    this.pool = pool
+    this.remote = remote
   }
 
-  return {
-    take,
-    close() {
-      closing = true
-      for (const waiting of idle.values()) for (const kept of waiting.splice(0)) end(kept)
-      idle.clear()
-    },
+  begin(socket: UdpSocket, timer: Timer): void {
+    this.socket = socket
+    this.timer = timer
+  }
+
+  get isSpent(): boolean {
+    return this.expired || this.uses >= MOST_USES
+  }
+
+  use(user: SocketUser): void {
+    this.uses++
+    this.user = user
+  }
+
+  send(message: Uint8Array): void {
+    this.socket!.send(message)
+  }
+
+  release(): void {
+    this.user = undefined
+    this.pool.rest(this)
+  }
+
+  close(): void {
+    this.user = undefined
+    this.timer?.cancel()
+    this.socket?.close()
+  }
+
+  readonly received = (message: Uint8Array): void => {
+    // Nothing should come in while it is idle; what does may be a guess, and the port known to somebody.
+    if (this.user) this.user.received(message)
+    else this.pool.expire(this)
+  }
+
+  readonly failed = (error: Error): void => {
+    if (this.user) this.user.failed(socketFailure(error))
+    else this.pool.expire(this)
   }
 }

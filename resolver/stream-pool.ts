@@ -2,6 +2,7 @@ import type { Message } from '../dns/message.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Connection, ConnectOptions, Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import type { Cancellation } from './cancellation.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { createHttpsStream } from './https.ts'
 import type { QueryDress, UpstreamQuestion } from './question.ts'
@@ -10,7 +11,7 @@ import { createDnsStream, type DnsStream, type StreamOptions } from './stream.ts
 
 /** Connections to servers over TCP, TLS or HTTPS, one a server, kept while they are of use (RFC 7766 §6.2.1, RFC 7858 §3.4). */
 export interface StreamPool {
-  ask(at: ServerAddress, question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
+  ask(at: ServerAddress, question: UpstreamQuestion, dress: QueryDress, cancellation: Cancellation): Promise<Message>
   close(): void
 }
 
@@ -22,16 +23,16 @@ export function createStreamPool(network: Network, clock: Clock, random: Random)
     at: ServerAddress,
     question: UpstreamQuestion,
     dress: QueryDress,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<Message> {
     const stream = streamTo(at, question)
     try {
-      return await stream.ask(question, dress, signal)
+      return await stream.ask(question, dress, cancellation)
     } catch (error) {
       // RFC 7766 §6.2.4: a server may close a kept connection at any time; what it left unanswered is asked on a fresh one.
       const expired = stream.worked && !stream.fit() && (error as ExchangeError).failure === 'network'
-      if (!expired || signal.aborted) throw error
-      return streamTo(at, question).ask(question, dress, signal)
+      if (!expired || cancellation.cancelled) throw error
+      return streamTo(at, question).ask(question, dress, cancellation)
     }
   }
 

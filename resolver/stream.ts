@@ -4,6 +4,7 @@ import { equalNames } from '../dns/name.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Connection } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import type { Cancellation } from './cancellation.ts'
 import { ExchangeError, socketFailure } from './exchange-error.ts'
 import { judge } from './match.ts'
 import { buildQuery, type QueryDress, type SentQuery, type UpstreamQuestion } from './question.ts'
@@ -17,7 +18,7 @@ const MAX_PIPELINED = 256
 
 /** One connection to a server over TCP or TLS, on which questions are pipelined and answered in any order (RFC 7766 §6.2.1, RFC 7858 §3.3). */
 export interface DnsStream {
-  ask(question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message>
+  ask(question: UpstreamQuestion, dress: QueryDress, cancellation: Cancellation): Promise<Message>
   /** Whether it may take another question, this one. */
   fit(question?: UpstreamQuestion): boolean
   /** Whether the handshake is done. */
@@ -64,23 +65,22 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
     void receive(connection)
   }
 
-  async function ask(question: UpstreamQuestion, dress: QueryDress, signal: AbortSignal): Promise<Message> {
+  async function ask(question: UpstreamQuestion, dress: QueryDress, cancellation: Cancellation): Promise<Message> {
     const sent = buildQuery(question, dress, freeId(), random)
     const answer = new Promise<Message>((resolve, reject) =>
       pending.set(sent.id, { sent, begun: clock.monotonic(), resolve, reject }),
     )
     const abandon = () => pending.get(sent.id)?.reject(new ExchangeError('timeout', 'no answer'))
-    signal.addEventListener('abort', abandon, { once: true })
     if (opened) timer.cancel()
     connection.then(
       connection => pending.has(sent.id) && connection.write(frame(sent.wire)),
       () => {},
     )
-    if (signal.aborted) abandon()
+    cancellation.onCancel(abandon)
     try {
       return await answer
     } finally {
-      signal.removeEventListener('abort', abandon)
+      cancellation.off(abandon)
       pending.delete(sent.id)
       rest()
     }

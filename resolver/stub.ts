@@ -1,4 +1,4 @@
-import { type Name, nameKey } from '../dns/name.ts'
+import { type Name, nameKey, printName } from '../dns/name.ts'
 import { type DescentContext, descend } from './descent.ts'
 import type { Route } from './route.ts'
 import type { UpstreamSet } from './upstream-set.ts'
@@ -12,10 +12,12 @@ export function createStubRoute(
   const servers = upstreams.known()
   return {
     zone,
+    label: printName(zone),
     upstreams,
     scope: `stub ${nameKey(zone)}`,
     recursive: false,
     down: () => servers.every(server => server.down),
-    ask: (question, signal) => descend({ zone, servers, names: [], known: zone }, question, signal, context),
+    ask: (question, cancellation) =>
+      descend({ zone, servers, names: [], known: zone }, question, cancellation, context),
   }
 }

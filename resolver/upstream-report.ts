@@ -1,5 +1,4 @@
 import { type Name, printName } from '../dns/name.ts'
-import { printServer } from './explain.ts'
 import type { Server } from './server.ts'
 import type { UpstreamSet } from './upstream-set.ts'
 
@@ -38,7 +37,7 @@ function reportServer(zone: Name, server: Server): UpstreamReport {
   const { roundTrip, outstanding, asked, unanswered, down, complaint } = server
   return {
     zone: printName(zone),
-    upstream: printServer(server),
+    upstream: server.label,
     state: down ? 'down' : roundTrip === undefined ? 'not asked yet' : 'up',
     ...(roundTrip !== undefined && { round_trip: Math.round(roundTrip * 10) / 10 }),
     outstanding,

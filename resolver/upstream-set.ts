@@ -11,8 +11,8 @@ export type LookUp = (name: string) => Promise<{ addresses: readonly string[]; s
 export interface UpstreamSet {
   /** As far as their addresses are known. */
   known(): readonly Server[]
-  /** All of them, once names are resolved that have no address yet. */
-  ready(): Promise<readonly Server[]>
+  /** All of them, once names are resolved that have no address yet: at once where there is nothing to wait for. */
+  ready(): readonly Server[] | Promise<readonly Server[]>
   /** Their names that have to be looked up. */
   readonly names: readonly string[]
 }
@@ -28,6 +28,10 @@ export function createUpstreamSet(
   clock: Clock,
 ): UpstreamSet {
   const names = upstreams.flatMap(at => ('name' in at ? at.name : []))
+  if (names.length === 0) {
+    const servers = upstreams.flatMap(at => ('name' in at ? [] : server(at)))
+    return { names, known: () => servers, ready: () => servers }
+  }
   const members = upstreams.map(at => ('name' in at ? createNamed(at, server, lookUp, clock) : fixed(server(at))))
   const known = () => members.flatMap(member => member.servers())
   return {

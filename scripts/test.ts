@@ -10,6 +10,7 @@ const folders = process.argv.slice(2)
 const CHECKS: readonly (readonly [string, ...string[]])[] = [
   ['biome', 'ci', '--reporter=summary'],
   ['tsc', '--project', '.'],
+  ['tsc', '--project', 'web/client'],
   ['node', 'scripts/check-imports.ts'],
   ['node', 'scripts/check-standards.ts'],
 ]

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
+import { serveDashboard } from '../web/dashboard.ts'
 import { serveApi } from './api/api.ts'
 import type { ApiContext } from './api/context.ts'
 import { tokenCommands } from './api/token-commands.ts'
@@ -20,6 +21,8 @@ import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
+import { Live } from './live/live.ts'
+import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
@@ -58,16 +61,25 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   opened.push(() => watch.close())
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
-  const commands = commandsOf(foundation, names, { ca, backups, watch, status })
+  const situation = () =>
+    describeSituation({
+      ...{ zones: authority.zones, ca, clock },
+      report: () => workers.report(),
+      lastBackup: () => backups.last,
+    })
+  const live = new Live({ workers, slots: authority.slots, situation, clock, log })
+  // A watcher would otherwise keep the listener from closing.
+  opened.push(() => live.close())
+  const commands = commandsOf(foundation, names, { ca, backups, watch, live, status })
   const control = await listenControl(controlSocket(config()), commands, log)
   opened.push(() => control.close())
   await ca?.start()
   const context = {
     ...names.api,
-    ...{ config, commands, clock, log },
+    ...{ config, commands, live, clock, log },
     zones: authority.zones,
     notifySecondaries: authority.notifySecondaries,
-    statistics: () => workers.metrics(),
+    statistics: () => workers.metrics(authority.slots),
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
   await serveHttp(foundation, names, context, { ca, backups, watch })
@@ -125,13 +137,14 @@ interface Managed {
   ca: Ca | undefined
   backups: BackupKeeper
   watch: Watch
+  live: Live
   status: () => StatusReport
 }
 
 function commandsOf(
   foundation: Foundation,
   names: Names,
-  { ca, backups, watch, status }: Managed,
+  { ca, backups, watch, live, status }: Managed,
 ): Record<string, Command> {
   const { config, owner, world, log } = foundation
   const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
@@ -154,6 +167,7 @@ function commandsOf(
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
       ...cacheCommands(cache, state, () => workers.flushed()),
       probe: () => watch.look(),
+      live: () => live.now(),
       resolver: reports,
       top: async () => (await workers.report()).top,
     },
@@ -171,15 +185,16 @@ async function serveHttp(
   { listeners, ready, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
-  { ca, backups, watch }: Omit<Managed, 'status'>,
+  { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
+  serveDashboard(https)
   serveMetrics(metrics, {
-    serving: () => workers.metrics(),
+    serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),
     ready,
     zones: authority.zones,

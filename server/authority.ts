@@ -21,6 +21,7 @@ import { AliasKeeper } from './aliases.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import { createViewResolver } from './view-resolver.ts'
+import { ViewSlots } from './view-slots.ts'
 import type { Decision, Decisions, Workers } from './workers.ts'
 import { createZones, isSecondary, type ServedZone, type Zones } from './zones.ts'
 
@@ -28,6 +29,8 @@ import { createZones, isSecondary, type ServedZone, type Zones } from './zones.t
 export interface Authority extends Decisions {
   readonly zones: Zones
   readonly state: State
+  /** The names of views by the slots in which their answers are counted. */
+  readonly slots: readonly string[]
   /**
    * Takes over views, keys and zones, hands them to the serving threads, and gives what is odd about what changed. Rejects, and nothing
    * changed, where a zone can't be loaded.
@@ -79,12 +82,13 @@ function forwarded(answer: Promise<Uint8Array>): Promise<Decision> {
 const DIFFERENCES_PART = 1 << 17
 
 /** The part of the configuration that serving threads are given; `cookieSecret` is ours where none is configured. */
-function servingConfig(config: Config, cookieSecret: Uint8Array): ServingConfig {
+function servingConfig(config: Config, cookieSecret: Uint8Array, viewSlots: ViewSlots): ServingConfig {
   const { name, keys, cookie_secret, rate_limit, transfers, chaos, proxy_protocol, cache, log, dnstap } = config
   const views = config.views.map(view => withDefaults(view, config))
+  const slots = views.map(view => viewSlots.of(view.name))
   const limited = rate_limit && { rate_limit }
   const told = { transfers, chaos, proxy_protocol, cache, log, ...(dnstap && { dnstap }) }
-  return { name, views, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
+  return { name, views, slots, keys, cookie_secret: cookie_secret ?? [cookieSecret], ...limited, ...told }
 }
 
 /** What a view leaves to the top level. Only a view that recurses has stub zones and policies from there. */
@@ -102,6 +106,7 @@ function withDefaults(view: ViewConfig, config: Config): ViewConfig {
 
 /** No zones yet: `configure` opens them. */
 export function createAuthority(deps: AuthorityDeps): Authority {
+  const slots = new ViewSlots()
   const { config, own, memory, id, store, keyRings, clock, random, network, log } = deps
   let workers: Workers | undefined
   /** Numbers the updates for the log. */
@@ -112,7 +117,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   const cookieSecret = random.bytes(16)
   const empty = {
     epoch: 0,
-    config: { ...servingConfig(config, cookieSecret), views: [] },
+    config: { ...servingConfig(config, cookieSecret, slots), views: [] },
     zones: [],
     certificate: null,
   }
@@ -194,6 +199,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   return {
     zones,
     state,
+    slots: slots.names,
     attach(started) {
       workers = started
       for (const zone of early.splice(0)) started.replaceZone(zone)
@@ -204,7 +210,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     async configure(next) {
       const warnings = await zones.configure(next.views)
       transfers = next.transfers
-      serve(servingConfig(next, cookieSecret))
+      serve(servingConfig(next, cookieSecret, slots))
       startZones()
       return warnings
     },

@@ -1,10 +1,10 @@
 import { Class, Flag, Rcode } from '../dns/codes.ts'
-import { equalNames, type Name, printName } from '../dns/name.ts'
+import { equalNames, type Name } from '../dns/name.ts'
 import { Query } from '../dns/query.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { type ResponseWriter, Section } from '../dns/response.ts'
 import { Type } from '../dns/types.ts'
-import type { ResolverAnswer } from '../resolver/resolver.ts'
+import type { ResolveOptions, ResolverAnswer } from '../resolver/resolver.ts'
 import type { Answerer } from '../zones/answer.ts'
 import { answerFromZones, type Recursion, type Unresolved } from './query.ts'
 import { type AskingClient, resolveInView, type ViewAnswer } from './resolving.ts'
@@ -42,13 +42,10 @@ export async function resolveForwarded(
   const checkingDisabled = (query.flags & Flag.CD) !== 0
   for (let next: Unresolved | undefined = first; next && parts.length < MOST_PARTS; ) {
     const question = { name: next.name, type: query.qtype, class: Class.IN }
-    const { delegation } = next
-    const options = {
-      ...{ dnssecOk, checkingDisabled, client: client.account },
-      ...(query.subnet.length > 0 && query.subnet.length <= LONGEST_SUBNET && { subnet: query.subnet }),
-      ...(query.hops.length > 0 && { hops: query.hops }),
-      ...(delegation && { delegation }),
-    }
+    const options: ResolveOptions = { dnssecOk, checkingDisabled, client: client.account }
+    if (query.subnet.length > 0 && query.subnet.length <= LONGEST_SUBNET) options.subnet = query.subnet
+    if (query.hops.length > 0) options.hops = query.hops
+    if (next.delegation) options.delegation = next.delegation
     const answer = await resolveInView(view, question, options, client)
     parts.push({ kind: 'resolved', answer })
     const action = answer.verdict?.action
@@ -142,7 +139,7 @@ export function describeResolved({ parts }: ForwardedQuery): Pick<Answered, 'fro
   return {
     from,
     resolved: {
-      ...(rule && { rule: printName(rule) }),
+      ...(rule && { rule }),
       ...(upstream !== undefined && { upstream }),
       ...(security && { security: security.status }),
       ...(verdict && verdict.action !== 'passthru' && { policy: verdict.rule }),

@@ -17,7 +17,7 @@ import { Forwarding } from './forwarding.ts'
 import { type HandlerOptions, HandlerParts } from './handler-parts.ts'
 import { type Client, type RequestHandler, SILENCE } from './listen/client.ts'
 import type { RequestOrigin } from './messages.ts'
-import { cellOf, requestCell } from './metrics.ts'
+import { cellOf, countSpan, requestCell, viewCell } from './metrics.ts'
 import { prepareNotify } from './notify.ts'
 import { answerFacts, answerFromZones, checkQuestion, checkVersion, isCacheable, nameOf } from './query.ts'
 import { completeQuery, keepQuery, type Request } from './request.ts'
@@ -36,6 +36,9 @@ const TSIG_ERRORS = {
   BADTRUNC: cellOf('namestead_dns_tsig_errors_total', 'BADTRUNC'),
 }
 
+/** One of so many answers that need no waiting is timed. */
+const TIMED = 64
+
 /**
  * One request after another: parse, TSIG, view, opcode, size. A plain query (a header, a question and an OPT at most) is answered
  * from where it lies, without a copy or an object; anything else is copied and parsed whole. Whatever goes wrong becomes a response
@@ -52,6 +55,8 @@ export class Handler {
   /** Of the answer that was just made. */
   private seenView: ServingView | undefined
   private seenFrom: Answered['from'] = 'zones'
+  /** Until an answer is timed. */
+  private untimed = TIMED
   private readonly asked = { bytes: new Uint8Array(4) as Uint8Array, port: 0 }
   private readonly facts: RequestFacts = { client: this.asked.bytes, destination: this.asked }
 
@@ -70,11 +75,27 @@ export class Handler {
   readonly handle: RequestHandler = (octets, at, end, client, out, outAt, limit) => {
     this.signed = false
     this.seenFrom = 'zones'
+    this.seenView = undefined
+    const begun = --this.untimed === 0 ? this.options.clock.monotonic() : 0
     const made = this.answer(octets, at, end, client, out, outAt, limit)
     const free = made <= 0 || this.signed || client.transport !== 'udp'
     const length = free ? made : this.limit(client, out, outAt, made, limit)
+    if (length > 0) this.countAnswer(out[outAt + 3]! & 15)
+    if (this.untimed === 0) this.time(begun, length)
     if (length > 0 && this.options.sight.wants()) this.show(client, out.subarray(outAt, outAt + length))
     return length
+  }
+
+  /** Of the view's answers to queries. */
+  private countAnswer(rcode: number): void {
+    if (this.query.opcode === Opcode.QUERY && this.seenView)
+      this.options.counters[viewCell(this.seenView.slot, rcode)]!++
+  }
+
+  private time(begun: number, length: number): void {
+    const { clock, counters } = this.options
+    this.untimed = TIMED
+    if (length > 0) countSpan(counters, clock.monotonic() - begun, TIMED)
   }
 
   private limit(client: Client, out: Uint8Array, outAt: number, length: number, limit: number): number {

@@ -2,6 +2,7 @@ import { compareNames, isSubdomain, type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { printRecord, Type } from '../dns/types.ts'
 import { printZonefile } from '../dns/zonefile.ts'
+import type { Changeset } from '../zones/change.ts'
 import { type ComparedZone, compareZones } from '../zones/compare.ts'
 import type { FileHistory } from '../zones/file-history.ts'
 import { historyOf, type PastZone, revertTo, zoneAt, zoneAtTime } from '../zones/history.ts'
@@ -28,7 +29,7 @@ export function historyCommands(zones: Zones, zoneOf: (args: Args) => ServedZone
       return entries.map(({ serialBefore, serialAfter, at, key, source, change }) => ({
         ...{ serial: serialAfter, serial_before: serialBefore, at: new Date(at).toISOString() },
         ...(key !== undefined && { key }),
-        ...{ source, added: change.added.map(printRecord), deleted: change.deleted.map(printRecord) },
+        ...{ source, ...describeChange(change) },
       }))
     },
     'zone.at': async args => {
@@ -82,13 +83,29 @@ function revertible(zone: ServedZone): PrimaryZone {
   return zone
 }
 
-/** `source` in the arguments is who asked, where that is not whoever may use the control socket. */
+/** `source` in the arguments is who asked, where that is not whoever may use the control socket; with `dry_run` nothing is changed, and `change` says what would be. */
 async function makeAgain(zone: PrimaryZone, past: PastZone, what: string, args: Args) {
   const by = args['source'] === undefined ? '' : ` by ${args['source']}`
   const actor = { key: undefined, source: `${what}${by}` }
+  const named = { zone: printName(zone.origin), view: zone.view }
+  if (args['dry_run'] === true) {
+    const { added, deleted } = zone.tryWrite((tip, holders) => revertTo(past, tip, holders)).change
+    const serial = zone.contents.serial()
+    return {
+      ...named,
+      serial,
+      added: added.length,
+      deleted: deleted.length,
+      change: describeChange({ added, deleted }),
+    }
+  }
   const { change, version } = await zone.write(actor, (tip, holders) => revertTo(past, tip, holders))
   const counts = { added: change.added.length, deleted: change.deleted.length }
-  return { zone: printName(zone.origin), view: zone.view, serial: version.serial(), ...counts }
+  return { ...named, serial: version.serial(), ...counts }
+}
+
+function describeChange({ added, deleted }: Pick<Changeset, 'added' | 'deleted'>) {
+  return { added: added.map(printRecord), deleted: deleted.map(printRecord) }
 }
 
 /** ISO 8601; a date alone is its beginning in UTC. */

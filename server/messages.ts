@@ -7,6 +7,7 @@ import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import type { TlsSecrets } from './listen/tls.ts'
 import type { ThreadReport } from './report.ts'
+import type { QueryLine } from './sight/query-line.ts'
 
 /**
  * All that the main thread and a serving thread say to each other.
@@ -23,6 +24,7 @@ export type ToServing =
   | NotifyResult
   | DifferencesPart
   | HandedRequest
+  | WatchQueries
   | StopServing
 
 /** Words of the shared control buffer, an Int32Array. */
@@ -34,6 +36,8 @@ export interface ServingConfig {
   /** Our own host name. */
   name: Name
   views: readonly ViewConfig[]
+  /** Where each view's answers are counted, in the order of the views; left out: in that order. */
+  slots?: readonly number[]
   keys: readonly KeyConfig[]
   /** Secrets of DNS cookies, the same for all threads: the first makes them. */
   cookie_secret: readonly Uint8Array[]
@@ -68,6 +72,8 @@ export interface ServingInit {
   rates: SharedArrayBuffer
   /** The memory of the resolver cache, of all threads together (resolver/cache-memory.ts). */
   cache: SharedArrayBuffer
+  /** Where the thread notes the descriptors that it opens by system calls (descriptors.ts). */
+  descriptors: SharedArrayBuffer
   /** Tells this daemon apart from others of its kind (resolver/hops.ts). */
   id: Uint8Array
   sockets: readonly ServingSocket[]
@@ -150,6 +156,12 @@ export interface ReportResponse {
   report: ThreadReport
 }
 
+/** Whether answered queries are to be shown to main, as QueryLines; a busy thread shows some of them. */
+export interface WatchQueries {
+  kind: 'watch'
+  on: boolean
+}
+
 /** Accept nothing more, let what is in flight end for `grace` milliseconds, close, say `stopped`. */
 export interface StopServing {
   kind: 'stop'
@@ -167,6 +179,7 @@ export type ToMain =
   | HandedResponse
   | ReportResponse
   | LogLine
+  | QueryLines
   | { kind: 'stopped' }
 
 /** Who sent a request that main decides on; the signature has been verified. */
@@ -227,6 +240,14 @@ export interface HandedResponse {
   id: number
   /** Absent where there is no answer. */
   wire?: Uint8Array
+}
+
+/** Answered queries, while somebody watches. */
+export interface QueryLines {
+  kind: 'queries'
+  lines: QueryLine[]
+  /** Answered in the meantime and not shown. */
+  skipped: number
 }
 
 /** A line for main's log. */

@@ -2,8 +2,8 @@ import { Opcode } from '../dns/codes.ts'
 import { TRANSPORTS, type Transport } from './listen/client.ts'
 import { STREAM_KINDS } from './listen/sockets.ts'
 
-/** How a metric is kept: a counter only grows, a gauge is set. */
-type MetricKind = 'counter' | 'gauge'
+/** How a metric is kept: a counter only grows, a gauge is set, a histogram counts by size: its label is `le`, and its last number the sum. */
+type MetricKind = 'counter' | 'gauge' | 'histogram'
 
 interface MetricRow {
   kind: MetricKind
@@ -30,11 +30,27 @@ const RCODES = [
 
 const OPCODES = ['QUERY', 'NOTIFY', 'UPDATE', 'other'] as const
 const transport = TRANSPORTS
+/** Views that are counted each for itself, by their slots (view-slots.ts); those beyond are one. */
+export const MOST_VIEWS = 16
+const VIEWS: readonly string[] = [...Array(MOST_VIEWS).keys(), 'other'].map(String)
+/** Seconds: from what is copied out of the answer cache to what an upstream takes. */
+const SPANS = [0.00001, 0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+const LE: readonly string[] = [...SPANS.map(String), '+Inf', 'sum']
 
 /** Everything that serving threads count: Prometheus name, help, labels. A row added here is counted, summed and exposed. */
 export const METRICS = {
   namestead_dns_requests_total: { kind: 'counter', help: 'Requests received', labels: { transport, opcode: OPCODES } },
   namestead_dns_responses_total: { kind: 'counter', help: 'Responses sent, by RCODE', labels: { rcode: RCODES } },
+  namestead_dns_view_responses_total: {
+    kind: 'counter',
+    help: 'Responses to queries, by view and RCODE',
+    labels: { view: VIEWS, rcode: RCODES },
+  },
+  namestead_dns_response_seconds: {
+    kind: 'histogram',
+    help: 'From a query to its answer; of answers that need no waiting one in so many is timed and stands for all',
+    labels: { le: LE },
+  },
   namestead_dns_silent_total: {
     kind: 'counter',
     help: 'Requests that got no response',
@@ -123,6 +139,51 @@ export function rcodeCells(name: 'namestead_dns_responses_total' | 'namestead_dn
   return Uint16Array.from({ length: 16 }, (_, rcode) => cellOf(name, RCODES[Math.min(rcode, RCODES.length - 1)]!))
 }
 
+/** The first of the cells that count a view's responses; see `viewCell`. */
+const FIRST_OF_VIEW = Array.from(VIEWS, view => cellOf('namestead_dns_view_responses_total', view, 'NOERROR'))
+
+/** The cell that counts responses from the view in this slot with an RCODE. */
+export function viewCell(slot: number, rcode: number): number {
+  return FIRST_OF_VIEW[Math.min(slot, MOST_VIEWS)]! + Math.min(rcode, RCODES.length - 1)
+}
+
+const FIRST_SPAN = cellOf('namestead_dns_response_seconds', LE[0]!)
+
+/** Counts `weight` answers that took so many milliseconds each. */
+export function countSpan(counters: Float64Array, milliseconds: number, weight = 1): void {
+  const seconds = milliseconds / 1000
+  let span = 0
+  while (span < SPANS.length && seconds > SPANS[span]!) span++
+  counters[FIRST_SPAN + span]! += weight
+  counters[FIRST_SPAN + SPANS.length + 1]! += seconds * weight
+}
+
+/** What all threads have counted since their start, for whoever shows it. */
+export interface Counted {
+  /** By slot, and in it by RCODE: what is not zero. */
+  views: ReadonlyMap<number, Record<string, number>>
+  /** Upper bounds in seconds, the last being none, and how many answers each has that the one before has not. */
+  spans: readonly (readonly [number, number])[]
+  updates: Record<string, number>
+  answerCache: Record<string, number>
+}
+
+/** The sum over the threads. */
+export function sumCounters(threads: readonly SharedArrayBuffer[]): Counted {
+  const sum = adder(threads)
+  const labelled = (name: MetricName, values: readonly string[], first = FIRST.get(name)!) =>
+    Object.fromEntries(values.map((value, i) => [value, sum(first + i)] as const).filter(([, count]) => count > 0))
+  const views = FIRST_OF_VIEW.map(
+    (first, slot) => [slot, labelled('namestead_dns_view_responses_total', RCODES, first)] as const,
+  )
+  return {
+    views: new Map(views.filter(([, counts]) => Object.keys(counts).length > 0)),
+    spans: [...SPANS, Number.POSITIVE_INFINITY].map((bound, i) => [bound, sum(FIRST_SPAN + i)]),
+    updates: labelled('namestead_dns_updates_total', RCODES),
+    answerCache: labelled('namestead_dns_answer_cache_total', METRICS.namestead_dns_answer_cache_total.labels.result),
+  }
+}
+
 const REQUESTS = Object.fromEntries(TRANSPORTS.map(name => [name, requestCells(name)])) as Record<
   Transport,
   Uint16Array
@@ -147,14 +208,40 @@ export function createCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(cells * Float64Array.BYTES_PER_ELEMENT)
 }
 
-/** The sum over the threads, in Prometheus' text format (exposition format 0.0.4). */
-export function exposeMetrics(threads: readonly SharedArrayBuffer[]): string {
+function adder(threads: readonly SharedArrayBuffer[]): (cell: number) => number {
   const views = threads.map(buffer => new Float64Array(buffer))
-  const sum = (cell: number): number => views.reduce((total, view) => total + view[cell]!, 0)
+  return cell => views.reduce((total, view) => total + view[cell]!, 0)
+}
+
+/** The sum over the threads, in Prometheus' text format (exposition format 0.0.4). `views` names those that have slots. */
+export function exposeMetrics(threads: readonly SharedArrayBuffer[], views: readonly string[] = []): string {
+  const sum = adder(threads)
   return ROWS.map(([name, row]) => {
-    const samples = combinations(row.labels).map((labels, i) => `${name}${labels} ${sum(FIRST.get(name)! + i)}\n`)
+    const samples = row.kind === 'histogram' ? histogram(name, sum) : plain(name, row, sum, views)
     return `# HELP ${name} ${row.help}\n# TYPE ${name} ${row.kind}\n${samples.join('')}`
   }).join('')
+}
+
+function plain(name: MetricName, row: MetricRow, sum: (cell: number) => number, views: readonly string[]): string[] {
+  return combinations(row.labels).flatMap((labels, i) => {
+    const value = sum(FIRST.get(name)! + i)
+    if (name !== 'namestead_dns_view_responses_total') return `${name}${labels} ${value}\n`
+    // Slots are many more than views, as a rule, and most of them never answer some RCODEs.
+    return value === 0 ? [] : `${name}${withViewName(labels, views)} ${value}\n`
+  })
+}
+
+function withViewName(labels: string, views: readonly string[]): string {
+  return labels.replace(/view="(\d+)"/, (_, slot) => `view="${views[Number(slot)] ?? 'other'}"`)
+}
+
+/** Cumulative, as Prometheus has it. */
+function histogram(name: MetricName, sum: (cell: number) => number): string[] {
+  const first = FIRST.get(name)!
+  const bounds = LE.slice(0, -1)
+  let count = 0
+  const buckets = bounds.map((le, i) => `${name}_bucket{le="${le}"} ${(count += sum(first + i))}\n`)
+  return [...buckets, `${name}_sum ${sum(first + bounds.length)}\n`, `${name}_count ${count}\n`]
 }
 
 /** The label sets of a metric as they are printed, in the order of their cells. */

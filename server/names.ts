@@ -9,6 +9,7 @@ import { type Authority, createAuthority } from './authority.ts'
 import { resumeAfterRestore } from './backup/resume.ts'
 import { openDatabase } from './database.ts'
 import { type Foundation, GRACE } from './foundation.ts'
+import { openImageFiles } from './image-files.ts'
 import { type HttpListener, openTakeover } from './http.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { loadInThread } from './loader.ts'
@@ -59,7 +60,8 @@ export async function openNames(foundation: Foundation, threads: ThreadsAhead): 
     const { history } = foundation.config()
     return { ...history, size: history.size * MIB }
   }
-  const store = createZoneStore(database, kept)
+  const images = await openImageFiles(join(config.data_dir, 'images'))
+  const store = createZoneStore(database, kept, images)
   const trust = await TrustKeeper.open({
     ...{ config, clock, log, files: await openCaFiles(join(config.data_dir, 'trust')) },
     probe: () => probeRootOnce(authority.state.views),
@@ -77,6 +79,7 @@ export async function openNames(foundation: Foundation, threads: ThreadsAhead): 
   const quarantine = await openQuarantine(createQuarantineStore(database))
   const api = await openApiState({ ...world, database, zones: store, log, reconfigure })
   await take(config)
+  await images.sweep()
   await resumeAfterRestore(config.data_dir, authority.zones, log)
 
   const certificate = config.tls ?? null

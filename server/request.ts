@@ -28,15 +28,21 @@ export function keepQuery(query: Query): Query {
   const kept = Object.assign(new Query(), query)
   return Object.assign(kept, {
     buf: copyOctets(query.buf, start, query.end),
-    cookieBuf: copyOctets(query.cookieBuf, query.cookieAt, query.cookieAt + query.cookieLength),
+    cookieBuf: keepOctets(query.cookieBuf, query.cookieAt, query.cookieAt + query.cookieLength),
     start: 0,
     end: query.end - start,
     nameAt: query.nameAt - start,
     cookieAt: 0,
-    subnet: copyOctets(query.subnet),
-    hops: copyOctets(query.hops),
+    subnet: keepOctets(query.subnet),
+    hops: keepOctets(query.hops),
     tsigAt: query.tsigAt - start,
   })
+}
+
+const NOTHING = new Uint8Array(0)
+
+function keepOctets(octets: Uint8Array, from = 0, to: number = octets.length): Uint8Array {
+  return from === to ? NOTHING : copyOctets(octets, from, to)
 }
 
 /** The query of a message that `readQuery` has read only in part: with what the whole message says. */

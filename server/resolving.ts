@@ -31,15 +31,25 @@ export interface ViewAnswer extends ResolverAnswer {
 }
 
 /** Resolves for a client of the view: by its resolver, its DNS64 and its policies. */
-export async function resolveInView(
+export function resolveInView(
   view: ServingView,
   question: Question,
   options: ResolveOptions,
   client: AskingClient,
 ): Promise<ViewAnswer> {
   const { policies } = view
+  if (policies) return resolveByPolicy(view, policies, question, options, client)
+  return translated(view, question, options, client.address)
+}
+
+async function resolveByPolicy(
+  view: ServingView,
+  policies: Policies,
+  question: Question,
+  options: ResolveOptions,
+  client: AskingClient,
+): Promise<ViewAnswer> {
   const { address } = client
-  if (!policies) return translated(view, question, options, address)
   policies.refresh()
   const early = policies.before(question.name, address)
   if (early && early !== 'wait') {
@@ -69,7 +79,7 @@ function judged(policies: Policies, { name }: Question, address: Uint8Array, ans
 }
 
 /** RFC 6147: for clients behind a NAT64. */
-async function translated(
+function translated(
   view: ServingView,
   question: Question,
   options: ResolveOptions,
@@ -79,7 +89,8 @@ async function translated(
   const ask = (one: Question) => view.resolver.resolve(one, options)
   // RFC 6147 §5.5: who sets DO and CD validates, and makes its own addresses.
   const wanted = dns64 && !(options.dnssecOk && options.checkingDisabled) && isFor(dns64, address)
-  return (wanted && (await throughDns64(question, dns64, ask))) || ask(question)
+  if (!wanted) return ask(question)
+  return throughDns64(question, dns64, ask).then(answer => answer ?? ask(question))
 }
 
 function isFor({ clients }: { clients?: Parameters<typeof containsAddress>[0] }, address: Uint8Array): boolean {

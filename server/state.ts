@@ -16,6 +16,8 @@ import { type ResolverConfig, resolverConfigOf } from './view-resolver.ts'
 export interface ServingView {
   /** Its number, in the order of the configuration. */
   readonly index: number
+  /** Where its answers are counted. */
+  readonly slot: number
   readonly name: string
   readonly match: ViewConfig['match']
   readonly recursion: ViewConfig['recursion']
@@ -130,6 +132,7 @@ export class State {
     const atHome = config.recursion.length === 0 ? table : this.homeZones(config, table)
     return {
       index,
+      slot: this.config.slots?.[index] ?? index,
       name: config.name,
       match: config.match,
       recursion: config.recursion,

@@ -8,7 +8,7 @@ import { HTTPS_LIMITS, STREAM_LIMITS } from './listen/connections.ts'
 import type { DatagramListener } from './listen/datagrams.ts'
 import { listenHttps } from './listen/https.ts'
 import type { Libc } from './listen/libc.ts'
-import { Poller } from './listen/poller.ts'
+import type { Poller } from './listen/poller.ts'
 import { type ServingSocket, STREAM_KINDS, type StreamKind } from './listen/sockets.ts'
 import { listenTcp, type StreamListener } from './listen/tcp.ts'
 import { listenTls, type TlsListener, type TlsSecrets } from './listen/tls.ts'
@@ -28,10 +28,8 @@ export interface ListenersOptions {
   answers: AnswerCache
   clock: Clock
   libc: Libc | undefined
-  /** The thread has nothing else to do: it may wait for datagrams itself. */
-  polls: boolean
-  /** Something else has its next turn of the event loop still to come. */
-  busy: () => boolean
+  /** Where the thread waits for datagrams itself. */
+  poller: Poller | undefined
   log: Log
 }
 
@@ -42,7 +40,6 @@ export class Listeners {
   private readonly options: ListenersOptions
   private readonly onError: (error: Error) => void
   private readonly batches: BatchLibrary | undefined
-  private poller: Poller | undefined
   private readonly datagrams: DatagramListener[] = []
   private readonly streams: { kind: StreamKind; listener: StreamListener }[] = []
   private readonly tls: TlsListener[] = []
@@ -59,10 +56,9 @@ export class Listeners {
   /** Begins to serve the sockets; resolves with what is listened on. */
   async open(sockets: readonly ServingSocket[], secrets: TlsSecrets | null): Promise<SocketAddress[]> {
     const late: WildcardSocket[] = []
-    const { libc, polls, busy } = this.options
-    this.poller = libc && polls ? await Poller.create(libc, busy) : undefined
+    const { poller } = this.options
     for (const socket of sockets) {
-      if (socket.kind === 'late' && !this.poller) late.push({ fd: socket.fd!, local: socket.address })
+      if (socket.kind === 'late' && !poller) late.push({ fd: socket.fd!, local: socket.address })
       else if (socket.kind === 'udp' || socket.kind === 'late') this.datagrams.push(await this.openDatagram(socket))
       else if (socket.kind === 'tcp')
         this.streams.push({ kind: 'tcp', listener: await listenTcp(socket, this.streamOptions()) })
@@ -77,7 +73,8 @@ export class Listeners {
   private async openDatagram({ kind, fd, address, shared }: ServingSocket): Promise<DatagramListener> {
     const options = this.datagramOptions()
     if (fd === undefined || !this.batches) return listenPlain(address, shared === true, options)
-    if (this.poller) return listenPolled(fd, address, this.batches, this.poller, options, kind === 'late')
+    const { poller } = this.options
+    if (poller) return listenPolled(fd, address, this.batches, poller, options, kind === 'late')
     return listenBatched(fd, address, this.batches, options)
   }
 

@@ -7,13 +7,16 @@ import { createSystemNetwork } from '../host/system-network.ts'
 import { CacheMemory } from '../resolver/cache-memory.ts'
 import { AnswerCache } from './answers.ts'
 import { Cookies } from './cookies.ts'
+import { Descriptors } from './descriptors.ts'
 import { Handler } from './handle.ts'
 import { type Client, LATER, type RequestHandler } from './listen/client.ts'
 import { type Libc, loadLibc } from './listen/libc.ts'
+import { Poller } from './listen/poller.ts'
 import { behindProxies } from './listen/proxy-header.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { Outstanding } from './outstanding.ts'
+import { createPolledNetwork } from './polled-network.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { reportOf } from './report.ts'
 import { Dnstap } from './sight/dnstap.ts'
@@ -63,11 +66,15 @@ export async function createServing(
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)
   const dnstap = new Dnstap(clock, log)
-  const sight = new Sight(clock, log, dnstap)
+  const sight = new Sight(clock, log, dnstap, (lines, skipped) => post({ kind: 'queries', lines, skipped }))
   const calls = new MainCalls(post, clock)
   const outstanding = new Outstanding()
   const memory = new CacheMemory(initial.cache, holderOf(initial.index))
-  const resolvers = { network, clock, random, log, own: initial.own, memory, id: initial.id }
+  const poller = libc && polls ? await Poller.create(libc, () => transfers.busy) : undefined
+  const descriptors = new Descriptors(initial.descriptors)
+  const upstreams =
+    libc && poller ? createPolledNetwork({ libc, poller, descriptors, random, plain: network }) : network
+  const resolvers = { network: upstreams, clock, random, log, own: initial.own, memory, id: initial.id }
   const state: State = new State(initial.state, (config, ownName) => createViewResolver(config, ownName, resolvers), {
     zonesChanged: images => answers.reset(images),
     imageChanged: (before, after, image) => answers.renumber(before, after, image),
@@ -105,15 +112,13 @@ export async function createServing(
   }
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
-  const busy = () => transfers.busy
   const shared = { counters, answers, clock, libc, log }
   const listeners = new Listeners({
     ...shared,
     handler: handle,
     proxies,
     beforeBatch,
-    polls,
-    busy,
+    poller,
     takeover: initial.takeover,
   })
 
@@ -121,6 +126,7 @@ export async function createServing(
     if (message.kind === 'updated' || message.kind === 'notified' || message.kind === 'differences')
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
+    else if (message.kind === 'watch') sight.watch(message.on)
     else if (message.kind === 'report')
       post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top()) })
     else if (message.kind !== 'request') state.apply(message)

@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
 import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
+import { closeLeft, createDescriptorBuffer } from './descriptors.ts'
+import { loadLibc } from './listen/libc.ts'
 import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate, TlsSecrets } from './listen/tls.ts'
 import {
@@ -20,9 +22,10 @@ import {
   type ToMain,
   type UpdateRequest,
 } from './messages.ts'
-import { createCounters, exposeMetrics } from './metrics.ts'
+import { type Counted, createCounters, exposeMetrics, sumCounters } from './metrics.ts'
 import { createRateTable } from './rate-limit.ts'
 import { mergeReports, type ResolverReport, type ThreadReport } from './report.ts'
+import type { QueryLine } from './sight/query-line.ts'
 import { type ServingThread, type SpawnThread, startAhead } from './spawn-serving.ts'
 
 export type { ServingThread, SpawnThread } from './spawn-serving.ts'
@@ -62,6 +65,9 @@ export interface WorkersOptions {
   spawn?: SpawnThread
 }
 
+/** Hears of answered queries, and how many were answered in the meantime and not shown. */
+export type QueryWatcher = (lines: readonly QueryLine[], skipped: number) => void
+
 /** The serving threads. */
 export interface Workers {
   /** Views, keys, rules and zones as a whole; every query from now on is answered by them. */
@@ -75,8 +81,12 @@ export interface Workers {
   flushed(): void
   /** What the threads know of their resolvers; without those that do not say so in time. */
   report(): Promise<ResolverReport>
-  /** What the threads have counted, in Prometheus' text format. */
-  metrics(): string
+  /** What the threads have counted, in Prometheus' text format; `views` names their slots. */
+  metrics(views?: readonly string[]): string
+  /** The same as numbers. */
+  counted(): Counted
+  /** Has answered queries shown to `watcher`, as far as threads have time for it; undefined ends it. */
+  watchQueries(watcher: QueryWatcher | undefined): void
   /** Lets what is in flight end for `grace` milliseconds, then ends the threads. */
   stop(grace: number): Promise<void>
 }
@@ -108,6 +118,8 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
 interface Place {
   index: number
   counters: SharedArrayBuffer
+  /** What the thread has opened beside its sockets. */
+  descriptors: SharedArrayBuffer
   thread: ServingThread | undefined
   began: number
   crashes: number
@@ -129,6 +141,7 @@ class ServingWorkers implements Workers {
   private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
   /** What a thread that starts now begins with; replaced by each change. */
   private state: ServingState
+  private watcher: QueryWatcher | undefined
   private tickets: Timer | undefined
   private stopping = false
   private lastId = 0
@@ -146,6 +159,7 @@ class ServingWorkers implements Workers {
     this.places = Array.from({ length: options.count }, (_, index) => ({
       index,
       counters: createCounters(),
+      descriptors: createDescriptorBuffer(),
       thread: undefined,
       began: 0,
       crashes: 0,
@@ -171,6 +185,7 @@ class ServingWorkers implements Workers {
       counters: place.counters,
       rates: this.rates,
       cache: this.cache,
+      descriptors: place.descriptors,
       id: this.id,
       sockets: sockets.forWorker(place.index),
       takeover: this.options.takeover ?? '',
@@ -178,8 +193,10 @@ class ServingWorkers implements Workers {
       state: this.state,
     }
     const onMessage = (message: ToMain): void => {
-      if (message.kind === 'ready') ready()
-      else if (message.kind === 'failed') failed(new Error(message.message))
+      if (message.kind === 'ready') {
+        if (this.watcher) place.thread?.postMessage({ kind: 'watch', on: true })
+        ready()
+      } else if (message.kind === 'failed') failed(new Error(message.message))
       else this.accept(place, message)
     }
     place.thread = this.spawn(init, onMessage, reason => this.ended(place, reason, failed))
@@ -193,6 +210,7 @@ class ServingWorkers implements Workers {
     else if (message.kind === 'more-differences') this.sendDifferences(place, message.first, message.id)
     else if (message.kind === 'enough-differences') place.differences.delete(message.first)
     else if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
+    else if (message.kind === 'queries') this.watcher?.(message.lines, message.skipped)
     else if (message.kind === 'stopped') place.stopped?.()
     else if (message.kind === 'report') this.reports.get(message.id)?.(message.report)
     else if (message.kind === 'response') {
@@ -236,6 +254,8 @@ class ServingWorkers implements Workers {
     place.differences.clear()
     this.abandon(place)
     this.cacheMemory.releaseLocksOf(holderOf(place.index))
+    const libc = loadLibc()
+    if (libc) closeLeft(place.descriptors, libc)
     if (this.stopping) return
     const { clock, log } = this.options
     const lived = clock.monotonic() - place.began
@@ -338,8 +358,20 @@ class ServingWorkers implements Workers {
     })
   }
 
-  metrics(): string {
-    return exposeMetrics(this.places.map(({ counters }) => counters))
+  metrics(views?: readonly string[]): string {
+    return exposeMetrics(
+      this.places.map(({ counters }) => counters),
+      views,
+    )
+  }
+
+  counted(): Counted {
+    return sumCounters(this.places.map(({ counters }) => counters))
+  }
+
+  watchQueries(watcher: QueryWatcher | undefined): void {
+    this.watcher = watcher
+    for (const { thread } of this.places) thread?.postMessage({ kind: 'watch', on: watcher !== undefined })
   }
 
   async stop(grace: number): Promise<void> {

@@ -14,7 +14,8 @@ export interface LoaderData {
 /** What a thread found, as it crosses to main; undefined where the file is as it was applied. */
 export type LoaderReply =
   | {
-      image: SharedArrayBuffer | undefined
+      /** With the octets of it that are in use. */
+      image: { buffer: SharedArrayBuffer; used: number } | undefined
       digest: string
       errors: { place: Place; reason: string }[]
       warnings: { place: Place; reason: string }[]
@@ -26,7 +27,7 @@ function run({ file, origin, applied }: LoaderData): LoaderReply {
   const zone = readUnlessApplied(file, origin, path => readFileSync(path, 'utf8'), applied)
   return (
     zone && {
-      image: zone.image?.buffer,
+      image: zone.image && { buffer: zone.image.buffer, used: zone.image.used() },
       digest: zone.digest,
       errors: zone.errors.map(packed),
       warnings: zone.warnings.map(packed),

@@ -5,6 +5,7 @@ import { ZonefileError } from '../dns/zonefile.ts'
 import { type ReadFile, type ReadZone, readZoneHere, type ZoneFile } from '../zones/file.ts'
 import { Gate } from '../zones/gate.ts'
 import { ZoneImage } from '../zones/zone.ts'
+import { digestOfLargeFile } from './file-digest.ts'
 import type { LoaderData, LoaderReply } from './zone-loader-thread.ts'
 
 /** Octets from which on a file is read in a thread of its own: to start one takes as long as to read as much. */
@@ -24,9 +25,9 @@ export function createZoneLoader(read: ReadFile): ReadZone {
       ({ size }) => size,
       () => 0,
     )
-    return size < LARGE
-      ? readHere(file, origin, applied)
-      : gate.run(() => readInThread({ file, origin, ...(applied !== undefined && { applied }) }))
+    if (size < LARGE) return readHere(file, origin, applied)
+    if (applied !== undefined && (await digestOfLargeFile(file)) === applied) return undefined
+    return gate.run(() => readInThread({ file, origin, ...(applied !== undefined && { applied }) }))
   }
 }
 
@@ -42,5 +43,11 @@ function readInThread(data: LoaderData): Promise<ZoneFile | undefined> {
 
 function unpacked({ image, digest, errors, warnings }: NonNullable<LoaderReply>): ZoneFile {
   const found = (list: typeof errors) => list.map(({ place, reason }) => new ZonefileError(place, reason))
-  return { image: image && ZoneImage.attach(image), digest, errors: found(errors), warnings: found(warnings) }
+  // Its thread has ended: whoever has the image may write in it.
+  return {
+    image: image && ZoneImage.adopt(image.buffer, image.used),
+    digest,
+    errors: found(errors),
+    warnings: found(warnings),
+  }
 }

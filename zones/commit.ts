@@ -1,6 +1,7 @@
 import type { ResourceRecord } from '../dns/record.ts'
 import { type Changeset, isEmptyChange, mergeChanges, rdataKey, recordKey } from './change.ts'
 import type { Holders, Holding } from './holders.ts'
+import { versionAfter } from './next-version.ts'
 import {
   type Decision,
   type Followed,
@@ -125,7 +126,7 @@ class CommitDraft {
     draft.prepared = prepared ?? draft.prepared
     const before = draft.tip
     if (!isEmptyChange(change)) {
-      draft.tip = version ?? pipeline.withChange(before, change)
+      draft.tip = version ?? versionAfter(before, change)
       draft.change = isEmptyChange(draft.change) ? change : mergeChanges(draft.change, change)
     }
     draft.holders.follow(change, this.actor.key, holdings)
@@ -146,7 +147,7 @@ class CommitDraft {
       const { signer } = pipeline.options
       if (!signer || isEmptyChange(draft.change)) continue
       const signing = signer.sign(draft.base, draft.tip, draft.change, draft.stale, draft.prepared)
-      draft.tip = pipeline.withChange(draft.tip, signing)
+      draft.tip = versionAfter(draft.tip, signing)
       draft.change = mergeChanges(draft.change, signing)
       draft.holders.follow(signing, undefined)
     }

@@ -1,7 +1,7 @@
 import type { ZoneConfig } from '../config/schema.ts'
 import { Class, Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
-import { concatNames, type Name, parseName } from '../dns/name.ts'
+import { concatNames, equalNames, type Name, parseName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
 import { makeRdata, Type } from '../dns/types.ts'
@@ -21,10 +21,12 @@ import type { Overlay } from './overlay.ts'
 import type { Follower } from './pipeline.ts'
 import { catchUpSigning, dataIn, findKeys, type Signing, type SigningDependencies, signingWith } from './signing.ts'
 import type { StoredFile } from './store/files.ts'
-import type { StoredZone, ZoneStore } from './store.ts'
+import { WORTH_KEEPING } from './store/images.ts'
+import { type StoredZone, type ZoneStore, zoneId } from './store.ts'
+import { readStored } from './stored-image.ts'
 import { differenceOf } from './version-difference.ts'
 import { type Written, ZoneWriter } from './writer.ts'
-import { ZoneBuilder, ZoneImage } from './zone.ts'
+import { ZoneImage } from './zone.ts'
 
 /** What loading a zone needs. */
 export interface LoadDependencies {
@@ -112,7 +114,10 @@ export async function loadZone(view: string, config: ZoneConfig, deps: LoadDepen
       }
     },
     kind: kindOf(config),
-    start: () => upkeep.start(),
+    start() {
+      upkeep.start()
+      writer.keepImage()
+    },
     async close() {
       upkeep.stop()
       await writer.close()
@@ -134,14 +139,14 @@ export async function checkLoadable(
 
 /** The writer of a zone that was opened; its image goes on from the generations of the one before. */
 export function writerOf(
-  { stored, image, holders }: OpenedZone,
+  { stored, image, holders, kept }: OpenedZone,
   deps: LoadDependencies,
   signing: Signing | undefined,
 ): ZoneWriter {
   if (deps.before) continueFrom(image, deps.before)
   const { store, clock, log, followers, onReplaced, onPublished } = deps
   return new ZoneWriter({
-    ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders },
+    ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders, kept },
     ...(signing ? { signer: signing.signer } : {}),
     ...(followers ? { followers } : {}),
     ...(onReplaced ? { onReplaced } : {}),
@@ -152,10 +157,24 @@ export function writerOf(
 /** A zone that is not dynamic is its file: the same as before where the file has the same records, whatever else changed in it. */
 async function loadStatic(view: string, { name, file: path }: ZoneConfig, deps: LoadDependencies): Promise<LoadedZone> {
   const { earlier } = deps
-  const read = await readZone(path!, name, deps, path === earlier?.path ? earlier?.digest : undefined)
+  const read = earlier
+    ? await readZone(path!, name, deps, path === earlier.path ? earlier.digest : undefined)
+    : await readAtStart(view, name, path!, deps)
   const file = read ? await loadedFile(view, path!, read, deps) : earlier!
   const nothing = { prepareFile: async () => async () => {}, start() {}, close: async () => {} }
   return { image: file.image, writer: undefined, kind: 'file', file, ...nothing }
+}
+
+/** After a start: the file, or the image that was kept when it was last read, if it is still the same. */
+async function readAtStart(view: string, origin: Name, path: string, deps: LoadDependencies): Promise<ReadFileOfZone> {
+  const { files, images } = deps.store
+  const kept = await files.find(view, origin)
+  if (!kept) return readZone(path, origin, deps)
+  const changed = await readZone(path, origin, deps, kept.digest)
+  if (changed) return changed
+  const image = await images.findRead(zoneId(view, origin), kept.digest)
+  if (!image || !equalNames(image.origin, origin)) return readZone(path, origin, deps)
+  return { image, digest: kept.digest, errors: [], warnings: [], wasKept: true }
 }
 
 /** The file as it is now, with what it has been: that is stored, so that a restart forgets nothing of it. */
@@ -177,7 +196,22 @@ async function loadedFile(
       // The file is served all the same.
       deps.log.error({ file: path, reason: error.message }, 'the history of the file could not be stored'),
     )
+  if (!read.wasKept) keepRead(view, read, deps)
   return file
+}
+
+/** Keeps the image for the next start, if that is worth it and takes no warning away; nobody waits for it. */
+function keepRead(view: string, { image, digest, warnings }: ReadFileOfZone, { store, log }: LoadDependencies): void {
+  const version = image.latest()
+  if (version.size() < WORTH_KEEPING || warnings.length > 0) return
+  store.images
+    .keepRead(zoneId(view, image.origin), digest, version)
+    .catch(error =>
+      log.warn(
+        { reason: error.message },
+        'the image of the zone could not be kept: the next start reads its file again',
+      ),
+    )
 }
 
 /** What is known from before a restart. */
@@ -220,7 +254,7 @@ export function continueFrom(image: ZoneImage, before: ZoneImage): void {
 }
 
 /** A zone's file in which nothing is wrong. */
-type ReadFileOfZone = ZoneFile & { image: ZoneImage }
+type ReadFileOfZone = ZoneFile & { image: ZoneImage; wasKept?: true }
 
 type Reading = Pick<LoadDependencies, 'readFile' | 'readZone' | 'log'>
 
@@ -245,23 +279,21 @@ export interface OpenedZone {
   stored: StoredZone
   image: ZoneImage
   holders: Holders
-}
-
-/** The image of a stored zone; its records go by a few at a time. */
-export async function readStored(store: ZoneStore, zone: number, origin: Name): Promise<ZoneImage> {
-  const builder = new ZoneBuilder(origin)
-  for await (const some of store.records(zone)) for (const record of some) builder.add(record)
-  return ZoneImage.from(builder)
+  /** The revision of its image on disk. */
+  kept?: number | undefined
 }
 
 /** A stored zone, read back. */
 export async function openStored(
   stored: StoredZone,
   origin: Name,
-  { store }: Pick<LoadDependencies, 'store'>,
+  { store, log }: Pick<LoadDependencies, 'store' | 'log'>,
 ): Promise<OpenedZone> {
-  const image = await readStored(store, stored.id, origin)
-  return { stored, image, holders: new Holders(await store.holders(stored.id)) }
+  return {
+    stored,
+    ...(await readStored(store, stored, origin, log)),
+    holders: new Holders(await store.holders(stored.id)),
+  }
 }
 
 async function createStored(view: string, config: ZoneConfig, deps: LoadDependencies): Promise<OpenedZone> {

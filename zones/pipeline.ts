@@ -3,14 +3,14 @@ import { RcodeError } from '../dns/errors.ts'
 import { printName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { applyToRecords, type Changeset } from './change.ts'
-import { recordsOf } from './draft.ts'
+import type { Changeset } from './change.ts'
 import { Holders, type Holding } from './holders.ts'
+import { versionAfter } from './next-version.ts'
 import type { PreparedSignatures } from './sign/prepare.ts'
 import type { Stale } from './sign/scan.ts'
 import type { ZoneSigner } from './sign.ts'
 import type { Baseline, JournalEntry, ZoneStore } from './store.ts'
-import { publishTogether, ZoneImage, type ZoneVersion } from './zone.ts'
+import { publishTogether, type ZoneImage, type ZoneVersion } from './zone.ts'
 
 /** What is to be done to the version it was decided on. */
 export interface Decision {
@@ -137,18 +137,6 @@ export class Pipeline {
     return this.pending.at(-1)
   }
 
-  /** The version that follows; in a new image where the old one is full. */
-  withChange(base: ZoneVersion, change: Changeset): ZoneVersion {
-    const next = base.image.apply(base, change)
-    if (next) return next
-    const rebuilt = base.image.rebuild(base)
-    const inRebuilt = rebuilt.apply(rebuilt.latest(), change)
-    if (inRebuilt) return inRebuilt
-    // Even fresh room does not hold a change larger than the zone.
-    const records = applyToRecords([...base.rrsets()].flatMap(recordsOf), change)
-    return ZoneImage.create(base.origin, records).latest()
-  }
-
   /** Puts a version on top that is on its way to disk. */
   push(version: ZoneVersion, change: Changeset, holders: Holders, settled: Promise<void>): Pending {
     const pending = { version, revision: this.tipRevision + 1, change, settled }
@@ -235,7 +223,7 @@ export class Pipeline {
   resume({ holders, missed }: { holders: Holders; missed: readonly JournalEntry[] }): Pending[] {
     this.tip = this.image.latest()
     const found = missed.map(({ change, revision }) => {
-      this.tip = this.withChange(this.tip, change)
+      this.tip = versionAfter(this.tip, change)
       return { version: this.tip, revision, change, settled: Promise.resolve() }
     })
     this.holders = holders

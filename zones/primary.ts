@@ -447,6 +447,12 @@ export class PrimaryZone {
     return this.requireWriter().write(actor, decide)
   }
 
+  /** What `write` would come to now, and nothing is changed; throws what it would. */
+  tryWrite(decide: (tip: ZoneVersion, holders: Holders) => Decision): Decision {
+    const { tip, holders } = this.requireWriter().pipeline
+    return decide(tip, holders)
+  }
+
   /** Of a catalog: makes it list what its rules say of these zones, and nothing else. */
   async list(zones: readonly Name[], random: Random): Promise<void> {
     const newLabel = () => Buffer.from(random.bytes(LABEL)).toString('hex')
@@ -462,6 +468,11 @@ export class PrimaryZone {
     const parts = this.updated().map(zone => ({ writer: zone.requireWriter(), decide }))
     const [written] = await writeTogether(actor, parts)
     return written!
+  }
+
+  /** What `writeAlong` would come to now, here and in the others, and nothing is changed; throws what it would. */
+  tryAlong(decide: (tip: ZoneVersion, holders: Holders) => Decision): Decision[] {
+    return this.updated().map(zone => zone.tryWrite(decide))
   }
 
   /** What has changed since the zone had this serial, for IXFR; undefined where the whole zone is less, or the journal shorter. */

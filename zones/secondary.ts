@@ -19,12 +19,13 @@ import { ForwardError, forwardUpdate } from './forward.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
-import { readStored } from './load.ts'
+import { versionAfter } from './next-version.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
 import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
 import { type Remote, RemoteError } from './remote.ts'
-import type { ZoneStore } from './store.ts'
+import type { StoredZone, ZoneStore } from './store.ts'
+import { readStored, type StoredImage } from './stored-image.ts'
 import { soaOf } from './transfer.ts'
 import { differenceOf } from './version-difference.ts'
 import { ZoneWriter } from './writer.ts'
@@ -173,7 +174,7 @@ export class SecondaryZone {
   async open(before?: ZoneVersion): Promise<void> {
     const { store, clock } = this.deps
     const stored = await store.find(this.view, this.origin)
-    if (stored) this.hold(stored.id, stored.revision, await readStored(store, stored.id, this.origin))
+    if (stored) this.hold(stored, await readStored(store, stored, this.origin, this.log))
     else if (before) await this.create(before.image.rebuild(before).latest())
     else return
     this.checked = (await store.secondary(this.stored!))?.checked
@@ -187,6 +188,7 @@ export class SecondaryZone {
   start(): void {
     if (this.timer || this.running || this.closing.signal.aborted) return
     if (this.served) this.watchExpiry()
+    this.writer?.keepImage()
     this.schedule(this.deps.random.below(START_SPREAD))
   }
 
@@ -205,11 +207,11 @@ export class SecondaryZone {
     }
   }
 
-  private hold(zone: number, revision: number, image: ZoneImage): void {
+  private hold({ id: zone, revision }: StoredZone, { image, kept }: StoredImage): void {
     const { store, clock, followers } = this.deps
     this.stored = zone
     this.writer = new ZoneWriter({
-      ...{ store, clock, log: this.log, zone, revision, image, holders: new Holders() },
+      ...{ store, clock, log: this.log, zone, revision, image, kept, holders: new Holders() },
       ...(followers && { followers: () => followers(this) }),
       onReplaced: replaced => this.served && this.deps.onReplaced?.(this, replaced),
     })
@@ -367,7 +369,7 @@ export class SecondaryZone {
     // Read out one by one, twice, rather than held in memory beside the image.
     const records = { [Symbol.iterator]: () => recordsIn(version) }
     const stored = await this.deps.store.create(this.view, this.origin, records)
-    this.hold(stored.id, stored.revision, version.image)
+    this.hold(stored, { image: version.image, kept: undefined })
   }
 
   private async write(
@@ -382,7 +384,7 @@ export class SecondaryZone {
     const actor = { key: undefined, source: printServer(server) }
     await this.writer!.write(actor, tip => {
       if (tip.serial() !== base.serial()) throw new ZoneError('the zone has changed meanwhile')
-      const version = whole && large ? whole : this.writer!.pipeline.withChange(tip, change)
+      const version = whole && large ? whole : versionAfter(tip, change)
       this.requireCatalog(version)
       return { change, version }
     })

@@ -8,6 +8,7 @@ import type { Database, Row, Statement } from '../host/database.ts'
 import { type Changeset, decodeChange, encodeChange, recordKey } from './change.ts'
 import { type Holding, keyText } from './holders.ts'
 import { createFileStore, type FileStore } from './store/files.ts'
+import { createImageStore, type ImageFiles, type ImageStore, NO_IMAGES } from './store/images.ts'
 import { createMemberStore, type MemberStore } from './store/members.ts'
 import { type AnsweredRequest, forgetRequests, insertRequest, readRequests } from './store/requests.ts'
 import {
@@ -69,6 +70,8 @@ export interface ZoneStore {
   readonly members: MemberStore
   /** What zones that are their files have been lately. */
   readonly files: FileStore
+  /** Images of large zones, for a quick start. */
+  readonly images: ImageStore
 }
 
 export interface StoredZone {
@@ -138,7 +141,11 @@ const JOURNAL_DROPPED_EVERY = 256
 const UNLIMITED: JournalLimits = { age: Number.POSITIVE_INFINITY, changes: 100_000, size: Number.POSITIVE_INFINITY }
 
 /** The zones' tables in a database on which ZONE_MIGRATIONS have been run. `limits` are asked for whenever something is dropped. */
-export function createZoneStore(database: Database, limits: () => JournalLimits = () => UNLIMITED): ZoneStore {
+export function createZoneStore(
+  database: Database,
+  limits: () => JournalLimits = () => UNLIMITED,
+  images: ImageFiles = NO_IMAGES,
+): ZoneStore {
   return {
     find: (view, origin) => findZone(database, zoneId(view, origin)),
     async create(view, origin, records, baseline) {
@@ -200,11 +207,12 @@ export function createZoneStore(database: Database, limits: () => JournalLimits 
     },
     members: createMemberStore(database),
     files: createFileStore(database),
+    images: createImageStore(database, images),
   }
 }
 
 /** A number that follows from view and name, so that a zone and its records can be stored in one commit. */
-function zoneId(view: string, origin: Name): number {
+export function zoneId(view: string, origin: Name): number {
   return hash('sha256', `${view}/${keyText(origin)}`, 'buffer').readUIntBE(0, 6)
 }
 

@@ -1,13 +1,17 @@
 import type { ResourceRecord } from '../dns/record.ts'
 import { type Actor, commitTogether } from './commit.ts'
 import type { Holders } from './holders.ts'
+import { ImageKeeper } from './image-keeper.ts'
 import { type Decision, Pipeline, type PipelineOptions, type Written } from './pipeline.ts'
 import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 export type { Actor } from './commit.ts'
 export type { Decision, Written } from './pipeline.ts'
 
-export type WriterOptions = PipelineOptions
+export interface WriterOptions extends PipelineOptions {
+  /** The revision of the zone's image on disk; undefined where there is none. */
+  kept?: number | undefined
+}
 
 /**
  * The one door by which a dynamic zone changes. A change is decided on the newest version, put on top of it, committed, published, and
@@ -16,9 +20,18 @@ export type WriterOptions = PipelineOptions
  */
 export class ZoneWriter {
   readonly pipeline: Pipeline
+  private readonly keeper: ImageKeeper
 
-  constructor(options: WriterOptions) {
-    this.pipeline = new Pipeline(options)
+  constructor({ kept, ...options }: WriterOptions) {
+    const pipeline: Pipeline = new Pipeline({
+      ...options,
+      onPublished: written => {
+        this.keeper.changed()
+        options.onPublished?.(written)
+      },
+    })
+    this.pipeline = pipeline
+    this.keeper = new ImageKeeper({ ...options, current: () => pipeline }, kept)
   }
 
   /** The zone in the store. */
@@ -45,10 +58,16 @@ export class ZoneWriter {
     return written!
   }
 
-  /** Takes no more changes, and resolves when those that were taken are settled. */
+  /** Sees to it that the next start finds the zone's image; nobody waits for it. */
+  keepImage(): void {
+    void this.keeper.keep()
+  }
+
+  /** Takes no more changes, and resolves when those that were taken are settled and the next start finds them. */
   async close(): Promise<void> {
     this.pipeline.closed = true
     await this.pipeline.idle()
+    await this.keeper.close()
   }
 }
 

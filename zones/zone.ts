@@ -71,6 +71,11 @@ export class ZoneImage {
     return new ZoneImage(arena)
   }
 
+  /** Memory for so many octets of a version that was kept, with room for changes: `adopt` makes an image of it. */
+  static roomForKept(octets: number): SharedArrayBuffer {
+    return Arena.roomForKept(octets, SLACK)
+  }
+
   /** What other threads attach to. */
   get buffer(): SharedArrayBuffer {
     return this.arena.buffer
@@ -189,10 +194,15 @@ export class ZoneVersion {
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
   private hashed(owner: Name, type: number): RRset | undefined {
     const { arena, key, origin } = this.image
-    if (hashedOf(arena, this.at) === 0 || owner.length === origin.length || !isSubdomain(owner, origin))
+    if (!this.hasHashes() || owner.length === origin.length || !isSubdomain(owner, origin))
       return undefined
     key.read(owner, 0, owner.length - origin.length)
     return hashedRRset(arena, origin, this.at, key, type)
+  }
+
+  /** Whether there is a chain of hashed names (RFC 5155), whole or not. */
+  hasHashes(): boolean {
+    return hashedOf(this.image.arena, this.at) !== 0
   }
 
   /** Whether the name exists: it owns records, or a name below it does (RFC 4592 §2.2.3). */
@@ -234,6 +244,11 @@ export class ZoneVersion {
   rrsets(type?: number): Iterable<RRset> {
     const { arena } = this.image
     return type === undefined ? allRRsets(arena, this.origin, this.at) : rrsetsOfType(arena, this.origin, this.at, type)
+  }
+
+  /** The image as it lies in memory, in two parts, with this version as the published one: for `ZoneImage.roomForKept`. What the second shows never changes. */
+  kept(): { head: Uint8Array; rest: Uint8Array } {
+    return this.image.arena.kept(this.at)
   }
 
   /** All records in the same order, without an object for any. */

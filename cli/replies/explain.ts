@@ -34,7 +34,7 @@ export interface Explanation {
       not_after: string
       status: string
     }[]
-    orders: { id: string; account: string; status: string; created: string; problem?: string }[]
+    orders: { id: string; account: string; names: string[]; status: string; created: string; problem?: string }[]
     refusals: { at: string; account?: string; because: string }[]
     /** The issue rules that cover the name. */
     rules: string[]

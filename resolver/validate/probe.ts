@@ -2,7 +2,7 @@ import { Class } from '../../dns/codes.ts'
 import { ROOT } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
-import { printServer } from '../explain.ts'
+import type { Cancellation } from '../cancellation.ts'
 import type { Route } from '../route.ts'
 import type { Server } from '../server.ts'
 import type { UpstreamSet } from '../upstream-set.ts'
@@ -20,7 +20,7 @@ export interface RootProbe {
 export type ProbedRoute = Route & { upstreams: UpstreamSet }
 
 /** Asks every upstream of these routes by itself, past all caches: what RFC 5011 §2.3 calls an active refresh. */
-export async function probeRoot(routes: readonly ProbedRoute[], signal: AbortSignal): Promise<RootProbe[]> {
+export async function probeRoot(routes: readonly ProbedRoute[], cancellation: Cancellation): Promise<RootProbe[]> {
   const question = {
     ...{ name: ROOT, type: Type.DNSKEY, class: Class.IN },
     ...{ recursionDesired: true, dnssecOk: true, checkingDisabled: true },
@@ -29,8 +29,8 @@ export async function probeRoot(routes: readonly ProbedRoute[], signal: AbortSig
     const servers = await route.upstreams.ready()
     const probe = async (server: Server): Promise<RootProbe> => {
       const others = new Set(servers.filter(other => other !== server))
-      const outcome = await route.ask(question, signal, others)
-      const upstream = printServer(server)
+      const outcome = await route.ask(question, cancellation, others)
+      const upstream = server.label
       if (outcome.kind === 'failed') return { upstream, failure: outcome.error.text }
       return { upstream, answer: outcome.found.answer }
     }

@@ -2,6 +2,7 @@ import { Class } from '../../dns/codes.ts'
 import { ancestorName, lowerName, type Name, nameKey } from '../../dns/name.ts'
 import { Type } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
+import type { Cancellation } from '../cancellation.ts'
 import type { NoPart, Part } from '../parts.ts'
 import type { UpstreamQuestion } from '../question.ts'
 import type { Outcome, Route } from '../route.ts'
@@ -28,20 +29,20 @@ export interface ValidatingContext {
 export function createValidatingRoute(route: Route, context: ValidatingContext): Route {
   const { aggressive } = context
 
-  async function ask(question: UpstreamQuestion, signal: AbortSignal): Promise<Outcome> {
-    if (question.checkingDisabled) return unchecked(await route.ask(question, signal))
+  async function ask(question: UpstreamQuestion, cancellation: Cancellation): Promise<Outcome> {
+    if (question.checkingDisabled) return unchecked(await route.ask(question, cancellation))
     const synthesized = aggressive.answer(question, context.clock.now())
     if (synthesized) return synthesized
     const work = new Work()
-    const first = await route.ask(rawQuestion(question), signal)
+    const first = await route.ask(rawQuestion(question), cancellation)
     if (first.kind === 'failed') return first
-    const judged = await judgeOnce(question, first, inquiryVia(work, new Set(), signal))
+    const judged = await judgeOnce(question, first, inquiryVia(work, new Set(), cancellation))
     if (judged.status === 'judged' || judged.unfinished || !first.server) return conclude(judged, first)
     // RFC 4035 §5.3.3 leaves it open; a forged or mangled answer is best answered by asking somebody else.
     const avoided = new Set([first.server])
-    const second = await route.ask(rawQuestion(question), signal, avoided)
+    const second = await route.ask(rawQuestion(question), cancellation, avoided)
     if (second.kind === 'failed') return conclude(judged, first)
-    const again = await judgeOnce(question, second, inquiryVia(work, avoided, signal))
+    const again = await judgeOnce(question, second, inquiryVia(work, avoided, cancellation))
     return again.status === 'judged' ? conclude(again, second) : conclude(judged, first)
   }
 
@@ -73,7 +74,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
   }
 
   /** Keys and delegations, asked for like everything else; around the cache where the servers in `avoided` are not believed. */
-  function inquiryVia(work: Work, avoided: ReadonlySet<Server>, signal: AbortSignal): Inquiry {
+  function inquiryVia(work: Work, avoided: ReadonlySet<Server>, cancellation: Cancellation): Inquiry {
     const secondTry = avoided.size > 0
     const asked = new Map<string, Promise<Fetched>>()
     const fetch = (name: Name, type: number) => {
@@ -88,7 +89,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
       const by = context.routeOf(where) ?? route
       const raw = { name: lowerName(name), type, ...RAW, recursionDesired: by.recursive }
       if (!secondTry) return fromPart(await context.part(by, raw))
-      const outcome = await by.ask(raw, signal, avoided)
+      const outcome = await by.ask(raw, cancellation, avoided)
       return outcome.kind === 'failed' ? outcome : { kind: 'answer', ...outcome.found }
     }
     return { fetch, work, secondTry }

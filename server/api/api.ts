@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { authenticate } from './authenticate.ts'
 import { caRoutes } from './ca-resources.ts'
 import type { ApiContext } from './context.ts'
+import { eventRoutes } from './events.ts'
 import { WEBHOOK_TYPE, webhookRoutes } from './externaldns.ts'
 import { type ApiScope, describeRoutes } from './openapi.ts'
 import { cryptokeyRoutes } from './pdns/cryptokeys.ts'
@@ -13,7 +14,10 @@ import { zoneLifecycleRoutes } from './pdns/zone-lifecycle.ts'
 import { zoneRoutes } from './pdns/zones.ts'
 import { sendProblem } from './problem.ts'
 import { resourceRoutes } from './resources.ts'
+import { sessionRoutes } from './session-resources.ts'
 import { tokenRoutes } from './token-resources.ts'
+import { viewResourceRoutes } from './view-resources.ts'
+import { zoneResourceRoutes } from './zone-resources.ts'
 
 const ROUTES = [
   serverRoutes,
@@ -26,6 +30,10 @@ const ROUTES = [
   resourceRoutes,
   caRoutes,
   tokenRoutes,
+  sessionRoutes,
+  eventRoutes,
+  viewResourceRoutes,
+  zoneResourceRoutes,
 ]
 
 /** The HTTP API on the HTTPS listener; nobody gets in without a token. */

@@ -3,12 +3,16 @@ import { addressBytes } from '../../config/address.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import { Allowance } from './allowance.ts'
+import { isForeign, isFromPage, requireOwnPage } from './origin.ts'
 import { ApiError } from './problem.ts'
-import { allowsAddress, hasRole, type Role, type Token, type Tokens } from './tokens.ts'
+import { type Sessions, sessionOf } from './sessions.ts'
+import { allowsAddress, hasRole, isForAll, type Role, type Token, type Tokens } from './tokens.ts'
 
 /** What the check of tokens needs of the daemon. */
 export interface AuthenticationDeps {
   tokens: Tokens
+  /** Of browsers, in which a session stands for the token that it was opened with. */
+  sessions: Sessions
   /** Keeps who changed something, or tried to get in; left out: the log alone does. */
   note?: ((call: object) => void) | undefined
   clock: Clock
@@ -40,16 +44,16 @@ export function requireRole(request: FastifyRequest, role: Role): void {
 /** Refuses whoever has not everything: what is of no zone (the CA, tokens, the daemon) is not for holders of some zones. */
 export function requireAll(request: FastifyRequest, role: Role): void {
   requireRole(request, role)
-  const { name, zones, views } = tokenOf(request)
-  if (views || !zones.some(({ text }) => text === '**'))
-    throw new ApiError(403, `the token ${name} is for some zones; this needs one for all: --zones "**"`)
+  const token = tokenOf(request)
+  if (!isForAll(token))
+    throw new ApiError(403, `the token ${token.name} is for some zones; this needs one for all: --zones "**"`)
 }
 
 /**
  * Lets only holders of a token into `scope`, before a body is read, and writes every call into the log. A wrong token is answered late, and not
  * looked at where too many came from the same address.
  */
-export function authenticate(scope: FastifyInstance, { tokens, note, clock, log }: AuthenticationDeps): void {
+export function authenticate(scope: FastifyInstance, { tokens, sessions, note, clock, log }: AuthenticationDeps): void {
   const requests = new Allowance(clock, REQUESTS)
   const failures = new Allowance(clock, FAILURES)
   let delayed = 0
@@ -66,14 +70,23 @@ export function authenticate(scope: FastifyInstance, { tokens, note, clock, log 
       note?.({ refused: 'wrong API token', from: request.ip, method: request.method, path: pathOf(request) })
     if (!answered) throw tooMany(reply, 5, 'too many wrong tokens came from this address')
     await late()
-    throw unauthenticated(reply, 'the token is not known, or does not hold any more')
+    throw unauthenticated(request, reply, 'the token is not known, or does not hold any more')
+  }
+
+  const bySession = (request: FastifyRequest, reply: FastifyReply): Token => {
+    const secret = sessionOf(request)
+    if (secret === undefined)
+      throw unauthenticated(request, reply, 'a token is needed: as X-API-Key, as Bearer, or as password of Basic')
+    requireOwnPage(request)
+    const token = sessions.tokenOf(secret)
+    if (!token) throw unauthenticated(request, reply, 'the session is over: sign in again')
+    return token
   }
 
   scope.addHook('onRequest', async (request, reply) => {
+    if (isForeign(request)) throw new ApiError(403, "this was asked for by another site's page")
     const text = credentialOf(request)
-    if (text === undefined)
-      throw unauthenticated(reply, 'a token is needed: as X-API-Key, as Bearer, or as password of Basic')
-    const token = tokens.find(text)
+    const token = text === undefined ? bySession(request, reply) : tokens.find(text)
     if (!token) return refuse(request, reply)
     holders.set(request, token)
     if (!allowsAddress(token, addressBytes(request.ip)))
@@ -107,9 +120,11 @@ function pathOf({ url }: FastifyRequest): string {
   return url.split('?')[0]!
 }
 
-/** RFC 9110 §11.6.1: which ways there are. */
-function unauthenticated(reply: FastifyReply, why: string): ApiError {
-  reply.header('www-authenticate', 'Bearer realm="namestead", Basic realm="namestead", charset="UTF-8"')
+/** RFC 9110 §11.6.1: which ways there are. A page's own requests are not offered Basic, for which browsers would ask, and remember it. */
+function unauthenticated(request: FastifyRequest, reply: FastifyReply, why: string): ApiError {
+  const bearer = 'Bearer realm="namestead"'
+  const all = `${bearer}, Basic realm="namestead", charset="UTF-8"`
+  reply.header('www-authenticate', isFromPage(request) ? bearer : all)
   return new ApiError(401, why)
 }
 

@@ -5,6 +5,7 @@ import { parseName } from '../../dns/name.ts'
 import { requireAll, tokenOf } from './authenticate.ts'
 import type { ApiContext } from './context.ts'
 import type { ApiScope } from './openapi.ts'
+import { ApiError } from './problem.ts'
 import { described, runCommand } from './resources.ts'
 import { coversName, type Token } from './tokens.ts'
 
@@ -16,6 +17,9 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
     return run(name, args)
   }
   const serial = T.Object({ serial: T.String({ pattern: '^[0-9A-Fa-f:]{1,80}$' }) })
+
+  const known = <Found extends { names: string[] }>(request: FastifyRequest, found: Found[]) =>
+    found.filter(({ names }) => names.every(name => mayKnow(tokenOf(request), name)))
 
   scope.get('/api/v1/ca', { schema: described('ca', 'The CA at a glance', {}) }, async () => run('ca.show'))
   scope.get('/api/v1/ca/roots', { schema: described('ca', 'The trust anchors', {}) }, async () => run('ca.roots'))
@@ -33,8 +37,44 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
       }),
     },
     async request => {
-      const found = (await run('ca.list', request.query)) as { names: string[] }[]
-      return found.filter(({ names }) => names.every(name => mayKnow(tokenOf(request), name)))
+      return known(request, (await run('ca.list', request.query)) as { names: string[] }[])
+    },
+  )
+  scope.get(
+    '/api/v1/ca/certificates/:serial',
+    { schema: described('ca', 'A certificate with its chain, and what happened to it', { params: serial }) },
+    async request => {
+      const found = (await run('ca.certificate', request.params)) as { names: string[] }
+      const [one] = known(request, [found])
+      if (!one) throw new ApiError(403, `the token ${tokenOf(request).name} is not for its names`)
+      return one
+    },
+  )
+  scope.get(
+    '/api/v1/ca/expiring',
+    {
+      schema: described('ca', 'What ends within so many days, the soonest first', {
+        querystring: T.Object({ days: T.Optional(T.Integer({ minimum: 0 })) }),
+      }),
+    },
+    async request => known(request, (await run('ca.expiring', request.query)) as { names: string[] }[]),
+  )
+  const limit = T.Optional(T.Integer({ minimum: 1, maximum: 1000 }))
+  scope.get(
+    '/api/v1/ca/orders',
+    {
+      schema: described('ca', 'The last orders, and why they failed where they did', {
+        querystring: T.Object({ failed: T.Optional(T.Boolean()), limit }),
+      }),
+    },
+    async request => known(request, (await run('ca.orders', request.query)) as { names: string[] }[]),
+  )
+  scope.get(
+    '/api/v1/ca/refusals',
+    { schema: described('ca', 'Orders that were not even taken, and why', { querystring: T.Object({ limit }) }) },
+    async request => {
+      requireAll(request, 'read')
+      return run('ca.refusals', request.query)
     },
   )
   scope.post(

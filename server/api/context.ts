@@ -7,11 +7,13 @@ import type { Log } from '../../host/log.ts'
 import type { PrimaryZone } from '../../zones/primary.ts'
 import type { Actor } from '../../zones/writer.ts'
 import type { Command } from '../control.ts'
+import type { Live } from '../live/live.ts'
 import { isSecondary, type ServedZone, type Zones } from '../zones.ts'
 import { tokenOf } from './authenticate.ts'
 import type { CreatedZones } from './created-zones.ts'
 import type { NoteStore } from './note-store.ts'
 import { ApiError } from './problem.ts'
+import type { Sessions } from './sessions.ts'
 import { coversView, coversZone, type Tokens } from './tokens.ts'
 
 /** What the API shows and changes. */
@@ -19,7 +21,9 @@ export interface ApiContext {
   zones: Zones
   config: () => Config
   tokens: Tokens
+  sessions: Sessions
   notes: NoteStore
+  live: Live
   created: CreatedZones
   /** Those of the control socket, which do the same for the command line. */
   commands: Readonly<Record<string, Command>>

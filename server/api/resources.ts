@@ -80,7 +80,7 @@ function historyRoutes(scope: ApiScope, context: ApiContext): void {
     `${path}/revert`,
     {
       schema: described('history', 'Makes the zone again what it was', {
-        ...{ params: ZonePath, body: T.Object({ to: Serial }) },
+        ...{ params: ZonePath, body: T.Object({ to: Serial, dry_run: T.Optional(T.Boolean()) }) },
       }),
     },
     async request => {
@@ -92,6 +92,19 @@ function historyRoutes(scope: ApiScope, context: ApiContext): void {
 }
 
 function daemonRoutes(scope: ApiScope, context: ApiContext): void {
+  const time = T.Optional(T.String({ description: 'ISO 8601' }))
+  scope.get(
+    '/api/v1/timeline',
+    {
+      schema: described('history', 'Changes of zones, and what the CA did, in order', {
+        querystring: T.Object({ since: time, until: time }),
+      }),
+    },
+    async request => {
+      requireAll(request, 'read')
+      return runCommand(context, 'timeline', request.query)
+    },
+  )
   scope.get('/api/v1/status', { schema: described('daemon', 'The daemon at a glance', {}) }, async request => {
     requireAll(request, 'read')
     return runCommand(context, 'status', {})

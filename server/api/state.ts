@@ -6,6 +6,7 @@ import type { ZoneStore } from '../../zones/store.ts'
 import { CREATED_MIGRATIONS, createCreatedStore } from './created-store.ts'
 import { type CreatedZones, openCreatedZones } from './created-zones.ts'
 import { createNoteStore, NOTE_MIGRATIONS, type NoteStore } from './note-store.ts'
+import { Sessions } from './sessions.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from './token-store.ts'
 import { openTokens, type Tokens } from './tokens.ts'
 
@@ -15,6 +16,7 @@ export const API_MIGRATIONS: readonly Migration[] = [...TOKEN_MIGRATIONS, ...NOT
 /** What the HTTP API keeps. */
 export interface ApiState {
   tokens: Tokens
+  sessions: Sessions
   notes: NoteStore
   created: CreatedZones
 }
@@ -29,8 +31,10 @@ export async function openApiState(deps: {
   reconfigure: () => Promise<unknown>
 }): Promise<ApiState> {
   const { database, clock, random } = deps
+  const tokens = await openTokens(createTokenStore(database), clock, random)
   return {
-    tokens: await openTokens(createTokenStore(database), clock, random),
+    tokens,
+    sessions: new Sessions(tokens, clock, random),
     notes: createNoteStore(database),
     created: await openCreatedZones({ ...deps, created: createCreatedStore(database) }),
   }

@@ -48,6 +48,8 @@ export interface Tokens {
   revoke(which: string): Promise<Token>
   /** The token of this text, if it holds now. Takes as long for one that is nearly right as for any other. */
   find(text: string): Token | undefined
+  /** The token of this id, if it holds now: for whoever has shown its text before. */
+  holding(id: string): Token | undefined
 }
 
 const ID_OCTETS = 6
@@ -88,6 +90,10 @@ export async function openTokens(store: TokenStore, clock: Clock, random: Random
       const right = timingSafeEqual(digestOf(secret ?? ''), found?.digest ?? NOTHING)
       return found && right && holds(found.token) ? found.token : undefined
     },
+    holding(id) {
+      const token = known.get(id)?.token
+      return token && holds(token) ? token : undefined
+    },
   }
 }
 
@@ -112,6 +118,11 @@ export function coversZone({ zones }: Token, origin: Name): boolean {
 export function coversName(token: Token, name: Name): boolean {
   for (let up = 0; up <= labelCount(name); up++) if (coversZone(token, ancestorName(name, up))) return true
   return false
+}
+
+/** Whether the token is for all zones of all views, and so for what is of no zone. */
+export function isForAll({ zones, views }: Token): boolean {
+  return !views && zones.some(({ text }) => text === '**')
 }
 
 export function coversView({ views }: Token, view: string): boolean {

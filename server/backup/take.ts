@@ -28,7 +28,7 @@ export interface TakenBackup {
 }
 
 /** What of a data directory is not kept: it is made anew, or is a copy itself. */
-const LEFT_OUT = /^(control\.sock|\.backup-.*|\.restoring-.*|before-restore-.*)$/
+const LEFT_OUT = /^(control\.sock|images|\.backup-.*|\.restoring-.*|before-restore-.*)$/
 
 /**
  * Takes a backup of everything into `file` while all goes on: the database first, then the keys, so that none is missing that the database

@@ -1,4 +1,5 @@
 import { Rcode, rcodeName } from '../../dns/codes.ts'
+import { isMadeBySigning } from '../../dns/dnssec.ts'
 import { equalNames, isSubdomain, type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { printRecord, Type, typeCode, typeName } from '../../dns/types.ts'
@@ -108,7 +109,9 @@ const LOOKED_THROUGH = 200
 /** When and by whom a record of this owner was changed last, as far back as that is looked for. */
 async function lastChange({ pipeline }: ServedZone, owner: Name) {
   const entries = pipeline ? await historyOf(pipeline, LOOKED_THROUGH) : []
-  const concerns = (record: ResourceRecord) => record.type !== Type.SOA && equalNames(record.owner, owner)
+  // A neighbour's change makes an NSEC, and a signature, of this owner anew.
+  const asked = ({ type }: ResourceRecord) => type !== Type.SOA && !isMadeBySigning(type)
+  const concerns = (record: ResourceRecord) => asked(record) && equalNames(record.owner, owner)
   const entry = entries.find(({ change }) => change.added.some(concerns) || change.deleted.some(concerns))
   if (!entry) return undefined
   const { at, key, source, serialAfter } = entry

@@ -211,6 +211,11 @@ export class DatagramBatch {
     if (control) this.bytes.set(control, this.at.controls + slot * CONTROL_STRIDE)
   }
 
+  /** How many answers are queued. */
+  get pending(): number {
+    return this.queued
+  }
+
   /** Where the next answer is to be written. */
   answerAt(): number {
     return this.at.answers + this.queued * ANSWER_STRIDE

@@ -17,7 +17,7 @@ export interface Client {
   readonly tlsVersion?: string | undefined
   /** The path of a DoH request. */
   readonly dohPath?: string
-  /** Sends a message. False where the peer reads too slowly: more should wait for `drained`. */
+  /** Sends a message, whose octets may be written over as soon as it returns. False where the peer reads too slowly: more should wait for `drained`. */
   send(message: Uint8Array): boolean
   /** Calls back once the peer has read what was sent, or is gone. */
   drained(task: () => void): void

@@ -15,12 +15,16 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number
   connect(fd: number, address: Uint8Array, length: number): number
   send(fd: number, message: Uint8Array, length: number, flags: number): number
+  recv(fd: number, into: Uint8Array, length: number, flags: number): number
   close(fd: number): number
   /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
   recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
   sendmmsg(fd: number, headers: bigint, count: number, flags: number): number
+  epoll_create1(flags: number): number
   /** `event` is a `struct epoll_event`. */
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number
+  /** `events` has room for `count` of `struct epoll_event`. */
+  epoll_wait(epoll: number, events: Uint8Array, count: number, milliseconds: number): number
   /** A descriptor that is readable once 8 octets have been written to it: wakes a `pollAsync`. */
   eventfd(initial: number, flags: number): number
   /** `descriptors` is an array of `struct pollfd`. */
@@ -65,6 +69,7 @@ export const LINUX = {
   MSG_DONTWAIT: 0x40,
   POLLIN: 1,
   POLLOUT: 4,
+  EPOLL_CTL_ADD: 1,
   EPOLL_CTL_MOD: 3,
   F_SETFD: 2,
   F_SETFL: 4,
@@ -119,9 +124,12 @@ function bindLibc(): Libc {
     fcntl: declare('fcntl', 'int', 'int', 'int'),
     connect: declare('connect', 'int', 'void *', 'uint'),
     send: declare('send', 'int', 'void *', 'ulong', 'int'),
+    recv: declare('recv', 'int', 'void *', 'ulong', 'int'),
     close: declare('close', 'int'),
     recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),
+    epoll_create1: declare('epoll_create1', 'int'),
+    epoll_wait: declare('epoll_wait', 'int', 'void *', 'int', 'int'),
     epoll_ctl: declare('epoll_ctl', 'int', 'int', 'int', 'void *'),
     eventfd: declare('eventfd', 'uint', 'int'),
     poll,

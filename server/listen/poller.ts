@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram'
+import { epollEvent } from './epoll.ts'
 import { LINUX, type Libc } from './libc.ts'
 
 /** A socket whose datagrams are waited for. */
@@ -27,7 +28,9 @@ export class Poller {
   private readonly libc: Libc
   private readonly loop: number
   private readonly busy: () => boolean
-  private readonly sockets: PolledSocket[] = []
+  /** Replaced when a socket comes or goes, so that a round under way goes on with the ones that it has waited for. */
+  private sockets: readonly PolledSocket[] = []
+  private readonly tasks = new Set<() => void>()
   /** Referenced as long as the kernel is told of it. */
   private polled = new Int32Array(new ArrayBuffer(0))
   private address = 0n
@@ -50,20 +53,24 @@ export class Poller {
   }
 
   add(socket: PolledSocket): void {
-    this.sockets.push(socket)
-    this.layOut()
+    this.layOut([...this.sockets, socket])
     if (this.turning) return
     this.turning = true
     setImmediate(this.turn)
   }
 
   remove(socket: PolledSocket): void {
-    this.sockets.splice(this.sockets.indexOf(socket), 1)
-    this.layOut()
+    this.layOut(this.sockets.filter(other => other !== socket))
   }
 
-  private layOut(): void {
-    const descriptors = [...this.sockets.map(({ fd }) => fd), this.loop]
+  /** Has `task` done before each wait: what must not lie about until something comes. */
+  beforeWait(task: () => void): void {
+    this.tasks.add(task)
+  }
+
+  private layOut(sockets: readonly PolledSocket[]): void {
+    this.sockets = sockets
+    const descriptors = [...sockets.map(({ fd }) => fd), this.loop]
     this.polled = Int32Array.from(descriptors.flatMap(fd => [fd, LINUX.POLLIN]))
     this.address = this.libc.addressOf(this.polled.buffer)
   }
@@ -81,6 +88,7 @@ export class Poller {
   }
 
   private wait(milliseconds: number): boolean {
+    for (const task of this.tasks) task()
     const longest = this.busy() ? 0 : milliseconds
     return this.libc.poll(this.address, this.polled.length / POLLFD_WORDS, longest) > 0
   }
@@ -112,13 +120,4 @@ async function findLoop(libc: Libc): Promise<number | undefined> {
   while (loop < MOST_DESCRIPTORS && libc.epoll_ctl(loop, LINUX.EPOLL_CTL_MOD, fd, event) !== 0) loop++
   await new Promise<void>(resolve => socket.close(resolve))
   return loop < MOST_DESCRIPTORS ? loop : undefined
-}
-
-/** struct epoll_event as libuv has it for a descriptor; packed on x64 alone. */
-function epollEvent(fd: number): Uint8Array {
-  const event = new Uint8Array(16)
-  const view = new DataView(event.buffer)
-  view.setUint32(0, LINUX.POLLIN, true)
-  view.setInt32(process.arch === 'x64' ? 4 : 8, fd, true)
-  return event
 }

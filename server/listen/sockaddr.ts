@@ -44,6 +44,12 @@ export function portOf(sockaddr: Uint8Array, at = 0): number {
   return (sockaddr[at + 2]! << 8) | sockaddr[at + 3]!
 }
 
+/** Changes the port in a C form. */
+export function writePort(sockaddr: Uint8Array, port: number): void {
+  sockaddr[2] = port >>> 8
+  sockaddr[3] = port
+}
+
 /** The address octets in a C form of known kind; a view. */
 export function addressOf(sockaddr: Uint8Array, at: number, size: 4 | 16): Uint8Array {
   return sockaddr.subarray(at + ADDRESS_AT[size], at + ADDRESS_AT[size] + size)

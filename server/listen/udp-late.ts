@@ -48,7 +48,7 @@ export function listenLate(
   }
   wait()
   const close = (): Promise<void> => {
-    for (const client of clients) client.closed = true
+    for (const client of clients) client.close()
     writeSync(wake, new Uint8Array(new BigUint64Array([1n]).buffer))
     return new Promise(resolve => {
       closing = resolve

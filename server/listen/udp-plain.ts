@@ -82,7 +82,7 @@ class PlainClient implements Client {
   }
 
   send(message: Uint8Array): boolean {
-    this.sender.send(message, { address: this.text, port: this.port })
+    this.sender.sendCopy(message, { address: this.text, port: this.port })
     return true
   }
 

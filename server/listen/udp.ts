@@ -13,9 +13,10 @@ import {
   NO_PORT,
   UDP_LIMIT,
 } from './datagrams.ts'
+import { LateAnswers, type LateRecipient } from './late-answers.ts'
 import type { Libc } from './libc.ts'
 import type { Poller } from './poller.ts'
-import { makeSockaddr } from './sockaddr.ts'
+import { makeSockaddr, writePort } from './sockaddr.ts'
 import { duplicate } from './sockets.ts'
 
 const SLOTS = 64
@@ -26,13 +27,12 @@ const ROUNDS = 8
 export interface BatchLibrary {
   libc: Libc
   batch: DatagramBatch
-  /** One slot for answers that were not ready when their batch was sent. */
-  later: DatagramBatch
+  later: LateAnswers
 }
 
 /** Buffers for a thread's batched sockets. */
 export function createBatches(libc: Libc): BatchLibrary {
-  return { libc, batch: new DatagramBatch(libc, SLOTS), later: new DatagramBatch(libc, 1) }
+  return { libc, batch: new DatagramBatch(libc, SLOTS), later: new LateAnswers(libc) }
 }
 
 /** Answers one slot after another of a batch; implements `Client` for the slot that is being answered. */
@@ -107,35 +107,61 @@ export class BatchClient implements Client {
   finish(): void {}
 
   retain(): Client {
-    const { batch, later } = this.library
-    const { fd, size, informed } = this
-    const isClosed = (): boolean => this.closed
-    const sockaddr = batch.sockaddr(this.slot)
-    const control = informed ? batch.control(this.slot) : undefined
-    return {
-      transport: 'udp',
-      address: this.address.slice(),
-      port: this.port,
-      destination: this.destination.slice(),
-      destinationPort: this.destinationPort,
-      get closed() {
-        return isClosed()
-      },
-      send: message => {
-        if (isClosed()) return true
-        later.restore(0, sockaddr, control)
-        later.bytes.set(message, later.answerAt())
-        later.queue(0, message.length, size, informed)
-        later.flush(fd)
-        return true
-      },
-      drained: task => task(),
-      retain() {
-        return this
-      },
-      finish() {},
-    }
+    return new LateClient(this, this.library, this.recipient())
   }
+
+  private recipient(): LateRecipient {
+    const { batch } = this.library
+    const { fd, size, slot, informed } = this
+    return { fd, size, sockaddr: batch.sockaddr(slot), control: informed ? batch.control(slot) : undefined }
+  }
+
+  /** The socket is about to be closed: what is queued is sent, and no more. */
+  close(): void {
+    this.library.later.flush()
+    this.closed = true
+  }
+}
+
+/** The client of a slot that has been answered LATER. */
+class LateClient implements Client {
+  readonly transport = 'udp'
+  readonly address: Uint8Array
+  readonly port: number
+  readonly destination: Uint8Array
+  readonly destinationPort: number
+  private readonly of: BatchClient
+  private readonly library: BatchLibrary
+  private readonly recipient: LateRecipient
+
+  constructor(of: BatchClient, library: BatchLibrary, recipient: LateRecipient) {
+    this.of = of
+    this.library = library
+    this.recipient = recipient
+    this.address = of.address.slice()
+    this.port = of.port
+    this.destination = of.destination.slice()
+    this.destinationPort = of.destinationPort
+  }
+
+  get closed(): boolean {
+    return this.of.closed
+  }
+
+  send(message: Uint8Array): boolean {
+    if (!this.closed) this.library.later.add(this.recipient, message)
+    return true
+  }
+
+  drained(task: () => void): void {
+    task()
+  }
+
+  retain(): Client {
+    return this
+  }
+
+  finish(): void {}
 }
 
 /**
@@ -171,7 +197,7 @@ export function listenBatched(
   })
   const close = (): Promise<void> => {
     clearImmediate(more)
-    client.closed = true
+    client.close()
     return closeSocket(socket)
   }
   return bound(
@@ -203,9 +229,10 @@ export function listenPolled(
   }
   const socket = { fd, serve }
   poller.add(socket)
+  poller.beforeWait(library.later.flush)
   const close = async (): Promise<void> => {
     poller.remove(socket)
-    client.closed = true
+    client.close()
   }
   return { address: local, counts, close }
 }
@@ -217,8 +244,7 @@ function rememberSockaddr(): (from: RemoteInfo) => Uint8Array {
   return ({ address, port }) => {
     if (address !== text) sockaddr = makeSockaddr({ address, port })
     text = address
-    sockaddr[2] = port >>> 8
-    sockaddr[3] = port
+    writePort(sockaddr, port)
     return sockaddr
   }
 }

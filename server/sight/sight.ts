@@ -9,6 +9,8 @@ import type { Log } from '../../host/log.ts'
 import type { Client } from '../listen/client.ts'
 import { nameOf } from '../query.ts'
 import type { Dnstap } from './dnstap.ts'
+import type { AnswerSource, QueryLine } from './query-line.ts'
+import { QueryWatch, type ShowQueries } from './query-watch.ts'
 import { type Top, TopList } from './top-list.ts'
 
 /** An answer that was just given, while all of it is still at hand. */
@@ -17,14 +19,13 @@ export interface Answered {
   client: Client
   view: string | undefined
   rcode: number
-  /** Where the answer came from. */
-  from: 'zones' | 'answer cache' | 'cache' | 'upstream' | 'stale' | 'local'
+  from: AnswerSource
   /** Milliseconds since the query came. */
   took: number
   /** The message that is sent. */
   response: Uint8Array
   /** What the resolver says of it, where it was asked. */
-  resolved?: { rule?: string; upstream?: string; security?: string; policy?: string; ede?: number }
+  resolved?: { rule?: Name; upstream?: string; security?: string; policy?: string; ede?: number }
 }
 
 /** Answers that cost next to nothing are looked at each so-manieth time, and count as many. */
@@ -45,18 +46,22 @@ export class Sight {
   private readonly clients = new TopList(KEPT)
   private readonly failures = new TopList(KEPT)
   private readonly blocked = new TopList(KEPT)
+  private readonly watched: QueryWatch
   private queries: QueryLogConfig | false = false
   /** One of so many answers that need no waiting is looked at. */
   private step = SAMPLE
   private left = SAMPLE
+  /** The answer that was just made is one of those. */
+  private sampled = false
   /** Looked at since then, by the clock. */
   private taken = 0
   private since = 0
   private skipped = 0
   private passed = 0
 
-  constructor(clock: Clock, log: Log, dnstap: Dnstap) {
+  constructor(clock: Clock, log: Log, dnstap: Dnstap, show: ShowQueries = () => {}) {
     this.clock = clock
+    this.watched = new QueryWatch(clock, show)
     this.log = log
     this.dnstap = dnstap
   }
@@ -70,9 +75,14 @@ export class Sight {
 
   /** Whether the answer that was just made without waiting is to be shown to `answered`. */
   wants(): boolean {
-    if (--this.left > 0) return false
-    this.left = this.step
-    return true
+    this.sampled = --this.left <= 0
+    if (this.sampled) this.left = this.step
+    return this.sampled || this.watched.wants()
+  }
+
+  /** Whether answers are shown to somebody who watches them. */
+  watch(on: boolean): void {
+    this.watched.active = on
   }
 
   /** @param waited it is one of those that are all shown */
@@ -80,6 +90,8 @@ export class Sight {
     const { query, client } = event
     // What was not read has no name.
     if (query.nameLength === 0) return
+    if (waited ? this.watched.wants() : this.watched.active) this.watched.note(queryLine(event))
+    if (!waited && !this.sampled) return
     this.count(event, waited)
     if (this.queries && this.isLogged(event, this.queries)) this.write(event)
     if (this.dnstap.active) this.dnstap.answered(query, client, event.response, event.took)
@@ -136,19 +148,24 @@ export class Sight {
     return true
   }
 
-  private write({ query, client, view, rcode, from, took, resolved }: Answered): void {
-    const fields = {
-      client: printAddress(client.address),
-      transport: client.transport,
-      ...(view !== undefined && { view }),
-      name: printName(nameOf(query)),
-      type: typeName(query.qtype),
-      rcode: rcodeName(rcode),
-      from,
-      ms: Math.round(took * 1000) / 1000,
-      ...resolved,
-    }
-    this.log.info(fields, 'query')
+  private write(event: Answered): void {
+    this.log.info(queryLine(event), 'query')
+  }
+}
+
+function queryLine({ query, client, view, rcode, from, took, resolved = {} }: Answered): QueryLine {
+  const { rule, ...told } = resolved
+  return {
+    client: printAddress(client.address),
+    transport: client.transport,
+    ...(view !== undefined && { view }),
+    name: printName(nameOf(query)),
+    type: typeName(query.qtype),
+    rcode: rcodeName(rcode),
+    from,
+    ms: Math.round(took * 1000) / 1000,
+    ...(rule && { rule: printName(rule) }),
+    ...told,
   }
 }
 

@@ -5,6 +5,7 @@ import { silentLog } from '../../host/log.ts'
 import { createAdmission } from '../../resolver/admission.ts'
 import { createAnswerCache, PARTITION_LENGTH } from '../../resolver/cache.ts'
 import { CacheMemory, createCacheBuffer } from '../../resolver/cache-memory.ts'
+import { Cancellation } from '../../resolver/cancellation.ts'
 import { createCounters } from '../../resolver/counters.ts'
 import { createFailureCache } from '../../resolver/failures.ts'
 import { DEFAULT_LIMITS } from '../../resolver/limits.ts'
@@ -42,10 +43,11 @@ function createContext(limits = DEFAULT_LIMITS) {
     admission: createAdmission(limits),
     counters: createCounters(),
     log: { ...silentLog, error: (_fields, message) => logged.push(message) },
-    signal: new AbortController().signal,
+    cancellation: new Cancellation(),
   })
   const route = (ask: Route['ask'], down = false): Route => ({
     zone: parseName('.'),
+    label: '.',
     scope: '',
     recursive: true,
     down: () => down,

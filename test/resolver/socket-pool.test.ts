@@ -16,12 +16,11 @@ function createPool() {
     udp: (...args: Parameters<typeof network.udp>) => network.udp(...args).finally(() => opened++),
   }
   const pool = createSocketPool(counting, clock, random)
-  const take = () =>
-    pool.take(
-      AT,
-      () => {},
-      () => {},
-    )
+  const take = async () => {
+    const socket = await pool.take(AT)
+    socket.use({ received() {}, failed() {} })
+    return socket
+  }
   return { clock, network, pool, take, opened: () => opened }
 }
 

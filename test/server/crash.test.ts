@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import t from 'tap'
-import { Rcode } from '../../dns/codes.ts'
+import { Flag, Rcode } from '../../dns/codes.ts'
 import { writeMessage } from '../../dns/message.ts'
 import { parseName } from '../../dns/name.ts'
 import { systemClock } from '../../host/clock.ts'
@@ -108,4 +108,35 @@ t.test('threads that are killed lose what they had in hand, and nothing else', a
   const lost = losses.reduce((sum, one) => sum + one, 0)
   // A client has one query under way: more can't be in a thread's hands.
   t.ok(lost <= KILLS * CLIENTS, `${lost} were lost`)
+})
+
+t.test('what a killed thread has opened to ask upstreams is closed', async t => {
+  const upstream = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  const { port } = upstream.address()
+  const config = readConfig(`name: ns1.example
+views: [{ name: all, recursion: [any], forward: [{ zone: ".", to: ["127.0.0.1:${port}"] }] }]`)
+  const sockets = await openSockets({ dns: [{ address: '127.0.0.1', port: 0 }], dot: [], workers: 1, libc: loadLibc() })
+  const state = { epoch: 0, config: servingConfig(config), zones: [], certificate: null }
+  const refuse = async () => ({ rcode: Rcode.REFUSED })
+  const main = { update: refuse, notify: refuse, differences: async () => undefined }
+  const { workers: threads, spawn } = killable()
+  const workers = await startWorkers({ count: 1, sockets, state, main, clock: systemClock, log: silentLog, spawn })
+  t.teardown(async () => {
+    await workers.stop(1000)
+    sockets.close()
+    upstream.close()
+  })
+  const client = createSocket('udp4')
+  const asked = once(upstream, 'message')
+  client.send(writeMessage(queryMessage({ name: 'www.b.example.', flags: Flag.RD })), sockets.dns[0]!.port, '127.0.0.1')
+  const [, from] = await asked
+  const gone = once(threads[0]!, 'exit')
+  await threads[0]!.terminate()
+  await gone
+  const again = createSocket('udp4').bind({ address: '0.0.0.0', port: from.port, exclusive: true })
+  await once(again, 'listening')
+  t.equal(again.address().port, from.port, 'the port is free')
+  again.close()
+  client.close()
 })

@@ -1,5 +1,16 @@
 import t from 'tap'
-import { cellOf, createCounters, exposeMetrics, METRICS, rcodeCells, requestCell } from '../../server/metrics.ts'
+import {
+  cellOf,
+  countSpan,
+  createCounters,
+  exposeMetrics,
+  METRICS,
+  MOST_VIEWS,
+  rcodeCells,
+  requestCell,
+  sumCounters,
+  viewCell,
+} from '../../server/metrics.ts'
 
 t.test('numbers of all threads are summed, with HELP and TYPE before them', async t => {
   const threads = [createCounters(), createCounters()]
@@ -22,15 +33,48 @@ t.test('every number has a place of its own', async t => {
   const threads = [createCounters()]
   const counters = new Float64Array(threads[0]!)
   for (let i = 0; i < counters.length; i++) counters[i] = i + 1
-  const samples = exposeMetrics(threads)
+  const isSpan = (line: string) => line.startsWith('namestead_dns_response_seconds')
+  const views = [...Array(MOST_VIEWS).keys()].map(slot => `view${slot}`)
+  const lines = exposeMetrics(threads, views)
     .split('\n')
     .filter(line => line !== '' && !line.startsWith('#'))
-  t.equal(samples.length, counters.length)
+  const samples = lines.filter(line => !isSpan(line))
+  // A histogram is told cumulatively, and its count is the sum of the others.
+  const spans = lines.filter(isSpan).length - 1
+  t.equal(samples.length + spans, counters.length)
+  const told = samples.map(line => Number(line.split(' ').at(-1)))
+  const from = cellOf('namestead_dns_response_seconds', '0.00001')
   t.same(
-    samples.map(line => Number(line.split(' ').at(-1))),
-    Array.from(counters),
+    told,
+    Array.from(counters).filter((_, cell) => cell < from || cell >= from + spans),
   )
-  t.equal(new Set(samples.map(line => line.split(' ')[0])).size, counters.length, 'and a name of its own')
+  t.equal(new Set(lines.map(line => line.split(' ')[0])).size, lines.length, 'and a name of its own')
+})
+
+t.test('views are told by their names, and what they never answered is left out', async t => {
+  const threads = [createCounters(), createCounters()]
+  for (const buffer of threads) new Float64Array(buffer)[viewCell(1, 3)]! += 2
+  new Float64Array(threads[0]!)[viewCell(99, 0)]! += 1
+  const text = exposeMetrics(threads, ['inside', 'outside'])
+  t.match(text, 'namestead_dns_view_responses_total{view="outside",rcode="NXDOMAIN"} 4\n')
+  t.match(text, 'namestead_dns_view_responses_total{view="other",rcode="NOERROR"} 1\n', 'a view without a slot')
+  t.notMatch(text, 'view="inside"')
+  t.strictSame(sumCounters(threads).views.get(1), { NXDOMAIN: 4 })
+})
+
+t.test('times are told as a cumulative histogram', async t => {
+  const threads = [createCounters()]
+  const counters = new Float64Array(threads[0]!)
+  countSpan(counters, 0.05, 64)
+  countSpan(counters, 30)
+  countSpan(counters, 60_000)
+  const text = exposeMetrics(threads)
+  t.match(text, '# TYPE namestead_dns_response_seconds histogram\n')
+  t.match(text, 'namestead_dns_response_seconds_bucket{le="0.00001"} 0\n')
+  t.match(text, 'namestead_dns_response_seconds_bucket{le="0.0001"} 64\n')
+  t.match(text, 'namestead_dns_response_seconds_bucket{le="0.05"} 65\n')
+  t.match(text, 'namestead_dns_response_seconds_bucket{le="+Inf"} 66\nnamestead_dns_response_seconds_sum 60.03')
+  t.match(text, 'namestead_dns_response_seconds_count 66\n')
 })
 
 t.test('names are as Prometheus wants them', async t => {

@@ -8,6 +8,7 @@ import { printRecord, Type } from '../../dns/types.ts'
 import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { createCacheBuffer } from '../../resolver/cache-memory.ts'
+import { createDescriptorBuffer } from '../../server/descriptors.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
 import { CONTROL_WORDS, type ToMain } from '../../server/messages.ts'
@@ -224,6 +225,7 @@ t.test('a forward rule that leads to ourselves is logged, and the thread serves 
   const shared = {
     rates: createRateTable(1),
     cache: createCacheBuffer(2 ** 16, 1),
+    descriptors: createDescriptorBuffer(),
     id: new Uint8Array(8),
     takeover: '',
   }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { Class } from '../../dns/codes.ts'
 import { parseName } from '../../dns/name.ts'
 import { Type } from '../../dns/types.ts'
 import { createZoneLoader } from '../../server/zone-loader.ts'
@@ -8,6 +9,7 @@ import { createZoneLoader } from '../../server/zone-loader.ts'
 const ORIGIN = parseName('a.example.')
 /** A comment that makes a file large enough for a thread of its own. */
 const PADDING = `; ${'x'.repeat(1 << 20)}\n`
+const RECORD = { type: Type.A, class: Class.IN, ttl: 60, rdata: Uint8Array.of(192, 0, 2, 3) }
 const HEAD = '$TTL 60\n@ SOA ns1 h 1 1 1 1 1\n@ NS ns1\nns1 A 192.0.2.1\n'
 /** What only the reader in this thread is given: that it is asked shows where the file was read. */
 const HERE = 'here A 192.0.2.2\n'
@@ -27,6 +29,11 @@ for (const [name, padding, here] of [
     t.strictSame(zone!.errors, [])
     t.equal(zone!.image!.latest().rrset(parseName('here.a.example.'), Type.A) !== undefined, here)
     t.equal(await read(file, ORIGIN, zone!.digest), undefined, 'what is applied already is not read again')
+    const image = zone!.image!
+    const records = [...image.latest().rrsets()]
+    const added = { ...RECORD, owner: parseName('new.a.example.') }
+    t.equal(image.apply(image.latest(), { deleted: [], added: [added] })!.size(), image.latest().size() + 1)
+    t.strictSame([...image.latest().rrsets()], records, 'what is changed then is written behind what was read')
     if (here) return
 
     put(`${HEAD}www A 192.0.2.256\nwww A x\n`)

@@ -109,6 +109,21 @@ export class Arena {
     Atomics.store(this.words, Head.GENERATION, generation)
   }
 
+  /** What the arena holds, to be kept elsewhere: its header with this version as the published one, and all behind that. */
+  kept(version: number): { head: Uint8Array; rest: Uint8Array } {
+    const head = this.words.slice(0, Head.SIZE)
+    head[Head.PUBLISHED] = version
+    head[Head.GENERATION] = 1
+    return { head: new Uint8Array(head.buffer), rest: this.octets.subarray(Head.SIZE * 4, this.top * 4) }
+  }
+
+  /** Memory for what was kept, with room for changes. */
+  static roomForKept(octets: number, slack: number): SharedArrayBuffer {
+    const size = (roomFor(octets, slack) + 7) & ~7
+    if (size > MOST_OCTETS || size < 0) throw new RangeError('the zone is larger than 2 GiB')
+    return new SharedArrayBuffer(size)
+  }
+
   /** Gives back all that was allocated since the top was `top`; nobody may have seen it. */
   takeBack(top: number): void {
     this.words.fill(0, top, this.top)

@@ -38,7 +38,10 @@ export async function loadOverlay(
     ...{ image: opened.image, writer, overlay, prepareFile: async () => async () => {} },
     keyRing: signing?.ring,
     kind: kindOf(config),
-    start: () => upkeep.start(),
+    start() {
+      upkeep.start()
+      writer.keepImage()
+    },
     async close() {
       upkeep.stop()
       await writer.close()

@@ -34,6 +34,8 @@ export interface ZoneTables {
   zone_secondaries: { zone: number; checked: number; promoted: number }
   /** Zones that are their files, as these were last read, and what they have been lately (file-history.ts). */
   zone_files: { view: string; name: string; digest: string; serial: number; history: Uint8Array }
+  /** Of which revision an image is kept in a file, and the checksum by which that file is known. */
+  zone_images: { zone: number; revision: number; checksum: string }
   /** Zones that are served because a catalog lists them: names in lower case, and the label of the zone's node in the catalog. */
   zone_members: { view: string; zone: string; catalog: string; label: string }
   /** What made each revision, and who asked for it; `released` is a JSON list of who held each deleted record. */
@@ -122,6 +124,13 @@ export const ZONE_MIGRATIONS: readonly Migration[] = [
         UPDATE zones SET journal_size = journal_size + length(new.changes) WHERE id = new.zone; END`,
       `CREATE TRIGGER zone_journal_dropped AFTER DELETE ON zone_journal BEGIN
         UPDATE zones SET journal_size = journal_size - length(old.changes) WHERE id = old.zone; END`,
+    ],
+  },
+  {
+    id: 'zones-0009-images',
+    statements: [
+      `CREATE TABLE zone_images (zone INTEGER PRIMARY KEY REFERENCES zones (id) ON DELETE CASCADE, revision INTEGER NOT NULL,
+        checksum TEXT NOT NULL) STRICT`,
     ],
   },
 ]

@@ -4,6 +4,7 @@ import { silentLog } from '../../../host/log.ts'
 import { systemRandom } from '../../../host/random.ts'
 import { authenticate } from '../../../server/api/authenticate.ts'
 import { sendProblem } from '../../../server/api/problem.ts'
+import { Sessions } from '../../../server/api/sessions.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from '../../../server/api/token-store.ts'
 import { openTokens } from '../../../server/api/tokens.ts'
 import { createApp } from '../../../server/http-app.ts'
@@ -21,7 +22,8 @@ const world = async () => {
   const app = createApp(silentLog)
   app.register(async scope => {
     scope.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, silentLog))
-    authenticate(scope, { tokens, clock, log: silentLog })
+    const sessions = new Sessions(tokens, clock, systemRandom)
+    authenticate(scope, { tokens, sessions, clock, log: silentLog })
     scope.get('/', async () => 'in')
   })
   await app.ready()

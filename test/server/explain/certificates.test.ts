@@ -26,7 +26,7 @@ const newest = {
 const older = { ...newest, serial: 'aa', not_before: '2026-03-01T00:00:00Z', not_after: '2026-06-20T00:00:00Z' }
 const affairs: NameAffairs = {
   certificates: [newest, older],
-  orders: [{ id: '1', account: 'x', status: 'valid', created: '2026-05-01T00:00:00Z' }],
+  orders: [{ id: '1', account: 'x', names: ['www.a.example'], status: 'valid', created: '2026-05-01T00:00:00Z' }],
   refusals: [],
   rules: ['rule 1: any account'],
   caa: 'allows us',

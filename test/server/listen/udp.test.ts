@@ -159,6 +159,29 @@ for (const kind of KINDS)
         t.equal((await answer)[0]!.toString(), 'answer')
       })
 
+      t.test('answers that become ready together reach their senders, each its own', async t => {
+        const waiting: (() => void)[] = []
+        const together: RequestHandler = (request, at, end, client) => {
+          const [retained, message] = [client.retain(), request.slice(at, end)]
+          const scratch = new Uint8Array(message.length)
+          waiting.push(() => {
+            scratch.set(message)
+            retained.send(scratch)
+            // Whoever sends may write over it at once.
+            scratch.fill(0)
+            retained.finish()
+          })
+          if (waiting.length === 200) for (const task of waiting) task()
+          return LATER
+        }
+        const listener = await kind.listen(address, options(together))
+        const halves = [numbered(200).slice(0, 100), numbered(200).slice(100)]
+        const answers = await Promise.all(halves.map(half => exchange(listener.address, half)))
+        const sorted = answers.map(half => half.map(answer => answer.readUInt32BE()).sort((a, b) => a - b))
+        t.same(sorted, [Array.from({ length: 100 }, (_, i) => i), Array.from({ length: 100 }, (_, i) => 100 + i)])
+        await listener.close()
+      })
+
       t.test('an answer after the listener was closed goes nowhere', async t => {
         let seen: Client | undefined
         const later: RequestHandler = (_request, _at, _end, client) => {
@@ -227,6 +250,28 @@ t.test('batches', { skip: libc ? false : 'the C library can not be called here' 
     while (listener.counts.dropped === 0) await new Promise(setImmediate)
     t.equal(listener.counts.dropped, 1)
     socket.close()
+  })
+
+  t.test('answers that become ready in one turn go out with one call', async t => {
+    let calls = 0
+    const counting: Libc = {
+      ...libc!,
+      sendmmsg(...args) {
+        calls++
+        return libc!.sendmmsg(...args)
+      },
+    }
+    const ready: Client[] = []
+    const later: RequestHandler = (_request, _at, _end, client) => {
+      ready.push(client.retain())
+      if (ready.length === 40) setImmediate(() => ready.map(one => one.send(Buffer.from('ready'))))
+      return LATER
+    }
+    const listener = await listenByPoll(counting, '127.0.0.1', options(later))
+    const answers = await exchange(listener.address, numbered(40))
+    t.equal(answers.length, 40)
+    t.equal(calls, 1)
+    await listener.close()
   })
 
   t.test('a wildcard answers from the address that was asked', async t => {

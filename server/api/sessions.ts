@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Clock } from '../../host/clock.ts'
+import type { Random } from '../../host/random.ts'
+import type { Token, Tokens } from './tokens.ts'
+
+/** RFC 6265bis §4.1.3.2: with this prefix browsers take the cookie from us alone, over TLS alone. */
+const COOKIE = '__Host-namestead'
+const SECRET_OCTETS = 32
+const MINUTE = 60_000
+/** A session ends after so long without a request, and after so long altogether. */
+const LIFE = { idle: 60 * MINUTE, whole: 12 * 60 * MINUTE }
+/** Sessions at once; beyond that the one that was quiet for longest ends. */
+const MOST = 1000
+
+interface Session {
+  /** Of the token that it was opened with, which must go on to hold. */
+  token: string
+  opened: number
+  used: number
+}
+
+/** The sessions of the dashboard: a secret in a cookie that no script reads stands for a token. In memory alone; a restart ends all. */
+export class Sessions {
+  private readonly tokens: Pick<Tokens, 'holding'>
+  private readonly clock: Clock
+  private readonly random: Random
+  /** By the digest of their secrets, in the order of their last use. */
+  private readonly sessions = new Map<string, Session>()
+
+  constructor(tokens: Pick<Tokens, 'holding'>, clock: Clock, random: Random) {
+    this.tokens = tokens
+    this.clock = clock
+    this.random = random
+  }
+
+  /** Opens a session for whoever has shown the token; gives the cookie to be set. */
+  open({ id }: Token): string {
+    const secret = Buffer.from(this.random.bytes(SECRET_OCTETS)).toString('base64url')
+    if (this.sessions.size >= MOST) this.sessions.delete(this.sessions.keys().next().value!)
+    const now = this.clock.monotonic()
+    this.sessions.set(digestOf(secret), { token: id, opened: now, used: now })
+    return cookie(secret, LIFE.whole / 1000)
+  }
+
+  /** The token of the session, if both hold now. */
+  tokenOf(secret: string): Token | undefined {
+    const key = digestOf(secret)
+    const session = this.sessions.get(key)
+    if (!session) return undefined
+    const now = this.clock.monotonic()
+    this.sessions.delete(key)
+    const token = this.tokens.holding(session.token)
+    if (!token || now - session.used > LIFE.idle || now - session.opened > LIFE.whole) return undefined
+    this.sessions.set(key, { ...session, used: now })
+    return token
+  }
+
+  /** Ends the session; gives the cookie that removes it. */
+  close(secret: string): string {
+    this.sessions.delete(digestOf(secret))
+    return cookie('', 0)
+  }
+}
+
+/** The secret of a request's cookie. */
+export function sessionOf({ headers }: FastifyRequest): string | undefined {
+  const pairs = (headers.cookie ?? '').split(/; */)
+  const found = pairs.find(pair => pair.startsWith(`${COOKIE}=`))
+  return found?.slice(COOKIE.length + 1)
+}
+
+function cookie(secret: string, seconds: number): string {
+  return `${COOKIE}=${secret}; Path=/; Max-Age=${seconds}; Secure; HttpOnly; SameSite=Strict`
+}
+
+/** Found by its digest, so that how long a look-up takes tells nothing of secrets. */
+function digestOf(secret: string): string {
+  return hash('sha256', secret, 'base64')
+}

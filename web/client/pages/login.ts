@@ -1,0 +1,52 @@
+import { h } from 'preact'
+import { useState } from 'preact/hooks'
+import { call, type Problem } from '../api.ts'
+import { asProblem } from '../load.ts'
+import { Failure, Field } from '../parts.ts'
+import type { Session } from '../types.ts'
+import type { View } from '../view.ts'
+
+/** Exchanges a token for a session; the page forgets the token at once. */
+export function LoginPage({ onSession }: { onSession: (session: Session) => void }): View {
+  const [problem, setProblem] = useState<Problem>()
+  const [busy, setBusy] = useState(false)
+  const enter = async (event: SubmitEvent) => {
+    event.preventDefault()
+    const form = event.currentTarget as HTMLFormElement
+    const token = String(new FormData(form).get('token') ?? '').trim()
+    setBusy(true)
+    try {
+      onSession(await call<Session>('POST', '/session', undefined, token))
+    } catch (error) {
+      setProblem(asProblem(error))
+      form.reset()
+    } finally {
+      setBusy(false)
+    }
+  }
+  return h(
+    'main',
+    { class: 'login' },
+    h('h1', null, 'namestead'),
+    h(
+      'form',
+      { onSubmit: enter },
+      h(
+        Field,
+        { label: 'API token' },
+        h('input', {
+          name: 'token',
+          type: 'password',
+          required: true,
+          autofocus: true,
+          autocomplete: 'off',
+          spellcheck: false,
+        }),
+      ),
+      h(Failure, { problem }),
+      h('button', { type: 'submit', disabled: busy }, busy ? 'One moment …' : 'Sign in'),
+    ),
+    h('p', { class: 'muted' }, 'A token is made on the server:'),
+    h('pre', null, 'namestead token create --name me --zones "**" --role admin'),
+  )
+}
