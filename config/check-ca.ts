@@ -1,7 +1,9 @@
 import { isSubdomain, type Name, parseName } from '../dns/name.ts'
 import { addressBytes } from './address.ts'
+import type { RootConfig } from './ca-schema.ts'
 import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
+import type { TokenKey } from './pkcs11.ts'
 import type { CaConfig, Config } from './schema.ts'
 
 /** What the CA could not issue, or nobody could use. */
@@ -12,6 +14,7 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
     refuse(['ca', 'crl', 'every'], 'a CRL must be valid for at least twice as long as it takes to the next')
   checkNameConstraints(ca, doubt)
   checkPolicies(ca, refuse, doubt)
+  checkTokens(ca, refuse)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -49,6 +52,32 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
           ['ca', 'issue', i, 'names', j],
           `no name that "${pattern.text}" fits is within the name constraints (${domains})`,
         )
+}
+
+/** Keys are numbered after their label, and one that is there is used: two purposes with one label would share a key. */
+function checkTokens({ root, intermediate, issuers, record_key: record }: CaConfig, refuse: Say): void {
+  const keys: [path: (string | number)[], key: TokenKey | undefined][] = [
+    [['ca', 'root', 'key'], madeInToken(root)],
+    [['ca', 'intermediate', 'key'], intermediate.key],
+    [['ca', 'record_key'], record],
+    ...issuers.flatMap(({ name, root, intermediate }): [(string | number)[], TokenKey | undefined][] => [
+      [['ca', 'issuers', name, 'root', 'key'], root && madeInToken(root)],
+      [['ca', 'issuers', name, 'intermediate', 'key'], intermediate?.key],
+    ]),
+  ]
+  const seen = new Set<string>()
+  for (const [path, key] of keys) {
+    if (!key) continue
+    const { module, token, serial, slot, object } = key
+    const label = JSON.stringify([module, token, serial, slot, object])
+    if (seen.has(label))
+      refuse(path, `another key of the CA is labelled "${object}" in this token: give each a label of its own`)
+    seen.add(label)
+  }
+}
+
+function madeInToken({ certificate, key }: RootConfig): TokenKey | undefined {
+  return key && 'pkcs11' in key && certificate === undefined ? key.pkcs11 : undefined
 }
 
 /** RFC 5280 §6.1.3 (d): a policy holds only if every CA on the way asserts it, or any. */
