@@ -1,13 +1,13 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Extension, KeyUsageFlags } from '@peculiar/asn1-x509'
 import type { IntermediateConfig, RootConfig } from '../config/ca-schema.ts'
-import { lowerName, type Name, printName } from '../dns/name.ts'
-import { type CertificateFacts, readCertificate } from './certificate-facts.ts'
+import { type CertificateFacts, policiesIn, readCertificate } from './certificate-facts.ts'
 import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   crlDistributionPoint,
   extendedKeyUsage,
   keyUsage,
@@ -15,6 +15,7 @@ import {
   subjectKeyIdentifier,
 } from './extensions.ts'
 import type { Signer } from './keystore.ts'
+import { limitsIn, type NameLimits } from './name-constraints.ts'
 import { wholeSeconds } from './profiles.ts'
 import { keyIdentifier } from './public-key.ts'
 import { type CertificateTemplate, fingerprint, pemOf } from './x509.ts'
@@ -27,8 +28,10 @@ export interface CaCertificate extends CertificateFacts {
   readonly pem: string
   /** SHA-256 of the DER certificate in hex: what a human compares. */
   readonly fingerprint: string
-  /** DNS names below which it may certify; empty where it may certify any. */
-  readonly permittedDns: readonly string[]
+  /** The names that it may certify. */
+  readonly limits: NameLimits
+  /** The policies that it asserts, by their object identifiers. */
+  readonly policies: readonly string[]
   readonly signer: Signer
 }
 
@@ -41,7 +44,8 @@ export function authorityCertificate(der: Uint8Array, signer: Signer): CaCertifi
     der,
     pem: pemOf('CERTIFICATE', der),
     fingerprint: fingerprint(der),
-    permittedDns: [...(facts.constraints?.permittedSubtrees ?? [])].flatMap(subtree => subtree.base.dNSName ?? []),
+    limits: limitsIn(facts.constraints),
+    policies: policiesIn(facts),
     signer,
   }
 }
@@ -77,8 +81,10 @@ export function rootTemplate(
   signer: Signer,
   serial: string,
   now: number,
+  number = 1,
 ): CertificateTemplate {
-  const subject = authorityName(settings.name, 'Root CA')
+  // Numbered from the second: two roots of one name could not be told apart, nor their CRLs (RFC 5280 §5.2.3).
+  const subject = authorityName(settings.name, number === 1 ? 'Root CA' : `Root CA ${number}`)
   const notBefore = wholeSeconds(now - BACKDATE)
   return {
     serial,
@@ -91,6 +97,32 @@ export function rootTemplate(
   }
 }
 
+/** The subject and key of one root, signed by another: as CA certificates they last no longer than both. */
+export function crossTemplate(
+  subject: CaCertificate,
+  issuer: CaCertificate,
+  httpUrl: string | undefined,
+  serial: string,
+  now: number,
+): CertificateTemplate {
+  return {
+    serial,
+    issuer: issuer.subject,
+    subject: subject.subject,
+    notBefore: Math.max(wholeSeconds(now - BACKDATE), issuer.notBefore),
+    notAfter: Math.min(subject.notAfter, issuer.notAfter),
+    publicKey: subject.publicKey,
+    extensions: [
+      // Intermediates are below it.
+      basicConstraints(true, 1),
+      keyUsage(CA_USAGE),
+      subjectKeyIdentifier(subject.id),
+      authorityKeyIdentifier(issuer.id),
+      ...pointersTo(issuer, httpUrl),
+    ],
+  }
+}
+
 /** An intermediate that may certify leaves, but no further CA, and that ends with the root at the latest. */
 export function intermediateTemplate(
   settings: { name: string; httpUrl?: string | undefined; intermediate: IntermediateConfig },
@@ -100,7 +132,7 @@ export function intermediateTemplate(
   now: number,
   number: number,
 ): CertificateTemplate {
-  const { validity, name_constraints: permitted } = settings.intermediate
+  const { validity } = settings.intermediate
   const notBefore = Math.max(wholeSeconds(now - BACKDATE), root.notBefore)
   return {
     serial,
@@ -111,13 +143,9 @@ export function intermediateTemplate(
     notAfter: Math.min(wholeSeconds(notBefore + validity) - 1000, root.notAfter),
     publicKey: signer.publicKey,
     extensions: [
-      basicConstraints(true, 0),
-      keyUsage(CA_USAGE),
-      extendedKeyUsage(['server', 'client']),
-      subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
+      ...intermediateExtensions(settings.intermediate, signer),
       authorityKeyIdentifier(root.id),
       ...pointersTo(root, settings.httpUrl),
-      ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
     ],
   }
 }
@@ -128,23 +156,25 @@ export function intermediateRequest(
   signer: Signer,
   number: number,
 ): { subject: Uint8Array; extensions: Extension[] } {
-  const { name_constraints: permitted } = settings.intermediate
-  const extensions = [
+  return {
+    subject: authorityName(settings.name, `Intermediate CA ${number}`),
+    extensions: intermediateExtensions(settings.intermediate, signer).map(der => AsnConvert.parse(der, Extension)),
+  }
+}
+
+/** What does not depend on who signs it. */
+function intermediateExtensions(
+  { name_constraints: names, policies }: IntermediateConfig,
+  signer: Signer,
+): Uint8Array[] {
+  return [
     basicConstraints(true, 0),
     keyUsage(CA_USAGE),
     extendedKeyUsage(['server', 'client']),
     subjectKeyIdentifier(keyIdentifier(signer.publicKey)),
-    ...(permitted ? [nameConstraints(permitted.map(name => ({ dns: constraintText(name) })))] : []),
+    ...(names ? [nameConstraints(names.permitted, names.excluded)] : []),
+    ...certificatePolicies(policies),
   ]
-  return {
-    subject: authorityName(settings.name, `Intermediate CA ${number}`),
-    extensions: extensions.map(der => AsnConvert.parse(der, Extension)),
-  }
-}
-
-/** The name as a dNSName constraint has it: itself and all below (RFC 5280 §4.2.1.10). */
-export function constraintText(name: Name): string {
-  return printName(lowerName(name)).replace(/\.$/, '')
 }
 
 function authorityName(organization: string, role: string): Uint8Array {

@@ -1,67 +1,36 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import type { TokenKey } from '../config/pkcs11.ts'
 import type { CaConfig } from '../config/schema.ts'
-import type { Name } from '../dns/name.ts'
-import type { ResourceRecord } from '../dns/record.ts'
-import type { Clock, Timer } from '../host/clock.ts'
-import type { Database } from '../host/database.ts'
+import type { Timer } from '../host/clock.ts'
 import { fetchText } from '../host/fetch-text.ts'
-import type { Log } from '../host/log.ts'
-import type { Network } from '../host/network.ts'
-import type { Random } from '../host/random.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
 import { createCaaChecker } from './caa.ts'
-import type { Lookup } from './challenges/challenge.ts'
 import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
-import { type AcmeDirectory, createDirectory } from './directory.ts'
-import { type CaFiles, openCaFiles } from './files.ts'
-import type { Habits } from './habits.ts'
-import { openHierarchy } from './hierarchy.ts'
+import type { CaDeps } from './deps.ts'
+import { openCaFiles } from './files.ts'
+import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
 import { createInventory, type Inventory } from './inventory.ts'
-import { createIssuance } from './issue.ts'
+import { caaIdentities, openIssuers, tokenKeys } from './issuers.ts'
 import { createKey, loadKey } from './keystore.ts'
-import { longestValidity, type Profile } from './profiles.ts'
 import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
-import type { DnsChange, RecordEntry } from './record/entry.ts'
+import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
-import { createRevocation } from './revoke.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
 import { createTokens } from './token-signer.ts'
 import type { Tokens } from './tokens.ts'
-import { trustedRoots } from './trust.ts'
-import type { FetchText } from './vault/logins.ts'
+import { type TrustedRoot, trustedRoots } from './trust.ts'
 import { vaultRoutes } from './vault/routes.ts'
 
-/** What the CA needs of the daemon. */
-export interface CaDeps {
-  config: CaConfig
-  dataDir: string
-  /** On which CA_MIGRATIONS have been run. */
-  database: Database
-  clock: Clock
-  random: Random
-  log: Log
-  lookup: Lookup
-  network: Pick<Network, 'connect'>
-  /** Fetches the keys of a Kubernetes cluster; left out: over HTTPS. */
-  fetchText?: FetchText
-  /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
-  provenance?: (record: ResourceRecord) => Promise<DnsChange | undefined>
-  /** Whether the holder of a TSIG key may write this very name in the view where challenges are looked up; left out: nobody. */
-  mayWrite?: (key: Name, name: Name) => boolean
-  /** Bad habits, for trying clients out; left out: none. */
-  habits?: Habits
-}
+export type { CaDeps } from './deps.ts'
 
 /** The certificate authority, whole. */
 export interface Ca {
@@ -90,18 +59,16 @@ export interface Ca {
   close(): void
 }
 
-/** One issuer with its directory. */
-interface Issuer {
-  name: string
-  staging: boolean
-  authority: Authority
-  directory: AcmeDirectory
-  files: CaFiles
-}
-
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
-const RELOADED: ReadonlySet<string> = new Set(['issue', 'reserved', 'profiles', 'vault', 'former_roots'])
+const RELOADED: ReadonlySet<string> = new Set([
+  'issue',
+  'reserved',
+  'profiles',
+  'vault',
+  'former_roots',
+  'preferred_chain',
+])
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -118,10 +85,13 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const inventory = createInventory(store, clock)
   const authorityOf = (id: string) =>
     issuers
-      .map(({ authority: { hierarchy } }) => ({ root: hierarchy.root, found: hierarchy.find(id) }))
+      .map(({ authority: { hierarchy } }) => {
+        const found = hierarchy.find(id)
+        return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
+      })
       .find(one => one.found)
-  const trusted = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy.root.pem)
-  const roots = () => trustedRoots([...trusted, ...(config.former_roots ?? [])])
+  const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const roots = () => trustBundle(hierarchies, deps.config, config)
   const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -191,7 +161,9 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
-    rootFingerprint: issuers[0]!.authority.hierarchy.root.fingerprint,
+    get rootFingerprint() {
+      return issuers[0]!.authority.hierarchy.root.fingerprint
+    },
     reload(next) {
       const fixed = Object.keys(next).filter(key => !RELOADED.has(key)) as (keyof CaConfig)[]
       const changed = fixed.filter(key => JSON.stringify(next[key]) !== JSON.stringify(deps.config[key]))
@@ -220,6 +192,18 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   }
 }
 
+/** What is handed out: our roots and the former ones that the config names now, whatever it named at the start. */
+function trustBundle(hierarchies: readonly Hierarchy[], first: CaConfig, now: CaConfig): TrustedRoot[] {
+  const former = ({ former_roots: listed = [] }: CaConfig) => trustedRoots(listed.map(({ certificate }) => certificate))
+  const listed = former(now)
+  const gone = new Set(former(first).map(({ sha256 }) => sha256))
+  for (const { sha256 } of listed) gone.delete(sha256)
+  const own = hierarchies.flatMap(hierarchy => hierarchy.roots().map(({ pem }) => pem))
+  return trustedRoots([...own, ...listed.map(({ certificate }) => certificate)]).filter(
+    ({ sha256 }) => !gone.has(sha256),
+  )
+}
+
 /** The record, with the key that signs its heads. */
 async function openRecord({ dataDir, config, clock, log }: CaDeps, store: CaStore, tokens: Tokens): Promise<CaRecord> {
   const files = await openCaFiles(join(dataDir, 'ca'))
@@ -227,120 +211,4 @@ async function openRecord({ dataDir, config, clock, log }: CaDeps, store: CaStor
     (await loadKey(files, 'record.key', { tokens })) ??
     (await createKey(files, 'record.key', 'ecdsa-p256', { tokens }, config.record_key))
   return createRecord({ store, signer, clock, log })
-}
-
-/** RFC 8659 §4.2: by these names CAA records mean us; unless said, by our own host. */
-function caaIdentities(config: CaConfig): string[] {
-  return config.caa_identities ?? [new URL(config.url).hostname]
-}
-
-/** What signs: a hierarchy with the one door for issuing and the one for revoking. */
-type Signing = Pick<Authority, 'hierarchy' | 'issuance' | 'revocation'> & { files: CaFiles }
-
-/** Issuers without a root or intermediate of their own share one hierarchy; staging has its own, untrusted one. */
-async function openIssuers(deps: CaDeps, store: CaStore, tokens: Tokens, config: () => CaConfig): Promise<Issuer[]> {
-  const issuers: Issuer[] = []
-  let shared: Signing | undefined
-  for (const own of deps.config.issuers) {
-    const settings = () => ({ ...config(), ...defined(config().issuers.find(({ name }) => name === own.name) ?? {}) })
-    const profiles = () => settings().profiles
-    const named = { ...deps.config, ...defined(own), name: deps.config.name }
-    const signing =
-      own.root || own.intermediate
-        ? await openSigning({ ...deps, tokens }, store, join('ca', own.name), named, profiles)
-        : (shared ??= await openSigning({ ...deps, tokens }, store, 'ca', deps.config, () => everyProfile(config())))
-    issuers.push(
-      assemble(deps, store, { name: own.name, plain: issuers.length === 0, staging: false }, signing, settings),
-    )
-  }
-  if (!deps.config.staging) return issuers
-  const signing = await openSigning(
-    deps,
-    store,
-    join('ca', 'staging'),
-    stagingConfig(deps.config),
-    () => config().profiles,
-  )
-  return [...issuers, assemble(deps, store, { name: 'staging', plain: false, staging: true }, signing, config)]
-}
-
-/** Keys of its own, in files: what the config says of keys that are elsewhere is about those that are trusted. */
-function stagingConfig(config: CaConfig): CaConfig {
-  const { generate, validity } = config.root
-  const intermediate = { ...config.intermediate }
-  delete intermediate.key
-  return { ...config, name: `${config.name} STAGING`, root: { generate, validity }, intermediate }
-}
-
-/** The keys in tokens that the config names, of all issuers. */
-function tokenKeys({ root, intermediate, issuers, record_key: record }: CaConfig): TokenKey[] {
-  const hierarchies = [{ root, intermediate }, ...issuers]
-  const keys = hierarchies.flatMap(({ root, intermediate }) => [
-    root?.key && 'pkcs11' in root.key ? root.key.pkcs11 : undefined,
-    intermediate?.key,
-  ])
-  return [...keys, record].filter(key => key !== undefined)
-}
-
-/** Those of the CA and of every issuer: issuers that share a hierarchy may have profiles of their own. */
-function everyProfile({ profiles, issuers }: CaConfig): readonly Profile[] {
-  return [...profiles, ...issuers.flatMap(issuer => issuer.profiles ?? [])]
-}
-
-async function openSigning(
-  deps: CaDeps & { tokens?: Tokens },
-  store: CaStore,
-  folder: string,
-  config: CaConfig,
-  profiles: () => readonly Profile[],
-): Promise<Signing> {
-  const { clock, random, log, tokens } = deps
-  const { name, http_url: httpUrl, root, intermediate } = config
-  const settings = {
-    ...{ name, httpUrl, root, intermediate, passphrase: config.key_passphrase },
-    longest: () => longestValidity(profiles()),
-  }
-  const files = await openCaFiles(join(deps.dataDir, folder))
-  const hierarchy = await openHierarchy({ settings, files, store, clock, random, log, tokens })
-  return {
-    files,
-    hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
-    revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
-  }
-}
-
-function assemble(
-  deps: CaDeps,
-  store: CaStore,
-  { name, plain, staging }: { name: string; plain: boolean; staging: boolean },
-  signing: Signing,
-  settings: () => Pick<CaConfig, 'issue' | 'reserved' | 'profiles'>,
-): Issuer {
-  const { hierarchy, issuance, revocation } = signing
-  const authority: Authority = {
-    hierarchy,
-    issuance,
-    revocation,
-    profiles: () => settings().profiles,
-    policy: () => ({
-      rules: settings().issue,
-      reserved: settings().reserved,
-      ...(deps.mayWrite && { mayWrite: deps.mayWrite }),
-    }),
-  }
-  const directory = createDirectory({
-    ...deps,
-    issuer: name,
-    plain,
-    authority,
-    caaIdentities: caaIdentities(deps.config),
-    store,
-  })
-  return { name, staging, authority, directory, files: signing.files }
-}
-
-/** Without the members that are undefined, so that they don't hide those they are laid over. */
-function defined<T extends object>(value: T): Partial<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>
 }

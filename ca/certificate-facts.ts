@@ -2,6 +2,7 @@ import { AsnConvert } from '@peculiar/asn1-schema'
 import {
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
+  id_ce_certificatePolicies,
   id_ce_nameConstraints,
   id_ce_subjectAltName,
   id_ce_subjectKeyIdentifier,
@@ -103,6 +104,12 @@ function factsOf(extensions: readonly CertificateExtension[]) {
     ca: ca?.tag === Tag.BOOLEAN && ca.content[0] !== 0,
     constraints: constraints && constraintsIn(constraints),
   }
+}
+
+/** The policies that a certificate asserts (RFC 5280 §4.2.1.4), by their object identifiers. Throws DerError. */
+export function policiesIn({ extensions }: Pick<CertificateFacts, 'extensions'>): string[] {
+  const found = extensions.find(({ oid }) => oid === id_ce_certificatePolicies)
+  return found ? sequence(found.value).map(({ whole }) => oidOf(sequence(whole)[0])) : []
 }
 
 function constraintsIn(der: Uint8Array): NameConstraints {

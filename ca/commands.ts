@@ -3,6 +3,7 @@ import type { Log } from '../host/log.ts'
 import { TokenError } from '../host/pkcs11/token.ts'
 import type { Random } from '../host/random.ts'
 import type { Authority } from './authority.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { readCertificate } from './certificate-facts.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { CsrError, readCsr } from './csr.ts'
@@ -86,7 +87,9 @@ export function createCommands(deps: {
           directory: each.directory,
           staging: each.staging,
           root: describeAuthority(each.authority.hierarchy.root),
-          intermediates: each.authority.hierarchy.all().slice(1).map(describeAuthority),
+          roots: each.authority.hierarchy.roots().map(describeAuthority),
+          cross_certificates: each.authority.hierarchy.crossCertificates().map(describeCross(each.authority)),
+          intermediates: each.authority.hierarchy.intermediates().map(describeAuthority),
         })),
       }
     },
@@ -156,10 +159,14 @@ export function createCommands(deps: {
     'ca.import': async args => {
       const { hierarchy } = authorityOf(args)
       if (args['pkcs12'] === undefined)
-        return describeAuthority(await hierarchy.importIntermediate(texts([args['certificate']], 'certificate')[0]!))
+        return describeAuthority(await hierarchy.importCertificate(texts([args['certificate']], 'certificate')[0]!))
       const octets = Buffer.from(texts([args['pkcs12']], 'pkcs12')[0]!, 'base64')
       return describeAuthority(await hierarchy.importPkcs12(octets, String(args['passphrase'] ?? '')))
     },
+
+    /** `{ distrust? }` → the next root, which signs from now on. */
+    'ca.renew-root': async args =>
+      describeAuthority(await authorityOf(args).hierarchy.renewRoot({ distrust: args['distrust'] === true })),
 
     'ca.renew-intermediate': async args => describeAuthority(await authorityOf(args).hierarchy.renewIntermediate()),
 
@@ -219,6 +226,14 @@ function guarded(commands: CaCommands): CaCommands {
 function describeStanding({ hierarchy }: Authority) {
   const standing = hierarchy.standing()
   return standing ? { intermediate: describeAuthority(standing) } : {}
+}
+
+/** With the root that signed it. */
+function describeCross({ hierarchy }: Authority) {
+  return (one: CaCertificate) => ({
+    ...describeAuthority(one),
+    issuer: hierarchy.roots().find(({ id }) => id === one.authorityKeyId)?.commonName ?? '',
+  })
 }
 
 function texts(value: unknown, what: string): string[] {

@@ -29,6 +29,12 @@ export interface Crls {
 /** For clients whose clocks are slow. */
 const BACKDATE = 60_000
 
+/** A CRL tells how things stood at thisUpdate (RFC 5280 §5.1.2.4), so that nothing on it may be later; a clock that was set back is no reason to date it ahead. */
+function asOf(now: number, revoked: readonly { at: number }[]): number {
+  const last = revoked.reduce((latest, { at }) => Math.max(latest, at), 0)
+  return Math.min(now, Math.max(now - BACKDATE, last))
+}
+
 /** A CRL is replaced by assignment, only by `sign`. */
 export function createCrls(deps: {
   store: CertificateStore
@@ -50,7 +56,7 @@ export function createCrls(deps: {
     const number = await store.nextCrlNumber(list, thisUpdate)
     const nextUpdate = Math.min(thisUpdate + settings.validity, issuer.notAfter)
     const url = partition === undefined || httpUrl === undefined ? {} : { url: crlUrl(httpUrl, issuer.id, partition) }
-    const crl = await signCrl(issuer, { number, thisUpdate: thisUpdate - BACKDATE, nextUpdate, revoked, ...url })
+    const crl = await signCrl(issuer, { number, thisUpdate: asOf(thisUpdate, revoked), nextUpdate, revoked, ...url })
     latest.set(list, crl)
     log.debug({ issuer: issuer.commonName, partition, number, entries: revoked.length }, 'CRL signed')
     return crl

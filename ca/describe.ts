@@ -1,23 +1,18 @@
-import type { CertificateFacts } from './certificate-facts.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { REASONS } from './revoke.ts'
 import { timestamp } from './states.ts'
 import { fingerprintText } from './trust.ts'
 
 /** A CA certificate, for operators and programs. */
-export function describeAuthority({
-  commonName,
-  serial,
-  fingerprint,
-  notBefore,
-  notAfter,
-}: Pick<CertificateFacts, 'commonName' | 'serial' | 'notBefore' | 'notAfter'> & { fingerprint: string }) {
+export function describeAuthority({ commonName, serial, fingerprint, notBefore, notAfter, signer }: CaCertificate) {
   return {
     subject: commonName,
     serial,
     sha256: fingerprintText(fingerprint),
     not_before: timestamp(notBefore),
     not_after: timestamp(notAfter),
+    ...(signer.token !== undefined && { token: signer.token }),
   }
 }
 

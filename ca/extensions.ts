@@ -8,6 +8,7 @@ import {
   id_ad_ocsp,
   id_ce_authorityKeyIdentifier,
   id_ce_basicConstraints,
+  id_ce_certificatePolicies,
   id_ce_cRLDistributionPoints,
   id_ce_extKeyUsage,
   id_ce_keyUsage,
@@ -18,9 +19,12 @@ import {
   id_kp_OCSPSigning,
   id_kp_serverAuth,
   id_pe_authorityInfoAccess,
+  id_qt_csp,
   type KeyUsageFlags,
   NameConstraints,
 } from '@peculiar/asn1-x509'
+import type { CertificatePolicy } from '../config/ca-schema.ts'
+import type { Subtree } from '../config/constraints-schema.ts'
 import { objectIdentifier, Tag, TRUE, tlv } from './der.ts'
 import { generalName } from './general-names.ts'
 import type { Identifier } from './identifier.ts'
@@ -96,14 +100,25 @@ export function mustStaple(): Uint8Array {
   return encodeExtension('1.3.6.1.5.5.7.1.24', false, Uint8Array.of(0x30, 3, 2, 1, 5))
 }
 
+/** RFC 5280 §4.2.1.4: not critical; nothing where there are none. */
+export function certificatePolicies(policies: readonly CertificatePolicy[]): Uint8Array[] {
+  if (policies.length === 0) return []
+  const value = tlv(Tag.SEQUENCE, ...policies.map(policyInformation))
+  return [encodeExtension(id_ce_certificatePolicies, false, value)]
+}
+
+function policyInformation({ oid, cps }: CertificatePolicy): Uint8Array {
+  const identifier = objectIdentifier(oid)
+  if (cps === undefined) return tlv(Tag.SEQUENCE, identifier)
+  const qualifier = tlv(Tag.SEQUENCE, objectIdentifier(id_qt_csp), tlv(Tag.IA5_STRING, Buffer.from(cps)))
+  return tlv(Tag.SEQUENCE, identifier, tlv(Tag.SEQUENCE, qualifier))
+}
+
 /** RFC 5280 §4.2.1.13: one point, with the URL as its [0] fullName of a [0] distributionPoint. */
 export function crlDistributionPoint(url: string): Uint8Array {
   const point = tlv(Tag.SEQUENCE, tlv(0xa0, tlv(0xa0, generalName({ type: 'uri', value: url }))))
   return encodeExtension(id_ce_cRLDistributionPoints, false, tlv(Tag.SEQUENCE, point))
 }
-
-/** Names at and below a domain, addresses in a block, URIs whose host it is; the empty domain is every one. */
-export type Subtree = { dns: string } | { ip: string } | { uri: string } | { email: string }
 
 /** RFC 5280 §4.2.1.10: critical. Of the kinds that `permitted` has only those given are allowed; none that is excluded. */
 export function nameConstraints(permitted: readonly Subtree[], excluded: readonly Subtree[] = []): Uint8Array {

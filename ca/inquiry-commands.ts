@@ -37,7 +37,7 @@ export function inquiryCommands(deps: { store: CaStore; clock: Clock; authorityO
         issued_at: timestamp(record.issuedAt),
         ...(record.order !== undefined && { order: record.order }),
         sha256: fingerprintText(fingerprint(record.der)),
-        key: isRsa(readCertificate(record.der).publicKey) ? 'RSA' : 'ECDSA',
+        key_type: isRsa(readCertificate(record.der).publicKey) ? 'RSA' : 'ECDSA',
         certificate: pemOf('CERTIFICATE', record.der),
         chain: chainOf(authorityOf(record.issuer)),
         record: (await store.entriesOf(record.serial)).map(({ at, ...entry }) => ({ at: String(at), ...entry })),

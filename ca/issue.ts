@@ -9,6 +9,7 @@ import { distinguishedName } from './distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   encodeExtension,
   extendedKeyUsage,
   keyUsage,
@@ -43,7 +44,7 @@ export interface IssueRequest {
 /** A certificate with what a client installs beside it. */
 export interface IssuedCertificate {
   record: CertificateRecord
-  /** The leaf and the intermediate, PEM (RFC 8555 §9.1). */
+  /** The leaf, the intermediate and what leads to the root that is preferred, PEM (RFC 8555 §9.1). */
   chain: string
 }
 
@@ -61,9 +62,13 @@ export class IssueError extends Error {
 export interface Issuance {
   /** Throws IssueError; where the store refuses, its error. Nothing is handed out that is not stored. */
   issue(request: IssueRequest): Promise<IssuedCertificate>
-  /** PEM chain of a stored certificate, as first handed out. */
-  chainOf(record: Pick<CertificateRecord, 'der' | 'issuer'>): string
+  /** PEM chain of a stored certificate, the one that is handed out first. */
+  chainOf(record: ChainedRecord): string
+  /** That one and, after it, the alternates, which lead to other roots (RFC 8555 §7.4.2). */
+  chainsOf(record: ChainedRecord): string[]
 }
+
+type ChainedRecord = Pick<CertificateRecord, 'der' | 'issuer' | 'notAfter'>
 
 /** What issuing needs. */
 export interface IssueDeps {
@@ -96,8 +101,14 @@ export function createIssuance(deps: IssueDeps): Issuance {
     latest = Math.max(latest, now)
     return now
   }
-  const chainOf: Issuance['chainOf'] = ({ der, issuer }) =>
-    pemOf('CERTIFICATE', der) + (deps.hierarchy.find(issuer)?.pem ?? '')
+  const chainsOf: Issuance['chainsOf'] = ({ der, issuer, notAfter }) => {
+    const above = deps.hierarchy.find(issuer)
+    const chains = above ? deps.hierarchy.chains(above, notAfter).map(({ certificates }) => certificates) : []
+    // Without any root that stands there still is the issuer.
+    const all = chains.length > 0 ? chains : [above ? [above] : []]
+    return all.map(chain => pemOf('CERTIFICATE', der) + chain.map(({ pem }) => pem).join(''))
+  }
+  const chainOf: Issuance['chainOf'] = record => chainsOf(record)[0]!
   const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
     const now = await checkClock()
     const issuer = deps.hierarchy.standing()
@@ -114,7 +125,7 @@ export function createIssuance(deps: IssueDeps): Issuance {
     )
     return { record, chain: chainOf(record) }
   }
-  return { issue, chainOf }
+  return { issue, chainOf, chainsOf }
 }
 
 async function signLeaf(
@@ -174,6 +185,7 @@ function leafTemplate(
       authorityKeyIdentifier(issuer.id),
       ...pointers,
       subjectAltName(identifiers, Object.keys(subject).length === 0),
+      ...certificatePolicies(profile.policies),
       ...(profile.must_staple ? [mustStaple()] : []),
       ...profile.extensions.map(({ oid, critical, value }) => encodeExtension(oid, critical, value)),
     ],

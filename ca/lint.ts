@@ -1,8 +1,8 @@
 import { id_ce_basicConstraints, id_ce_extKeyUsage, id_ce_keyUsage, id_ce_subjectAltName } from '@peculiar/asn1-x509'
-import { isSubdomain, parseName } from '../dns/name.ts'
 import type { CaCertificate } from './ca-certificate.ts'
-import { type CertificateFacts, readTbsCertificate } from './certificate-facts.ts'
-import { IdentifierError, nameOfIdentifier, parseIdentifier } from './identifier.ts'
+import { type CertificateFacts, policiesIn, readTbsCertificate } from './certificate-facts.ts'
+import { IdentifierError, parseIdentifier } from './identifier.ts'
+import { permitsName } from './name-constraints.ts'
 import { serialOctets } from './x509.ts'
 
 /** What is wrong with a certificate that is about to be signed; `rule` cites what it breaks. */
@@ -18,6 +18,8 @@ interface Rule {
 }
 
 const EMPTY_NAME = 2
+/** RFC 5280 §4.2.1.4. */
+const ANY_POLICY = '2.5.29.32.0'
 const MAX_VALIDITY_SECONDS = 10 * 366 * 86_400
 
 const RULES: readonly Rule[] = [
@@ -84,10 +86,15 @@ const RULES: readonly Rule[] = [
   {
     rule: 'RFC 5280 §4.2.1.10',
     check(leaf, issuer) {
-      const outside = leaf.identifiers.find(
-        identifier => identifier.type === 'dns' && !permits(issuer, identifier.value),
-      )
+      const outside = leaf.identifiers.find(identifier => !permitsName(issuer.limits, identifier))
       return outside && `${outside.value} is outside the issuer's name constraints`
+    },
+  },
+  {
+    rule: 'RFC 5280 §6.1.3 (d)',
+    check(leaf, { policies }) {
+      const lost = policiesIn(leaf).find(oid => !policies.includes(oid) && !policies.includes(ANY_POLICY))
+      return policies.length > 0 ? lost && `the policy ${lost} is none of its issuer's` : undefined
     },
   },
   {
@@ -123,11 +130,6 @@ function badIdentifier({ type, value }: { type: string; value: string }): string
     if (error instanceof IdentifierError) return error.message
     throw error
   }
-}
-
-function permits({ permittedDns }: CaCertificate, value: string): boolean {
-  const name = nameOfIdentifier({ type: 'dns', value })
-  return permittedDns.length === 0 || permittedDns.some(parent => isSubdomain(name, parseName(parent)))
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {

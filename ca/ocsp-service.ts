@@ -141,8 +141,12 @@ function issuerFinder(hierarchy: Hierarchy): (key: string) => CaCertificate | un
   const add = (issuer: CaCertificate) => {
     for (const key of issuerKeys(issuer)) byKey.set(key, issuer)
   }
-  for (const issuer of hierarchy.all()) if (issuer.signer.present) add(issuer)
-  hierarchy.onRenewal(add)
+  const addAll = () => {
+    for (const issuer of hierarchy.all()) if (issuer.signer.present) add(issuer)
+  }
+  addAll()
+  // With a new intermediate there may be a new root.
+  hierarchy.onRenewal(addAll)
   return key => byKey.get(key)
 }
 

@@ -25,6 +25,7 @@ export function plainProfile(own: Pick<Profile, 'name' | 'validity' | 'backdate'
     subject: {},
     ocsp: true,
     crl: true,
+    policies: [],
     must_staple: false,
     extensions: [],
   }

@@ -28,7 +28,7 @@ export interface PublishedIssuer {
   staging: boolean
 }
 
-/** What both listeners serve: roots, with a tag by which who follows them sees that nothing has changed, and issuer certificates. */
+/** What both listeners serve: roots, with a tag by which who follows them sees that nothing has changed, and what leads to them. */
 export function trustPublications(
   issuers: readonly PublishedIssuer[],
   roots: () => readonly TrustedRoot[],
@@ -38,10 +38,7 @@ export function trustPublications(
   const intermediates = () =>
     unique(
       trusted.flatMap(hierarchy =>
-        hierarchy
-          .all()
-          .slice(1)
-          .map(({ pem }) => pem),
+        [...hierarchy.intermediates(), ...hierarchy.crossCertificates()].map(({ pem }) => pem),
       ),
     )
   const pems = () => roots().map(({ certificate }) => certificate)

@@ -63,6 +63,7 @@ export const SIGNED_RESOURCES: readonly SignedResource[] = [
   signed('/authorization/:id', 'byAccount', authorization),
   signed('/challenge/:authorization/:id', 'byAccount', challenge),
   signed('/certificate/:serial', 'byAccount', certificate),
+  signed('/certificate/:serial/:chain', 'byAccount', certificate),
   signed('/revoke-cert', 'byEither', revoke),
 ]
 
@@ -201,14 +202,21 @@ async function challenge(
 }
 
 async function certificate(
-  { store, authority }: AcmeDirectory,
+  { store, authority, urls }: AcmeDirectory,
   { account }: AccountRequest,
   { parameters }: Context,
 ): Promise<Answer> {
   const record = await store.certificate(parameters['serial']!)
   if (!record) throw notFound('certificate')
   if (record.account !== account.id) throw new AcmeError('unauthorized', 'the certificate belongs to another account')
-  return { text: { type: 'application/pem-certificate-chain', body: authority.issuance.chainOf(record) } }
+  const chains = authority.issuance.chainsOf(record)
+  const which = /^\d{1,2}$/.test(parameters['chain'] ?? '0') ? Number(parameters['chain'] ?? 0) : -1
+  const body = chains[which]
+  if (body === undefined) throw notFound('chain')
+  // RFC 8555 §7.4.2: each chain names the others.
+  const others = [...chains.keys()].filter(one => one !== which)
+  const links = others.map(one => `<${urls.certificate(record.serial, one)}>;rel="alternate"`)
+  return { text: { type: 'application/pem-certificate-chain', body }, links }
 }
 
 async function revoke(

@@ -1,3 +1,4 @@
+import type { Subtree } from '../config/constraints-schema.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
@@ -9,7 +10,6 @@ import {
   basicConstraints,
   keyUsage,
   nameConstraints,
-  type Subtree,
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.ts'

@@ -18,7 +18,8 @@ export interface AcmeUrls {
   finalize(order: string): string
   authorization(id: string): string
   challenge(id: string): string
-  certificate(serial: string): string
+  /** With a number, an alternate chain (RFC 8555 §7.4.2). */
+  certificate(serial: string, chain?: number): string
 }
 
 /** The URLs of the issuer's directory below `base`, the CA's `url`. Challenge URLs hold both ids, so that they never change (RFC 8555 §7.5.1). */
@@ -43,6 +44,6 @@ export function createUrls(base: string, issuer: string, plain: boolean): AcmeUr
     finalize: order => `${root}/order/${order}/finalize`,
     authorization: id => `${root}/authorization/${id}`,
     challenge: id => `${root}/challenge/${id}`,
-    certificate: serial => `${root}/certificate/${serial}`,
+    certificate: (serial, chain = 0) => `${root}/certificate/${serial}${chain === 0 ? '' : `/${chain}`}`,
   }
 }

@@ -18,9 +18,12 @@ export function issuerOf({ issuer }: IssuerOptions): { issuer?: string } {
 }
 
 /** A certificate of a CA as `facts` shows it. */
-export function authority(role: string, { subject, sha256, not_after }: CertificateAuthority): [string, string][] {
+export function authority(
+  role: string,
+  { subject, sha256, not_after, token }: CertificateAuthority,
+): [string, string][] {
   return [
-    [role, `${subject}, until ${not_after}`],
+    [role, `${subject}, until ${not_after}${token === undefined ? '' : `, key in ${token}`}`],
     [`${role} SHA-256`, sha256],
   ]
 }

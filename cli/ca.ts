@@ -41,6 +41,7 @@ export function addCa(program: Command, terminal: Terminal): void {
   addRevoke(ca, terminal)
   addList(ca, terminal)
   addRenewal(ca, terminal)
+  addRootRenewal(ca, terminal)
   addImport(ca, terminal)
   addBindings(ca, terminal)
   addExpiring(ca, terminal)
@@ -57,12 +58,24 @@ function addShow(ca: Command, terminal: Terminal): void {
         ['name', shown.name],
         ['directory', shown.directory],
         ...authority('root', shown.root),
+        ...others(shown),
         ...(shown.intermediate ? authority('intermediate', shown.intermediate) : [NO_INTERMEDIATE]),
         ['profiles', shown.profiles.join(', ')],
         ['certificates', `${shown.active} valid`],
       ]),
     )
   })
+}
+
+/** Roots before it that are still to be trusted, and what leads from root to root. */
+function others({ issuers = [] }: Partial<Replies['ca.show']>): [string, string][] {
+  const [first] = issuers
+  const former = (first?.roots ?? []).slice(1).flatMap(root => authority('former root', root))
+  const cross = (first?.cross_certificates ?? []).map(({ subject, issuer, not_after }): [string, string] => [
+    'cross certificate',
+    `${subject}, signed by ${issuer}, until ${not_after}`,
+  ])
+  return [...former, ...cross]
 }
 
 /** The root's key is offline. */
@@ -208,6 +221,19 @@ function addRenewal(ca: Command, terminal: Terminal): void {
       else terminal.out(facts(authority('intermediate', made)))
     },
   )
+}
+
+function addRootRenewal(ca: Command, terminal: Terminal): void {
+  issuing(
+    online(ca.command('renew-root').description('make the next root now; the one so far signs it, and stays trusted')),
+  )
+    .option('--distrust', 'the root so far is compromised: it signs nothing any more, and is no longer handed out')
+    .action(async (options: CaOptions & { distrust?: boolean }) => {
+      const args = { ...issuerOf(options), ...(options.distrust && { distrust: true }) }
+      const made = await ask('ca.renew-root', args, options, terminal)
+      if (options.json) printJson(made, terminal)
+      else terminal.out(facts(authority('root', made)))
+    })
 }
 
 function profileOf(options: CaOptions): { profile?: string; issuer?: string } {

@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   init: async () => (await import('./init.ts')).addInit,
   check: async () => (await import('./check.ts')).addCheck,
   status: async () => (await import('./status.ts')).addStatus,
+  top: async () => (await import('./top.ts')).addTop,
   reload: async () => (await import('./reload.ts')).addReload,
   stop: async () => (await import('./stop.ts')).addStop,
   keygen: async () => (await import('./keygen.ts')).addKeygen,

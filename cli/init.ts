@@ -1,20 +1,19 @@
 import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { addressBytes } from '../config/address.ts'
-import { labelCount, parseName, printName } from '../dns/name.ts'
 import { type Account, findAccount } from '../host/account.ts'
+import { answer } from './answers.ts'
 import { CliError } from './errors.ts'
 import { type FirstConfig, type FirstPorts, printFirstConfig } from './first-config.ts'
+import { ADDRESS, DOMAIN, FORWARD_TO, PORTS } from './first-questions.ts'
 import { printFirstZone } from './first-zone.ts'
 import { createKey, printKey } from './keygen.ts'
-import { systemResolvers } from './resolvers.ts'
 import type { Terminal } from './terminal.ts'
 
 interface InitOptions {
   domain?: string
   address?: string
+  forwardTo?: string
   dataDir?: string
   user?: string
   highPorts?: boolean
@@ -29,6 +28,10 @@ export function addInit(program: Command, terminal: Terminal): void {
     .argument('[dir]', 'where they go', '.')
     .option('--domain <domain>', 'the domain, for example internal.example.com')
     .option('--address <ip>', "this machine's address as clients reach it; left out: the first that is found")
+    .option(
+      '--forward-to <addresses>',
+      'resolvers for all other names, with commas between them, or "none"; left out: those that this machine uses',
+    )
     .option('--high-ports', 'listen on 5300, 8530, 8443 and 8080, which need no root; implied where started without it')
     .option(
       '--data-dir <dir>',
@@ -50,27 +53,32 @@ export function addInit(program: Command, terminal: Terminal): void {
 }
 
 async function decide(directory: string, options: InitOptions, terminal: Terminal): Promise<FirstConfig> {
-  const domain = checkDomain(options.domain ?? (await askFor('Domain (for example internal.example.com): ', terminal)))
-  const found = options.address ?? ownAddress()
-  const address =
-    options.address === undefined && terminal.ask
-      ? (await terminal.ask(`Address of this machine [${found}]: `)) || found
-      : found
-  if (!addressBytes(address)) throw new CliError(`"${address}" is not an IP address`, 2)
-  const ports = options.highPorts || process.getuid?.() !== 0 ? HIGH_PORTS : WELL_KNOWN_PORTS
+  const person = options.domain === undefined ? terminal : nobodyAt(terminal)
+  const domain = await answer(DOMAIN, options.domain, person)
+  const address = await answer(ADDRESS(), options.address, person)
+  const forwardTo = await answer(FORWARD_TO(), options.forwardTo, person)
+  const ports = await decidePorts(options, person)
   const port = (number: number, standard: number) => (number === standard ? '' : `:${number}`)
   return {
-    domain,
-    address,
-    ports,
+    ...{ domain, address, ports, forwardTo },
     caUrl: `https://ca.${domain}${port(ports.https, 443)}`,
     caHttpUrl: `http://ca.${domain}${port(ports.http, 80)}`,
     nameConstraints: [domain],
     dataDir: options.dataDir ?? (directory === SYSTEM.config ? SYSTEM.data : './data'),
     ...(options.user === undefined ? {} : { user: options.user }),
-    forwardTo: systemResolvers(),
     outside: false,
   }
+}
+
+/** Who names the domain in the command line wants no conversation: the defaults do for what else is left out. */
+function nobodyAt({ ask: _, ...terminal }: Terminal): Terminal {
+  return terminal
+}
+
+/** Without root there is nothing to decide. */
+async function decidePorts({ highPorts }: InitOptions, terminal: Terminal): Promise<FirstPorts> {
+  if (highPorts || process.getuid?.() !== 0) return HIGH_PORTS
+  return (await answer(PORTS, undefined, terminal)) === 'high' ? HIGH_PORTS : WELL_KNOWN_PORTS
 }
 
 /** Where the package of a distribution keeps configuration and state. */
@@ -97,29 +105,6 @@ export const HIGH_PORTS: FirstPorts = {
   https: 8443,
   http: 8080,
   metrics: 9153,
-}
-
-async function askFor(question: string, terminal: Terminal): Promise<string> {
-  if (!terminal.ask) throw new CliError('name the domain with --domain', 2)
-  return terminal.ask(question)
-}
-
-/** The domain in lower case without a final dot. */
-function checkDomain(text: string): string {
-  try {
-    const name = parseName(text)
-    const domain = printName(name).slice(0, -1).toLowerCase()
-    if (labelCount(name) > 0 && /^[a-z0-9_.-]+$/.test(domain)) return domain
-  } catch (error) {
-    throw new CliError((error as Error).message, 2)
-  }
-  throw new CliError(`"${text}" is not a domain of letters, digits and hyphens`, 2)
-}
-
-/** The first address of this machine that others may reach. */
-export function ownAddress(): string {
-  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  return all.find(one => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1'
 }
 
 /** A file to be written; secrets get mode 0600. */

@@ -10,12 +10,14 @@ import type {
   TreeHead,
 } from './replies/authority.ts'
 import type { Explanation, UpdateExplanation } from './replies/explain.ts'
+import type { LiveState } from './replies/live.ts'
 import type { ApiToken, Quarantined, Reload, Status, Watched } from './replies/operation.ts'
 import type { NegativeTrustAnchor, ResolverState, Top } from './replies/resolver.ts'
 import type { Difference, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
 
 export type * from './replies/authority.ts'
 export type * from './replies/explain.ts'
+export type * from './replies/live.ts'
 export type * from './replies/operation.ts'
 export type * from './replies/resolver.ts'
 export type * from './replies/zones.ts'
@@ -98,7 +100,9 @@ export interface Replies {
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
   'ca.renew-intermediate': CertificateAuthority
-  /** `{ issuer?, certificate }`: an intermediate that an offline root has signed, in PEM. */
+  /** `{ issuer?, distrust? }`: the next root, which signs from then on. */
+  'ca.renew-root': CertificateAuthority
+  /** `{ issuer?, certificate }` in PEM: an intermediate that an offline root has signed, or a cross certificate; or `{ issuer?, pkcs12, passphrase }` in base64: one with its key. */
   'ca.import': CertificateAuthority
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }
@@ -112,6 +116,8 @@ export interface Replies {
   'cache.flush': { name?: string; subtree: boolean; removed: number }
   /** `{}`: the resolvers of all threads together. */
   resolver: ResolverState
+  /** `{}`: what goes on at this moment. */
+  live: LiveState
   /** `{}`: what was most frequent in the last minutes; counts are estimates. */
   top: Top
   'nta.list': NegativeTrustAnchor[]

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { openScreen, type Screen } from './screen.ts'
 
 /** Where a command reads and writes: the process's own, or a test's. */
 export interface Terminal {
@@ -13,6 +14,8 @@ export interface Terminal {
   ask?(question: string): Promise<string>
   /** The same, without showing what is typed. */
   askSecret?(question: string): Promise<string>
+  /** Takes the whole terminal; gives nothing where there is none. */
+  openScreen?(): Screen | undefined
 }
 
 /** The process's own streams. */
@@ -24,6 +27,7 @@ export function processTerminal(): Terminal {
     env: process.env,
     cwd: process.cwd(),
     interactive: process.stderr.isTTY === true,
+    openScreen,
     ...(interactive ? { ask, askSecret } : {}),
   }
 }

@@ -1,3 +1,4 @@
+import { crossSigning, formerRoot, intermediate, root } from './hierarchy-schema.ts'
 import {
   byShape,
   type Decoded,
@@ -11,15 +12,15 @@ import {
   record,
   required,
 } from './kinds.ts'
-import { type TokenKey, tokenKey } from './pkcs11.ts'
-import { pem, secret } from './secret.ts'
+import { tokenKey } from './pkcs11.ts'
+import { profiles } from './profile-schema.ts'
+import { secret } from './secret.ts'
 import {
   accessList,
   choice,
   domainName,
   duration,
   durationOrNone,
-  file,
   flag,
   integer,
   namePattern,
@@ -30,71 +31,15 @@ import {
 } from './values.ts'
 import { vault } from './vault-schema.ts'
 
-const keyAlgorithm = choice('ecdsa-p256', 'ecdsa-p384', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096')
-/** What kind of key is generated. */
-export type KeyAlgorithm = Decoded<typeof keyAlgorithm>
-
-/** Where the private key of a CA is. */
-export type KeySource = { pem: string } | { pkcs11: TokenKey } | { offline: true }
-
-const keySource: Kind<KeySource> = {
-  json: { anyOf: [pem.json, tokenKey.json] },
-  label: '`{ file: PATH }`, `{ pkcs11: URI }` or `offline`',
-  decode(source, context) {
-    if (source.kind === 'scalar' && source.value === 'offline') return { offline: true }
-    if (source.kind === 'map' && source.entries.has('pkcs11')) {
-      const pkcs11 = tokenKey.decode(source, context)
-      return pkcs11 && { pkcs11 }
-    }
-    const key = pem.decode(source, context)
-    return key === undefined ? undefined : { pem: key }
-  },
-}
-
-const pkcs12 = record({
-  file: required(file, 'the file'),
-  passphrase: defaulted(secret, '', 'what it is encrypted with'),
-})
-
-const root = record(
-  {
-    generate: defaulted(keyAlgorithm, 'ecdsa-p384', 'the kind of key made at first start'),
-    validity: defaulted(duration, '3650d', 'how long its certificate is valid'),
-    certificate: optional(pem, 'the certificate of a root that exists already'),
-    pkcs12: optional(pkcs12, 'instead: that certificate and its key in one PKCS#12 file'),
-    key: optional(
-      keySource,
-      'the key of that root; without a certificate, the token in which the key is found, or made at first start',
-    ),
-  },
-  ({ certificate, key, pkcs12 }) => {
-    if (pkcs12)
-      return certificate || key ? 'a PKCS#12 file holds certificate and key: give neither beside it' : undefined
-    if (certificate) return key ? undefined : 'an imported root needs both certificate and key'
-    return key && !('pkcs11' in key) ? 'a key without its certificate can only be in a PKCS#11 token' : undefined
-  },
-)
-/** The trust anchor of our certificates. */
-export type RootConfig = Decoded<typeof root>
-
-const intermediate = record({
-  generate: defaulted(keyAlgorithm, 'ecdsa-p256', 'the kind of key made'),
-  validity: defaulted(
-    duration,
-    '365d',
-    'how long its certificate is valid; it is renewed while the longest profile still fits',
-  ),
-  key: optional(
-    tokenKey,
-    'the PKCS#11 token in which its keys are made, each labelled `object` and a number; left out: they are files',
-  ),
-  name_constraints: optional(
-    list(domainName, { nonEmpty: true }),
-    'the only domains below which it may certify names (RFC 5280 §4.2.1.10)',
-  ),
-})
-/** The certificate that signs the others. */
-export type IntermediateConfig = Decoded<typeof intermediate>
+export type {
+  CrossSigning,
+  FormerRootConfig,
+  IntermediateConfig,
+  KeyAlgorithm,
+  KeySource,
+  RootConfig,
+} from './hierarchy-schema.ts'
+export type { CertificatePolicy, ProfileConfig } from './profile-schema.ts'
 
 const issueRule = record(
   {
@@ -122,84 +67,6 @@ const issueRule = record(
 )
 /** Who may have certificates for which names. Nothing is issued unless a rule says so. */
 export type IssueRule = Decoded<typeof issueRule>
-
-function isBase64(value: string): boolean {
-  return value !== '' && Buffer.from(value, 'base64').toString('base64') === value
-}
-
-const percentage: Kind<number> = parsed('percentage such as 5%', value => {
-  const match = /^(\d{1,2}(?:\.\d{1,3})?)%$/.exec(value)
-  return match && Number(match[1]) <= 50 ? Number(match[1]) / 100 : undefined
-})
-
-const profile = record({
-  name: required(text, 'its name, in orders and in the directory'),
-  validity: required(duration, 'how long its certificates are valid'),
-  backdate: defaulted(
-    duration,
-    '1m',
-    'how far before the moment of issue they begin, for clients whose clocks are slow',
-  ),
-  jitter: defaulted(percentage, '0%', 'by how much of the validity their ends are spread, for clients without ARI'),
-  usages: defaulted(
-    list(choice('server', 'client'), { nonEmpty: true }),
-    ['server'],
-    'what the key may be used for in TLS',
-  ),
-  keys: defaulted(
-    list(choice('ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'), {
-      nonEmpty: true,
-    }),
-    ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048'],
-    'the kinds of keys that are certified; of RSA keys, the least length',
-  ),
-  san: defaulted(
-    list(choice('dns', 'ip', 'uri', 'email'), { nonEmpty: true, unique: kind => kind }),
-    ['dns', 'ip'],
-    'the kinds of names that they hold; URIs (SPIFFE) and mail addresses by other ways than ACME',
-  ),
-  max_names: defaulted(integer(1, 100), 100, 'how many names they hold at most'),
-  common_name: defaulted(flag, true, 'whether the first DNS name is in the subject, too, for old clients'),
-  subject: defaulted(
-    record({
-      country: optional(
-        parsed('two capital letters', value => (/^[A-Z]{2}$/.test(value) ? value : undefined)),
-        'C',
-      ),
-      province: optional(text, 'ST'),
-      locality: optional(text, 'L'),
-      organization: optional(text, 'O'),
-      unit: optional(text, 'OU'),
-    }),
-    {},
-    'what the subject says besides; what a client asks for is never taken over',
-  ),
-  ocsp: defaulted(flag, true, 'whether they name the OCSP responder'),
-  crl: defaulted(flag, true, 'whether they name a CRL'),
-  must_staple: defaulted(flag, false, 'whether servers must staple an OCSP response (RFC 7633)'),
-  extensions: defaulted(
-    list(
-      record({
-        oid: required(
-          parsed('object identifier', value => (/^[0-2](\.(0|[1-9]\d*)){2,}$/.test(value) ? value : undefined)),
-          'its object identifier',
-        ),
-        critical: defaulted(flag, false, 'whether clients that do not know it must refuse the certificate'),
-        value: required(
-          parsed('DER in base64', value => (isBase64(value) ? Buffer.from(value, 'base64') : undefined)),
-          'its value in DER, in base64',
-        ),
-      }),
-      { unique: one => one.oid },
-    ),
-    [],
-    'further extensions, as they are',
-  ),
-})
-/** How a certificate is made. */
-export type ProfileConfig = Decoded<typeof profile>
-
-const profiles = list(profile, { unique: one => one.name, nonEmpty: true })
 
 const issuerName = parsed('name: letters, digits, - and _', value =>
   /^[A-Za-z0-9_-]{1,64}$/.test(value) ? value : undefined,
@@ -230,8 +97,17 @@ export const ca = record({
   root: defaulted(root, {}, 'the trust anchor'),
   intermediate: defaulted(intermediate, {}, 'the certificate that signs the others'),
   former_roots: optional(
-    list(pem, { nonEmpty: true }),
-    'roots that signed before: handed out beside the root until nothing of theirs is valid any more',
+    list(formerRoot, { nonEmpty: true }),
+    'roots that signed before: handed out beside the root until nothing of theirs is valid any more; those whose key is given sign the root, too (`cross_sign`)',
+  ),
+  cross_sign: defaulted(
+    crossSigning,
+    'forward',
+    'which root signs which: `forward`, each before it the new one, so that who trusts the old one trusts what the new one signs; `both`, the new one the old ones, too',
+  ),
+  preferred_chain: optional(
+    text,
+    'the common name of the root to which the chain leads that clients get first; left out: the oldest that outlives the certificate. The others are offered by `Link: rel="alternate"` (RFC 8555 §7.4.2)',
   ),
   key_passphrase: optional(
     secret,

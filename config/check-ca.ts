@@ -1,7 +1,9 @@
 import { isSubdomain, type Name, parseName } from '../dns/name.ts'
 import { addressBytes } from './address.ts'
+import type { RootConfig } from './ca-schema.ts'
 import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
+import type { TokenKey } from './pkcs11.ts'
 import type { CaConfig, Config } from './schema.ts'
 
 /** What the CA could not issue, or nobody could use. */
@@ -11,6 +13,8 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
   if (ca.crl.every * 2 > ca.crl.validity)
     refuse(['ca', 'crl', 'every'], 'a CRL must be valid for at least twice as long as it takes to the next')
   checkNameConstraints(ca, doubt)
+  checkPolicies(ca, refuse, doubt)
+  checkTokens(ca, refuse)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -31,8 +35,9 @@ function checkValidity(ca: CaConfig, refuse: Say): void {
 }
 
 function checkNameConstraints(ca: CaConfig, doubt: Say): void {
-  const permitted = ca.intermediate.name_constraints
-  if (!permitted) return
+  const { permitted: subtrees } = ca.intermediate.name_constraints ?? { permitted: [] }
+  const permitted = subtrees.flatMap(one => ('dns' in one ? [parseName(one.dns)] : []))
+  if (permitted.length === 0) return
   const domains = permitted.map(shownName).join(', ')
   const host = hostOf(ca.url)
   if (host && !permitted.some(domain => isSubdomain(host, domain)))
@@ -48,6 +53,49 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
           `no name that "${pattern.text}" fits is within the name constraints (${domains})`,
         )
 }
+
+/** Keys are numbered after their label, and one that is there is used: two purposes with one label would share a key. */
+function checkTokens({ root, intermediate, issuers, record_key: record }: CaConfig, refuse: Say): void {
+  const keys: [path: (string | number)[], key: TokenKey | undefined][] = [
+    [['ca', 'root', 'key'], madeInToken(root)],
+    [['ca', 'intermediate', 'key'], intermediate.key],
+    [['ca', 'record_key'], record],
+    ...issuers.flatMap(({ name, root, intermediate }): [(string | number)[], TokenKey | undefined][] => [
+      [['ca', 'issuers', name, 'root', 'key'], root && madeInToken(root)],
+      [['ca', 'issuers', name, 'intermediate', 'key'], intermediate?.key],
+    ]),
+  ]
+  const seen = new Set<string>()
+  for (const [path, key] of keys) {
+    if (!key) continue
+    const { module, token, serial, slot, object } = key
+    const label = JSON.stringify([module, token, serial, slot, object])
+    if (seen.has(label))
+      refuse(path, `another key of the CA is labelled "${object}" in this token: give each a label of its own`)
+    seen.add(label)
+  }
+}
+
+function madeInToken({ certificate, key }: RootConfig): TokenKey | undefined {
+  return key && 'pkcs11' in key && certificate === undefined ? key.pkcs11 : undefined
+}
+
+/** RFC 5280 §6.1.3 (d): a policy holds only if every CA on the way asserts it, or any. */
+function checkPolicies(ca: CaConfig, refuse: Say, doubt: Say): void {
+  const asserted = new Set(ca.intermediate.policies.map(({ oid }) => oid))
+  for (const [i, { name, policies }] of ca.profiles.entries())
+    for (const { oid } of policies)
+      if (asserted.size === 0)
+        doubt(
+          ['ca', 'profiles', i, 'policies'],
+          `ca.intermediate asserts no policies: who requires ${oid} refuses certificates of the profile ${name}`,
+        )
+      else if (!asserted.has(oid) && !asserted.has(ANY_POLICY))
+        refuse(['ca', 'profiles', i, 'policies'], `the policy ${oid} is none of ca.intermediate.policies`)
+}
+
+/** RFC 5280 §4.2.1.4. */
+const ANY_POLICY = '2.5.29.32.0'
 
 /** The URL's host as a domain name, unless it is an address: name constraints on domains do not concern those. */
 function hostOf(url: string): Name | undefined {

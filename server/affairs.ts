@@ -61,10 +61,6 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   opened.push(() => watch.close())
   const status = () =>
     describeStatus({ ...foundation, ...names, ca, ...owner, config: config(), ready: foundation.ready() })
-  const commands = commandsOf(foundation, names, { ca, backups, watch, status })
-  const control = await listenControl(controlSocket(config()), commands, log)
-  opened.push(() => control.close())
-  await ca?.start()
   const situation = () =>
     describeSituation({
       ...{ zones: authority.zones, ca, clock },
@@ -74,6 +70,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   const live = new Live({ workers, slots: authority.slots, situation, clock, log })
   // A watcher would otherwise keep the listener from closing.
   opened.push(() => live.close())
+  const commands = commandsOf(foundation, names, { ca, backups, watch, live, status })
+  const control = await listenControl(controlSocket(config()), commands, log)
+  opened.push(() => control.close())
+  await ca?.start()
   const context = {
     ...names.api,
     ...{ config, commands, live, clock, log },
@@ -137,13 +137,14 @@ interface Managed {
   ca: Ca | undefined
   backups: BackupKeeper
   watch: Watch
+  live: Live
   status: () => StatusReport
 }
 
 function commandsOf(
   foundation: Foundation,
   names: Names,
-  { ca, backups, watch, status }: Managed,
+  { ca, backups, watch, live, status }: Managed,
 ): Record<string, Command> {
   const { config, owner, world, log } = foundation
   const { authority, workers, trust, cache, api, quarantine, reconfigure } = names
@@ -166,6 +167,7 @@ function commandsOf(
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
       ...cacheCommands(cache, state, () => workers.flushed()),
       probe: () => watch.look(),
+      live: () => live.now(),
       resolver: reports,
       top: async () => (await workers.report()).top,
     },
@@ -183,7 +185,7 @@ async function serveHttp(
   { listeners, ready, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
-  { ca, backups, watch }: Omit<Managed, 'status'>,
+  { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
   ca?.registerHttps(https)

@@ -1,21 +1,18 @@
-import { printAddress } from '../config/address.ts'
 import type { RemoteServer, ZoneConfig } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
-import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import { type Log, overheard } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import { listedBy, listZones } from './catalog/write.ts'
-import { type Changeset, isEmptyChange } from './change.ts'
-import { DeleteLimits } from './delete-limits.ts'
+import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
 import type { ReadFile, ReadZone } from './file.ts'
 import type { FileHistory } from './file-history.ts'
-import { type Holders, keyText } from './holders.ts'
+import type { Holders } from './holders.ts'
 import type { KeyRing, KeyRings } from './keys.ts'
 import {
   checkLoadable,
@@ -29,14 +26,19 @@ import {
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
 import type { Overlay, OverlayRules } from './overlay.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
-import { permitRequestor, permitUpdates, type Requestor, type UpdatePolicy } from './policy.ts'
-import { ReplayCache } from './replay.ts'
+import type { Requestor } from './policy.ts'
 import type { SourceZone } from './source.ts'
-import type { AnsweredRequest, ZoneStore } from './store.ts'
+import type { ZoneStore } from './store.ts'
 import { soaOf } from './transfer.ts'
-import { applyUpdate, type UpdateOutcome } from './update.ts'
+import {
+  type UpdatedZone,
+  type UpdateReply,
+  type UpdateRequestor,
+  UpdateRequests,
+  type UpdateTrial,
+} from './update-requests.ts'
 import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
-import { ZoneError, type ZoneImage, type ZoneVersion } from './zone.ts'
+import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 /** What a primary zone needs of the world. */
 export interface PrimaryDependencies {
@@ -63,35 +65,6 @@ export interface PrimaryDependencies {
   onPublished?: (zone: PrimaryZone, written: Written) => void
 }
 
-/** The requestor of an update, and the MAC of its signature. */
-export interface UpdateRequestor extends Requestor {
-  mac?: Uint8Array
-  /** On every line of the log that is about this request. */
-  requestId?: string
-}
-
-/** How an update would be answered. */
-export interface UpdateTrial {
-  rcode: number
-  /** Names the rule that says no; empty with NOERROR. */
-  reason: string
-  /** The index of the rule that allows each update. */
-  permitted: number[]
-  outcome: UpdateOutcome | undefined
-}
-
-/** How an update is answered. */
-export interface UpdateReply {
-  rcode: number
-  /** For the log, and short for an Extended DNS Error; empty with NOERROR. */
-  reason: string
-  /** INFO-CODE of RFC 8914, where one fits. */
-  ede: number | undefined
-}
-
-/** Milliseconds for which an update is remembered on disk, however soon its signature ends by a clock that may be set. */
-const LEAST_VALIDITY = 60_000
-
 /** What was loaded as this zone until now, and where it is told what is odd. */
 interface LoadedBefore {
   before?: ZoneImage | undefined
@@ -99,8 +72,6 @@ interface LoadedBefore {
   log?: Log
 }
 
-/** Ignored updates of one message that the log shows. */
-const IGNORED_LOGGED = 5
 /** Octets of chance in a label of a catalog. */
 const LABEL = 8
 
@@ -130,8 +101,7 @@ export class PrimaryZone {
   readonly view: string
   private readonly deps: PrimaryDependencies
   private readonly log: Log
-  private readonly replays: ReplayCache<UpdateReply>
-  private readonly deleteLimits: DeleteLimits
+  private readonly requests: UpdateRequests
   /** Both replaced only by `open` and `reload`, by assignment. */
   config: ZoneConfig
   private loaded: LoadedZone | undefined
@@ -144,8 +114,7 @@ export class PrimaryZone {
     this.config = config
     this.deps = deps
     this.log = deps.log.child({ zone: printName(config.name), view })
-    this.replays = new ReplayCache(deps.clock)
-    this.deleteLimits = new DeleteLimits(deps.clock)
+    this.requests = new UpdateRequests(this.updatedZone(), deps)
   }
 
   get origin(): Name {
@@ -280,39 +249,8 @@ export class PrimaryZone {
       ? loadZone(this.view, config, needs)
       : loadOverlay(this.view, config, this, this.overlayRules(config), needs))
     served = true
-    await this.recall(loaded)
+    if (loaded.writer) await this.requests.recall(loaded.writer.zone)
     return loaded
-  }
-
-  /** RFC 8945 §5.2.3: an update that somebody recorded is not executed again, though we were restarted since. */
-  private async recall({ writer }: LoadedZone): Promise<void> {
-    if (!writer) return
-    const { clock, store } = this.deps
-    const now = clock.now()
-    for (const { mac, rcode, until } of await store.requests(writer.zone, now)) {
-      const reason = rcode === Rcode.NOERROR ? '' : 'it was refused before'
-      this.replays.recall(mac, { rcode, reason, ede: undefined }, until - now)
-    }
-  }
-
-  /** What changed nothing is remembered for a restart as well, but nobody waits for the disk. */
-  private remember(message: Message, requestor: UpdateRequestor, rcode: number): void {
-    const { writer } = this.loaded!
-    const request = writer && this.request(message, requestor, writer, rcode)
-    if (!request) return
-    this.deps.store.remember(request).catch(error => {
-      this.log.warn({ ...whoIs(requestor), reason: String(error.message) }, 'an update could not be remembered')
-    })
-  }
-
-  private request(
-    message: Message,
-    { mac }: UpdateRequestor,
-    { zone }: ZoneWriter,
-    rcode: number,
-  ): AnsweredRequest | undefined {
-    const until = this.deps.clock.now() + Math.max(this.validity(message), LEAST_VALIDITY)
-    return mac && { zone, mac, rcode, until }
   }
 
   private overlayRules(config: ZoneConfig): OverlayRules {
@@ -324,94 +262,33 @@ export class PrimaryZone {
    * is verified, and for this zone. Never rejects; a repeated message gets its first reply and is not executed again.
    */
   update(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
-    const execute = () => this.execute(message, requestor)
-    const reply = requestor.mac ? this.replays.once(requestor.mac, execute, this.validity(message)) : execute()
-    return reply.catch(error => this.refuse(error, requestor))
+    return this.requests.answer(message, requestor)
   }
 
-  /** Milliseconds for which the message's signature could be accepted again (RFC 8945 §5.2.3): the signer chooses the fudge. */
-  private validity(message: Message): number {
-    if (!message.tsig) return 0
-    const { timeSigned, fudge } = readTsig(message.tsig.record.rdata)
-    return (timeSigned + fudge) * 1000 - this.deps.clock.now()
+  /** How an update would be answered now, by the very code that decides, and nothing is changed. */
+  tryUpdate(message: Message, requestor: Requestor): UpdateTrial {
+    return this.requests.try(message, requestor)
   }
 
-  private async execute(message: Message, requestor: UpdateRequestor): Promise<UpdateReply> {
-    try {
-      await this.change(message, requestor)
-      return { rcode: Rcode.NOERROR, reason: '', ede: undefined }
-    } catch (error) {
-      // What failed for our own reasons may be tried again; what was refused stays refused.
-      if (!(error instanceof RcodeError) || error.rcode === Rcode.SERVFAIL) throw error
-      this.remember(message, requestor, error.rcode)
-      return this.refuse(error, requestor)
+  private updatedZone(): UpdatedZone {
+    return {
+      log: this.log,
+      config: () => this.config,
+      writer: () => this.loaded!.writer,
+      targets: () => this.updated().map(zone => ({ writer: zone.requireWriter(), log: zone.log })),
+      settled: () => this.settled(),
     }
   }
 
-  private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
-    for (const { switching } of this.updated()) if (switching) await switching
-    const zones = this.updated()
-    const writers = zones.map(zone => zone.requireWriter())
-    permitRequestor(this.config.update, requestor)
-    const actor = this.actor(message, requestor, writers[0]!)
-    const ignored = new Set<string>()
-    let takeBack: (() => void) | undefined
-    const decide = (contents: ZoneVersion, holders: Holders) => {
-      // Counted once, though it may be decided in several zones, and again.
-      takeBack?.()
-      const judged = this.judge(message, requestor, contents, holders)
-      takeBack = this.deleteLimits.charge(judged.policy, judged.deletes)
-      for (const what of judged.outcome.ignored) ignored.add(what)
-      return judged.outcome
-    }
-    const parts = writers.map(writer => ({ writer, decide }))
-    const written = await writeTogether(actor, parts).catch(error => {
-      takeBack?.()
-      throw error
-    })
-    if (written.every(({ change }) => isEmptyChange(change))) this.remember(message, requestor, Rcode.NOERROR)
-    const who = whoIs(requestor)
-    for (const [i, { change, version }] of written.entries()) {
-      const counts = { added: change.added.length, deleted: change.deleted.length, serial: version.serial() }
-      zones[i]!.log.info({ ...who, ...counts }, 'zone updated')
-    }
-    for (const what of [...ignored].slice(0, IGNORED_LOGGED))
-      this.log.warn({ ...who, what, of: ignored.size }, 'update ignored, as RFC 2136 §3.4.2 has it')
-  }
-
-  private actor(message: Message, requestor: UpdateRequestor, writer: ZoneWriter): Actor {
-    const { key } = requestor
-    const request = this.request(message, requestor, writer, Rcode.NOERROR)
-    return { key: key && keyText(key), source: describeAddress(requestor), ...(request && { request }) }
+  /** Resolves when none of them is becoming another kind of zone any more; undefined where none is. */
+  private settled(): Promise<unknown> | undefined {
+    const switching = this.updated().flatMap(zone => zone.switching ?? [])
+    return switching.length > 0 ? Promise.all(switching) : undefined
   }
 
   /** This zone, and those that take each of its updates too. */
   private updated(): PrimaryZone[] {
     return [this, ...(this.config.also_update ?? []).map(view => this.sibling(view))].filter(isPrimary)
-  }
-
-  /** What an update comes to in a version of one of the zones, by the rules of this one; throws what it is refused with. */
-  private judge(message: Message, requestor: Requestor, contents: ZoneVersion, holders: Holders) {
-    const { update: rules, reserved } = this.config
-    const policy: UpdatePolicy = { rules, reserved, requestor, origin: this.origin, contents, holders }
-    let permitted: number[] = []
-    const outcome = applyUpdate(contents, this.origin, message, updates => {
-      permitted = permitUpdates(policy, updates)
-    })
-    return { policy, outcome, permitted, deletes: this.deleteLimits.check(policy, outcome.change) }
-  }
-
-  /** How an update would be answered now, by the very code that decides, and nothing is changed. */
-  tryUpdate(message: Message, requestor: Requestor): UpdateTrial {
-    try {
-      const writers = this.updated().map(zone => zone.requireWriter().pipeline)
-      permitRequestor(this.config.update, requestor)
-      const [own] = writers.map(({ tip, holders }) => this.judge(message, requestor, tip, holders))
-      return { rcode: Rcode.NOERROR, reason: '', permitted: own!.permitted, outcome: own!.outcome }
-    } catch (error) {
-      const { rcode, message: reason } = error instanceof RcodeError ? error : unforeseen(error)
-      return { rcode, reason, permitted: [], outcome: undefined }
-    }
   }
 
   /** The zone of this name in another view: base of an overlay, or one that takes each update too, and without which none does. */
@@ -426,14 +303,6 @@ export class PrimaryZone {
     const writer = this.loaded!.writer
     if (!writer || !this.config.dynamic) throw new RcodeError(Rcode.REFUSED, 'the zone is not dynamic')
     return writer
-  }
-
-  private refuse(error: unknown, requestor: UpdateRequestor): UpdateReply {
-    const known = error instanceof RcodeError ? error : unforeseen(error)
-    const who = whoIs(requestor)
-    const level = known.rcode === Rcode.SERVFAIL ? 'error' : 'warn'
-    this.log[level]({ ...who, rcode: known.rcode, reason: known.message }, 'update refused')
-    return { rcode: known.rcode, reason: known.message, ede: known.ede }
   }
 
   /** The key that added the record, as `keyText` has it; undefined where it came from the file or from us. */
@@ -464,7 +333,8 @@ export class PrimaryZone {
 
   /** The same in this zone and in those that take each of its updates too (`also_update`), all or none; gives what came of it here. */
   async writeAlong(actor: Actor, decide: (tip: ZoneVersion, holders: Holders) => Decision): Promise<Written> {
-    for (const { switching } of this.updated()) if (switching) await switching
+    const settled = this.settled()
+    if (settled) await settled
     const parts = this.updated().map(zone => ({ writer: zone.requireWriter(), decide }))
     const [written] = await writeTogether(actor, parts)
     return written!
@@ -509,19 +379,4 @@ export class PrimaryZone {
 /** Config sees to it that updates go to primaries alone. */
 function isPrimary(zone: SourceZone): zone is PrimaryZone {
   return zone instanceof PrimaryZone
-}
-
-function unforeseen(error: unknown): RcodeError {
-  if (error instanceof ZoneError) return new RcodeError(Rcode.REFUSED, error.message)
-  return new RcodeError(Rcode.SERVFAIL, error instanceof Error ? error.message : String(error))
-}
-
-/** The requestor and the request, as the log names them. */
-function whoIs(requestor: UpdateRequestor): object {
-  const { key, requestId } = requestor
-  return { ...(requestId !== undefined && { requestId }), key: key && keyText(key), from: describeAddress(requestor) }
-}
-
-function describeAddress({ address }: Requestor): string {
-  return address ? printAddress(address) : 'unknown'
 }

@@ -102,7 +102,7 @@ function refuseSignerTypes({ deleted, added }: Changeset): void {
 function hasChain(version: ZoneVersion, nsec3: boolean): boolean {
   const { origin } = version
   const nsec = version.rrset(origin, Type.NSEC)
-  const hashed = version.rrset(hashedOwner(origin, origin), Type.NSEC3)
+  const hashed = version.hasHashes() ? version.rrset(hashedOwner(origin, origin), Type.NSEC3) : undefined
   const [chain, other] = nsec3 ? [hashed, nsec] : [nsec, hashed]
   return chain?.ttl === proofTtl(version) && !other
 }

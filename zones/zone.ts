@@ -194,10 +194,15 @@ export class ZoneVersion {
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
   private hashed(owner: Name, type: number): RRset | undefined {
     const { arena, key, origin } = this.image
-    if (hashedOf(arena, this.at) === 0 || owner.length === origin.length || !isSubdomain(owner, origin))
+    if (!this.hasHashes() || owner.length === origin.length || !isSubdomain(owner, origin))
       return undefined
     key.read(owner, 0, owner.length - origin.length)
     return hashedRRset(arena, origin, this.at, key, type)
+  }
+
+  /** Whether there is a chain of hashed names (RFC 5155), whole or not. */
+  hasHashes(): boolean {
+    return hashedOf(this.image.arena, this.at) !== 0
   }
 
   /** Whether the name exists: it owns records, or a name below it does (RFC 4592 §2.2.3). */

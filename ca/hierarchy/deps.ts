@@ -1,4 +1,4 @@
-import type { IntermediateConfig, RootConfig } from '../../config/ca-schema.ts'
+import type { CrossSigning, FormerRootConfig, IntermediateConfig, RootConfig } from '../../config/ca-schema.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
@@ -15,6 +15,12 @@ export interface HierarchySettings {
   httpUrl?: string | undefined
   root: RootConfig
   intermediate: IntermediateConfig
+  /** The roots before it, of which some may have their key; left out: none but those that we made. */
+  formerRoots?: readonly FormerRootConfig[] | undefined
+  /** Which root signs which; left out: none. */
+  crossSign?: CrossSigning | undefined
+  /** The common name of the root to which chains lead first, as the config has it now; left out: the oldest. */
+  preferredChain?: () => string | undefined
   /** What the keys of the CA are encrypted with; left out: they are not. */
   passphrase?: string | undefined
   /** The longest validity of any profile as they are now, in milliseconds. */

@@ -1,6 +1,7 @@
-import { authorityCertificate, type CaCertificate, constraintText, intermediateTemplate } from '../ca-certificate.ts'
+import { authorityCertificate, type CaCertificate, intermediateTemplate } from '../ca-certificate.ts'
 import type { CaFiles } from '../files.ts'
 import { createKey, loadKey, type Signer } from '../keystore.ts'
+import { sameLimits, UNLIMITED } from '../name-constraints.ts'
 import { encodeTbsCertificate, signStructure } from '../x509.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
 import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
@@ -38,8 +39,11 @@ async function intermediateNumbers(files: CaFiles): Promise<number[]> {
   return matches.flatMap(match => (match ? [Number(match[1])] : [])).sort((a, b) => a - b)
 }
 
-/** The intermediates of this root that have not expired, oldest first. */
-export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate[]> {
+/** The intermediates of these roots that have not expired, oldest first. */
+export async function loadIntermediates(
+  deps: HierarchyDeps,
+  roots: readonly CaCertificate[],
+): Promise<CaCertificate[]> {
   const loaded: CaCertificate[] = []
   for (const number of await intermediateNumbers(deps.files)) {
     const file = `intermediate-${number}`
@@ -51,8 +55,8 @@ export async function loadIntermediates(deps: HierarchyDeps, root: CaCertificate
       )
     await warnWhereExposed(deps, `${file}.key`)
     const one = openCertificate(pem, signer, file, deps)
-    // An intermediate of a root that was replaced since is left on disk, unused.
-    if (one.notAfter > deps.clock.now() && isBelow(one, root)) loaded.push(one)
+    // One of a root that is ours no longer is left on disk, unused.
+    if (one.notAfter > deps.clock.now() && roots.some(root => isBelow(one, root))) loaded.push(one)
   }
   return loaded
 }
@@ -70,12 +74,12 @@ export async function nextKey(deps: HierarchyDeps, number: number): Promise<Sign
 
 /** Whether the config asks for another kind of intermediate than the one that signs. */
 export function differs({ intermediate }: HierarchySettings, current: CaCertificate): boolean {
-  const wanted = (intermediate.name_constraints ?? []).map(constraintText).sort()
   const elsewhere = (intermediate.key !== undefined) !== (current.signer.token !== undefined)
   return (
     elsewhere ||
     current.signer.kind !== intermediate.generate ||
-    wanted.join() !== [...current.permittedDns].sort().join()
+    !sameLimits(intermediate.name_constraints ?? UNLIMITED, current.limits) ||
+    intermediate.policies.map(({ oid }) => oid).join() !== current.policies.join()
   )
 }
 

@@ -127,10 +127,12 @@ function coversUri(pattern: string, uri: string): boolean {
   return pattern.endsWith('/**') ? uri.startsWith(pattern.slice(0, -2)) : uri === pattern
 }
 
-/** The issuer of that id and the root above it. */
+/** The issuer of that id, and what is above it up to the root that is preferred. */
 export function chainOf({ hierarchy }: Authority, id: string): string[] {
   const issuer = hierarchy.find(id)!
-  return [...new Set([issuer.pem, hierarchy.root.pem])]
+  const [chain] = hierarchy.chains(issuer, issuer.notAfter)
+  const above = chain ? [...chain.certificates, chain.root] : [issuer]
+  return [...new Set(above.map(({ pem }) => pem))]
 }
 
 function pemOfLeaf({ issuance }: Authority, record: Parameters<Authority['issuance']['chainOf']>[0]): string {

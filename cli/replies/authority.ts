@@ -8,6 +8,18 @@ export interface CaDetails {
   profiles: string[]
   /** Certificates that are neither expired nor revoked. */
   active: number
+  /** In the order of the config, staging last. */
+  issuers: {
+    name: string
+    directory: string
+    staging: boolean
+    root: CertificateAuthority
+    /** Those that are trusted, the one that signs first. */
+    roots: CertificateAuthority[]
+    /** `issuer` is the subject of the root that signed it. */
+    cross_certificates: (CertificateAuthority & { issuer: string })[]
+    intermediates: CertificateAuthority[]
+  }[]
 }
 
 /** A CA certificate. */
@@ -17,6 +29,8 @@ export interface CertificateAuthority {
   sha256: string
   not_before: string
   not_after: string
+  /** The PKCS#11 token that its key is in; left out: a file. */
+  token?: string
 }
 
 /** A certificate that ends soon; times in ISO 8601. */

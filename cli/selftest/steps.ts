@@ -54,7 +54,8 @@ async function testQueries({ ask, server }: Subject): Promise<string> {
   }
   if (names.length === 0) throw new Skipped('no zone is served')
   if (seen === 0) throw new Skipped('no zone is for a client on this machine')
-  return `${seen / 2} of ${names.length} zones answered over UDP and TCP; the others are not for this client`
+  const others = seen / 2 < names.length ? '; the others are not for this client' : ''
+  return `${seen / 2} of ${names.length} zones answered over UDP and TCP${others}`
 }
 
 /** A signed update comes and goes, and is seen at once. */

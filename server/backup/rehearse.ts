@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { verifyRecord } from '../../ca/record/record.ts'
 import { createCaStore } from '../../ca/store.ts'
+import { isReference } from '../../ca/tokens.ts'
 import { parseName, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import type { Database } from '../../host/database.ts'
@@ -84,30 +85,38 @@ async function readDatabase(
 /** How many entries the record of the CA has; none where there is no CA. */
 async function checkRecord(database: Database, keyFile: string, wrong: string[]): Promise<number> {
   if (!existsSync(keyFile)) return 0
-  const publicKey = createPublicKey(await readFile(keyFile)).export({ type: 'spki', format: 'der' })
+  const text = await readFile(keyFile, 'utf8')
+  // A token has the key, and shows its public half to nobody but the daemon.
+  const publicKey = isReference(text) ? undefined : createPublicKey(text).export({ type: 'spki', format: 'der' })
   const { entries, faults } = await verifyRecord(createCaStore(database), publicKey, undefined)
   wrong.push(...faults)
   return entries
 }
 
-/** Every folder of a hierarchy has its root, whose key may be elsewhere, and intermediates with theirs. */
+/** Every folder of a hierarchy has its roots, whose keys may be elsewhere, and intermediates with theirs. */
 async function checkAuthorities(folder: string, wrong: string[]): Promise<string[]> {
   if (!existsSync(folder)) return []
   const names = await readdir(folder, { withFileTypes: true })
   const inner = names.filter(one => one.isDirectory()).map(({ name }) => checkAuthorities(join(folder, name), wrong))
-  const certificates = names.map(({ name }) => name).filter(name => /^(root|intermediate-\d+)\.crt$/.test(name))
+  const certificates = names.map(({ name }) => name).filter(name => /^(root(-\d+)?|intermediate-\d+)\.crt$/.test(name))
   const opened = await Promise.all(
     certificates.map(async name => ({ name, certificate: new X509Certificate(await readFile(join(folder, name))) })),
   )
-  const root = opened.find(({ name }) => name === 'root.crt')?.certificate
+  const roots = opened.filter(({ name }) => name.startsWith('root'))
   for (const { name, certificate } of opened) {
-    if (root && !certificate.verify(root.publicKey)) wrong.push(`ca/${name} is not signed by its root`)
+    if (roots.length > 0 && !roots.some(root => certificate.verify(root.certificate.publicKey)))
+      wrong.push(`ca/${name} is not signed by its root`)
     const key = await readFile(join(folder, name.replace(/crt$/, 'key')), 'utf8').catch(() => undefined)
-    if (key === undefined ? name !== 'root.crt' : !certificate.checkPrivateKey(createPrivateKey(key)))
+    if (key === undefined ? !name.startsWith('root') : !mayBelong(certificate, key))
       wrong.push(`ca/${name} has ${key === undefined ? 'no key' : 'the key of another certificate'}`)
   }
   return [
     ...opened.map(({ certificate }) => certificate.subject.split('\n').at(-1)!),
     ...(await Promise.all(inner)).flat(),
   ]
+}
+
+/** A key that is encrypted, or in a token, can only be tried by the daemon, which has the configuration. */
+function mayBelong(certificate: X509Certificate, key: string): boolean {
+  return isReference(key) || key.includes('ENCRYPTED') || certificate.checkPrivateKey(createPrivateKey(key))
 }

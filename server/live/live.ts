@@ -50,6 +50,12 @@ export class Live {
     )
   }
 
+  /** What goes on at this moment, for who asks once: the last sample, where there is one, and the situation. */
+  async now(): Promise<Situation & { sample?: Sample }> {
+    const sample = this.sampler.history.at(-1)
+    return { ...(await this.deps.situation()), ...(sample && { sample }) }
+  }
+
   /** Whether one more may watch. */
   get hasRoom(): boolean {
     return this.watchers.size < MOST_WATCHERS

@@ -11,7 +11,6 @@ import { makeKey } from '../../ca/keystore.ts'
 import { type Profile, plainProfile } from '../../ca/profiles.ts'
 import { createRevocation } from '../../ca/revoke.ts'
 import type { Tokens } from '../../ca/tokens.ts'
-import { parseName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import { type Random, systemRandom } from '../../host/random.ts'
@@ -31,12 +30,15 @@ export const settings: HierarchySettings = {
   name: 'Example Corp',
   httpUrl: HTTP,
   root: { generate: 'ecdsa-p384', validity: 3650 * DAY },
-  intermediate: { generate: 'ecdsa-p256', validity: 365 * DAY },
+  intermediate: { generate: 'ecdsa-p256', validity: 365 * DAY, policies: [] },
   longest: () => 90 * DAY,
 }
 
 /** The intermediate of `settings`, for names below internal.example.com alone. */
-export const constrained = { ...settings.intermediate, name_constraints: [parseName('internal.example.com')] }
+export const constrained = {
+  ...settings.intermediate,
+  name_constraints: { permitted: [{ dns: 'internal.example.com' }], excluded: [] },
+}
 
 /** A log whose lines can be looked at. */
 export function recordingLog() {

@@ -176,7 +176,7 @@ t.test('another key or other constraints in the config make a new intermediate, 
     openFixture({ files, memory, settings: { intermediate } })
   const second = await open(constrained)
   t.not(second.hierarchy.current().id, first.hierarchy.current().id)
-  t.same(second.hierarchy.current().permittedDns, ['internal.example.com'])
+  t.same(second.hierarchy.current().limits.permitted, [{ dns: 'internal.example.com' }])
   const third = await open(constrained)
   t.equal(third.hierarchy.current().id, second.hierarchy.current().id)
   const fourth = await open({ ...constrained, generate: 'ed25519' })

@@ -83,7 +83,7 @@ t.test('an offline root signs what we ask for, where its key is', async t => {
     /CA:TRUE, pathlen:0[\s\S]*Certificate Sign, CRL Sign[\s\S]*Permitted:\s+DNS:internal\.example\.com/,
   )
   const signed = await root.sign(kept.get('intermediate-1.csr')!, COPY)
-  const made = await hierarchy.importIntermediate(signed)
+  const made = await hierarchy.importCertificate(signed)
   t.equal(hierarchy.current(), made)
   const { chain } = await issuance.issue(request)
   const [leaf, intermediate] = chain.split(/(?<=-----END CERTIFICATE-----\n)/)
@@ -107,7 +107,7 @@ t.test('an offline root signs what we ask for, where its key is', async t => {
   const again = await below(root.certificate, kept, memory)
   t.equal(again.hierarchy.current().serial, made.serial, 'and a restart finds it')
   await t.rejects(again.hierarchy.renewIntermediate(), { message: /intermediate-2\.csr/ })
-  const next = await again.hierarchy.importIntermediate(await root.sign(kept.get('intermediate-2.csr')!, COPY))
+  const next = await again.hierarchy.importCertificate(await root.sign(kept.get('intermediate-2.csr')!, COPY))
   t.equal(again.hierarchy.current(), next, 'the next one is brought in the same way')
   again.hierarchy.close()
 })
@@ -126,7 +126,7 @@ t.test('what is brought in is looked at as if it came from a stranger', async t 
     ['longer than the root', await root.sign(csr, '-days 9000 -copy_extensions copyall'), /outlive the root/],
   ]
   for (const [what, pem, message] of cases)
-    await t.rejects(hierarchy.importIntermediate(pem), { name: 'HierarchyError', message }, what)
+    await t.rejects(hierarchy.importCertificate(pem), { name: 'HierarchyError', message }, what)
   t.notOk(kept.has('intermediate-1.crt'), 'and nothing is kept')
   hierarchy.close()
 })
@@ -135,7 +135,7 @@ t.test('its CRL is signed where its key is; ours are signed here', async t => {
   const root = await openssl(t)
   const kept = new Map<string, string>()
   const { hierarchy, revocation, lines } = await below(root.certificate, kept)
-  await hierarchy.importIntermediate(await root.sign(kept.get('intermediate-1.csr')!, COPY))
+  await hierarchy.importCertificate(await root.sign(kept.get('intermediate-1.csr')!, COPY))
   await revocation.start()
   t.equal(await revocation.crl(hierarchy.root.id), undefined)
   t.ok(await revocation.crl(hierarchy.current().id))

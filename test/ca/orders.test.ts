@@ -213,3 +213,31 @@ t.test('staging has the same rules and another root', async t => {
   const foreign = await client.post(directory.json.newOrder, { identifiers: [] })
   t.equal(foreign.json.type, `${URN}accountDoesNotExist`, 'accounts belong to one directory')
 })
+
+t.test('alternate chains are offered by Link, each with the others (RFC 8555 §7.4.2)', async t => {
+  const world = await createWorld(t)
+  const client = await createAccount(world)
+  const plain = await client.certificate(['www.example.test'])
+  t.notMatch(JSON.stringify((await client.post(plain.order.json.certificate, '')).headers), /alternate/)
+  await world.ca.commands['ca.renew-root']!({})
+  const { order, chain } = await client.certificate(['www.example.test'])
+  const url = order.json.certificate
+  const alternate = `${url}/1`
+  const first = await client.post(url, '')
+  t.match([first.headers['link']].flat().join(), `<${alternate}>;rel="alternate"`)
+  const second = await client.post(alternate, '')
+  t.equal(second.headers['content-type'], 'application/pem-certificate-chain')
+  t.match([second.headers['link']].flat().join(), `<${url}>;rel="alternate"`)
+  t.equal(chain.split('BEGIN').length - second.text.split('BEGIN').length, 1, 'the first leads on to the old root')
+  t.ok(chain.startsWith(second.text))
+  for (const none of ['2', 'x', '-1', '01x']) t.equal((await client.post(`${url}/${none}`, '')).status, 404, none)
+  const show = (await world.ca.commands['ca.show']!({})) as { issuers: object[] }
+  t.match(show.issuers[0], {
+    roots: [{ subject: 'Test Root CA 2' }, { subject: 'Test Root CA' }],
+    cross_certificates: [{ subject: 'Test Root CA 2', issuer: 'Test Root CA' }],
+  })
+  t.equal(((await world.ca.commands['ca.roots']!({})) as object[]).length, 2, 'both roots are handed out')
+  t.match((await world.http.inject('/intermediates.pem')).body.split('BEGIN').length, 4)
+  await world.restart()
+  t.equal(((await world.ca.commands['ca.roots']!({})) as object[]).length, 2)
+})

@@ -230,3 +230,13 @@ t.test('an OCSP answer without a nonce is signed once an hour, and again after a
   t.same([...(await revocation.ocsp(question)).der], [0x30, 3, 0x0a, 1, 2], 'internalError where the store fails')
   t.same([...(await revocation.ocsp(new Uint8Array(3))).der], [0x30, 3, 0x0a, 1, 1], 'malformedRequest')
 })
+
+t.test('nothing on a CRL is later than the CRL (RFC 5280 §5.1.2.4)', async t => {
+  const { issuance, revocation, hierarchy, clock } = await openFixture()
+  const { record } = await issuance.issue(request)
+  const { id } = hierarchy.current()
+  t.equal((await revocation.crl(id))!.thisUpdate, clock.now() - 60_000, 'an empty one is dated back, for slow clocks')
+  await revocation.revoke(record.serial)
+  t.equal((await revocation.crl(id))!.thisUpdate, clock.now())
+  hierarchy.close()
+})

@@ -8,7 +8,7 @@ const formerOf = async () => (await openFixture({ settings: { name: 'Former' } }
 
 t.test('a former root is handed out beside the root, wherever roots are', async t => {
   const former = await formerOf()
-  const world = await createWorld(t, { config: { ...caConfig(), former_roots: [former] } })
+  const world = await createWorld(t, { config: { ...caConfig(), former_roots: [{ certificate: former }] } })
   const { body, headers } = await world.http.inject({ url: '/roots.pem' })
   t.equal(body.match(/BEGIN CERTIFICATE/g)?.length, 2)
   t.ok(body.endsWith(former))

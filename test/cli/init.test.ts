@@ -75,6 +75,32 @@ t.test('what is not said is asked where somebody is there, and else wrong', asyn
   t.match(readFileSync(join(cwd, 'zones/a.example.zone'), 'utf8'), /ns1\s+IN A\s+192\.0\.2\.9/)
 })
 
+t.test('every question has its default, and is asked again where the answer is none', async t => {
+  const cwd = scratch(t, {})
+  const answers = ['a b', 'a.example', 'here', '192.0.2.9', '9.9.9.9, [2001:db8::53]:5353', 'perhaps', 'no']
+  const { exit, err } = await type(cwd, ['init'], answers)
+  t.equal(exit, 0)
+  const asRoot = process.getuid?.() === 0
+  t.match(err, asRoot ? /is not an IP address\n"perhaps" is neither yes nor no\n$/ : /is not an IP address\n$/)
+  const { config } = loadConfig(join(cwd, 'namestead.yaml'))
+  t.same(
+    (config!.views[0]!.forward[0]!.to as { address: string; port: number }[]).map(({ address, port }) => [
+      address,
+      port,
+    ]),
+    [
+      ['9.9.9.9', 53],
+      ['2001:db8::53', 5353],
+    ],
+  )
+  t.equal(config!.listen.dns[0]!.port, 5300)
+  const stubborn = await type(cwd, ['init', 'b'], ['..', '..', '..', 'b.example'])
+  t.equal(stubborn.exit, 2, 'not for ever')
+  const alone = await type(cwd, ['init', 'c', '--domain', 'c.example', '--forward-to', 'none'])
+  t.equal(alone.exit, 0)
+  t.same(loadConfig(join(cwd, 'c/namestead.yaml')).config!.views[0]!.forward, [])
+})
+
 t.test('bad answers', async t => {
   const cwd = scratch(t, {})
   for (const argv of [
@@ -82,6 +108,7 @@ t.test('bad answers', async t => {
     ['--domain', '.'],
     ['--domain', 'a b'],
     ['--domain', 'a.b', '--address', 'here'],
+    ['--domain', 'a.b', '--forward-to', 'ns.example'],
   ])
     t.equal((await type(cwd, ['init', ...argv])).exit, 2, argv.join(' '))
   t.strictSame(readdirSync(cwd), [])

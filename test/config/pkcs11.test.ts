@@ -63,6 +63,9 @@ t.test('a key in a token is given by its URI and, in a file or beside it, the PI
   t.strictSame(read(`key: { pkcs11: "${uri}", pin: { env: HSM_PIN } }`).key, { pkcs11: { ...key, pin: '5678' } })
   const own = `, intermediate: { key: { pkcs11: "${uri}" } }`
   t.strictSame(read('validity: 3650d', own).intermediate, key)
+  t.match(read(`key: { pkcs11: "${uri}" }`, own).errors, [/another key of the CA is labelled "root" in this token/])
+  const issuers = `, issuers: { a: {}, b: { intermediate: { key: { pkcs11: "${uri}" } } } }`
+  t.match(read(`key: { pkcs11: "${uri}" }`, issuers).errors, [/another key of the CA is labelled "root"/])
   const cases: [root: string, message: RegExp][] = [
     ['key: { pkcs11: "pkcs11:token=ca;object=root" }', /lacks module-path/],
     ['key: { pkcs11: "pkcs11:object=root?module-path=/x" }', /lacks the token/],

@@ -166,6 +166,47 @@ t.test('lego registers with an external account binding', { skip: without('lego'
   t.equal(ran.status, 0, ran.stderr.slice(-600))
 })
 
+/** The chain that a client was given, by what its last certificate says of its issuer. */
+async function leadsTo(chain: string): Promise<string> {
+  const last = readFileSync(chain, 'utf8')
+    .split(/(?=-----BEGIN)/)
+    .at(-1)!
+  const { stdout } = await run('openssl', ['x509', '-noout', '-issuer', '-nameopt', 'multiline'], { input: last })
+  return /commonName += (.*)/.exec(stdout)?.[1] ?? stdout
+}
+
+t.test('lego and certbot get the chain that they prefer', { skip: without('lego', 'certbot', 'openssl') }, async t => {
+  const served = await serveCa(t, '  preferred_chain: Test Root CA 2\n')
+  const { ca, directory, folder, hook } = served
+  await ca.commands['ca.renew-root']!({})
+  const [next, old] = (await ca.commands['ca.roots']!({})) as { subject: string; certificate: string }[]
+  const roots = Object.fromEntries([next!, old!].map(({ subject, certificate }) => [subject, certificate]))
+  for (const name of Object.keys(roots)) {
+    const root = join(folder, `${name}.pem`)
+    writeFileSync(root, roots[name]!)
+    const lego = await legoFor({ ...served, folder: join(folder, name) })('run', '--preferred-chain', name)
+    t.equal(lego.status, 0, lego.stderr.slice(-600))
+    const legos = join(folder, name, 'lego', 'certificates', 'www.example.test.crt')
+    t.equal(await leadsTo(legos), name, 'lego')
+    await verifies(t, root, legos)
+    const folders = ['c', 'w', 'l'].map(one => join(folder, name, one))
+    const where = ['--config-dir', folders[0]!, '--work-dir', folders[1]!, '--logs-dir', folders[2]!]
+    const how = ['--manual', '--preferred-challenges', 'dns', '--manual-auth-hook', hook, '--agree-tos']
+    const certbot = await run(
+      'certbot',
+      [
+        ...['certonly', '-n', '--server', directory, ...where, ...how],
+        ...['--register-unsafely-without-email', '--preferred-chain', name, ...NAMES],
+      ],
+      { env: { REQUESTS_CA_BUNDLE: served.root }, timeout: 60_000 },
+    )
+    t.equal(certbot.status, 0, (certbot.stderr + certbot.stdout).slice(-900))
+    const certbots = join(folders[0]!, 'live', 'www.example.test', 'fullchain.pem')
+    t.equal(await leadsTo(certbots), name, 'certbot')
+    await verifies(t, root, certbots)
+  }
+})
+
 t.test(
   'certbot orders, renews, changes its contact, revokes and deactivates',
   { skip: without('certbot', 'openssl') },

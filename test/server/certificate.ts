@@ -1,5 +1,5 @@
-import { makeKey } from '../../ca/keystore.ts'
 import { distinguishedName } from '../../ca/distinguished-name.ts'
+import { makeKey } from '../../ca/keystore.ts'
 import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
 

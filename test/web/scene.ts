@@ -212,7 +212,7 @@ const ELSEWHERE = [
 ]
 
 async function ask(port: number, count: number): Promise<void> {
-  const socket = createSocket('udp4')
+  const socket = createSocket('udp4').unref()
   let answered = 0
   const done = Promise.withResolvers<void>()
   socket.on('message', () => ++answered === count && done.resolve())

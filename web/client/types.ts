@@ -93,7 +93,7 @@ export interface RecordEntry {
 export interface CertificateDetails extends CertificateSummary {
   issued_at: string
   sha256: string
-  key: string
+  key_type: string
   certificate: string
   /** The issuer, and its own up to the root. */
   chain: AuthorityCertificate[]

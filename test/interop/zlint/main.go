@@ -1,4 +1,4 @@
-// Lints the certificates named as arguments and prints one line per finding that is an error or a warning.
+// Lints the certificates, CRLs and OCSP responses named as arguments and prints one line per finding that is an error or a warning.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"github.com/zmap/zcrypto/x509"
 	"github.com/zmap/zlint/v3"
 	"github.com/zmap/zlint/v3/lint"
+	"golang.org/x/crypto/ocsp"
 )
 
 func main() {
@@ -18,14 +19,33 @@ func main() {
 			panic(err)
 		}
 		block, _ := pem.Decode(text)
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			panic(err)
-		}
-		for name, result := range zlint.LintCertificate(certificate).Results {
+		for name, result := range check(block).Results {
 			if result.Status >= lint.Warn {
 				fmt.Printf("%s %s %s %s\n", file, result.Status, name, result.Details)
 			}
 		}
+	}
+}
+
+func check(block *pem.Block) *zlint.ResultSet {
+	switch block.Type {
+	case "X509 CRL":
+		list, err := x509.ParseRevocationList(block.Bytes)
+		if err != nil {
+			panic(err)
+		}
+		return zlint.LintRevocationList(list)
+	case "OCSP RESPONSE":
+		response, err := ocsp.ParseResponse(block.Bytes, nil)
+		if err != nil {
+			panic(err)
+		}
+		return zlint.LintOcspResponse(response)
+	default:
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			panic(err)
+		}
+		return zlint.LintCertificate(certificate)
 	}
 }

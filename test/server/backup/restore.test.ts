@@ -181,3 +181,21 @@ t.test('what can not be restored leaves everything as it is', async t => {
   rmSync(join(place.folder, 'data'), { recursive: true })
   t.match(readFileSync(place.configFile, 'utf8'), 'a.example')
 })
+
+t.test('a rehearsal knows several roots, keys that are encrypted, and keys that are in a token', async t => {
+  const place = new Place(t).supply()
+  const config = readFileSync(join(place.folder, 'namestead.yaml'), 'utf8')
+  writeFileSync(join(place.folder, 'namestead.yaml'), config.replace('ca: {', 'ca: { key_passphrase: "correct horse",'))
+  await place.start()
+  await place.command('ca.renew-root', {})
+  const file = join(place.folder, 'b')
+  await place.command('backup', { file })
+  t.match(await rehearse(file, {}), { authorities: [/CN=/, /CN=/, /CN=/, /CN=/], recorded: Number })
+  // As a token leaves them: names of keys.
+  for (const name of ['intermediate-2.key', 'record.key'])
+    writeFileSync(join(place.folder, 'data', 'ca', name), 'pkcs11:token=ca;object=x\n')
+  const again = join(place.folder, 'c')
+  await place.command('backup', { file: again })
+  t.match(await rehearse(again, {}), { authorities: [/CN=/, /CN=/, /CN=/, /CN=/], recorded: Number })
+  await place.stop()
+})

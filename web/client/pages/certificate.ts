@@ -44,13 +44,13 @@ export function CertificatePage({ place, session }: PageProps): View {
 }
 
 function Facts(details: CertificateDetails): View {
-  const { names, serial, profile, account, sha256, key, not_before, not_after } = details
+  const { names, serial, profile, account, sha256, key_type, not_before, not_after } = details
   const rows: [string, View | string][] = [
     ['Names', names.join(', ')],
     ['Status', h(Status, details)],
     ['Profile', profile],
     ['Account', account ?? 'none: by hand, or our own'],
-    ['Key', key],
+    ['Key', key_type],
     ['Serial', h('span', { class: 'mono' }, serial)],
     ['SHA-256', h('span', { class: 'mono wrap' }, sha256)],
   ]
