@@ -194,8 +194,7 @@ export class ZoneVersion {
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
   private hashed(owner: Name, type: number): RRset | undefined {
     const { arena, key, origin } = this.image
-    if (!this.hasHashes() || owner.length === origin.length || !isSubdomain(owner, origin))
-      return undefined
+    if (!this.hasHashes() || owner.length === origin.length || !isSubdomain(owner, origin)) return undefined
     key.read(owner, 0, owner.length - origin.length)
     return hashedRRset(arena, origin, this.at, key, type)
   }
