@@ -1,15 +1,16 @@
 /**
  * Claim: one core of ours completes at least as many ACME orders a second as one of Pebble, and twice as many as one of step-ca, with
  * every state on disk and every name proved by DNS; from the update of the record to the certificate takes less than 50 ms (p50), and
- * memory stays flat. Ours looks the records up in its own zone; step-ca asks the same server; Pebble keeps all in memory and, as it can't
- * look at other ports, waves challenges through. The same client orders from each in turns within one run; medians are printed.
+ * memory stays flat. Ours looks the records up in its own zone; step-ca asks BIND, which takes the same updates on the same core; Pebble keeps
+ * all in memory and, as it can't look at other ports, waves challenges through. The same client orders from each in turns within one run;
+ * medians are printed.
  *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--ours] [--profile FOLDER] [--soak N]
  * Pebble and step-ca are built from the Go module proxy where they are not in .cache: `go install …` with GOBIN=.cache.
  */
 import { execFileSync } from 'node:child_process'
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -28,6 +29,7 @@ import { openDatabase } from '../server/database.ts'
 import { createCsr } from '../test/ca/client.ts'
 import { leafKey, openFixture, profile } from '../test/ca/fixture.ts'
 import { type AcmeTarget, type OrderTimes, openAcmeClient, USER_AGENT } from './acme-client.ts'
+import { startBind } from './bind.ts'
 import { CLIENT_CORE, type Contender, cpuSeconds, end, freePort, median, pinned, requireAlive } from './contender.ts'
 
 const { values } = parseArgs({
@@ -55,6 +57,8 @@ const path = (name: string) => join(folder, name)
 
 /** An ACME server under test with the clients that order from it, one account each: step-ca fails orders of one account that come at once. */
 interface AcmeContender extends Contender {
+  /** Whose processor time counts besides. */
+  besides?: Contender
   clients: Awaited<ReturnType<typeof openAcmeClient>>[]
 }
 
@@ -68,32 +72,33 @@ interface Measurement {
 const { pem: leafPem } = await makeKey('ecdsa-p256')
 let names = 0
 const contenders: AcmeContender[] = []
-let closePublisher = () => {}
+/** What is closed at the end. */
+const sockets: Socket[] = []
 try {
   execFileSync('taskset', ['-apc', CLIENT_CORE, String(process.pid)], { stdio: 'ignore' })
   const dns = await freePort()
-  const publisher = openPublisher(dns)
-  closePublisher = publisher.close
-  const ours = await startOurs(dns, publisher.publish)
+  const ours = await startOurs(dns, openPublisher(dns))
   contenders.push(ours)
   if (!alone && existsSync(resolve('.cache/pebble'))) contenders.push(await startPebble())
-  if (!alone && existsSync(resolve('.cache/step-ca'))) contenders.push(await startStepCa(dns, publisher.publish))
+  if (!alone && existsSync(resolve('.cache/step-ca'))) contenders.push(await startStepCa())
   report(await measureAll())
-  await measureAlone(ours)
+  for (const contender of contenders) if (contender.name !== 'Pebble') await measureAlone(contender)
   if (Number(values.soak) > 0) await soak(ours, Number(values.soak))
   await measureSigning()
 } finally {
-  closePublisher()
-  for (const { clients, process } of contenders) {
+  for (const socket of sockets) socket.close()
+  for (const { clients, process, besides } of contenders) {
     for (const client of clients) client.close()
     await end(process)
+    if (besides) await end(besides.process)
   }
   rmSync(folder, { recursive: true, force: true })
 }
 
 /** Publishes TXT records by signed updates over UDP. */
-function openPublisher(port: number) {
+function openPublisher(port: number): AcmeTarget['publish'] {
   const socket = createSocket('udp4')
+  sockets.push(socket)
   const waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   let id = 0
   socket.on('message', reply => {
@@ -102,33 +107,30 @@ function openPublisher(port: number) {
     if ((reply[3]! & 15) === 0) pending?.resolve()
     else pending?.reject(new Error(`the update was answered with ${reply[3]! & 15}`))
   })
-  return {
-    close: () => socket.close(),
-    publish: (name: string, text: string) =>
-      new Promise<void>((resolve, reject) => {
-        id = (id + 1) & 0xffff
-        waiting.set(id, { resolve, reject })
-        const record = {
-          owner: parseName(name),
-          type: Type.TXT,
-          class: Class.IN,
-          ttl: 1,
-          rdata: parseRdataText(Type.TXT, `"${text}"`),
-        }
-        const question = [{ name: parseName(APEX), type: Type.SOA, class: Class.IN }]
-        const message = {
-          id,
-          flags: 0,
-          opcode: Opcode.UPDATE,
-          rcode: 0,
-          question,
-          answer: [],
-          authority: [record],
-          additional: [],
-        }
-        socket.send(signRequest(writeMessage(message), KEY, Math.floor(Date.now() / 1000)).wire, port, '127.0.0.1')
-      }),
-  }
+  return (name, text) =>
+    new Promise<void>((resolve, reject) => {
+      id = (id + 1) & 0xffff
+      waiting.set(id, { resolve, reject })
+      const record = {
+        owner: parseName(name),
+        type: Type.TXT,
+        class: Class.IN,
+        ttl: 1,
+        rdata: parseRdataText(Type.TXT, `"${text}"`),
+      }
+      const question = [{ name: parseName(APEX), type: Type.SOA, class: Class.IN }]
+      const message = {
+        id,
+        flags: 0,
+        opcode: Opcode.UPDATE,
+        rcode: 0,
+        question,
+        answer: [],
+        authority: [record],
+        additional: [],
+      }
+      socket.send(signRequest(writeMessage(message), KEY, Math.floor(Date.now() / 1000)).wire, port, '127.0.0.1')
+    })
 }
 
 async function startOurs(dns: number, publish: AcmeTarget['publish']): Promise<AcmeContender> {
@@ -193,8 +195,10 @@ async function startPebble(): Promise<AcmeContender> {
   return opened({ name: 'Pebble', port, process }, target)
 }
 
-async function startStepCa(dns: number, publish: AcmeTarget['publish']): Promise<AcmeContender> {
+async function startStepCa(): Promise<AcmeContender> {
   const port = await freePort()
+  const dns = await freePort()
+  const bind = await startBind(folder, dns, { apex: APEX, algorithm: KEY.algorithm, secret: SECRET.toString('base64') })
   selfSigned(
     'step-root',
     '-addext',
@@ -222,10 +226,8 @@ async function startStepCa(dns: number, publish: AcmeTarget['publish']): Promise
     path('step.json'),
   ]
   const process = pinned(command, ['ignore', 'ignore', 'ignore'])
-  return opened(
-    { name: 'step-ca', port, process },
-    { directory: `https://localhost:${port}/acme/acme/directory`, publish },
-  )
+  const target = { directory: `https://localhost:${port}/acme/acme/directory`, publish: openPublisher(dns) }
+  return { ...(await opened({ name: 'BIND + step-ca', port, process }, target)), besides: bind }
 }
 
 function selfSigned(name: string, ...more: string[]): void {
@@ -263,7 +265,8 @@ async function isUp(url: string): Promise<boolean> {
 /** Turn by turn, so that whatever else the machine does falls on all alike. */
 async function measureAll(): Promise<Map<string, Measurement[]>> {
   const results = new Map<string, Measurement[]>(contenders.map(({ name }) => [name, []]))
-  if (!values.smoke) for (const contender of contenders) await measure(contender, 50, Number(values.concurrent))
+  if (!values.smoke)
+    for (const contender of contenders) await measure(contender, Math.max(50, orders), Number(values.concurrent))
   for (let round = 0; round < rounds; round++)
     for (const contender of contenders) {
       results.get(contender.name)!.push(await measure(contender, orders, Number(values.concurrent)))
@@ -273,21 +276,23 @@ async function measureAll(): Promise<Map<string, Measurement[]>> {
 }
 
 /** So many whole orders, each for a new name, so many at a time. */
-async function measure({ clients, process }: AcmeContender, count: number, concurrent: number): Promise<Measurement> {
+async function measure(contender: AcmeContender, count: number, concurrent: number): Promise<Measurement> {
+  const { clients, process, besides } = contender
+  const cpuOf = () => cpuSeconds(process.pid!) + (besides ? cpuSeconds(besides.process.pid!) : 0)
   const work: { name: string; csr: string }[] = []
   for (let i = 0; i < count; i++) {
     const name = `n${++names}.${APEX}`
     work.push({ name, csr: (await createCsr([name], leafPem)).csr })
   }
   const times: OrderTimes[] = []
-  const cpu = cpuSeconds(process.pid!)
+  const cpu = cpuOf()
   const begun = performance.now()
   const lane = async (client: AcmeContender['clients'][number]) => {
     for (let next = work.pop(); next; next = work.pop()) times.push(await client.order(next.name, next.csr))
   }
   await Promise.all(clients.slice(0, concurrent).map(lane))
   const seconds = (performance.now() - begun) / 1000
-  return { rate: count / seconds, cpu: ((cpuSeconds(process.pid!) - cpu) * 1000) / count, times }
+  return { rate: count / seconds, cpu: ((cpuOf() - cpu) * 1000) / count, times }
 }
 
 function report(results: Map<string, Measurement[]>): void {
@@ -308,11 +313,11 @@ function report(results: Map<string, Measurement[]>): void {
 }
 
 /** One order at a time: what a client waits between its update and its certificate. */
-async function measureAlone(ours: AcmeContender): Promise<void> {
-  const { times } = await measure(ours, values.smoke ? 10 : 200, 1)
+async function measureAlone(contender: AcmeContender): Promise<void> {
+  const { times } = await measure(contender, values.smoke ? 10 : 200, 1)
   const sorted = times.map(({ fromUpdate }) => fromUpdate).sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.floor(sorted.length * share)]!.toFixed(1)
-  console.log(`from update to certificate, one at a time: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`)
+  console.log(`${contender.name}, from update to certificate, one at a time: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`)
 }
 
 /** Memory and disk over many orders. */
@@ -320,8 +325,13 @@ async function soak(ours: AcmeContender, count: number): Promise<void> {
   for (let done = 0; done < count; ) {
     const { rate } = await measure(ours, Math.min(1000, count - done), Number(values.concurrent))
     done += 1000
-    if (done % 10_000 === 0 || done >= count)
-      console.log(`${done} orders: ${Math.round(rate)}/s, ${residentMiB(ours.process.pid!)} MiB resident`)
+    const database = ['namestead.db', 'namestead.db-wal'].map(name => statSync(path(`data/${name}`)).size)
+    const [file, log] = database.map(size => Math.round(size / 2 ** 20))
+    if (done % 5000 === 0 || done >= count)
+      console.log(
+        `${done} orders: ${Math.round(rate)}/s, ${residentMiB(ours.process.pid!)} MiB resident, database ${file} MiB and its log ${log}, ` +
+          `${Math.round((database[0]! + database[1]!) / names)} octets an order`,
+      )
   }
 }
 

@@ -1,13 +1,14 @@
 /** The certificates of bench/mixed.ts: one ACME account that has proved its name once, and orders at a steady rate. */
-import { Agent } from 'node:https'
+import { generateKeyPairSync } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import acme from 'acme-client'
+import { createCsr } from '../test/ca/client.ts'
+import { openAcmeClient } from './acme-client.ts'
 import type { Updater, Work } from './mixed-updates.ts'
 import { APEX } from './query-rows.ts'
 
 export interface Issuer {
-  client: InstanceType<typeof acme.Client>
-  csr: Buffer
+  client: Awaited<ReturnType<typeof openAcmeClient>>
+  csr: string
   updater: Updater
 }
 
@@ -17,20 +18,11 @@ const AT_ONCE = 16
 const TICK = 10
 
 /** An account with a valid authorization, which later orders use again. */
-export async function makeIssuer(directoryUrl: string, updater: Updater): Promise<Issuer> {
-  acme.axios.defaults.httpsAgent = new Agent({ rejectUnauthorized: false, keepAlive: true })
-  const accountKey = await acme.crypto.createPrivateEcdsaKey()
-  // By itself it would look five seconds later whether a certificate is there.
-  const client = new acme.Client({ directoryUrl, accountKey, backoffMin: 20, backoffMax: 200, backoffAttempts: 100 })
-  const [, csr] = await acme.crypto.createCsr({ altNames: [NAME] }, await acme.crypto.createPrivateEcdsaKey())
-  await client.auto({
-    csr,
-    termsOfServiceAgreed: true,
-    challengePriority: ['dns-01'],
-    skipChallengeVerification: true,
-    challengeCreateFn: (_authorization, _challenge, value) => updater.publish(`_acme-challenge.${NAME}.`, value),
-    challengeRemoveFn: async () => {},
-  })
+export async function makeIssuer(directory: string, updater: Updater): Promise<Issuer> {
+  const client = await openAcmeClient({ directory, publish: (name, text) => updater.publish(`${name}.`, text) })
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { csr } = await createCsr([NAME], privateKey.export({ type: 'pkcs8', format: 'pem' }) as string)
+  await client.order(NAME, csr)
   return { client, csr, updater }
 }
 
@@ -46,11 +38,11 @@ export async function issue({ client, csr }: Issuer, rate: number, work: Work): 
         continue
       }
       begun++
-      const order = await client.createOrder({ identifiers: [{ type: 'dns', value: NAME }] })
-      await client.getCertificate(await client.finalizeOrder(order, csr))
+      await client.order(NAME, csr)
       done++
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, one))
+  client.close()
   return done
 }

@@ -74,16 +74,9 @@ export function createAuthorizations(deps: {
   const begin = async (request: AccountRequest, found: ReturnType<typeof challengeOf>, requestId: string, log: Log) => {
     const { authorization, challenge } = found
     validator.admit(request.account.id)
-    try {
-      await store.startChallenge(challenge, clock.now(), requestId)
-    } catch (error) {
-      // It was started, or its authorization ended, a moment ago: the client sees which.
-      if (error instanceof ConflictError) return
-      throw error
-    }
     const named = log.child({ account: request.account.id, authorization: authorization.id })
-    const first = validator.start({ ...challenge, status: 'processing' }, authorization, request.account, named)
-    await settledWithin(clock, first, GRACE)
+    const first = validator.start({ ...challenge, request: requestId }, authorization, request.account, named)
+    if (await settledWithin(clock, first, GRACE)) await first
   }
 
   const membersOf = (challenge: ChallengeRow, account: string): object => {

@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net'
-import { addressBytes } from '../config/address.ts'
+import { networkOf } from '../config/address.ts'
 import type { CaConfig } from '../config/ca-schema.ts'
+import { Allowance } from '../host/allowance.ts'
 import type { Clock } from '../host/clock.ts'
 import { overloaded } from './problems.ts'
 
@@ -15,54 +15,39 @@ export interface Limits {
   failed(account: string): void
 }
 
-const HOUR = 3_600_000
+/** Seconds. */
+const HOUR = 3600
 /** Clients that are remembered; the one that was heard of longest ago is forgotten first. */
 const REMEMBERED = 20_000
 
 export function createLimits(limits: () => CaConfig['limits'], clock: Clock): Limits {
-  const accounts = createBuckets(() => limits().accounts, clock)
-  const orders = createBuckets(() => limits().orders, clock)
-  const failures = createBuckets(() => limits().failures, clock)
+  const accounts = hourly(() => limits().accounts, clock)
+  const orders = hourly(() => limits().orders, clock)
+  const failures = hourly(() => limits().failures, clock)
   return {
     newAccount: address => accounts.take(networkOf(address), 'new accounts from this address'),
     newOrder: account => orders.take(account, 'new orders of this account'),
     validation: account => failures.look(account, 'failed validations of this account'),
-    failed: account => failures.fill(account),
+    failed: account => failures.spend(account),
   }
 }
 
-/** Leaky buckets: each holds an hour's worth, and empties evenly. */
-function createBuckets(hourly: () => number, clock: Clock) {
-  /** Level at a time on the monotonic clock; least recently used first. */
-  const buckets = new Map<string, { level: number; at: number }>()
-  const levelOf = (key: string): number => {
-    const known = buckets.get(key)
-    return known ? Math.max(0, known.level - ((clock.monotonic() - known.at) / HOUR) * hourly()) : 0
+/** So many in an hour, any number for 0; all at once if need be. */
+function hourly(limit: () => number, clock: Clock) {
+  const allowance = new Allowance(clock, () => ({ burst: limit(), rate: limit() / HOUR, most: REMEMBERED }))
+  const look = (who: string, what: string) => {
+    const wait = limit() === 0 ? 0 : allowance.wait(who)
+    if (wait > 0) throw overloaded(`too many ${what}`, Math.ceil(wait))
   }
-  const look = (key: string, what: string) => {
-    const most = hourly()
-    const level = levelOf(key)
-    if (most === 0 || level + 1 <= most) return
-    throw overloaded(`too many ${what}`, Math.ceil((((level + 1 - most) / most) * HOUR) / 1000))
-  }
-  const fill = (key: string) => {
-    const level = levelOf(key) + 1
-    buckets.delete(key)
-    buckets.set(key, { level, at: clock.monotonic() })
-    if (buckets.size > REMEMBERED) buckets.delete(buckets.keys().next().value!)
+  const spend = (who: string) => {
+    if (limit() > 0) allowance.spend(who)
   }
   return {
     look,
-    fill,
-    take(key: string, what: string) {
-      look(key, what)
-      fill(key)
+    spend,
+    take(who: string, what: string) {
+      look(who, what)
+      spend(who)
     },
   }
-}
-
-/** An IPv6 client has a whole /64 of addresses to come from. */
-function networkOf(address: string): string {
-  const octets = isIPv6(address) ? addressBytes(address) : undefined
-  return octets?.length === 16 ? Buffer.from(octets.subarray(0, 8)).toString('hex') : address
 }

@@ -11,14 +11,17 @@ import type { DnsChange, Evidence } from './record/entry.ts'
 import { timestamp } from './states.ts'
 import type { OrderStore, StoredAuthorization } from './store/orders.ts'
 import type { AccountRow, ChallengeRow } from './store/schema.ts'
-import { answeredWithin } from './wait.ts'
+import { answeredWithin, settledWithin } from './wait.ts'
 import { createWorkload } from './workload.ts'
 
 /** Tries challenges in the background; what comes of it goes to the store. */
 export interface Validator {
   /** Whether the account may have one more started; throws 503 where not. */
   admit(account: string): void
-  /** Validates a challenge that the store has as processing. Resolves once the first try is over and written down. */
+  /**
+   * Validates a challenge. What is met at once is written down as valid at once; what takes longer, or is not met at the first try, is written
+   * down as processing first. Resolves once the first try is over and its outcome is on disk; rejects where the disk refuses.
+   */
   start(challenge: ChallengeRow, authorization: StoredAuthorization, account: AccountRow, log: Log): Promise<void>
   /** Forgets what is waiting; the store still has it as processing, for the next start. */
   close(): void
@@ -28,6 +31,8 @@ export interface Validator {
 const RETRY_AFTER = [250, 500, 1000, 1500, 2000, 2500, 3000, 4000]
 /** Milliseconds after which a try has failed, so that none holds its place for ever. */
 const LONGEST_TRY = 10_000
+/** Milliseconds that the first try may take before it is written down that there is one. */
+const PROMPT = 50
 /** Of all accounts together, and how many one of them may have unfinished. */
 const LIMITS = { running: 32, waiting: 10_000, account: 500 }
 
@@ -45,6 +50,8 @@ interface Task {
   account: string
   log: Log
   tries: number
+  /** Whether the store has it as processing. */
+  begun: boolean
 }
 
 export function createValidator(deps: {
@@ -124,10 +131,28 @@ export function createValidator(deps: {
     const problem = outcome
     task.log.debug({ try: task.tries + 1, problem: problem.message }, 'challenge not met yet')
     const wait = RETRY_AFTER[task.tries++]
-    if (wait !== undefined) return later(task, wait)
+    if (wait !== undefined) return (await begin(task)) ? later(task, wait) : undefined
     clientLimits.failed(task.account)
     const error = JSON.stringify(problemOf(problem))
     return settle(task, () => store.failChallenge(task.challenge, error), `challenge invalid: ${problem.message}`)
+  }
+
+  /** Writes down that it is being tried, for a restart to go on with; false where it was ended otherwise. */
+  const begin = async (task: Task): Promise<boolean> => {
+    if (task.begun) return true
+    task.begun = true
+    try {
+      await store.startChallenge(task.challenge, clock.now(), task.challenge.request ?? '')
+      return true
+    } catch (error) {
+      leave(task)
+      if (!(error instanceof ConflictError)) throw error
+      return false
+    }
+  }
+
+  const leave = (task: Task) => {
+    if (unfinished.delete(task.challenge.id)) count(task.account, -1)
   }
 
   const settle = async (task: Task, write: () => Promise<void>, message: string) => {
@@ -136,30 +161,30 @@ export function createValidator(deps: {
       task.log.info({ tries: task.tries + 1 }, message)
     } catch (error) {
       if (!(error instanceof ConflictError)) {
-        // It stays processing on disk: a full one may have room again.
+        // On disk it stays as it is: a full one may have room again.
         task.log.error({ err: error }, 'the outcome of a challenge could not be kept; tried again')
         return later(task, RETRY_AFTER.at(-1)!)
       }
       // Deactivated or expired meanwhile: nothing is left to decide.
       task.log.info({}, 'challenge was ended otherwise')
     }
-    unfinished.delete(task.challenge.id)
-    count(task.account, -1)
+    leave(task)
   }
 
   const later = (task: Task, wait: number) => {
     if (closed) return
     const timer = clock.after(wait, () => {
       timers.delete(timer)
-      attempt(task).catch(error => retreat(task, error))
+      void attempt(task).catch(error => retreat(task, error))
     })
     timers.add(timer)
   }
 
   /** Too much waits to try now: the try is put off. */
-  const retreat = (task: Task, error: unknown) => {
+  const retreat = async (task: Task, error: unknown) => {
+    if (!unfinished.has(task.challenge.id)) throw error
     task.log.warn({ err: error }, 'challenge put off')
-    later(task, RETRY_AFTER.at(-1)!)
+    if (await begin(task)) later(task, RETRY_AFTER.at(-1)!)
   }
 
   return {
@@ -194,8 +219,11 @@ export function createValidator(deps: {
         account: account.id,
         log: log.child({ challenge: challenge.id, type: challenge.type, name: authorization.value }),
         tries: 0,
+        begun: challenge.status === 'processing',
       }
-      await attempt(task).catch(error => retreat(task, error))
+      const first = attempt(task).catch(error => retreat(task, error))
+      if (!task.begun && !(await settledWithin(clock, first, PROMPT))) await begin(task)
+      await first
     },
     close() {
       closed = true

@@ -1,12 +1,12 @@
 import type { Clock } from '../host/clock.ts'
 
-/** Resolves when `work` has settled, however, or after `ms` milliseconds. */
-export function settledWithin(clock: Clock, work: Promise<unknown>, ms: number): Promise<void> {
+/** Resolves when `work` has settled, however, or after `ms` milliseconds; whether it has. */
+export function settledWithin(clock: Clock, work: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise(resolve => {
-    const timer = clock.after(ms, resolve)
+    const timer = clock.after(ms, () => resolve(false))
     const settled = () => {
       timer.cancel()
-      resolve()
+      resolve(true)
     }
     work.then(settled, settled)
   })

@@ -120,3 +120,9 @@ export function parseSocketAddress(text: string, defaultPort?: number): SocketAd
 export function printSocketAddress({ address, port }: SocketAddress): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`
 }
+
+/** Whom an address stands for where clients are counted: an IPv6 client has a whole /64 of addresses to come from. */
+export function networkOf(address: string): string {
+  const octets = isIPv6(address) ? addressBytes(address) : undefined
+  return octets?.length === 16 ? Buffer.from(octets.subarray(0, 8)).toString('hex') : address
+}

@@ -24,6 +24,8 @@ export interface ResolverLimits {
   outstandingPerDomain: number
   outstandingPerParent: number
   outstandingPerClient: number
+  /** Answers being renewed at once though nobody waits for them: more wait until they are asked for again. */
+  renewals: number
   /** How many CNAMEs are followed for one question. */
   chainLength: number
 }
@@ -42,5 +44,6 @@ export const DEFAULT_LIMITS: ResolverLimits = {
   outstandingPerDomain: 500,
   outstandingPerParent: 250,
   outstandingPerClient: 1000,
+  renewals: 256,
   chainLength: 16,
 }

@@ -59,6 +59,8 @@ const SHORTEST_RENEWED = 10
 export function createParts(context: PartContext) {
   const { clock, limits, cache, failures, admission, counters } = context
   const flights = new Map<string, Promise<Outcome>>()
+  /** Of the flights those that nobody waited for when they began. */
+  let renewing = 0
 
   /** Resolves by `until` (monotonic ms) at the latest. */
   async function part(route: Route, question: UpstreamQuestion, until: number): Promise<Part | NoPart> {
@@ -95,9 +97,14 @@ export function createParts(context: PartContext) {
     return part
   }
 
-  /** Asks again for what is still good but soon won't be; nobody waits for it. */
+  /** Asks again for what is still good but soon won't be; nobody waits for it, so others have room before it. */
   function prefetch(key: string, route: Route, question: UpstreamQuestion): void {
-    if (depart(key, route, question, true)) counters.prefetched++
+    if (renewing >= limits.renewals) return
+    const flight = depart(key, route, question, true)
+    if (!flight) return
+    counters.prefetched++
+    renewing++
+    void flight.then(() => renewing--)
   }
 
   /** Seconds until an answer of that age is to be renewed: in the last tenth of its time. */

@@ -6,6 +6,7 @@ import { openDataDir } from './data-dir.ts'
 import { type DaemonOwner, type Foundation, GRACE } from './foundation.ts'
 import { loadLibc } from './listen/libc.ts'
 import { openListeners } from './listeners.ts'
+import { yieldToServing } from './priorities.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { startAhead, type ThreadsAhead } from './spawn-serving.ts'
@@ -67,6 +68,7 @@ async function open(
   }
   const { names, affairs } = await openParts(foundation, threads)
   ready = true
+  yieldToServing()
   log.info({ listen: listeners.bound, workers: count, zones: [...names.authority.zones].length }, 'ready')
 
   const takeOver = async (next: Config) => {

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { Migration } from '../host/database.ts'
+import { yieldToServing } from './priorities.ts'
 import { type Outcome, SqliteStorage } from './sqlite.ts'
 import { type OperationBatch, OperationDecoder, type PackedResult, packResults } from './statement-codec.ts'
 
@@ -31,6 +32,7 @@ export type StorageReply =
  * loop, which has nothing else to do and takes longer to wake; only while a copy is made that has turns of its own.
  */
 async function run(port: MessagePort, { file, migrations, posted }: StorageThreadData): Promise<void> {
+  yieldToServing()
   const say = (reply: StorageReply) => port.postMessage(reply)
   let storage: SqliteStorage
   try {

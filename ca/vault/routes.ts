@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { networkOf } from '../../config/address.ts'
 import type { VaultConfig } from '../../config/vault-schema.ts'
+import { Allowance } from '../../host/allowance.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
 import { VERSION } from '../../host/version.ts'
 import type { Authority } from '../authority.ts'
-import { createAllowance } from './allowance.ts'
 import { VaultError } from './error.ts'
 import { type SignSubordinate, signIntermediate } from './intermediate.ts'
 import { type Body, type FetchText, type Granted, loginByAppRole, loginByServiceAccount } from './logins.ts'
@@ -27,6 +28,9 @@ export interface VaultDeps {
 /** Octets of a request: a CSR and its names. */
 const BODY_LIMIT = 128 * 1024
 
+/** Wrong tokens from one address, and wrong secrets for one role from there, that are answered as such; one in three seconds from then on. */
+const FAILURES = { burst: 20, rate: 1 / 3, most: 10_000 }
+
 /** The calls of Vault that cert-manager's Vault issuer and SPIRE make, below `/v1`. */
 export function vaultRoutes(app: FastifyInstance, deps: VaultDeps): void {
   const { clock, random, log } = deps
@@ -36,25 +40,27 @@ export function vaultRoutes(app: FastifyInstance, deps: VaultDeps): void {
     return found
   }
   const tokens = createVaultTokens(config, clock, random)
-  const failures = createAllowance(clock)
-  const login = async (request: FastifyRequest, grant: () => Granted | Promise<Granted>) => {
-    failures.check(request.ip)
+  const failures = new Allowance(clock, FAILURES)
+  const tooMany = () => new VaultError(503, 'too many wrong tokens or secrets from this address; wait a minute')
+  /** Secrets may be short enough to be guessed: past the allowance not even a right one is looked at, for this role from this address. */
+  const login = async (request: FastifyRequest, role: unknown, grant: () => Granted | Promise<Granted>) => {
+    const guesser = `${networkOf(request.ip)} ${request.url} ${String(role).slice(0, 100)}`
+    if (failures.wait(guesser) > 0) throw tooMany()
     try {
       const { token, holder } = tokens.issue(await grant())
       log.info({ who: holder.who, from: request.ip }, 'logged in by the Vault API')
       return { ...envelope(request), auth: describeAuth(token, holder) }
     } catch (error) {
-      failures.count(request.ip)
+      failures.spend(guesser)
       throw error
     }
   }
+  /** Tokens can't be guessed: who has a right one is not shut out by others behind the same address who have not. */
   const holderOf = (request: FastifyRequest): Holder => {
-    failures.check(request.ip)
     try {
       return tokens.find(tokenOf(request))
     } catch (error) {
-      failures.count(request.ip)
-      throw error
+      throw failures.take(networkOf(request.ip)) ? error : tooMany()
     }
   }
 
@@ -71,14 +77,14 @@ export function vaultRoutes(app: FastifyInstance, deps: VaultDeps): void {
       handler: async request => {
         const path = (request.params as Record<string, string>)['*']!
         const body = bodyOf(request)
-        if (path === 'approle/login') return login(request, () => loginByAppRole(config(), body))
+        if (path === 'approle/login') return login(request, body['role_id'], () => loginByAppRole(config(), body))
         if (path === 'token/renew-self') {
           const holder = holderOf(request)
           tokens.renew(holder)
           return { ...envelope(request), auth: describeAuth(tokenOf(request)!, holder) }
         }
         const cluster = config().auth.kubernetes.find(({ mount }) => path === `${mount}/login`)
-        if (cluster) return login(request, () => loginByServiceAccount(cluster, body, deps))
+        if (cluster) return login(request, body['role'], () => loginByServiceAccount(cluster, body, deps))
         throw new VaultError(404, 'no such login is configured')
       },
     })

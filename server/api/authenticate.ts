@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { addressBytes } from '../../config/address.ts'
+import { addressBytes, networkOf } from '../../config/address.ts'
+import { Allowance } from '../../host/allowance.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import { Allowance } from './allowance.ts'
 import { isForeign, isFromPage, requireOwnPage } from './origin.ts'
 import { ApiError } from './problem.ts'
 import { type Sessions, sessionOf } from './sessions.ts'
@@ -64,7 +64,7 @@ export function authenticate(scope: FastifyInstance, { tokens, sessions, note, c
     delayed--
   }
   const refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<never> => {
-    const answered = failures.take(request.ip) && delayed < MOST_DELAYED
+    const answered = failures.take(networkOf(request.ip)) && delayed < MOST_DELAYED
     log.warn({ audit: true, from: request.ip, method: request.method, path: pathOf(request) }, 'wrong API token')
     if (answered)
       note?.({ refused: 'wrong API token', from: request.ip, method: request.method, path: pathOf(request) })

@@ -31,6 +31,7 @@ function found(seconds: number): Outcome {
 function createContext(limits = DEFAULT_LIMITS) {
   const clock = createSimulatedClock()
   const logged: string[] = []
+  const counters = createCounters()
   const parts = createParts({
     clock,
     limits,
@@ -41,7 +42,7 @@ function createContext(limits = DEFAULT_LIMITS) {
     ),
     failures: createFailureCache(),
     admission: createAdmission(limits),
-    counters: createCounters(),
+    counters,
     log: { ...silentLog, error: (_fields, message) => logged.push(message) },
     cancellation: new Cancellation(),
   })
@@ -55,7 +56,7 @@ function createContext(limits = DEFAULT_LIMITS) {
   })
   const begin = (by: Route, question = QUESTION) => parts.part(by, question, clock.monotonic() + limits.patience)
   const part = (by: Route) => clock.until(begin(by))
-  return { clock, logged, begin, part, route }
+  return { clock, logged, counters, begin, part, route }
 }
 
 t.test('a fault of our own is a failure for the client, an error in the log, and no crash', async t => {
@@ -78,6 +79,27 @@ t.test('where too much is outstanding, stale data is better than none', async t 
   t.match(await part(route(async () => found(10))), { from: 'stale', error: { code: Ede.STALE_ANSWER } })
   t.equal(clock.monotonic(), before)
 })
+
+t.test(
+  'of many answers that are to be renewed together only so many are: questions that somebody waits for have room',
+  async t => {
+    const { clock, begin, route, counters } = createContext({ ...DEFAULT_LIMITS, renewals: 3, outstanding: 4 })
+    const questions = Array.from({ length: 10 }, (_, i) => ({ ...QUESTION, name: parseName(`n${i}.example.`) }))
+    const first = route(async () => found(100))
+    for (const question of questions) await clock.until(begin(first, question))
+    await clock.advance(95_000)
+    const landed: (() => void)[] = []
+    const slow = route(() => new Promise(resolve => landed.push(() => resolve(found(100)))))
+    for (const question of questions) t.match(await begin(slow, question), { from: 'cache' })
+    t.equal(counters.prefetched, 3)
+    const waiting = begin(slow, { ...QUESTION, name: parseName('new.example.') })
+    t.equal(landed.length, 4, 'a new question is asked')
+    for (const land of landed) land()
+    t.match(await waiting, { from: 'upstream' })
+    for (const question of questions) t.match(await begin(slow, question), { from: 'cache' })
+    t.equal(counters.prefetched, 6, 'others are renewed in their turn')
+  },
+)
 
 t.test('RFC 8767 §5: what comes after the client has its stale answer refreshes the cache', async t => {
   const { clock, part, route } = createContext()

@@ -243,8 +243,8 @@ export class FrameClient {
   private buffer = Buffer.alloc(0)
   private waiting: (() => void)[] = []
 
-  constructor(to: SocketAddress) {
-    this.socket = connect({ host: to.address, port: to.port })
+  constructor(to: SocketAddress, localAddress?: string) {
+    this.socket = connect({ host: to.address, port: to.port, ...(localAddress && { localAddress }) })
     this.socket.on('data', chunk => {
       this.buffer = Buffer.concat([this.buffer, chunk])
       while (this.buffer.length >= 2 && this.buffer.length >= 2 + this.buffer.readUInt16BE()) {

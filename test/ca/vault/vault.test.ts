@@ -187,8 +187,19 @@ t.test('wrong secrets are refused, and guessing is slowed down', async t => {
     status: 503,
     json: { errors: [/wait a minute/] },
   })
+  t.ok((await login('spire', 'other')).auth, 'another role from the same address is not shut out')
   await world.clock.advance(61_000)
   t.ok((await login()).auth)
+})
+
+t.test('wrong tokens are refused, and shut out nobody who has a right one behind the same address', async t => {
+  const { login, call } = await open(t)
+  const { client_token: token } = (await login()).auth
+  const ask = async (text: string) => (await call('GET', 'auth/token/lookup-self', undefined, text)).status
+  const statuses: number[] = []
+  for (let i = 0; i < 25; i++) statuses.push(await ask(`guess ${i}`))
+  t.strictSame([statuses[0], statuses[19], statuses[20], statuses[24]], [403, 403, 503, 503])
+  t.equal(await ask(token), 200)
 })
 
 t.test('what SPIRE does: a CA for its trust domain, that can certify nothing else', async t => {
