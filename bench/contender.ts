@@ -1,8 +1,10 @@
 /** Servers that are measured beside each other: started on one core, watched, and ended. */
 import { type ChildProcess, execFileSync, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** The numbers of the cores that this process may run on, as in "0-3,6": in a container not always those from 0. */
 const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!
@@ -44,6 +46,22 @@ export function startOn(
   stdio: StdioOptions = ['ignore', 'ignore', 'inherit'],
 ): ChildProcess {
   return spawn('taskset', [...pinning(place), ...command], { stdio, env: { ...withSbin(), ...env } })
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** Our program as it is packed, made in a folder below `parent` when it is first asked for: its path. */
+export function packed(parent: string): string {
+  const folder = join(parent, 'package')
+  const program = join(folder, 'bin', 'namestead.mjs')
+  if (existsSync(program)) return program
+  execFileSync(process.execPath, [join(ROOT, 'bin', 'build.mjs'), join(folder, 'dist')])
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'))
+  cpSync(join(ROOT, 'bin'), join(folder, 'bin'), { recursive: true })
+  // What it compiles is kept, as the service manager has it do: once, before anything is measured.
+  execFileSync(process.execPath, [program, '--version'])
+  return program
 }
 
 /** Debian keeps servers in sbin, which is not on everybody's PATH. */

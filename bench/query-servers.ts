@@ -40,6 +40,13 @@ export const QUERY_SERVERS: readonly QueryServer[] = [
     command: options => ({ command: ours(options, 'dgram', ['--import', inTree('scripts/without-koffi.ts')]) }),
   },
   {
+    // What `dgram` costs by itself.
+    name: 'echo',
+    transports: ['udp'],
+    installed: () => true,
+    command: ({ ports }) => ({ command: [process.execPath, inTree('bench/echo.ts'), String(ports.dns)] }),
+  },
+  {
     name: 'BIND',
     transports: ['udp', 'tcp', 'dot', 'doh'],
     installed: () => isInstalled('named', '-v'),

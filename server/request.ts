@@ -3,8 +3,24 @@ import type { EdnsOption } from '../dns/edns.ts'
 import type { Message } from '../dns/message.ts'
 import { copyOctets } from '../dns/octets.ts'
 import { Query } from '../dns/query.ts'
+import type { TsigContext } from '../dns/tsig.ts'
+import type { Client } from './listen/client.ts'
+import type { ServingView } from './state.ts'
 
 const HEADER = 12
+
+/** A request that needed more than a look at its header: everything known of it, on its own memory, so that it can wait. */
+export interface Request {
+  client: Client
+  query: Query
+  wire: Uint8Array
+  message: Message
+  /** Octets that an answer may have, a signature included. */
+  limit: number
+  view: ServingView | undefined
+  /** Where the request was signed, the answer is. */
+  signing: TsigContext | undefined
+}
 
 /** A copy of a query on memory of its own, for an answer that has to wait. */
 export function keepQuery(query: Query): Query {

@@ -21,6 +21,7 @@ export function checkZone(version: ZoneVersion): Finding[] {
   if (!version.rrset(origin, Type.NS)) report('error', origin, Type.NS, 'has no NS record at the apex')
   let cut: Cut | undefined
   for (const node of nodesOf(version)) {
+    if (!cut && isPlain(node)) continue
     for (const { severity, type, message } of faultsAt(node.owner, node.rrsets, origin))
       report(severity, node.owner, type, message)
     checkTargets(node, version, report)
@@ -30,6 +31,15 @@ export function checkZone(version: ZoneVersion): Finding[] {
   }
   return findings
 }
+
+/** Addresses and nothing else, as most owners have: there is nothing that could be wrong with a few. */
+function isPlain({ rrsets }: Node): boolean {
+  const [{ type, rdatas }] = rrsets as [RRset]
+  return rrsets.length === 1 && (type === Type.A || type === Type.AAAA) && rdatas.length < FEW
+}
+
+/** Addresses of which so many fit into any message. */
+const FEW = 100
 
 /** What keeps the RRsets of one owner from being served right. */
 export function checkOwner(owner: Name, rrsets: RRset[], origin: Name): string | undefined {

@@ -1,29 +1,27 @@
-import { addressBytes, printAddress } from '../config/address.ts'
+import { printAddress } from '../config/address.ts'
 import type { PrimaryServer, RemoteServer, ZoneConfig } from '../config/schema.ts'
-import { Ede, Rcode, rcodeName } from '../dns/codes.ts'
-import { RcodeError } from '../dns/errors.ts'
-import { equalNames, type Name, printName } from '../dns/name.ts'
-import { equalOctets, type ResourceRecord } from '../dns/record.ts'
+import { Rcode } from '../dns/codes.ts'
+import { type Name, printName } from '../dns/name.ts'
+import type { ResourceRecord } from '../dns/record.ts'
 import { serialGreater } from '../dns/serial.ts'
 import type { TsigKey } from '../dns/tsig.ts'
 import { readRdata } from '../dns/types.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import type { TlsOptions } from '../host/network.ts'
 import type { World } from '../host/world.ts'
 import { recordsIn } from './baseline.ts'
 import { readCatalog } from './catalog/read.ts'
 import { type Changeset, isEmptyChange } from './change.ts'
 import { differencesSince } from './differences.ts'
-import { ForwardError, forwardUpdate } from './forward.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
 import { versionAfter } from './next-version.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
+import { forwardToOne, printServer, remoteOf, senderAmong } from './primaries.ts'
 import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
-import { type Remote, RemoteError } from './remote.ts'
+import { RemoteError } from './remote.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { readStored, type StoredImage } from './stored-image.ts'
 import { soaOf } from './transfer.ts'
@@ -229,11 +227,7 @@ export class SecondaryZone {
 
   /** A NOTIFY (RFC 1996 §3.11): heard from a primary's address, or signed with a primary's key. Returns the RCODE. */
   notified({ address, key, serial }: Notified): { rcode: Rcode; reason: string } {
-    const primary = this.config.primaries!.find(
-      one =>
-        equalOctets(addressBytes(one.address.address)!, address) ||
-        (key !== undefined && one.key !== undefined && equalNames(one.key, key)),
-    )
+    const primary = senderAmong(this.config.primaries!, address, key)
     const from = printAddress(address)
     if (!primary) {
       this.log.warn({ from }, 'a NOTIFY from somebody who is not a primary was refused')
@@ -252,21 +246,10 @@ export class SecondaryZone {
   async forward(wire: Uint8Array, requestor: Requestor): Promise<Uint8Array> {
     const { update: rules, primaries } = this.config
     if (rules.length > 0) permitRequestor(rules, requestor)
-    const key = requestor.key && printName(requestor.key)
-    for (const server of primaries!) {
-      const fields = { key, primary: printServer(server) }
-      try {
-        const answer = await forwardUpdate(this.deps, this.remote(server), wire)
-        this.log.info({ ...fields, rcode: rcodeName(answer[3]! & 15) }, 'update forwarded')
-        if ((answer[3]! & 15) === Rcode.NOERROR) this.refreshSoon(server)
-        return answer
-      } catch (error) {
-        this.log.warn({ ...fields, reason: (error as Error).message }, 'an update could not be forwarded')
-        // One that may have it already must not be given another's place: the update would be done twice.
-        if (!(error instanceof ForwardError) || error.sent) break
-      }
-    }
-    throw new RcodeError(Rcode.SERVFAIL, 'no primary has answered the update', Ede.NETWORK_ERROR)
+    const log = this.log.child({ key: requestor.key && printName(requestor.key) })
+    const { server, answer } = await forwardToOne(primaries!, wire, { ...this.deps, log })
+    if ((answer[3]! & 15) === Rcode.NOERROR) this.refreshSoon(server)
+    return answer
   }
 
   /** Asks the primaries now, this one first. */
@@ -329,20 +312,10 @@ export class SecondaryZone {
     const held = { origin, version, expired: !this.served || this.inherited }
     const { limits, loadWhole } = this.deps
     const asking = { limits: limits(), signal, ixfr: server.ixfr !== false, loadWhole }
-    const refreshed = await refreshFrom(this.deps, this.remote(server), held, asking)
+    const refreshed = await refreshFrom(this.deps, remoteOf(server, this.deps.findKey), held, asking)
     signal.throwIfAborted()
     if (refreshed.kind !== 'current') await this.take(refreshed, version, server)
     await this.confirm()
-  }
-
-  private remote({ address, key: name, tls, source }: PrimaryServer): Remote {
-    const key = name && this.deps.findKey(name)
-    return {
-      address,
-      ...(key && { key }),
-      ...(tls && { tls: tlsOptions(tls) }),
-      ...(source !== undefined && { source }),
-    }
   }
 
   /** Stores and publishes what has come; until it is on disk, the zone is as it was. */
@@ -452,19 +425,4 @@ function wholeOf(refreshed: Refreshed): ZoneVersion {
 function describeFailure(error: unknown): string {
   if (error instanceof ZoneError) return 'what a primary has was refused; the zone stays as it is'
   return error instanceof RemoteError ? 'a primary could not be asked' : 'what a primary has could not be stored'
-}
-
-/** RFC 9103 §7.1, §7.2: TLS 1.3, with the protocol of DNS over TLS; RFC 8310 §5: the strict profile. */
-function tlsOptions({ hostname, roots }: NonNullable<PrimaryServer['tls']>): TlsOptions {
-  return {
-    alpn: ['dot'],
-    minVersion: 'TLSv1.3',
-    ...(hostname !== undefined && { servername: hostname }),
-    ...(roots !== undefined && { ca: [roots] }),
-  }
-}
-
-/** A primary's address and port. */
-export function printServer({ address: { address, port }, tls }: PrimaryServer): string {
-  return `${tls ? 'tls://' : ''}${address.includes(':') ? `[${address}]` : address}:${port}`
 }

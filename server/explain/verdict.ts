@@ -3,7 +3,7 @@ import { ancestorName, equalNames, printName, wildcardOf } from '../../dns/name.
 import type { ResourceRecord } from '../../dns/record.ts'
 import { printRdata, readRdata, Type, typeName } from '../../dns/types.ts'
 import { recordsOf } from '../../zones/draft.ts'
-import { printServer } from '../../zones/secondary.ts'
+import { printServer } from '../../zones/primaries.ts'
 import type { Step } from '../../zones/trace.ts'
 import { isSecondary } from '../zones.ts'
 import { describeRule, errorsOf } from './answers.ts'

@@ -17,6 +17,8 @@ export interface Libc {
   send(fd: number, message: Uint8Array, length: number, flags: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   close(fd: number): number
+  /** Gives memory that is free back to the system, but for `pad` octets. */
+  malloc_trim?(pad: number): number
   /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
   recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
   sendmmsg(fd: number, headers: bigint, count: number, flags: number): number
@@ -126,6 +128,7 @@ function bindLibc(): Libc {
     send: declare('send', 'int', 'void *', 'ulong', 'int'),
     recv: declare('recv', 'int', 'void *', 'ulong', 'int'),
     close: declare('close', 'int'),
+    malloc_trim: declare('malloc_trim', 'ulong'),
     recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),
     epoll_create1: declare('epoll_create1', 'int'),

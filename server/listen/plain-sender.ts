@@ -1,4 +1,5 @@
 import type { Socket } from 'node:dgram'
+import { copyOctets } from '../../dns/octets.ts'
 import { type DatagramCounts, UDP_LIMIT } from './datagrams.ts'
 
 /** Answers that may wait for the system to take them; more are dropped. */
@@ -16,7 +17,7 @@ export interface Destination {
  */
 export class PlainSender {
   open = true
-  /** Where the next answer is written: ours until `sendOut`. */
+  /** Where the next answer is written: not to be kept beyond the next send. */
   out = new Uint8Array(UDP_LIMIT)
   private readonly views: (Uint8Array | undefined)[] = new Array(UDP_LIMIT + 1).fill(undefined)
   /** After the last send; `dgram` counts those that the system has not taken, or whose taking it has not told yet. */
@@ -36,8 +37,16 @@ export class PlainSender {
     if (this.waiting > 0) this.renew()
   }
 
-  /** Sends a message, whose octets must stay as they are. */
-  send(message: Uint8Array, to: Destination): void {
+  /** Sends a message, whose octets may be changed afterwards. */
+  sendCopy(message: Uint8Array, to: Destination): void {
+    if (message.length > UDP_LIMIT) this.send(copyOctets(message), to)
+    else {
+      this.out.set(message)
+      this.sendOut(message.length, to)
+    }
+  }
+
+  private send(message: Uint8Array, to: Destination): void {
     if (!this.open) return
     const { socket } = this
     if (this.waiting >= MOST_WAITING) this.waiting = socket.getSendQueueCount()

@@ -1,5 +1,4 @@
 import { addressBytes, printAddress } from '../../config/address.ts'
-import { copyOctets } from '../../dns/octets.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import type { Client } from './client.ts'
 import {
@@ -83,7 +82,7 @@ class PlainClient implements Client {
   }
 
   send(message: Uint8Array): boolean {
-    this.sender.send(copyOctets(message), { address: this.text, port: this.port })
+    this.sender.sendCopy(message, { address: this.text, port: this.port })
     return true
   }
 

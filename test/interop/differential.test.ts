@@ -2,6 +2,7 @@ import t from 'tap'
 import { parseName, printName } from '../../dns/name.ts'
 import { typeCode } from '../../dns/types.ts'
 import { ZoneTable } from '../../zones/table.ts'
+import { sameByDatagram } from '../server/datagrams.ts'
 import { askWire, imageOf, queryWire } from '../zones/ask.ts'
 import { PARTS, type Part, type Reply, replyOf, replyOfMessage } from './differential/compare.ts'
 import { deliberate } from './differential/differences.ts'
@@ -53,6 +54,8 @@ t.test('what BIND and Knot agree on, we say too', { skip: without('named', 'knot
   for (const shown of tally.differences.slice(0, MOST_SHOWN)) t.fail(shown.sentence, shown.details)
   t.equal(tally.differences.length, 0, 'no difference but the deliberate ones')
   t.ok(tally.agreed.answer > tally.questions / 2, 'the peers agree on most answers')
+  const wires = [...batches(zones)].flat().map(({ name, type }) => queryWire(parseName(name), type))
+  sameByDatagram(t, [{ zones: ours, wires }], 1)
 })
 
 interface Question {

@@ -5,6 +5,7 @@ import { parseName, printName } from '../../dns/name.ts'
 import { typeCode } from '../../dns/types.ts'
 import { readZoneFile } from '../../zones/file.ts'
 import { ZoneTable } from '../../zones/table.ts'
+import { sameByDatagram } from '../server/datagrams.ts'
 import { askWire, queryWire } from '../zones/ask.ts'
 import { PARTS, type Part, type Reply, replyOf, replyOfMessage } from './differential/compare.ts'
 import { deliberate } from './differential/differences.ts'
@@ -80,6 +81,12 @@ t.test(
     for (const shown of differences.slice(0, MOST_SHOWN)) t.fail(shown.sentence, shown.details)
     t.equal(differences.length, 0, 'no difference')
     t.ok((agreed.authority ?? 0) > 0.5 * (agreed.rcode ?? 0), 'the peers agree on most proofs')
+    const wires = zones.flatMap(({ names }) =>
+      names.flatMap(name =>
+        TYPES.map(([, code]) => queryWire(parseName(name), code, { udpSize: 1232, dnssecOk: true })),
+      ),
+    )
+    sameByDatagram(t, [{ zones: ours, wires }], 1)
   },
 )
 

@@ -71,6 +71,12 @@ const query = new Query()
 const response = new ResponseWriter()
 const answerer = new Answerer()
 
+/** Who is told of all that is asked and fits a datagram, to ask the same another way. */
+let listener: ((zones: ZoneTable, wire: Uint8Array) => void) | undefined
+export function onAsked(told: typeof listener): void {
+  listener = told
+}
+
 /** Asks "www.example. A" of the zones, by way of the wire both ways. */
 export function ask(zones: ZoneTable, question: string, options: AskOptions = {}): Told {
   const [name, type] = question.split(' ')
@@ -82,6 +88,7 @@ export function askWire(zones: ZoneTable, wire: Uint8Array, options: AskOptions 
   const refused = readQuery(wire, 0, wire.length, query)
   if (refused !== 0) throw new Error(`the query is refused: ${refused}`)
   response.begin(query, options.limit ?? udpLimit(query))
+  if (options.limit === undefined && !options.resolving) listener?.(zones, wire)
   const result = answerer.answer(query, zones, response, options.resolving)
   const length = response.finish()
   const message = parseMessage(response.message().slice())

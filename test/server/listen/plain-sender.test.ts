@@ -72,6 +72,21 @@ t.test('more than may wait is dropped and counted; once there is room all goes o
   t.equal(counts.dropped, 6)
 })
 
+t.test('a message may be changed once it was handed over', async t => {
+  const socket = new FakeSocket()
+  const { sender } = senderOf(socket)
+  socket.full = true
+  const message = Buffer.from('first')
+  sender.sendCopy(message, TO)
+  message.set(Buffer.from('other'))
+  sender.sendCopy(message, TO)
+  const long = Buffer.alloc(2000, 'a')
+  sender.sendCopy(long, TO)
+  long.fill('b')
+  socket.drain()
+  t.same(socket.taken, ['first', 'other', 'a'.repeat(2000)])
+})
+
 t.test('a closed socket sends nothing', async t => {
   const socket = new FakeSocket()
   const { sender, answer } = senderOf(socket)
