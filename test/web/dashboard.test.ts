@@ -34,7 +34,7 @@ t.test('the dashboard in Chromium', { skip: withoutChromium, timeout: 240_000 },
     await removeFolder(folder)
   })
   const { failed } = await liveADay(scene)
-  const asking = setInterval(() => void scene.ask(40), 300)
+  const asking = setInterval(() => void scene.ask(5), 500)
   t.teardown(() => clearInterval(asking))
   await everyPage(t, scene, browser)
   await edits(t, scene, browser)
