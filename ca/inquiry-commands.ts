@@ -5,7 +5,7 @@ import { readCertificate } from './certificate-facts.ts'
 import type { CertificateRecord } from './certificate-store.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
 import { describeAuthority, describeCertificate } from './describe.ts'
-import { isRsa } from './public-key.ts'
+import { kindOfKey } from './public-key.ts'
 import { timestamp } from './states.ts'
 import type { CaStore } from './store.ts'
 import { fingerprintText } from './trust.ts'
@@ -37,7 +37,7 @@ export function inquiryCommands(deps: { store: CaStore; clock: Clock; authorityO
         issued_at: timestamp(record.issuedAt),
         ...(record.order !== undefined && { order: record.order }),
         sha256: fingerprintText(fingerprint(record.der)),
-        key_type: isRsa(readCertificate(record.der).publicKey) ? 'RSA' : 'ECDSA',
+        key_type: kindOfKey(readCertificate(record.der).publicKey),
         certificate: pemOf('CERTIFICATE', record.der),
         chain: chainOf(authorityOf(record.issuer)),
         record: (await store.entriesOf(record.serial)).map(({ at, ...entry }) => ({ at: String(at), ...entry })),

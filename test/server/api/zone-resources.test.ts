@@ -137,7 +137,13 @@ t.test('zones as people look at them and change them', async t => {
   t.test('a certificate with its chain, and what happened to it', async t => {
     const { serial } = await api.command('ca.issue', { names: ['www.a.example'] })
     const found = await get(`/api/v1/ca/certificates/${serial}`)
-    t.match(found, { names: ['www.a.example'], status: 'valid', profile: 'default', certificate: /BEGIN CERTIFICATE/ })
+    t.match(found, {
+      names: ['www.a.example'],
+      status: 'valid',
+      profile: 'default',
+      key_type: 'ecdsa-p256',
+      certificate: /BEGIN CERTIFICATE/,
+    })
     t.equal(found.chain.length, 2)
     t.match(found.record, [{ kind: 'issued', by: 'break-glass' }])
     await api.command('ca.revoke', { serial, reason: 'superseded' })
