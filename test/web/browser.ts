@@ -15,6 +15,8 @@ export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 }
 
+/** Colours do not fade: what is looked at is what there will be. */
+const STILL = { reducedMotion: 'reduce' } as const
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 /** A page in a context of its own, with what went wrong in it: exceptions, and what the console calls an error. */
@@ -22,7 +24,7 @@ export async function openPage(
   browser: Browser,
   options: BrowserContextOptions = {},
 ): Promise<{ page: Page; wrong: string[] }> {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, timezoneId: 'UTC', ...options })
+  const context = await browser.newContext({ ...STILL, ignoreHTTPSErrors: true, timezoneId: 'UTC', ...options })
   const page = await context.newPage()
   page.setDefaultTimeout(10_000)
   const wrong: string[] = []
