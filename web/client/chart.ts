@@ -68,6 +68,12 @@ export function Chart(props: {
   )
 }
 
+/** The time of a tick, in seconds; with its seconds where ticks are less than a minute apart. */
+function clockAt(tick: number, ticks: readonly number[]): string {
+  const text = new Date(tick * 1000).toLocaleTimeString('sv')
+  return ticks.length > 1 && ticks[1]! - ticks[0]! < 60 ? text : text.slice(0, 5)
+}
+
 function dataOf(times: number[], series: Series[]): Plot.AlignedData {
   return [times.map(time => time / 1000), ...series.map(({ values }) => values)]
 }
@@ -97,7 +103,7 @@ function optionsOf(
         ...axis,
         size: 24,
         space: 90,
-        values: (_plot, ticks) => ticks.map(tick => new Date(tick * 1000).toLocaleTimeString('sv').slice(0, 5)),
+        values: (_plot, ticks) => ticks.map(tick => clockAt(tick, ticks)),
       },
       { ...axis, size: 58, values: (_plot, ticks) => ticks.map(print) },
     ],
