@@ -6,6 +6,7 @@ import type { AnswerCache } from './answers.ts'
 import type { RequestHandler } from './listen/client.ts'
 import { HTTPS_LIMITS, STREAM_LIMITS } from './listen/connections.ts'
 import type { DatagramListener } from './listen/datagrams.ts'
+import { EndOfTurn } from './listen/end-of-turn.ts'
 import { listenHttps } from './listen/https.ts'
 import type { Libc } from './listen/libc.ts'
 import type { Poller } from './listen/poller.ts'
@@ -40,6 +41,7 @@ export class Listeners {
   private readonly options: ListenersOptions
   private readonly onError: (error: Error) => void
   private readonly batches: BatchLibrary | undefined
+  private readonly endOfTurn = new EndOfTurn()
   private readonly datagrams: DatagramListener[] = []
   private readonly streams: { kind: StreamKind; listener: StreamListener }[] = []
   private readonly tls: TlsListener[] = []
@@ -51,6 +53,7 @@ export class Listeners {
     this.options = options
     this.onError = error => options.log.error({ error: error.message }, 'a listener failed')
     this.batches = options.libc && createBatches(options.libc)
+    options.poller?.beforeWait(this.endOfTurn.run)
   }
 
   /** Begins to serve the sockets; resolves with what is listened on. */
@@ -85,7 +88,8 @@ export class Listeners {
 
   private streamOptions() {
     const { handler, beforeBatch, proxies, clock } = this.options
-    return { handler, beforeBatch, proxies, clock, limits: STREAM_LIMITS, onError: this.onError }
+    const { onError, endOfTurn } = this
+    return { handler, beforeBatch, proxies, clock, limits: STREAM_LIMITS, endOfTurn, onError }
   }
 
   /** Takes another certificate for connections from now on; the first one opens the TLS sockets. */

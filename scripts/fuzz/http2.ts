@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { systemClock } from '../../host/clock.ts'
 import type { RequestHandler } from '../../server/listen/client.ts'
 import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
+import { EndOfTurn } from '../../server/listen/end-of-turn.ts'
 import { DohConnection } from '../../server/listen/http2/doh-connection.ts'
 import { MOST_FIELDS } from '../../server/listen/http2/frames.ts'
 import { recognise } from '../../server/listen/http2/recognise.ts'
@@ -37,7 +38,14 @@ const echo: RequestHandler = (request, at, end, _client, out, outAt) => {
 /** All that a connection writes, for what comes in these pieces. */
 function answers(pieces: readonly Uint8Array[]): Buffer {
   const socket = new RecordedSocket()
-  const options = { handler: echo, beforeBatch() {}, clock: systemClock, limits: HTTPS_LIMITS, onError() {} }
+  const options = {
+    handler: echo,
+    beforeBatch() {},
+    endOfTurn: new EndOfTurn(),
+    clock: systemClock,
+    limits: HTTPS_LIMITS,
+    onError() {},
+  }
   const peer = { address: new Uint8Array(4), port: 1, destination: new Uint8Array(4), destinationPort: 2 }
   const connection = new DohConnection(socket as unknown as Socket, peer, { ...shared, options, touch() {} }, undefined)
   for (const piece of pieces) connection.take(piece)

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { addressBytes, containsAddress, type Prefix, printAddress } from '../../config/address.ts'
 import type { Clock, Timer } from '../../host/clock.ts'
 import type { RequestHandler } from './client.ts'
+import type { EndOfTurn } from './end-of-turn.ts'
 import type { ProxiedClient } from './proxy-header.ts'
 import { WriteBatch } from './write-batch.ts'
 
@@ -45,6 +46,8 @@ export interface StreamOptions {
   /** For whom the proxy of a connection speaks whose header was read before. */
   behind?: (socket: Socket) => ProxiedClient | undefined
   limits: StreamLimits
+  /** Collects what is written later than in the turn of its request. */
+  endOfTurn: EndOfTurn
   onError: (error: Error) => void
 }
 

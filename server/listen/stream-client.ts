@@ -149,7 +149,7 @@ export class StreamClient implements Client, ServedConnection {
     this.active()
     if (this.socket.writableCorked === 0) {
       this.socket.cork()
-      setImmediate(() => this.socket.uncork())
+      this.host.options.endOfTurn.add(() => this.socket.uncork())
     }
     return this.socket.write(frame(message))
   }

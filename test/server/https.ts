@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { systemClock } from '../../host/clock.ts'
 import { openTakeover } from '../../server/http.ts'
 import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
+import { EndOfTurn } from '../../server/listen/end-of-turn.ts'
 import { listenHttps } from '../../server/listen/https.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
 import { scratchFolder } from '../scratch.ts'
@@ -22,7 +23,14 @@ export async function openHttps(t: Test, certificate: ServerCertificate): Promis
   const onError = (error: Error): void => {
     throw error
   }
-  const options = { handler: () => 0, beforeBatch() {}, clock: systemClock, limits: HTTPS_LIMITS, onError }
+  const options = {
+    handler: () => 0,
+    beforeBatch() {},
+    endOfTurn: new EndOfTurn(),
+    clock: systemClock,
+    limits: HTTPS_LIMITS,
+    onError,
+  }
   const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, certificate, options, path)
   return {
     port: listener.address.port,

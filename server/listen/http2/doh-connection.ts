@@ -384,7 +384,7 @@ export class DohConnection implements Client, StreamEvents, StreamOwner, ServedC
   private postpone(task: () => void): void {
     this.postponed.push(task)
     if (this.postponed.length > 1) return
-    setImmediate(() =>
+    this.host.options.endOfTurn.add(() =>
       this.work(() => {
         for (const task of this.postponed.splice(0)) task()
       }),

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
 import { STREAM_LIMITS, type StreamLimits } from '../../../server/listen/connections.ts'
+import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
 import { FrameReader, frame } from '../../../server/listen/framing.ts'
 import { listenTcp, type StreamListener } from '../../../server/listen/tcp.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../simulation/clock.ts'
@@ -23,12 +24,20 @@ async function listen(
   t: { teardown(task: () => unknown): void },
   handler: RequestHandler,
   limits: Partial<StreamLimits> = {},
+  endOfTurn = new EndOfTurn(),
 ): Promise<Listening> {
   const clock = createSimulatedClock()
   const onError = (error: Error): void => {
     throw error
   }
-  const options = { handler, beforeBatch() {}, clock, limits: { ...STREAM_LIMITS, ...limits }, onError }
+  const options = {
+    handler,
+    beforeBatch() {},
+    endOfTurn,
+    clock,
+    limits: { ...STREAM_LIMITS, ...limits },
+    onError,
+  }
   const listener = await listenTcp({ address: { address: '127.0.0.1', port: 0 } }, options)
   const clients: FrameClient[] = []
   t.teardown(async () => {
@@ -114,6 +123,33 @@ t.test('requests and answers (RFC 7766)', async t => {
     slow!.send(Buffer.from('at last'))
     slow!.finish()
     t.equal(text((await client.messages(2))[1]), 'at last')
+  })
+
+  t.test('answers that become ready in one turn leave together, when it ends', async t => {
+    let slow: Client | undefined
+    const ends: (() => void)[] = []
+    const endOfTurn = { add: (task: () => void) => ends.push(task) } as unknown as EndOfTurn
+    const { connect } = await listen(
+      t,
+      (_request, _at, _end, client) => {
+        slow = client.retain()
+        return LATER
+      },
+      {},
+      endOfTurn,
+    )
+    const client = connect()
+    let pieces = 0
+    client.socket.on('data', () => pieces++)
+    client.send(Buffer.from('one'), Buffer.from('two'))
+    while (!slow) await new Promise(setImmediate)
+    for (const answer of ['first', 'second']) slow.send(Buffer.from(answer))
+    t.equal(ends.length, 1, 'which the thread knows better than the event loop')
+    ends[0]!()
+    t.same((await client.messages(2)).map(text), ['first', 'second'])
+    t.equal(pieces, 1)
+    slow.finish()
+    slow.finish()
   })
 
   t.test('the client closes its side: what it asked is answered, then we close', async t => {

@@ -5,6 +5,7 @@ import t from 'tap'
 import { systemClock } from '../../../host/clock.ts'
 import type { RequestHandler } from '../../../server/listen/client.ts'
 import { STREAM_LIMITS } from '../../../server/listen/connections.ts'
+import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
 import { frame } from '../../../server/listen/framing.ts'
 import { listenTls, type ServerCertificate } from '../../../server/listen/tls.ts'
 import { selfSigned } from '../certificate.ts'
@@ -22,7 +23,14 @@ async function listen(t: { teardown(task: () => unknown): void }, certificate: S
   const onError = (error: Error): void => {
     throw error
   }
-  const options = { handler: echo, beforeBatch() {}, clock: systemClock, limits: STREAM_LIMITS, onError }
+  const options = {
+    handler: echo,
+    beforeBatch() {},
+    endOfTurn: new EndOfTurn(),
+    clock: systemClock,
+    limits: STREAM_LIMITS,
+    onError,
+  }
   const listener = await listenTls({ address: { address: '127.0.0.1', port: 0 } }, certificate, options)
   t.teardown(() => listener.close(0))
   const open = async (more: ConnectionOptions = {}): Promise<TLSSocket> => {
@@ -130,7 +138,15 @@ t.test('a proxy says before the handshake for whom it speaks', async t => {
     return echo(request, at, end, client, out, outAt, limit)
   }
   const proxies = () => [{ bytes: Uint8Array.of(127, 0, 0, 1), length: 32 }]
-  const options = { handler, beforeBatch() {}, proxies, clock: systemClock, limits: STREAM_LIMITS, onError }
+  const options = {
+    handler,
+    beforeBatch() {},
+    endOfTurn: new EndOfTurn(),
+    proxies,
+    clock: systemClock,
+    limits: STREAM_LIMITS,
+    onError,
+  }
   const listener = await listenTls(
     { address: { address: '127.0.0.1', port: 0 } },
     await selfSigned('first.example'),

@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import type { RequestHandler } from '../../../../server/listen/client.ts'
 import { Connections, HTTPS_LIMITS, type StreamLimits } from '../../../../server/listen/connections.ts'
+import { EndOfTurn } from '../../../../server/listen/end-of-turn.ts'
 import { DohConnection } from '../../../../server/listen/http2/doh-connection.ts'
 import {
   FRAME_HEADER,
@@ -137,7 +138,14 @@ export async function serveDohConnections(
   const onError = (error: Error): void => {
     throw error
   }
-  const options = { handler, beforeBatch() {}, clock, limits: { ...HTTPS_LIMITS, ...limits }, onError }
+  const options = {
+    handler,
+    beforeBatch() {},
+    endOfTurn: new EndOfTurn(),
+    clock,
+    limits: { ...HTTPS_LIMITS, ...limits },
+    onError,
+  }
   const shared = { head: new RequestHead(), scratch: new Uint8Array(MOST_FIELDS) }
   const connections = new Connections(options, (socket, peer, host) => {
     const doh = { options, batch: host.batch, touch: host.touch.bind(host), ...shared }

@@ -1,0 +1,20 @@
+import t from 'tap'
+import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
+
+t.test('what is added is done once: at the end of the turn, or before a wait', async t => {
+  const done: string[] = []
+  const endOfTurn = new EndOfTurn()
+  endOfTurn.add(() => done.push('one'))
+  endOfTurn.add(() => {
+    done.push('two')
+    endOfTurn.add(() => done.push('three'))
+  })
+  t.same(done, [])
+  endOfTurn.run()
+  t.same(done, ['one', 'two'], 'what is added meanwhile is of the next turn')
+  await new Promise(setImmediate)
+  t.same(done, ['one', 'two', 'three'])
+  endOfTurn.run()
+  await new Promise(setImmediate)
+  t.equal(done.length, 3)
+})
