@@ -96,13 +96,21 @@ export function loadCryptoki(path: string): Cryptoki {
     if (value !== CKR.OK) throw new CryptokiError(name, value)
   }
   const template = (attributes: Attributes) => encodeTemplate(attributes, addressOf)
+  const start = async () => {
+    // CK_C_INITIALIZE_ARGS: no mutex functions of ours, the flags, a null pointer.
+    const settings = new BigUint64Array([0n, 0n, 0n, 0n, BigInt(CKF.osLocking), 0n])
+    const value = await tryCall('C_Initialize', settings.buffer)
+    if (value !== CKR.OK && value !== CKR.CRYPTOKI_ALREADY_INITIALIZED) throw new CryptokiError('C_Initialize', value)
+  }
+  let starting: Promise<void> | undefined
 
   return {
-    async initialize() {
-      // CK_C_INITIALIZE_ARGS: no mutex functions of ours, the flags, a null pointer.
-      const settings = new BigUint64Array([0n, 0n, 0n, 0n, BigInt(CKF.osLocking), 0n])
-      const value = await tryCall('C_Initialize', settings.buffer)
-      if (value !== CKR.OK && value !== CKR.CRYPTOKI_ALREADY_INITIALIZED) throw new CryptokiError('C_Initialize', value)
+    // PKCS#11 §5.4: two tokens of one module are connected to at once, and it may be started by one thread alone.
+    initialize() {
+      starting ??= start().finally(() => {
+        starting = undefined
+      })
+      return starting
     },
     async tokens() {
       const count = new BigUint64Array(1)
@@ -179,7 +187,8 @@ export function loadCryptoki(path: string): Cryptoki {
 
 /** The functions by way of C_GetFunctionList, the one that a module must export. */
 function bindFunctions(koffi: Koffi, path: string): Record<FunctionName, Call> {
-  const library = koffi.load(path)
+  // Node shows its own OpenSSL to whatever it loads: a module must find its functions in the one that it was built with.
+  const library = koffi.load(path, { deep: true })
   const getFunctionList = library.func('C_GetFunctionList', 'ulong', ['_Out_ void **'])
   const list: unknown[] = [null]
   const value = Number(getFunctionList(list))

@@ -174,6 +174,8 @@ export function openToken(
         }
       }),
     async close() {
+      // A session that is closed while it signs takes the module with it.
+      await Promise.all(turns)
       const held = await connecting?.catch(() => undefined)
       connecting = undefined
       for (const session of held?.lanes ?? [])

@@ -49,6 +49,20 @@ t.test('a key is looked for once, and one login serves all sessions', async t =>
   t.strictSame(calls.slice(-2), ['close', 'close'])
 })
 
+t.test('a session is closed when what it does is done', async t => {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+  const { calls, load } = playModule({ sign: () => promise })
+  const token = openToken(ADDRESS, '1234', load)
+  const signature = sign(token)
+  const closed = token.close()
+  await new Promise(setImmediate)
+  t.notOk(calls.includes('close'))
+  resolve(Uint8Array.of(1))
+  t.same(await signature, [1])
+  await closed
+  t.strictSame(calls.slice(-2), ['close', 'close'])
+})
+
 for (const value of [CKR.SESSION_HANDLE_INVALID, CKR.TOKEN_NOT_PRESENT, CKR.KEY_HANDLE_INVALID, CKR.USER_NOT_LOGGED_IN])
   t.test(`what is lost (0x${value.toString(16)}) is opened again, and the signature made`, async t => {
     const { calls, faults, load } = playModule()
