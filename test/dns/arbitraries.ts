@@ -151,7 +151,8 @@ export const arbitraryRecord: fc.Arbitrary<ResourceRecord> = fc
           rdata: makeRdata(mnemonic, value),
         })),
       ),
-      fc.record({ type: fc.integer({ min: 65280, max: 65534 }), rdata: octets(0, 40) }),
+      // 65401 is ALIAS, whose RDATA is a name.
+      fc.record({ type: fc.integer({ min: 65402, max: 65534 }), rdata: octets(0, 40) }),
     ),
   })
   .map(({ owner, ttl, data }) => ({ owner, ttl, class: 1, ...data }))
