@@ -78,9 +78,7 @@ export function createForwardRoute(
         judge: (response, server) => judge(response, question, server),
         ended: result =>
           resolve(
-            result.kind === 'won'
-              ? result.judged
-              : { kind: 'failed', error: explainFailures(zone, result.failures) },
+            result.kind === 'won' ? result.judged : { kind: 'failed', error: explainFailures(zone, result.failures) },
           ),
       })
     })

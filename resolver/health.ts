@@ -5,7 +5,6 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Exchanger } from './exchange.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
-import type { Asked } from './udp.ts'
 
 /** Asks servers that are down, nobody's question at hand, until they answer. */
 export interface HealthChecks {

@@ -8,9 +8,7 @@ import type { Server } from './server.ts'
 import type { Asked } from './udp.ts'
 
 /** What a race ends with: a response and what its judge made of it, or all the ways in which the servers failed. */
-export type RaceResult<Judged> =
-  | { kind: 'won'; judged: Judged }
-  | { kind: 'lost'; failures: Failure[] }
+export type RaceResult<Judged> = { kind: 'won'; judged: Judged } | { kind: 'lost'; failures: Failure[] }
 
 /** One server's failure to give a usable response. */
 export type Failure = { server: Server; error: ExchangeError } | { server: Server; response: Message }
