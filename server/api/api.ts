@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { authenticate } from './authenticate.ts'
 import { caRoutes } from './ca-resources.ts'
 import type { ApiContext } from './context.ts'
+import { dnssecRoutes } from './dnssec-resources.ts'
 import { eventRoutes } from './events.ts'
 import { WEBHOOK_TYPE, webhookRoutes } from './externaldns.ts'
 import { type ApiScope, describeRoutes } from './openapi.ts'
@@ -34,6 +35,7 @@ const ROUTES = [
   eventRoutes,
   viewResourceRoutes,
   zoneResourceRoutes,
+  dnssecRoutes,
 ]
 
 /** The HTTP API on the HTTPS listener; nobody gets in without a token. */

@@ -100,6 +100,28 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
     },
     async request => guarded(request, 'ca.revoke', { ...request.params, ...request.body }),
   )
+  const all = T.Object({ all: T.Optional(T.Boolean({ description: 'those that are decided, too' })) })
+  scope.get(
+    '/api/v1/ca/approvals',
+    { schema: described('ca', 'Names that wait for a person, with who asks for them', { querystring: all }) },
+    async request => {
+      requireAll(request, 'read')
+      return run('ca.approvals', request.query)
+    },
+  )
+  scope.post(
+    '/api/v1/ca/approvals/:id',
+    {
+      schema: described('ca', 'Approves a name that waits, for so many days, or denies it', {
+        params: T.Object({ id: T.String({ maxLength: 100 }) }),
+        body: T.Object({
+          deny: T.Optional(T.Boolean()),
+          days: T.Optional(T.Integer({ minimum: 1, maximum: 36_500 })),
+        }),
+      }),
+    },
+    async request => guarded(request, 'ca.approve', { ...request.params, ...request.body }),
+  )
   scope.get('/api/v1/ca/bindings', { schema: described('ca', 'Keys that bind ACME accounts', {}) }, async request =>
     guarded(request, 'ca.eab.list'),
   )
