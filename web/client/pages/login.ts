@@ -1,9 +1,9 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Session } from '../../../cli/replies.ts'
 import { call, type Problem } from '../api.ts'
 import { asProblem } from '../load.ts'
 import { Failure, Field } from '../parts.ts'
-import type { Session } from '../types.ts'
 import type { View } from '../view.ts'
 
 /** Exchanges a token for a session; the page forgets the token at once. */
