@@ -1,6 +1,6 @@
 // Plain JavaScript for any Node 20 or newer: installs what is missing and finds the pinned runtime.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url'
 /** The folder of package.json. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const STAMP = join(ROOT, 'node_modules', '.installed-lock')
+const PACKAGES = join(ROOT, 'node_modules')
+const STAMP = join(PACKAGES, '.installed-lock')
 
-/** Installs the packages of the lock file unless they are those that were installed last. */
+/** Installs the packages of the lock file unless they are those that were installed last. Packages that are linked are somebody else's to keep: npm would empty their folder. */
 export function installMissing() {
+  if (lstatSync(PACKAGES, { throwIfNoEntry: false })?.isSymbolicLink()) return
   const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8')
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return
   process.stderr.write('namestead: installing the packages of package-lock.json …\n')
