@@ -16,6 +16,13 @@ export function installMissing() {
   if (lstatSync(PACKAGES, { throwIfNoEntry: false })?.isSymbolicLink()) return
   const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8')
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return
+  // npm empties what the link leads to, which others may use.
+  if (lstatSync(PACKAGES, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    process.stderr.write(
+      'namestead: node_modules is a link, to other packages than those of package-lock.json; it is left as it is\n',
+    )
+    return
+  }
   process.stderr.write('namestead: installing the packages of package-lock.json …\n')
   const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: ROOT,
