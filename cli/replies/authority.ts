@@ -84,6 +84,12 @@ export interface TreeHead {
   signature: string
 }
 
+/** That the tree of a head has grown from its first leaves: hashes in hex (RFC 9162 §2.1.4). */
+export interface Consistency {
+  first: number
+  consistency: string[]
+}
+
 /** A line of the record; of one whose text is no longer kept, its hash. */
 export interface RecordLine {
   seq: number
