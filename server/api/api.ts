@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { approvalRoutes } from './approval-resources.ts'
 import { authenticate } from './authenticate.ts'
 import { caRoutes } from './ca-resources.ts'
 import type { ApiContext } from './context.ts'
@@ -30,6 +31,7 @@ const ROUTES = [
   webhookRoutes,
   resourceRoutes,
   caRoutes,
+  approvalRoutes,
   tokenRoutes,
   sessionRoutes,
   eventRoutes,
