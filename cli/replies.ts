@@ -3,7 +3,9 @@ import type {
   CaDetails,
   CertificateAuthority,
   CertificateSummary,
+  Consistency,
   EndingCertificate,
+  Enrolment,
   IssuedCertificate,
   RecordLine,
   RootCertificate,
@@ -93,9 +95,11 @@ export interface Replies {
   timeline: { at: string; kind: string; [member: string]: unknown }[]
   'ca.log.head': TreeHead & { public_key: string }
   /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
-  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
+  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number } & Partial<Consistency>
   /** `{ serial }` → the entry and the way from its hash to the root. */
   'ca.log.prove': TreeHead & { entry: string; leaf: string; index: number; path: string[] }
+  /** `{ from }`, the size of a tree → that the one of now begins with it (RFC 9162 §2.1.4). */
+  'ca.log.consistency': TreeHead & Consistency
   /** `{ after?, limit? }` → lines of the record in order. */
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
@@ -110,6 +114,12 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{ name, names?, addresses?, issuer?, profile?, uses?, validity? }`: a secret by which devices enrol; shown this once. */
+  'ca.enrolment.create': Enrolment & { secret: string }
+  /** `{}` */
+  'ca.enrolment.list': Enrolment[]
+  /** `{ id }` */
+  'ca.enrolment.revoke': { id: string }
   /** `{}` */
   'cache.show': { entries: number; octets: number; size: number }
   /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */

@@ -25,6 +25,7 @@ import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
+import { serveOidc } from './oidc/routes.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
@@ -182,7 +183,7 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 }
 
 async function serveHttp(
-  { listeners, ready, log }: Foundation,
+  { listeners, ready, world, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
@@ -192,7 +193,9 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveDashboard(https)
+  const oidc = () => api.config().dashboard.oidc
+  serveOidc(https, { ...api, config: oidc, random: world.random })
+  serveDashboard(https, () => oidc()?.label)
   serveMetrics(metrics, {
     serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),

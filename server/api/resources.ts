@@ -5,7 +5,7 @@ import { requireAll, requireRole, tokenOf } from './authenticate.ts'
 import { type ApiContext, nameOf, zoneOf } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
-import { coversName, coversView } from './tokens.ts'
+import { coversName, coversView, holderOf } from './tokens.ts'
 
 const ZonePath = T.Object({ view: T.String(), zone: T.String() })
 const Serial = T.Integer({ minimum: 0, maximum: 0xffffffff })
@@ -45,10 +45,10 @@ function explainRoutes(scope: ApiScope, context: ApiContext): void {
       const token = tokenOf(request)
       const { name } = request.query
       if (!coversName(token, nameOf(name, 'name')))
-        throw new ApiError(403, `the token ${token.name} is for no zone of ${name}`)
+        throw new ApiError(403, `${holderOf(token)} is for no zone of ${name}`)
       const told = (await runCommand(context, 'explain', request.query)) as { view?: string }
       if (told.view !== undefined && !coversView(token, told.view))
-        throw new ApiError(403, `the token ${token.name} is not for the view ${told.view}`)
+        throw new ApiError(403, `${holderOf(token)} is not for the view ${told.view}`)
       return told
     },
   )

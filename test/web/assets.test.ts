@@ -6,7 +6,8 @@ import { serveDashboard } from '../../web/dashboard.ts'
 
 const assets = readAssets()
 const app = createApp(silentLog)
-serveDashboard(app)
+let login: string | undefined
+serveDashboard(app, () => login)
 const page = await app.inject('/')
 
 t.test('all script together is less than 150 kB, uncompressed', async t => {
@@ -60,4 +61,12 @@ t.test('modules import nothing that is not served', async t => {
 t.test('the address of the files changes with them', async t => {
   t.match(assets.prefix, /^\/assets\/[0-9a-f]{16}\/$/)
   t.equal(readAssets().prefix, assets.prefix)
+})
+
+t.test('another way to sign in is offered by the name that it has now', async t => {
+  t.notMatch(page.body, 'name="login"')
+  login = 'Corp "SSO" <1>'
+  t.match((await app.inject('/')).body, '<meta name="login" content="Corp &quot;SSO&quot; &lt;1&gt;">')
+  login = undefined
+  t.equal((await app.inject('/')).body, page.body)
 })
