@@ -50,6 +50,10 @@ export interface Ca {
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** Those in PEM whose certificates clients may show: roots and intermediates that are to be trusted. */
+  clientIssuers(): string[]
+  /** Called with every change of them. */
+  onNewIssuer(listener: () => void): void
   /** SHA-256 of the first issuer's root in hex, for a human to compare. */
   readonly rootFingerprint: string
   /** Takes new rules and profiles over at once; names the keys below `ca` whose change needs a restart. */
@@ -161,6 +165,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
+    clientIssuers: () => [
+      ...new Set(hierarchies.flatMap(one => [...one.roots(), ...one.intermediates()]).map(({ pem }) => pem)),
+    ],
+    onNewIssuer(listener) {
+      for (const hierarchy of new Set(hierarchies)) hierarchy.onRenewal(listener)
+    },
     get rootFingerprint() {
       return issuers[0]!.authority.hierarchy.root.fingerprint
     },

@@ -1,5 +1,6 @@
 import { type Ca, createCa } from '../ca/ca.ts'
 import { addressBytes } from '../config/address.ts'
+import { usesClientCertificates } from '../config/client-certificates.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
@@ -54,6 +55,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     workers.renewCertificate(certificate)
     ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
   }
+  const askClients = (current: Config) =>
+    workers.askClients(ca && usesClientCertificates(current) ? ca.clientIssuers() : undefined)
+  askClients(config())
+  ca?.onNewIssuer(() => askClients(config()))
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
   opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
@@ -85,7 +90,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
-    reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
+    reload(next) {
+      askClients(next)
+      return ca && next.ca ? ca.reload(next.ca) : []
+    },
     plan() {
       backups.plan()
       trust.start()
