@@ -10,6 +10,7 @@ import { createCaaChecker } from './caa.ts'
 import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
+import { enrolmentCommands } from './enrolment/commands.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -69,6 +70,7 @@ const RELOADED: ReadonlySet<string> = new Set([
   'issue',
   'reserved',
   'profiles',
+  'enrolment',
   'vault',
   'former_roots',
   'preferred_chain',
@@ -143,6 +145,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
       }),
       ...approvalCommands({ store, clock, log }),
+      ...enrolmentCommands({
+        ...deps,
+        store,
+        config: () => config,
+        issuers: () => issuers.map(({ name, authority: { profiles } }) => ({ name, profiles })),
+      }),
       ...recordCommands({ record, store }),
       ...inquiryCommands({ store, clock, authorityOf }),
     },

@@ -4,6 +4,7 @@ import type {
   CertificateAuthority,
   CertificateSummary,
   EndingCertificate,
+  Enrolment,
   IssuedCertificate,
   RecordLine,
   RootCertificate,
@@ -110,6 +111,12 @@ export interface Replies {
   'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{ name, names?, addresses?, issuer?, profile?, uses?, validity? }`: a secret by which devices enrol; shown this once. */
+  'ca.enrolment.create': Enrolment & { secret: string }
+  /** `{}` */
+  'ca.enrolment.list': Enrolment[]
+  /** `{ id }` */
+  'ca.enrolment.revoke': { id: string }
   /** `{}` */
   'cache.show': { entries: number; octets: number; size: number }
   /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */

@@ -59,6 +59,21 @@ export interface Approval {
   until?: string
 }
 
+/** A secret by which devices enrol; `names` are patterns, `addresses` blocks. Without `uses` it serves any number of times. */
+export interface Enrolment {
+  id: string
+  name: string
+  names: string[]
+  addresses: string[]
+  issuer?: string
+  profile?: string
+  uses?: number
+  used: number
+  created_at: string
+  expires_at?: string
+  revoked_at?: string
+}
+
 /** The signed head of the record (RFC 9162 §4.10): hashes in hex, the signature in base64. */
 export interface TreeHead {
   size: number

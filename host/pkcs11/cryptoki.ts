@@ -185,10 +185,14 @@ export function loadCryptoki(path: string): Cryptoki {
   }
 }
 
+/** Keeps modules where they are: koffi takes a library out of memory when nothing holds it, and functions found by their addresses don't. */
+const libraries = new Map<string, unknown>()
+
 /** The functions by way of C_GetFunctionList, the one that a module must export. */
 function bindFunctions(koffi: Koffi, path: string): Record<FunctionName, Call> {
   // Node shows its own OpenSSL to whatever it loads: a module must find its functions in the one that it was built with.
   const library = koffi.load(path, { deep: true })
+  libraries.set(path, library)
   const getFunctionList = library.func('C_GetFunctionList', 'ulong', ['_Out_ void **'])
   const list: unknown[] = [null]
   const value = Number(getFunctionList(list))

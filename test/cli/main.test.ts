@@ -40,6 +40,7 @@ t.test('the commands that there are', async t => {
     'ca renew-root',
     'ca import',
     'ca eab',
+    'ca enrolment',
     'ca expiring',
     'ca approve',
     'ca log',

@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { createTokens } from '../../ca/token-signer.ts'
 import type { KeyAlgorithm } from '../../config/ca-schema.ts'
@@ -81,6 +83,7 @@ t.test('keys of every kind are made in a token, sign there, and never leave it',
   const pairs: [root: KeyAlgorithm, intermediate: KeyAlgorithm][] = [
     ['ecdsa-p384', 'ecdsa-p256'],
     ['ed25519', 'ed25519'],
+    ['rsa-4096', 'rsa-2048'],
   ]
   // The module looks for tokens when it is loaded, not later.
   for (const pair of pairs) await hsm.createToken(pair.join(' '))
@@ -193,6 +196,17 @@ t.test('keys of every kind are made in a token, sign there, and never leave it',
       t.equal(Number(finalize(null)), 0)
       t.ok(await opened.issuance.issue(request), 'all sessions and the login were gone')
     }
+  })
+
+  t.test('a module stays where it is when memory is collected', async t => {
+    const opened = await openWith(t, { intermediate: inToken('fresh', 'kept') })
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    for (let i = 0; i < 3; i++) {
+      collect()
+      await new Promise(setImmediate)
+    }
+    t.ok(await opened.issuance.issue(request))
   })
 
   t.test('a token that is away at the start is asked again when it should sign', async t => {
