@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
 import type { Timer } from '../host/clock.ts'
 import { fetchText } from '../host/fetch-text.ts'
+import type { ShownCertificate } from '../host/network.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
@@ -11,6 +12,7 @@ import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { enrolmentCommands } from './enrolment/commands.ts'
+import { createEnrolments } from './enrolment/enrolments.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -22,8 +24,10 @@ import { recordCommands } from './record/commands.ts'
 import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
+import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
+import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
 import { createTokens } from './token-signer.ts'
@@ -35,8 +39,8 @@ export type { CaDeps } from './deps.ts'
 
 /** The certificate authority, whole. */
 export interface Ca {
-  /** ACME and what the step CLI asks, on the HTTPS listener. */
-  registerHttps(app: FastifyInstance): void
+  /** ACME, enrolment and what the step CLI asks, on the HTTPS listener; `shownBy` tells the certificate that a client has shown in its handshake. */
+  registerHttps(app: FastifyInstance, shownBy: (request: FastifyRequest) => ShownCertificate | undefined): void
   /** CRLs, OCSP and CA certificates, on the plain listener. */
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
@@ -96,8 +100,11 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
       })
       .find(one => one.found)
-  const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const trusted = issuers.filter(({ staging }) => !staging)
+  const hierarchies = trusted.map(({ authority }) => authority.hierarchy)
   const roots = () => trustBundle(hierarchies, deps.config, config)
+  const enrolments = createEnrolments(store, clock)
+  const reissues = createReissues({ ...deps, issuers: trusted, store, enrolments, limits: () => config.limits })
   const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -115,7 +122,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   }
 
   return {
-    registerHttps(app) {
+    registerHttps(app, shownBy) {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
@@ -125,6 +132,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
+      stepRenewalRoutes(app, { reissues, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,

@@ -28,6 +28,7 @@ import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { shownOn } from './take-over.ts'
 import { createTrustCommands } from './trust-commands.ts'
 import { Watch } from './watch/watch.ts'
 
@@ -196,7 +197,7 @@ async function serveHttp(
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
-  ca?.registerHttps(https)
+  ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
