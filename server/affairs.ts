@@ -20,12 +20,14 @@ import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
+import { keyCommands } from './key-commands.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
+import { serveOidc } from './oidc/routes.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { shownOn } from './take-over.ts'
@@ -171,6 +173,7 @@ function commandsOf(
     status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
     more: {
       ...tokenCommands(api.tokens, () => config().views.map(({ name }) => name), log),
+      ...keyCommands(config, async () => (await workers.report()).keys),
       ...createTrustCommands(trust),
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
@@ -191,7 +194,7 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 }
 
 async function serveHttp(
-  { listeners, ready, log }: Foundation,
+  { listeners, ready, world, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
@@ -201,7 +204,9 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveDashboard(https)
+  const oidc = () => api.config().dashboard.oidc
+  serveOidc(https, { ...api, config: oidc, random: world.random })
+  serveDashboard(https, () => oidc()?.label)
   serveMetrics(metrics, {
     serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),
