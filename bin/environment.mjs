@@ -11,9 +11,8 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const PACKAGES = join(ROOT, 'node_modules')
 const STAMP = join(PACKAGES, '.installed-lock')
 
-/** Installs the packages of the lock file unless they are those that were installed last. Packages that are linked are somebody else's to keep: npm would empty their folder. */
+/** Installs the packages of the lock file unless they are those that were installed last. */
 export function installMissing() {
-  if (lstatSync(PACKAGES, { throwIfNoEntry: false })?.isSymbolicLink()) return
   const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8')
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return
   // npm empties what the link leads to, which others may use.
