@@ -93,7 +93,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const store = createCaStore(deps.database)
   /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
   let config = deps.config
-  const tokens = createTokens(tokenKeys(config), deps.random)
+  const tokens = createTokens(tokenKeys(config), deps)
   const issuers = await openIssuers(deps, store, tokens, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))

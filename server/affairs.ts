@@ -19,6 +19,7 @@ import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
+import { keyCommands } from './key-commands.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
@@ -163,6 +164,7 @@ function commandsOf(
     status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
     more: {
       ...tokenCommands(api.tokens, () => config().views.map(({ name }) => name), log),
+      ...keyCommands(config, async () => (await workers.report()).keys),
       ...createTrustCommands(trust),
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),

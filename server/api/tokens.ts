@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import type { ApiToken } from '../../cli/replies.ts'
 import { containsAddress, type Prefix, parsePrefix, printPrefix } from '../../config/address.ts'
 import { ROLES } from '../../config/dashboard-schema.ts'
 import { compilePattern, matchesPattern, type NamePattern } from '../../config/pattern.ts'
@@ -142,7 +143,7 @@ export function allowsAddress({ from }: Token, address: Uint8Array | undefined):
 }
 
 /** For operators and programs, without anything that could be used. */
-export function describeToken(token: Token) {
+export function describeToken(token: Token): ApiToken {
   const time = (at: number) => new Date(at).toISOString()
   return {
     id: token.id,

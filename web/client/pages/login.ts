@@ -1,9 +1,9 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Session } from '../../../cli/replies.ts'
 import { call, type Problem } from '../api.ts'
 import { asProblem } from '../load.ts'
 import { Failure, Field } from '../parts.ts'
-import type { Session } from '../types.ts'
 import type { View } from '../view.ts'
 
 /** What the server calls the other way to sign in, where it offers one (OpenID Connect). */
