@@ -37,6 +37,10 @@ const zoneFields = {
   transfer: defaulted(list(transferRule), [], 'who may have the whole zone (AXFR); nobody unless a rule says so'),
   notify: defaulted(list(remoteServer), [], 'servers that are told of each change (RFC 1996)'),
   dnssec: optional(dnssec, 'DNSSEC'),
+  delegated: optional(
+    flag,
+    'whether a parent that is not served in the view has to delegate it, as the zone itself has it: NS, glue and DS are compared every hour (`namestead probe`)',
+  ),
   ptr_from: optional(list(domainName), 'zones whose A and AAAA records are kept as PTR records here'),
   primaries: optional(list(primaryServer, { nonEmpty: true }), 'of a secondary: the servers it is transferred from'),
   catalog: optional(
