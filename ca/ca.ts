@@ -1,15 +1,19 @@
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
 import type { Timer } from '../host/clock.ts'
-import { fetchText } from '../host/fetch-text.ts'
+import { fetchText } from '../host/fetch.ts'
+import type { ShownCertificate } from '../host/network.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { createCaaChecker } from './caa.ts'
 import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
+import { enrolmentCommands } from './enrolment/commands.ts'
+import { createEnrolments } from './enrolment/enrolments.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -21,8 +25,10 @@ import { recordCommands } from './record/commands.ts'
 import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
+import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
+import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
 import { createTokens } from './token-signer.ts'
@@ -34,14 +40,14 @@ export type { CaDeps } from './deps.ts'
 
 /** The certificate authority, whole. */
 export interface Ca {
-  /** ACME and what the step CLI asks, on the HTTPS listener. */
-  registerHttps(app: FastifyInstance): void
+  /** ACME, enrolment and what the step CLI asks, on the HTTPS listener; `shownBy` tells the certificate that a client has shown in its handshake. */
+  registerHttps(app: FastifyInstance, shownBy: (request: FastifyRequest) => ShownCertificate | undefined): void
   /** CRLs, OCSP and CA certificates, on the plain listener. */
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
-  /** The CA certificates that matter now, and when they end (milliseconds since 1970). */
-  authorities(): { issuer: string; role: 'root' | 'intermediate'; notAfter: number }[]
+  /** The CA certificates that matter now: what signs, and what is trusted or leads from root to root beside it. */
+  authorities(): AuthorityEnd[]
   /** Puts something into the record that others did, at this moment. */
   note(entry: Omit<RecordEntry, 'at'>): void
   /** What it knows of a name, by the first issuer's rules. */
@@ -50,6 +56,10 @@ export interface Ca {
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** Those in PEM whose certificates clients may show: roots and intermediates that are to be trusted. */
+  clientIssuers(): string[]
+  /** Called with every change of them. */
+  onNewIssuer(listener: () => void): void
   /** SHA-256 of the first issuer's root in hex, for a human to compare. */
   readonly rootFingerprint: string
   /** Takes new rules and profiles over at once; names the keys below `ca` whose change needs a restart. */
@@ -59,12 +69,25 @@ export interface Ca {
   close(): void
 }
 
+/** When a CA certificate of ours ends. */
+export interface AuthorityEnd {
+  issuer: string
+  /** A cross certificate is for the key of one root, signed by another. */
+  role: 'root' | 'intermediate' | 'former root' | 'cross certificate'
+  subject: string
+  /** SHA-256 of the certificate in hex. */
+  fingerprint: string
+  /** Milliseconds since 1970. */
+  notAfter: number
+}
+
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
 const RELOADED: ReadonlySet<string> = new Set([
   'issue',
   'reserved',
   'profiles',
+  'enrolment',
   'vault',
   'former_roots',
   'preferred_chain',
@@ -78,7 +101,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const store = createCaStore(deps.database)
   /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
   let config = deps.config
-  const tokens = createTokens(tokenKeys(config), deps.random)
+  const tokens = createTokens(tokenKeys(config), deps)
   const issuers = await openIssuers(deps, store, tokens, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
@@ -90,8 +113,11 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
       })
       .find(one => one.found)
-  const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const trusted = issuers.filter(({ staging }) => !staging)
+  const hierarchies = trusted.map(({ authority }) => authority.hierarchy)
   const roots = () => trustBundle(hierarchies, deps.config, config)
+  const enrolments = createEnrolments(store, clock)
+  const reissues = createReissues({ ...deps, issuers: trusted, store, enrolments, limits: () => config.limits })
   const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -109,7 +135,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   }
 
   return {
-    registerHttps(app) {
+    registerHttps(app, shownBy) {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
@@ -119,6 +145,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
+      stepRenewalRoutes(app, { reissues, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,
@@ -139,16 +166,20 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
       }),
       ...approvalCommands({ store, clock, log }),
+      ...enrolmentCommands({
+        ...deps,
+        store,
+        config: () => config,
+        issuers: () => issuers.map(({ name, authority: { profiles } }) => ({ name, profiles })),
+      }),
       ...recordCommands({ record, store }),
       ...inquiryCommands({ store, clock, authorityOf }),
     },
     inventory,
     authorities: () =>
-      issuers.flatMap(({ name, authority: { hierarchy } }) => {
-        const standing = hierarchy.standing()
-        const root = { issuer: name, role: 'root' as const, notAfter: hierarchy.root.notAfter }
-        return standing ? [root, { issuer: name, role: 'intermediate' as const, notAfter: standing.notAfter }] : [root]
-      }),
+      issuers.flatMap(({ name: issuer, authority: { hierarchy } }) =>
+        authoritiesOf(hierarchy).map(one => ({ issuer, ...one })),
+      ),
     note: entry =>
       void store
         .append({ ...entry, at: clock.now() } as RecordEntry)
@@ -161,6 +192,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
+    clientIssuers: () => [
+      ...new Set(hierarchies.flatMap(one => [...one.roots(), ...one.intermediates()]).map(({ pem }) => pem)),
+    ],
+    onNewIssuer(listener) {
+      for (const hierarchy of new Set(hierarchies)) hierarchy.onRenewal(listener)
+    },
     get rootFingerprint() {
       return issuers[0]!.authority.hierarchy.root.fingerprint
     },
@@ -190,6 +227,20 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       void tokens.close()
     },
   }
+}
+
+function authoritiesOf(hierarchy: Hierarchy): Omit<AuthorityEnd, 'issuer'>[] {
+  const { root } = hierarchy
+  const standing = hierarchy.standing()
+  const roles: [AuthorityEnd['role'], readonly CaCertificate[]][] = [
+    ['root', [root]],
+    ['intermediate', standing ? [standing] : []],
+    ['former root', hierarchy.roots().filter(one => one !== root)],
+    ['cross certificate', hierarchy.crossCertificates()],
+  ]
+  return roles.flatMap(([role, all]) =>
+    all.map(({ commonName: subject, fingerprint, notAfter }) => ({ role, subject, fingerprint, notAfter })),
+  )
 }
 
 /** What is handed out: our roots and the former ones that the config names now, whatever it named at the start. */

@@ -1,19 +1,21 @@
 import { type Name, parseName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
+import { unapproved } from './approval.ts'
 import type { Challenge } from './challenges/challenge.ts'
 import type { Hierarchy } from './hierarchy.ts'
-import { type Identifier, identifierText, parseIdentifier } from './identifier.ts'
+import { type Identifier, parseIdentifier } from './identifier.ts'
 import { judge, type Policy } from './policy.ts'
 import { AcmeError, type RequestedIdentifier } from './problems.ts'
 import type { Profile } from './profiles.ts'
-import type { AccountRow, ApprovalRow } from './store/schema.ts'
+import type { AccountRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import { refuseEach, subjectsOf } from './subjects.ts'
 
 /** Who asks, and what of it is proved. */
 export interface Asker {
-  account: AccountRow
+  /** Left out where the certificate that is to be renewed was issued to none: no challenge need prove what it names. */
+  account?: AccountRow | undefined
   /** Left out for a pre-authorization. */
   profile?: Profile
   /** The keys that made the records which proved control, by `identifierText`; absent while nothing is proved. */
@@ -45,14 +47,17 @@ export function createPermission(deps: PermissionDeps): Permission {
   /** Why not, in words for the asker; undefined where it may be. */
   const whyNot = async (asker: Asker, keys: readonly Name[], identifier: Identifier): Promise<string | undefined> => {
     const { account, profile, proofs } = asker
-    const request = { identifiers: [identifier], profile: profile?.name, account: account.id, keys, proofs }
+    const request = { identifiers: [identifier], profile: profile?.name, account: account?.id, keys, proofs }
     const verdict = judge(deps.policy(), identifier, request)
     if (verdict.kind === 'refused') return verdict.reason
-    if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
-    if (profile && !profile.san.includes(identifier.type)) return `the profile "${profile.name}" holds no such names`
+    const outside = outOfReach(hierarchy, identifier, profile)
+    if (outside) return outside
     const [subject] = subjectsOf([identifier])
-    if (!challenges.some(challenge => challenge.appliesTo(subject!))) return 'no challenge can prove this name'
-    return verdict.kind === 'approval' ? await unapproved(deps, account, identifier, verdict.because) : undefined
+    if (account && !challenges.some(challenge => challenge.appliesTo(subject!)))
+      return 'no challenge can prove this name'
+    if (verdict.kind === 'allowed') return undefined
+    if (!account) return `a person must approve this name, for ${verdict.because}, and nobody is known who asks`
+    return (await unapproved(deps, account.id, identifier, verdict.because))?.reason
   }
 
   return {
@@ -67,7 +72,7 @@ export function createPermission(deps: PermissionDeps): Permission {
       } catch (error) {
         const refused = requested.filter(each => reasons.get(each) !== undefined)
         const names = refused.map(each => ({ ...each, because: reasons.get(each) }))
-        const asked = { account: account.id, ...(profile && { profile: profile.name }) }
+        const asked = { ...(account && { account: account.id }), ...(profile && { profile: profile.name }) }
         await store.append({ kind: 'refused', at: clock.now(), issuer: deps.issuer, ...asked, names })
         throw error
       }
@@ -75,38 +80,23 @@ export function createPermission(deps: PermissionDeps): Permission {
   }
 }
 
+/** Why no rule can help: our intermediate may not certify the name, or the profile holds no such names. */
+export function outOfReach(
+  hierarchy: Pick<Hierarchy, 'permits'>,
+  identifier: Identifier,
+  profile: Profile | undefined,
+): string | undefined {
+  if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
+  return profile && !profile.san.includes(identifier.type)
+    ? `the profile "${profile.name}" holds no such names`
+    : undefined
+}
+
 /** Names of the external keys that the account is bound to. One whose binding key was revoked may order nothing. */
-async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow): Promise<Name[]> {
-  if (account.binding === null) return []
+async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow | undefined): Promise<Name[]> {
+  if (!account || account.binding === null) return []
   const binding = await store.binding(account.binding)
   if (!binding || binding.revoked_at !== null)
     throw new AcmeError('unauthorized', 'the key that binds this account to an external one was revoked')
   return [parseName(binding.name)]
-}
-
-/** Why a name that asks for a person's approval can't be had yet; asks for it where nobody has. */
-async function unapproved(
-  { issuer, store, clock, random }: PermissionDeps,
-  account: AccountRow,
-  identifier: Identifier,
-  because: string,
-): Promise<string | undefined> {
-  const text = identifierText(identifier)
-  const known = await store.approval(account.id, text)
-  if (known?.status === 'approved' && clock.now() < known.until!) return undefined
-  if (known?.status === 'denied') return `a person must approve this name, and denied it (request ${known.id})`
-  const asked: ApprovalRow = {
-    id: Buffer.from(random.bytes(4)).toString('hex'),
-    issuer,
-    account: account.id,
-    identifier: text,
-    because,
-    status: 'waiting',
-    requested_at: clock.now(),
-    decided_at: null,
-    until: null,
-  }
-  if (known?.status !== 'waiting') await store.askApproval(asked)
-  const { id } = known?.status === 'waiting' ? known : ((await store.approval(account.id, text)) ?? asked)
-  return `a person must approve this name, for ${because}: request ${id} waits for it`
 }

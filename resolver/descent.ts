@@ -59,7 +59,9 @@ export async function descend(
       const accepted = judgeAt(zone, response, step)
       return accepted && { accepted, response, server }
     }
-    const lifetime = until - clock.monotonic()
+    const left = until - clock.monotonic()
+    // RFC 9156 §3: a server may be silent to the shorter question as well; the client shall still have its answer.
+    const lifetime = step === question ? left : Math.min(left, limits.patience / 2)
     const result = await new Promise<RaceResult<Judged>>(ended =>
       context.race({ servers, question: step, lifetime, cancellation, judge, ended }),
     )
