@@ -3,7 +3,7 @@ import type { Question } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type } from '../dns/types.ts'
-import type { Cut } from './cuts.ts'
+import type { Authorities } from './authorities.ts'
 import type { ExtendedError } from './failures.ts'
 import { localAnswer } from './local.ts'
 import type { Security } from './validate/security.ts'
@@ -22,8 +22,8 @@ export interface ResolverAnswer {
   from: 'cache' | 'upstream' | 'stale' | 'local'
   /** Seconds for which the caller may repeat it without asking again: less than its TTLs where it is to be renewed before they end. */
   renewIn: number
-  /** Where authoritative servers were asked: the zone and who they are. */
-  authorities?: Cut
+  /** Where authoritative servers were asked, for any link of a chain: who they are. */
+  authorities?: Authorities
   /** The upstream that was asked, as in logs, and the zone of the rule; absent where nobody was asked. */
   upstream?: string
   rule?: Name

@@ -5,6 +5,7 @@ import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import { emptyAnswer, failure, type ResolverAnswer } from './answer.ts'
+import { joinAuthorities } from './authorities.ts'
 import type { Counters } from './counters.ts'
 import { createDelegationRoute, type Delegation } from './delegation.ts'
 import type { DescentContext } from './descent.ts'
@@ -153,7 +154,7 @@ export class Chain {
     whole.renewIn = Math.min(whole.renewIn, part.renewIn)
     whole.rule = route.zone
     if (part.upstream !== undefined) whole.upstream = part.upstream
-    if (part.cut) whole.authorities = part.cut
+    if (part.authorities) whole.authorities = joinAuthorities(whole.authorities, part.authorities)
     if (part.security) whole.security = weakest(whole.security, part.security)
     if (part.security?.ede) whole.ede ??= part.security.ede
     whole.from = slowest(whole.from, part.from)
