@@ -12,6 +12,7 @@ import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { enrolmentCommands } from './enrolment/commands.ts'
+import { createEnrolments } from './enrolment/enrolments.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -24,6 +25,8 @@ import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
+import { scepRoutes } from './scep/routes.ts'
+import { openScep } from './scep/scep.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
@@ -84,6 +87,8 @@ const RELOADED: ReadonlySet<string> = new Set([
   'former_roots',
   'preferred_chain',
 ])
+/** For how long clients of SCEP may ask for what waits for a person. */
+const SCEP_PATIENCE = 30 * 24 * HOUR
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -98,6 +103,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
+  const enrolments = createEnrolments(store, clock)
   const authorityOf = (id: string) =>
     issuers
       .map(({ authority: { hierarchy } }) => {
@@ -117,6 +123,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
       while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
       while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
+      while ((await store.forgetScepRequests(clock.now() - SCEP_PATIENCE, SWEEP)) >= SWEEP);
     } catch (error) {
       log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
@@ -143,7 +150,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
           issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
       })
     },
-    registerHttp: app => publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)]),
+    registerHttp(app) {
+      publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)])
+      if (config.scep) scepRoutes(app, openScep(deps, store, issuers, enrolments), deps)
+    },
     commands: {
       ...createCommands({
         ...deps,
