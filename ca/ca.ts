@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
 import type { Timer } from '../host/clock.ts'
-import { fetchText } from '../host/fetch-text.ts'
+import { fetchText } from '../host/fetch.ts'
+import type { ShownCertificate } from '../host/network.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
@@ -24,10 +25,12 @@ import { recordCommands } from './record/commands.ts'
 import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
+import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { scepRoutes } from './scep/routes.ts'
 import { openScep } from './scep/scep.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
+import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
 import { createTokens } from './token-signer.ts'
@@ -39,8 +42,8 @@ export type { CaDeps } from './deps.ts'
 
 /** The certificate authority, whole. */
 export interface Ca {
-  /** ACME and what the step CLI asks, on the HTTPS listener. */
-  registerHttps(app: FastifyInstance): void
+  /** ACME, enrolment and what the step CLI asks, on the HTTPS listener; `shownBy` tells the certificate that a client has shown in its handshake. */
+  registerHttps(app: FastifyInstance, shownBy: (request: FastifyRequest) => ShownCertificate | undefined): void
   /** CRLs, OCSP and CA certificates, on the plain listener. */
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
@@ -55,6 +58,10 @@ export interface Ca {
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** Those in PEM whose certificates clients may show: roots and intermediates that are to be trusted. */
+  clientIssuers(): string[]
+  /** Called with every change of them. */
+  onNewIssuer(listener: () => void): void
   /** SHA-256 of the first issuer's root in hex, for a human to compare. */
   readonly rootFingerprint: string
   /** Takes new rules and profiles over at once; names the keys below `ca` whose change needs a restart. */
@@ -98,7 +105,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const store = createCaStore(deps.database)
   /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
   let config = deps.config
-  const tokens = createTokens(tokenKeys(config), deps.random)
+  const tokens = createTokens(tokenKeys(config), deps)
   const issuers = await openIssuers(deps, store, tokens, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
@@ -111,8 +118,11 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
       })
       .find(one => one.found)
-  const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const trusted = issuers.filter(({ staging }) => !staging)
+  const hierarchies = trusted.map(({ authority }) => authority.hierarchy)
   const roots = () => trustBundle(hierarchies, deps.config, config)
+  const enrolments = createEnrolments(store, clock)
+  const reissues = createReissues({ ...deps, issuers: trusted, store, enrolments, limits: () => config.limits })
   const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -131,7 +141,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   }
 
   return {
-    registerHttps(app) {
+    registerHttps(app, shownBy) {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
@@ -141,6 +151,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
+      stepRenewalRoutes(app, { reissues, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,
@@ -190,6 +201,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
+    clientIssuers: () => [
+      ...new Set(hierarchies.flatMap(one => [...one.roots(), ...one.intermediates()]).map(({ pem }) => pem)),
+    ],
+    onNewIssuer(listener) {
+      for (const hierarchy of new Set(hierarchies)) hierarchy.onRenewal(listener)
+    },
     get rootFingerprint() {
       return issuers[0]!.authority.hierarchy.root.fingerprint
     },

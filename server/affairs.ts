@@ -1,5 +1,6 @@
 import { type Ca, createCa } from '../ca/ca.ts'
 import { addressBytes } from '../config/address.ts'
+import { usesClientCertificates } from '../config/client-certificates.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
@@ -19,14 +20,17 @@ import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
+import { keyCommands } from './key-commands.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
+import { serveOidc } from './oidc/routes.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { shownOn } from './take-over.ts'
 import { createTrustCommands } from './trust-commands.ts'
 import { Watch } from './watch/watch.ts'
 
@@ -54,6 +58,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     workers.renewCertificate(certificate)
     ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
   }
+  const askClients = (current: Config) =>
+    workers.askClients(ca && usesClientCertificates(current) ? ca.clientIssuers() : undefined)
+  askClients(config())
+  ca?.onNewIssuer(() => askClients(config()))
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
   opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
@@ -85,7 +93,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
-    reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
+    reload(next) {
+      askClients(next)
+      return ca && next.ca ? ca.reload(next.ca) : []
+    },
     plan() {
       backups.plan()
       trust.start()
@@ -162,6 +173,7 @@ function commandsOf(
     status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
     more: {
       ...tokenCommands(api.tokens, () => config().views.map(({ name }) => name), log),
+      ...keyCommands(config, async () => (await workers.report()).keys),
       ...createTrustCommands(trust),
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
@@ -182,17 +194,19 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 }
 
 async function serveHttp(
-  { listeners, ready, log }: Foundation,
+  { listeners, ready, world, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
-  ca?.registerHttps(https)
+  ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveDashboard(https)
+  const oidc = () => api.config().dashboard.oidc
+  serveOidc(https, { ...api, config: oidc, random: world.random })
+  serveDashboard(https, () => oidc()?.label)
   serveMetrics(metrics, {
     serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),

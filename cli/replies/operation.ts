@@ -43,21 +43,6 @@ export interface Quarantined {
   revoked: string[]
 }
 
-/** A token of the HTTP API, without its secret; times in ISO 8601. */
-export interface ApiToken {
-  id: string
-  name: string
-  /** Name patterns of the apexes it is for. */
-  zones: string[]
-  roles: string[]
-  /** Left out: all. */
-  views?: string[]
-  /** Left out: anywhere. */
-  from?: string[]
-  created_at: string
-  expires_at?: string
-}
-
 /** What is seen from outside: names as their users meet them, zones as others serve them. */
 export interface Watched {
   /** Below the layer that failed nothing was looked at. */
@@ -70,5 +55,6 @@ export interface Watched {
   }[]
   /** `own` is the serial served here. */
   secondaries: { view: string; zone: string; secondary: string; serial?: number; own?: number; problem?: string }[]
-  delegations: { view: string; zone: string; parent: string; problem: string }[]
+  /** `problem` where the parent has it otherwise than the zone, `unknown` where it could not be asked. */
+  delegations: { view: string; zone: string; parent: string; problem?: string; unknown?: string }[]
 }

@@ -7,7 +7,7 @@ import type { ApiContext } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
 import { described, runCommand } from './resources.ts'
-import { coversName, type Token } from './tokens.ts'
+import { coversName, holderOf, type Token } from './tokens.ts'
 
 /** The CA. Its certificates are shown to whom the names are for; whoever changes something must have a token for everything. */
 export function caRoutes(scope: ApiScope, context: ApiContext): void {
@@ -46,7 +46,7 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
     async request => {
       const found = (await run('ca.certificate', request.params)) as { names: string[] }
       const [one] = known(request, [found])
-      if (!one) throw new ApiError(403, `the token ${tokenOf(request).name} is not for its names`)
+      if (!one) throw new ApiError(403, `${holderOf(tokenOf(request))} is not for its names`)
       return one
     },
   )

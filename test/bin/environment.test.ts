@@ -1,23 +1,29 @@
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+/** What installs the packages, and when it does not. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { PLAIN_NODE } from '../interop/tools.ts'
+import { scratchFolder } from '../scratch.ts'
 
-t.test('packages that node_modules only links to are not replaced, whatever the lock file says', async t => {
-  const folder = t.testdir({ shared: { 'a-package': {}, '.installed-lock': 'another lock' }, clone: { bin: {} } })
+const [COMMAND, ...PLAIN] = PLAIN_NODE as readonly [string, ...string[]]
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+t.test('packages that a link leads to are left alone', async t => {
+  const folder = scratchFolder(t)
+  const elsewhere = join(folder, 'elsewhere')
   const clone = join(folder, 'clone')
-  const program = join(clone, 'bin', 'environment.mjs')
-  copyFileSync(fileURLToPath(new URL('../../bin/environment.mjs', import.meta.url)), program)
-  writeFileSync(join(clone, 'package-lock.json'), '{}')
-  symlinkSync(join(folder, 'shared'), join(clone, 'node_modules'))
-  // An npm that can be told by its traces.
-  mkdirSync(join(folder, 'path'))
-  writeFileSync(join(folder, 'path', 'npm'), `#!/bin/sh\ntouch "${join(folder, 'npm-ran')}"\n`, { mode: 0o755 })
-  const script = `import(${JSON.stringify(pathToFileURL(program).href)}).then(({ installMissing }) => installMissing())`
-  execFileSync(process.execPath, ['-e', script], {
-    env: { ...process.env, PATH: `${join(folder, 'path')}:${process.env['PATH']}` },
-    stdio: 'ignore',
-  })
-  t.notOk(existsSync(join(folder, 'npm-ran')))
+  mkdirSync(elsewhere)
+  mkdirSync(clone)
+  writeFileSync(join(elsewhere, 'kept'), '')
+  for (const part of ['bin', 'package.json', 'package-lock.json'])
+    cpSync(join(ROOT, part), join(clone, part), { recursive: true })
+  symlinkSync(elsewhere, join(clone, 'node_modules'))
+  for (const script of ['start.mjs', 'test.mjs', 'build.mjs']) {
+    const { status, stderr } = spawnSync(COMMAND, [...PLAIN, join(clone, 'bin', script)], { encoding: 'utf8' })
+    t.equal(status, 1, script)
+    t.match(stderr, /^namestead: node_modules is a link to \S+elsewhere, .* install there, or remove the link\n$/)
+  }
+  t.strictSame(readdirSync(elsewhere), ['kept'])
 })

@@ -18,6 +18,7 @@ t.test('the commands that there are', async t => {
     'reload',
     'stop',
     'keygen',
+    'keys',
     'zone list',
     'zone show',
     'zone export',
