@@ -110,7 +110,6 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
   const inventory = createInventory(store, clock)
-  const enrolments = createEnrolments(store, clock)
   const authorityOf = (id: string) =>
     issuers
       .map(({ authority: { hierarchy } }) => {
