@@ -18,11 +18,12 @@ import type { SecondaryZone } from '../zones/secondary.ts'
 import type { ZoneStore } from '../zones/store.ts'
 import { ixfrRecords } from '../zones/transfer.ts'
 import { AliasKeeper } from './aliases.ts'
+import type { Decision, Decisions } from './decisions.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
 import { createViewResolver } from './view-resolver.ts'
 import { ViewSlots } from './view-slots.ts'
-import type { Decision, Decisions, Workers } from './workers.ts'
+import type { Workers } from './workers.ts'
 import { createZones, isSecondary, type ServedZone, type Zones } from './zones.ts'
 
 /** What main has of the DNS: the zones with their writers, and the views as a serving thread has them, for questions of our own. */
