@@ -62,7 +62,7 @@ const TERRAFORM: readonly Step[] = [
     TERRAFORM_ZONE,
     undefined,
     200,
-    { name: 'tf.example.', account: 'admin', soa_edit_api: 'DEFAULT' },
+    { name: 'tf.example.', kind: 'Master', account: 'admin', soa_edit_api: 'DEFAULT' },
   ],
   ['record created', 'PATCH', TERRAFORM_ZONE, tfChange('REPLACE', 300, ['192.0.2.1', '192.0.2.2']), 204, {}],
   [
