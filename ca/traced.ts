@@ -1,7 +1,7 @@
 import { rcodeName } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
 import { typeName } from '../dns/types.ts'
-import type { Tracer } from '../host/tracer.ts'
+import { silentTracer, type Tracer } from '../host/tracer.ts'
 import type { CaaChecker } from './caa.ts'
 import type { Challenge, Lookup } from './challenges/challenge.ts'
 import { identifierText } from './identifier.ts'
@@ -10,6 +10,7 @@ import type { CaStore } from './store.ts'
 
 /** The same look-up, each a span. */
 export function tracedLookup(tracer: Tracer, lookup: Lookup): Lookup {
+  if (tracer === silentTracer) return lookup
   return (name, type) => {
     const attributes = { 'dns.question.name': printName(name), 'dns.question.type': typeName(type) }
     return tracer.span('look up', { attributes }, async span => {
@@ -21,7 +22,8 @@ export function tracedLookup(tracer: Tracer, lookup: Lookup): Lookup {
 }
 
 /** The same challenges, each try a span. */
-export function tracedChallenges(tracer: Tracer, challenges: readonly Challenge[]): Challenge[] {
+export function tracedChallenges(tracer: Tracer, challenges: readonly Challenge[]): readonly Challenge[] {
+  if (tracer === silentTracer) return challenges
   return challenges.map(challenge => ({
     ...challenge,
     validate(attempt, network) {
@@ -36,6 +38,7 @@ export function tracedChallenges(tracer: Tracer, challenges: readonly Challenge[
 
 /** The same judgement, as a span. */
 export function tracedPermission(tracer: Tracer, permission: Permission): Permission {
+  if (tracer === silentTracer) return permission
   return {
     ...permission,
     check: (asker, requested) =>
@@ -49,6 +52,7 @@ export function tracedPermission(tracer: Tracer, permission: Permission): Permis
 
 /** The same check, as a span. */
 export function tracedCaa(tracer: Tracer, caa: CaaChecker): CaaChecker {
+  if (tracer === silentTracer) return caa
   return {
     check(request, log) {
       const { subject, method } = request
@@ -63,6 +67,7 @@ const COMMITS = ['addOrder', 'startChallenge', 'passChallenge', 'failChallenge',
 
 /** The same store, the steps of orders as spans. */
 export function tracedStore(tracer: Tracer, store: CaStore): CaStore {
+  if (tracer === silentTracer) return store
   const traced = COMMITS.map(name => {
     const step = store[name] as (...args: unknown[]) => Promise<unknown>
     const asSpan = (...args: unknown[]) =>

@@ -1,4 +1,4 @@
-import type { Attributes, Span, SpanContext, Tracer } from '../host/tracer.ts'
+import { type Attributes, type Span, type SpanContext, silentTracer, type Tracer } from '../host/tracer.ts'
 import type { Answer } from './answer.ts'
 import { AcmeError, problemOf } from './problems.ts'
 
@@ -32,6 +32,7 @@ export class OrderTraces {
 
   /** Answers the request as a span. */
   answer(request: TracedRequest, work: () => Promise<Answer>): Promise<Answer> {
+    if (this.tracer === silentTracer) return work()
     const { resource, parameters, address, traceparent } = request
     const parent = this.tracer.accept(address, traceparent) ?? this.known.get(subjectOf(parameters))
     const attributes = { ...describe(request), 'acme.issuer': this.issuer, 'client.address': address }

@@ -1,7 +1,7 @@
 import { printAddress } from '../../config/address.ts'
 import { rcodeName } from '../../dns/codes.ts'
 import { printName } from '../../dns/name.ts'
-import type { Tracer } from '../../host/tracer.ts'
+import { silentTracer, type Tracer } from '../../host/tracer.ts'
 import type { UpdateRequest } from '../messages.ts'
 import type { Decision } from '../workers.ts'
 
@@ -11,6 +11,7 @@ export function traceUpdate(
   { zone, from, received: began }: UpdateRequest,
   decide: () => Promise<Decision>,
 ): Promise<Decision> {
+  if (tracer === silentTracer) return decide()
   const { view, address, port, transport, key } = from
   const attributes = {
     ...{ 'dns.opcode': 'UPDATE', 'dns.zone': printName(zone), 'dns.view': view, 'dns.key': key && printName(key) },
