@@ -15,6 +15,7 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
   checkNameConstraints(ca, doubt)
   checkPolicies(ca, refuse, doubt)
   checkTokens(ca, refuse)
+  checkEst(ca, refuse)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -52,6 +53,13 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
           ['ca', 'issue', i, 'names', j],
           `no name that "${pattern.text}" fits is within the name constraints (${domains})`,
         )
+}
+
+function checkEst({ est, issuers }: CaConfig, refuse: Say): void {
+  const names = issuers.map(({ name }) => name)
+  for (const [i, name] of (est?.issuers ?? []).entries())
+    if (!names.includes(name))
+      refuse(['ca', 'est', 'issuers', i], `there is no issuer "${name}"; there are ${names.join(', ')}`)
 }
 
 /** Keys are numbered after their label, and one that is there is used: two purposes with one label would share a key. */
