@@ -181,7 +181,7 @@ t.test('what can not be', async t => {
     [
       'SCEP of no issuer',
       ca('scep: { issuers: [acme, staging] }'),
-      ['3:103: there is no issuer "staging"; there are acme'],
+      ['3:99: there is no issuer "staging"; there are acme'],
     ],
     [
       'PTR records of no zone',
