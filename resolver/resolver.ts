@@ -1,7 +1,7 @@
 import { printAddress } from '../config/address.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
-import { equalNames, lowerName, type Name, parseName, printName, ROOT } from '../dns/name.ts'
+import { ancestorName, equalNames, lowerName, type Name, parseName, printName, ROOT } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
@@ -268,15 +268,23 @@ export function createResolver(options: ResolverOptions): Resolver {
     }
   }
 
+  /** The route for a question. RFC 4035 §3.1.4.1: a DS is in the zone above, though the name may have a rule of its own. */
+  function routeFor(name: Name, type: number): Route | undefined {
+    const above = type === Type.DS && name.length > 1 ? routes.find(ancestorName(name)) : undefined
+    return above ?? routes.find(name)
+  }
+
   /** RFC 1034 §5.3.3 step 4c, each link by the route that its name has. */
   async function followChain(question: Question, asked: ResolveOptions): Promise<ResolverAnswer> {
     const until = clock.monotonic() + limits.patience
     const whole: ResolverAnswer = { ...EMPTY, answer: [], ad: true, renewIn: Number.MAX_SAFE_INTEGER }
     const visited: Name[] = []
-    let route = asked.delegation ? createDelegationRoute(asked.delegation, descent) : routes.find(question.name)
+    let route = asked.delegation
+      ? createDelegationRoute(asked.delegation, descent)
+      : routeFor(question.name, question.type)
     let name = question.name
     if (!route) return failure({ code: Ede.NOT_AUTHORITATIVE, text: 'no forward rule covers the name' }, Rcode.REFUSED)
-    for (; route; route = ownName(name) ? undefined : routes.find(name)) {
+    for (; route; route = ownName(name) ? undefined : routeFor(name, question.type)) {
       if (visited.length >= limits.chainLength || visited.some(other => equalNames(other, name)))
         return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
       visited.push(name)
