@@ -14,6 +14,8 @@ import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { enrolmentCommands } from './enrolment/commands.ts'
 import { createEnrolments } from './enrolment/enrolments.ts'
+import { openEst } from './est/est.ts'
+import { estRoutes } from './est/routes.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -27,6 +29,8 @@ import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
 import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
+import { scepRoutes } from './scep/routes.ts'
+import { openScep } from './scep/scep.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
@@ -88,10 +92,13 @@ const RELOADED: ReadonlySet<string> = new Set([
   'reserved',
   'profiles',
   'enrolment',
+  'est',
   'vault',
   'former_roots',
   'preferred_chain',
 ])
+/** For how long clients of SCEP may ask for what waits for a person. */
+const SCEP_PATIENCE = 30 * 24 * HOUR
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -128,6 +135,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
       while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
       while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
+      while ((await store.forgetScepRequests(clock.now() - SCEP_PATIENCE, SWEEP)) >= SWEEP);
     } catch (error) {
       log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
@@ -146,6 +154,8 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...(config.admission ? admissionPublications(authority) : []),
       ])
       stepRenewalRoutes(app, { reissues, shownBy, log })
+      const service = openEst({ ...deps, store, enrolments, reissues }, trusted, () => config)
+      estRoutes(app, { service, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,
@@ -155,7 +165,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
           issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
       })
     },
-    registerHttp: app => publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)]),
+    registerHttp(app) {
+      publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)])
+      if (config.scep) scepRoutes(app, openScep(deps, store, issuers, enrolments), deps)
+    },
     commands: {
       ...createCommands({
         ...deps,
