@@ -3,7 +3,7 @@
  * every name proved by DNS; what passes from the update of the record to the certificate; memory and disk over many orders. Ours looks the
  * records up in its own zone; step-ca asks BIND, which takes the same updates on the same core; Pebble keeps all in memory and, as it can't
  * look at other ports, waves challenges through. The same client orders from each in turns within one run; medians are printed.
- *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--ours] [--profile FOLDER] [--soak N]
+ *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--threads] [--ours] [--profile FOLDER] [--soak N]
  * Pebble and step-ca are built from the Go module proxy where they are not in .cache: `go install …` with GOBIN=.cache.
  */
 import { execFileSync } from 'node:child_process'
@@ -30,6 +30,7 @@ import { leafKey, openFixture, profile } from '../test/ca/fixture.ts'
 import { type AcmeTarget, type OrderTimes, openAcmeClient, USER_AGENT } from './acme-client.ts'
 import { startBind } from './bind.ts'
 import { CLIENT_CORE, type Contender, cpuSeconds, end, freePort, median, pinned, requireAlive } from './contender.ts'
+import { reportThreads, type ThreadUses, threadUses, usesBetween } from './thread-use.ts'
 
 const { values } = parseArgs({
   options: {
@@ -37,6 +38,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     orders: { type: 'string' },
     concurrent: { type: 'string', default: '16' },
+    /** Also what each thread of ours takes for an order. */
+    threads: { type: 'boolean', default: false },
     /** Only ours. */
     ours: { type: 'boolean', default: false },
     /** Only ours; with a folder, under Node's profiler, which writes there. */
@@ -65,6 +68,8 @@ interface Measurement {
   rate: number
   /** Milliseconds of server CPU for an order. */
   cpu: number
+  /** Of each thread, for an order. */
+  threads: ThreadUses
   times: OrderTimes[]
 }
 
@@ -285,13 +290,15 @@ async function measure(contender: AcmeContender, count: number, concurrent: numb
   }
   const times: OrderTimes[] = []
   const cpu = cpuOf()
+  const threadsBefore = threadUses(process.pid!)
   const begun = performance.now()
   const lane = async (client: AcmeContender['clients'][number]) => {
     for (let next = work.pop(); next; next = work.pop()) times.push(await client.order(next.name, next.csr))
   }
   await Promise.all(clients.slice(0, concurrent).map(lane))
   const seconds = (performance.now() - begun) / 1000
-  return { rate: count / seconds, cpu: ((cpuOf() - cpu) * 1000) / count, times }
+  const threads = usesBetween(threadsBefore, threadUses(process.pid!), count)
+  return { rate: count / seconds, cpu: ((cpuOf() - cpu) * 1000) / count, threads, times }
 }
 
 function report(results: Map<string, Measurement[]>): void {
@@ -309,6 +316,11 @@ function report(results: Map<string, Measurement[]>): void {
   })
   console.log(`${rounds} rounds of ${orders} orders, ${values.concurrent} at once`)
   console.table(rows)
+  if (values.threads)
+    reportThreads(
+      'namestead, for an order',
+      results.get('namestead')!.map(({ threads }) => threads),
+    )
 }
 
 /** One order at a time: what a client waits between its update and its certificate. */
