@@ -9,13 +9,14 @@ const { build } = await import('esbuild')
 const outdir = resolve(process.argv[2] ?? join(ROOT, 'dist'))
 rmSync(outdir, { recursive: true, force: true })
 
-/** Files that are started by their names: the command line, and those of threads, which lie beside whatever starts them. */
+/** Files that are started by their names: the command line, and those of threads and processes, which lie beside whatever starts them. */
 const ENTRIES = {
   'cli/main': 'cli/main.ts',
   'server/serving-thread': 'server/serving-thread.ts',
   'server/storage-thread': 'server/storage-thread.ts',
   'server/load-thread': 'server/load-thread.ts',
   'server/zone-loader-thread': 'server/zone-loader-thread.ts',
+  'server/module-process': 'host/pkcs11/module-process.ts',
   'server/pack-thread': 'server/backup/pack-thread.ts',
 }
 

@@ -2,14 +2,16 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
 import type { Timer } from '../host/clock.ts'
-import { fetchText } from '../host/fetch-text.ts'
+import { fetchText } from '../host/fetch.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { createCaaChecker } from './caa.ts'
 import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
+import { enrolmentCommands } from './enrolment/commands.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -40,8 +42,8 @@ export interface Ca {
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
   readonly inventory: Inventory
-  /** The CA certificates that matter now, and when they end (milliseconds since 1970). */
-  authorities(): { issuer: string; role: 'root' | 'intermediate'; notAfter: number }[]
+  /** The CA certificates that matter now: what signs, and what is trusted or leads from root to root beside it. */
+  authorities(): AuthorityEnd[]
   /** Puts something into the record that others did, at this moment. */
   note(entry: Omit<RecordEntry, 'at'>): void
   /** What it knows of a name, by the first issuer's rules. */
@@ -59,12 +61,25 @@ export interface Ca {
   close(): void
 }
 
+/** When a CA certificate of ours ends. */
+export interface AuthorityEnd {
+  issuer: string
+  /** A cross certificate is for the key of one root, signed by another. */
+  role: 'root' | 'intermediate' | 'former root' | 'cross certificate'
+  subject: string
+  /** SHA-256 of the certificate in hex. */
+  fingerprint: string
+  /** Milliseconds since 1970. */
+  notAfter: number
+}
+
 const HOUR = 3_600_000
 /** What a reload takes over at once. */
 const RELOADED: ReadonlySet<string> = new Set([
   'issue',
   'reserved',
   'profiles',
+  'enrolment',
   'vault',
   'former_roots',
   'preferred_chain',
@@ -78,7 +93,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   const store = createCaStore(deps.database)
   /** Replaced by a reload; whoever needs rules or profiles asks for them each time. */
   let config = deps.config
-  const tokens = createTokens(tokenKeys(config), deps.random)
+  const tokens = createTokens(tokenKeys(config), deps)
   const issuers = await openIssuers(deps, store, tokens, () => config)
   const unique = <Part>(part: (authority: Authority) => Part) =>
     new Set(issuers.map(({ authority }) => part(authority)))
@@ -139,16 +154,20 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         issuers: issuers.map(issuer => ({ ...issuer, directory: issuer.directory.urls.directory })),
       }),
       ...approvalCommands({ store, clock, log }),
+      ...enrolmentCommands({
+        ...deps,
+        store,
+        config: () => config,
+        issuers: () => issuers.map(({ name, authority: { profiles } }) => ({ name, profiles })),
+      }),
       ...recordCommands({ record, store }),
       ...inquiryCommands({ store, clock, authorityOf }),
     },
     inventory,
     authorities: () =>
-      issuers.flatMap(({ name, authority: { hierarchy } }) => {
-        const standing = hierarchy.standing()
-        const root = { issuer: name, role: 'root' as const, notAfter: hierarchy.root.notAfter }
-        return standing ? [root, { issuer: name, role: 'intermediate' as const, notAfter: standing.notAfter }] : [root]
-      }),
+      issuers.flatMap(({ name: issuer, authority: { hierarchy } }) =>
+        authoritiesOf(hierarchy).map(one => ({ issuer, ...one })),
+      ),
     note: entry =>
       void store
         .append({ ...entry, at: clock.now() } as RecordEntry)
@@ -190,6 +209,20 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       void tokens.close()
     },
   }
+}
+
+function authoritiesOf(hierarchy: Hierarchy): Omit<AuthorityEnd, 'issuer'>[] {
+  const { root } = hierarchy
+  const standing = hierarchy.standing()
+  const roles: [AuthorityEnd['role'], readonly CaCertificate[]][] = [
+    ['root', [root]],
+    ['intermediate', standing ? [standing] : []],
+    ['former root', hierarchy.roots().filter(one => one !== root)],
+    ['cross certificate', hierarchy.crossCertificates()],
+  ]
+  return roles.flatMap(([role, all]) =>
+    all.map(({ commonName: subject, fingerprint, notAfter }) => ({ role, subject, fingerprint, notAfter })),
+  )
 }
 
 /** What is handed out: our roots and the former ones that the config names now, whatever it named at the start. */

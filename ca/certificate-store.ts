@@ -59,9 +59,10 @@ export interface CertificateStore {
   reserveSerial(reservation: SerialReservation): Promise<void>
   /**
    * Moves a reserved serial to issued and keeps the certificate, by compare-and-set: ConflictError where it is not reserved or is issued already.
-   * Where the record names an order, the order may be moved in the same commit. None is kept without its line in the record.
+   * Where the record names an order, the order may be moved in the same commit; where an enrolment secret is named, that is one of its uses,
+   * and ConflictError where it has none left. None is kept without its line in the record.
    */
-  storeCertificate(record: CertificateRecord, circumstances?: Circumstances): Promise<void>
+  storeCertificate(record: CertificateRecord, circumstances?: Circumstances, enrolment?: string): Promise<void>
   /** The issued certificate with this serial; undefined where none is (a serial merely reserved counts as none). */
   certificate(serial: string): Promise<CertificateRecord | undefined>
   /** The greatest `issuedAt` of all certificates that are not revoked, or 0: shows a clock that was set back. */

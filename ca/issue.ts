@@ -37,6 +37,8 @@ export interface IssueRequest {
   notAfter?: number | undefined
   account?: string | undefined
   order?: string | undefined
+  /** The enrolment secret of which this is a use: ConflictError where none is left. */
+  enrolment?: string | undefined
   /** Why it is issued: into the record with it. */
   circumstances?: Circumstances
 }
@@ -156,7 +158,7 @@ async function signLeaf(
     ...(order && { order }),
     ...(partition !== undefined && { crlPartition: partition }),
   }
-  await deps.store.storeCertificate(record, request.circumstances)
+  await deps.store.storeCertificate(record, request.circumstances, request.enrolment)
   return record
 }
 

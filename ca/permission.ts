@@ -1,13 +1,14 @@
 import { type Name, parseName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
+import { unapproved } from './approval.ts'
 import type { Challenge } from './challenges/challenge.ts'
 import type { Hierarchy } from './hierarchy.ts'
-import { type Identifier, identifierText, parseIdentifier } from './identifier.ts'
+import { type Identifier, parseIdentifier } from './identifier.ts'
 import { judge, type Policy } from './policy.ts'
 import { AcmeError, type RequestedIdentifier } from './problems.ts'
 import type { Profile } from './profiles.ts'
-import type { AccountRow, ApprovalRow } from './store/schema.ts'
+import type { AccountRow } from './store/schema.ts'
 import type { CaStore } from './store.ts'
 import { refuseEach, subjectsOf } from './subjects.ts'
 
@@ -48,11 +49,13 @@ export function createPermission(deps: PermissionDeps): Permission {
     const request = { identifiers: [identifier], profile: profile?.name, account: account.id, keys, proofs }
     const verdict = judge(deps.policy(), identifier, request)
     if (verdict.kind === 'refused') return verdict.reason
-    if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
-    if (profile && !profile.san.includes(identifier.type)) return `the profile "${profile.name}" holds no such names`
+    const outside = outOfReach(hierarchy, identifier, profile)
+    if (outside) return outside
     const [subject] = subjectsOf([identifier])
     if (!challenges.some(challenge => challenge.appliesTo(subject!))) return 'no challenge can prove this name'
-    return verdict.kind === 'approval' ? await unapproved(deps, account, identifier, verdict.because) : undefined
+    return verdict.kind === 'approval'
+      ? (await unapproved(deps, account.id, identifier, verdict.because))?.reason
+      : undefined
   }
 
   return {
@@ -75,6 +78,18 @@ export function createPermission(deps: PermissionDeps): Permission {
   }
 }
 
+/** Why no rule can help: our intermediate may not certify the name, or the profile holds no such names. */
+export function outOfReach(
+  hierarchy: Pick<Hierarchy, 'permits'>,
+  identifier: Identifier,
+  profile: Profile | undefined,
+): string | undefined {
+  if (!hierarchy.permits(identifier)) return 'the name constraints of our intermediate do not cover this name'
+  return profile && !profile.san.includes(identifier.type)
+    ? `the profile "${profile.name}" holds no such names`
+    : undefined
+}
+
 /** Names of the external keys that the account is bound to. One whose binding key was revoked may order nothing. */
 async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow): Promise<Name[]> {
   if (account.binding === null) return []
@@ -82,31 +97,4 @@ async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow): Pro
   if (!binding || binding.revoked_at !== null)
     throw new AcmeError('unauthorized', 'the key that binds this account to an external one was revoked')
   return [parseName(binding.name)]
-}
-
-/** Why a name that asks for a person's approval can't be had yet; asks for it where nobody has. */
-async function unapproved(
-  { issuer, store, clock, random }: PermissionDeps,
-  account: AccountRow,
-  identifier: Identifier,
-  because: string,
-): Promise<string | undefined> {
-  const text = identifierText(identifier)
-  const known = await store.approval(account.id, text)
-  if (known?.status === 'approved' && clock.now() < known.until!) return undefined
-  if (known?.status === 'denied') return `a person must approve this name, and denied it (request ${known.id})`
-  const asked: ApprovalRow = {
-    id: Buffer.from(random.bytes(4)).toString('hex'),
-    issuer,
-    account: account.id,
-    identifier: text,
-    because,
-    status: 'waiting',
-    requested_at: clock.now(),
-    decided_at: null,
-    until: null,
-  }
-  if (known?.status !== 'waiting') await store.askApproval(asked)
-  const { id } = known?.status === 'waiting' ? known : ((await store.approval(account.id, text)) ?? asked)
-  return `a person must approve this name, for ${because}: request ${id} waits for it`
 }

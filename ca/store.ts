@@ -3,6 +3,7 @@ import { type AccountStore, createAccountStore } from './store/accounts.ts'
 import { type AffairsStore, createAffairsStore } from './store/affairs.ts'
 import { type ApprovalStore, createApprovalStore } from './store/approvals.ts'
 import { type CertificateArchive, createCertificateStore } from './store/certificates.ts'
+import { createEnrolmentStore, type EnrolmentStore } from './store/enrolments.ts'
 import { createInventoryStore, type InventoryStore } from './store/inventory.ts'
 import { createOrderStore, type OrderRows, type OrderStore } from './store/orders.ts'
 import { createRecordStore, type RecordStore } from './store/record.ts'
@@ -17,6 +18,7 @@ export interface CaStore
     ApprovalStore,
     OrderStore,
     CertificateArchive,
+    EnrolmentStore,
     InventoryStore,
     RecordStore {}
 
@@ -29,6 +31,7 @@ export function createCaStore(database: Database): CaStore {
     ...createApprovalStore(database),
     ...createOrderStore(database, rows),
     ...createCertificateStore(database, rows),
+    ...createEnrolmentStore(database),
     ...createInventoryStore(database),
     ...createRecordStore(database),
   }

@@ -2,9 +2,10 @@ import { createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } 
 import type { KeyAlgorithm } from '../config/ca-schema.ts'
 import { parsePkcs11Uri, printPkcs11Uri, type TokenKey, type TokenObject } from '../config/pkcs11.ts'
 import { CKA, CKK, type Mechanism } from '../host/pkcs11/codes.ts'
+import { linkModule, type ModuleLink } from '../host/pkcs11/module-link.ts'
 import type { Attributes } from '../host/pkcs11/template.ts'
 import { type KeyAddress, keyTitle, openToken, type Token, TokenError } from '../host/pkcs11/token.ts'
-import type { Random } from '../host/random.ts'
+import type { CaDeps } from './deps.ts'
 import { ecdsaValue } from './der.ts'
 import { KeyError, kindOf, signatureOf } from './keystore.ts'
 import type { Signer } from './signer.ts'
@@ -65,14 +66,20 @@ function rsa(bits: number): TokenKind {
 /** The tokens that the config names, each connected to at first use. */
 export function createTokens(
   configured: readonly TokenKey[],
-  random: Random,
-  open: (key: TokenKey) => Token = key => openToken(key, key.pin),
+  { random, clock, log }: Pick<CaDeps, 'random' | 'clock' | 'log'>,
 ): Tokens {
+  /** One process for each module, whatever tokens are in its slots. */
+  const modules = new Map<string, ModuleLink>()
+  const moduleAt = (path: string): ModuleLink => {
+    const known = modules.get(path) ?? linkModule(path, clock, log)
+    modules.set(path, known)
+    return known
+  }
   const byAddress = new Map<string, Token>()
   const tokenOf = (key: TokenKey): Token => {
     const { module, token, manufacturer, model, serial, slot } = key
     const address = JSON.stringify([module, token, manufacturer, model, serial, slot])
-    const known = byAddress.get(address) ?? open(key)
+    const known = byAddress.get(address) ?? openToken(key, key.pin, moduleAt(module))
     byAddress.set(address, known)
     return known
   }
@@ -130,6 +137,7 @@ export function createTokens(
     },
     async close() {
       for (const token of byAddress.values()) await token.close()
+      for (const module of modules.values()) module.end()
     },
   }
 }

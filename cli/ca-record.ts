@@ -34,6 +34,11 @@ export function addRecord(ca: Command, terminal: Terminal): void {
     .action(async (serial: string, options: OnlineOptions) => {
       printJson(await ask('ca.log.prove', { serial }, options, terminal), terminal)
     })
+  online(log.command('consistency').description('prove that the record of now begins with one whose head was kept'))
+    .addArgument(new Argument('<size>', 'the size of that tree'))
+    .action(async (size: string, options: OnlineOptions) => {
+      printJson(await ask('ca.log.consistency', { from: Number(size) }, options, terminal), terminal)
+    })
   online(log.command('export').description('the lines of the record'))
     .option('--after <number>', 'only those after this one', '0')
     .addOption(new Option('--format <format>', 'how').choices(['jsonl', 'syslog']).default('jsonl'))

@@ -4,6 +4,7 @@ import { Argument, type Command, Option } from 'commander'
 import { reasonOf } from '../config/secret.ts'
 import { addApprovals } from './ca-approvals.ts'
 import { addBindings } from './ca-bindings.ts'
+import { addEnrolments } from './ca-enrolments.ts'
 import { addExpiring } from './ca-expiring.ts'
 import { addImport } from './ca-import.ts'
 import { authority, issuerOf, issuing } from './ca-issuer.ts'
@@ -44,6 +45,7 @@ export function addCa(program: Command, terminal: Terminal): void {
   addRootRenewal(ca, terminal)
   addImport(ca, terminal)
   addBindings(ca, terminal)
+  addEnrolments(ca, terminal)
   addExpiring(ca, terminal)
   addApprovals(ca, terminal)
   addRecord(ca, terminal)

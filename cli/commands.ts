@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   reload: async () => (await import('./reload.ts')).addReload,
   stop: async () => (await import('./stop.ts')).addStop,
   keygen: async () => (await import('./keygen.ts')).addKeygen,
+  keys: async () => (await import('./keys.ts')).addKeys,
   zone: async () => (await import('./zone.ts')).addZone,
   ca: async () => (await import('./ca.ts')).addCa,
   cache: async () => (await import('./cache.ts')).addCache,

@@ -1,28 +1,39 @@
+import type { AccountBinding, ApiToken, TsigKey } from './replies/access.ts'
 import type {
   Approval,
   CaDetails,
   CertificateAuthority,
+  CertificateDetails,
   CertificateSummary,
+  Consistency,
   EndingCertificate,
+  Enrolment,
   IssuedCertificate,
+  Order,
+  RecordEntry,
   RecordLine,
   RootCertificate,
   TreeHead,
 } from './replies/authority.ts'
 import type { Explanation, UpdateExplanation } from './replies/explain.ts'
 import type { LiveState } from './replies/live.ts'
-import type { ApiToken, Quarantined, Reload, Status, Watched } from './replies/operation.ts'
+import type { Quarantined, Reload, Status, Watched } from './replies/operation.ts'
 import type { NegativeTrustAnchor, ResolverState, Top } from './replies/resolver.ts'
-import type { Difference, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
+import type { Comparison, ZoneChange, ZoneDetails, ZoneDnssec, ZoneKeys, ZoneSummary } from './replies/zones.ts'
 
+export type * from './replies/access.ts'
 export type * from './replies/authority.ts'
 export type * from './replies/explain.ts'
 export type * from './replies/live.ts'
 export type * from './replies/operation.ts'
+export type * from './replies/records.ts'
 export type * from './replies/resolver.ts'
 export type * from './replies/zones.ts'
 
-/** What the daemon answers on its control socket, command by command: the one place that both sides look at. */
+/**
+ * What the daemon answers on its control socket, command by command, and over HTTP: the one place that all sides look at, the dashboard in browsers too.
+ * Types alone.
+ */
 export interface Replies {
   /** `{}` */
   status: Status
@@ -62,11 +73,7 @@ export interface Replies {
   /** `{ zone, view?, to }`: the zone becomes what it was at this time (ISO 8601), when its serial was `as_of`. */
   'zone.restore': { zone: string; view: string; serial: number; added: number; deleted: number; as_of: number }
   /** `{ name, views }`: of two views, and of this name and all below it. */
-  'zone.diff': {
-    name: string
-    views: { view: string; zone: string | null; serial: number | null; overlay_of?: string }[]
-    differences: Difference[]
-  }
+  'zone.diff': Comparison
   /** `{ zone, view?, text, file }`: the zone becomes what the master file says; `file` is for messages. */
   'zone.import': { zone: string; view: string; serial: number; added: number; deleted: number }
   /** `{}` */
@@ -83,6 +90,12 @@ export interface Replies {
   'ca.list': CertificateSummary[]
   /** `{ where: { account?, name?, key?, profile? }, reason?, dry_run? }` → what was, or would be, revoked. */
   'ca.revoke.where': CertificateSummary[]
+  /** `{ serial }` */
+  'ca.certificate': CertificateDetails
+  /** `{ failed?, limit? }`: the newest first. */
+  'ca.orders': Order[]
+  /** `{ limit? }` → orders that were not even taken, the newest first. */
+  'ca.refusals': RecordEntry[]
   /** `{ days? }` → what ends within so many days, soonest first. */
   'ca.expiring': EndingCertificate[]
   /** `{ all? }` → names that wait for a person. */
@@ -90,12 +103,14 @@ export interface Replies {
   /** `{ id, deny?, days? }` */
   'ca.approve': Approval
   /** `{ since, until? }` in ISO 8601 → what happened, in order; members by kind. */
-  timeline: { at: string; kind: string; [member: string]: unknown }[]
+  timeline: RecordEntry[]
   'ca.log.head': TreeHead & { public_key: string }
   /** `{ head? }`, "SIZE:ROOT" of one kept elsewhere; fails where anything is wrong. */
-  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number }
+  'ca.log.verify': TreeHead & { entries: number; forgotten: number; heads: number } & Partial<Consistency>
   /** `{ serial }` → the entry and the way from its hash to the root. */
   'ca.log.prove': TreeHead & { entry: string; leaf: string; index: number; path: string[] }
+  /** `{ from }`, the size of a tree → that the one of now begins with it (RFC 9162 §2.1.4). */
+  'ca.log.consistency': TreeHead & Consistency
   /** `{ after?, limit? }` → lines of the record in order. */
   'ca.log.entries': RecordLine[]
   /** `{ issuer? }`: the next intermediate, which signs from then on. */
@@ -107,9 +122,15 @@ export interface Replies {
   /** `{ name }`: a key that binds ACME accounts (RFC 8555 §7.3.4); shown this once. */
   'ca.eab.create': { kid: string; name: string; hmac_key: string }
   /** `{}` */
-  'ca.eab.list': { kid: string; name: string; created_at: string; revoked_at?: string }[]
+  'ca.eab.list': AccountBinding[]
   /** `{ kid }` */
   'ca.eab.revoke': { kid: string }
+  /** `{ name, names?, addresses?, issuer?, profile?, uses?, validity? }`: a secret by which devices enrol; shown this once. */
+  'ca.enrolment.create': Enrolment & { secret: string }
+  /** `{}` */
+  'ca.enrolment.list': Enrolment[]
+  /** `{ id }` */
+  'ca.enrolment.revoke': { id: string }
   /** `{}` */
   'cache.show': { entries: number; octets: number; size: number }
   /** `{ name?, subtree?, view? }`: answers taken out of the resolver cache, all where no name is given. */
@@ -125,6 +146,8 @@ export interface Replies {
   'nta.add': NegativeTrustAnchor
   /** `{ name }`: one that a command has made. */
   'nta.remove': { zone: string }
+  /** `{}`: the TSIG keys without their secrets, and what became of requests in their names. */
+  keys: TsigKey[]
   /** `{ zones, roles?, views?, from?, name?, expires? }`: lists, or texts with commas; the token is shown this once. */
   'token.create': ApiToken & { token: string }
   /** `{}` */

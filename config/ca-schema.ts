@@ -1,3 +1,4 @@
+import { enrolment } from './enrolment-schema.ts'
 import { crossSigning, formerRoot, intermediate, root } from './hierarchy-schema.ts'
 import {
   byShape,
@@ -213,6 +214,11 @@ export const ca = record({
     }),
     {},
     'what is kept how long',
+  ),
+  enrolment: defaulted(
+    enrolment,
+    {},
+    'what the secrets of `namestead ca enrolment create` are good for, where the command does not say',
   ),
   website: optional(url('http', 'https'), 'a page about the CA, named in the directory'),
   profiles: defaulted(

@@ -1,5 +1,6 @@
 import { nameKey, parseName } from '../dns/name.ts'
 import { ca } from './ca-schema.ts'
+import { dashboard } from './dashboard-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
 import { dnstap, queryLog } from './log-schema.ts'
 import { cache, policyZones, stubZones } from './resolver-schema.ts'
@@ -32,6 +33,7 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { GrantConfig, OidcConfig } from './dashboard-schema.ts'
 export type { QueryLogConfig } from './log-schema.ts'
 export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
@@ -199,6 +201,7 @@ export const schema = record({
     'zones that are taken for unsigned until they are mended (RFC 7646); others come and go by `namestead nta`',
   ),
   ca: optional(ca, 'the certificate authority; left out: none'),
+  dashboard: defaulted(dashboard, {}, 'the dashboard, which is at `/` of `https`'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),
   database: defaulted(database, {}, 'where state is kept'),
   history: defaulted(

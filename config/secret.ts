@@ -61,6 +61,20 @@ function plain<T>({ json, label, decode }: Kind<T>): Kind<T> {
   return { json, label, decode }
 }
 
+/** A secret that is never written into the config itself: `{ file: PATH }` or `{ env: NAME }`; without the line break that files end in. */
+export const secretElsewhere: Kind<string> = mapped(
+  {
+    json: elsewhere.json,
+    label: 'secret: `{ file: PATH }` or `{ env: NAME }`',
+    decode(source, context) {
+      if (source.kind === 'map') return elsewhere.decode(source, context)
+      context.report(source.at, 'expected { file: PATH } or { env: NAME }: this secret is not written here')
+      return undefined
+    },
+  },
+  value => value.trim(),
+)
+
 /** Text that is not repeated where it is wrong: digits alone, for one, are a number in YAML. */
 const hidden: Kind<string> = {
   ...text,

@@ -1,7 +1,7 @@
 import { Class, Flag, Rcode } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import { concatNames, equalNames, isSubdomain, type Name, nameKey, prefixOf } from '../dns/name.ts'
-import type { ResourceRecord } from '../dns/record.ts'
+import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
 import type { UpstreamQuestion } from './question.ts'
 
@@ -36,14 +36,22 @@ export function accept(response: Message, question: UpstreamQuestion, inBailiwic
     if (visited.some(other => equalNames(other, name))) return { kind: 'unusable', reason: 'a CNAME loop' }
     if (visited.length > LONGEST_CHAIN) return { kind: 'unusable', reason: 'a CNAME chain too long' }
     visited.push(name)
-    const wanted = records.filter(record => equalNames(record.owner, name) && isWanted(record, question))
+    const redirection = followDname(records, name, question)
+    // RFC 6672 §3.2: below a DNAME there is nothing but the alias that it makes.
+    if (redirection && (question.type === Type.CNAME || question.type === Type.ANY))
+      return { kind: 'answer', answer: [...answer, ...redirection.records], authority: [] }
+    const wanted = redirection
+      ? []
+      : records
+          .filter(record => equalNames(record.owner, name) && isWanted(record, question))
+          .map(record => spelledAs(name, record))
     if (wanted.some(record => record.type !== Type.RRSIG || question.type === Type.RRSIG || question.type === Type.ANY))
       return {
         kind: 'answer',
         answer: answer.length > 0 ? [...answer, ...unique(wanted)] : unique(wanted),
         authority: denials(response.authority, question, inBailiwick),
       }
-    const step = follow(records, name, question)
+    const step = redirection ?? followAlias(records, name, question)
     if (!step) break
     answer.push(...step.records)
     name = step.target
@@ -64,19 +72,21 @@ function isWanted(record: ResourceRecord, question: UpstreamQuestion): boolean {
   return question.dnssecOk && record.type === Type.RRSIG && typeCovered(record) === question.type
 }
 
+/** An upstream may have made this owner from the question, random case and all, where a DNAME led to it. */
+function spelledAs(name: Name, record: ResourceRecord): ResourceRecord {
+  return equalOctets(record.owner, name) ? record : { ...record, owner: name }
+}
+
 function typeCovered(record: ResourceRecord): number {
   return record.rdata.length < 2 ? 0 : (record.rdata[0]! << 8) | record.rdata[1]!
 }
 
-function follow(
-  records: ResourceRecord[],
-  name: Name,
-  question: UpstreamQuestion,
-): { records: ResourceRecord[]; target: Name } | undefined {
-  const redirection = records.find(
-    record => record.type === Type.DNAME && isSubdomain(name, record.owner) && name.length > record.owner.length,
-  )
-  if (redirection) return followDname(records, redirection, name, question)
+interface Step {
+  records: ResourceRecord[]
+  target: Name
+}
+
+function followAlias(records: ResourceRecord[], name: Name, question: UpstreamQuestion): Step | undefined {
   const aliases = unique(records.filter(record => record.type === Type.CNAME && equalNames(record.owner, name)))
   // RFC 2181 §10.1: a name has one canonical name at most; with two, nothing is followed.
   const target = aliases.length === 1 ? targetOf(Type.CNAME, aliases[0]!.rdata) : undefined
@@ -84,8 +94,11 @@ function follow(
 }
 
 /** RFC 6672 §3.4: the CNAME is made from the DNAME here, whatever the response holds for it. */
-function followDname(records: ResourceRecord[], dname: ResourceRecord, name: Name, question: UpstreamQuestion) {
-  const suffix = targetOf(Type.DNAME, dname.rdata)
+function followDname(records: ResourceRecord[], name: Name, question: UpstreamQuestion): Step | undefined {
+  const dname = records.find(
+    record => record.type === Type.DNAME && isSubdomain(name, record.owner) && name.length > record.owner.length,
+  )
+  const suffix = dname && targetOf(Type.DNAME, dname.rdata)
   const target = suffix && concatNames(prefixOf(name, dname.owner), suffix)
   if (!target) return undefined
   const alias: ResourceRecord = { owner: name, type: Type.CNAME, class: Class.IN, ttl: dname.ttl, rdata: target }

@@ -55,7 +55,9 @@ export async function descend(
     const step = minimised < MOST_MINIMISED ? nextStep(question, cut.known) : question
     const { zone, servers } = cut
     const judge = (response: Message) => judgeAt(zone, response, step)
-    const lifetime = until - clock.monotonic()
+    const left = until - clock.monotonic()
+    // RFC 9156 §3: a server may be silent to the shorter question as well; the client shall still have its answer.
+    const lifetime = step === question ? left : Math.min(left, limits.patience / 2)
     const result = await context.race({ servers, question: step, lifetime, cancellation, judge })
     if (result.kind === 'lost') {
       if (step === question) return { kind: 'failed', error: explainFailures(cut.zone, result.failures) }

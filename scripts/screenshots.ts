@@ -25,6 +25,7 @@ const PICTURES: readonly [string, BrowserContextOptions, string, string, ((page:
   ['overview-dark', DARK, '#/overview', 'Answers per second, by view'],
   ['editor', WIDE, ZONE, '_postgres._tcp', edit],
   ['history', WIDE, `${ZONE}/history`, 'Go back to this', page => page.locator('summary').nth(1).click()],
+  ['keys', WIDE, '#/keys', 'still used'],
   ['explain', WIDE, EXPLAIN, 'the first that matches'],
   [
     'certificate',

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { LATER, type RequestHandler } from '../server/listen/client.ts'
 import type { DatagramListener, DatagramOptions } from '../server/listen/datagrams.ts'
+import { EndOfTurn } from '../server/listen/end-of-turn.ts'
 import { LINUX, loadLibc } from '../server/listen/libc.ts'
 import { Poller } from '../server/listen/poller.ts'
 import { openSockets } from '../server/listen/sockets.ts'
@@ -62,9 +63,9 @@ async function listeners(): Promise<DatagramListener[]> {
   libc.setsockopt(third!.fd!, LINUX.IPPROTO_IP, LINUX.IP_PKTINFO, informed, informed.length)
   const poller = await Poller.create(libc)
   return [
-    await listenBatched(first!.fd!, first!.address, createBatches(libc), options),
-    listenPolled(second!.fd!, second!.address, createBatches(libc), poller!, options),
-    listenLate([{ fd: third!.fd!, local: third!.address }], createBatches(libc), options),
+    await listenBatched(first!.fd!, first!.address, createBatches(libc, new EndOfTurn()), options),
+    listenPolled(second!.fd!, second!.address, createBatches(libc, new EndOfTurn()), poller!, options),
+    listenLate([{ fd: third!.fd!, local: third!.address }], createBatches(libc, new EndOfTurn()), options),
   ]
 }
 

@@ -19,12 +19,14 @@ import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
 import { createApp } from './http-app.ts'
 import { createInquirer } from './inquire.ts'
+import { keyCommands } from './key-commands.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
 import { serveMetrics } from './metrics-listener.ts'
 import type { Names } from './names.ts'
+import { serveOidc } from './oidc/routes.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
 import { createTrustCommands } from './trust-commands.ts'
@@ -162,6 +164,7 @@ function commandsOf(
     status: async () => ({ ...status(), upstreams: (await workers.report()).upstreams }),
     more: {
       ...tokenCommands(api.tokens, () => config().views.map(({ name }) => name), log),
+      ...keyCommands(config, async () => (await workers.report()).keys),
       ...createTrustCommands(trust),
       ...backupCommands(backups),
       ...quarantine.commands({ zones, reconfigure, revoke: revocationOf(ca), clock, log }),
@@ -182,7 +185,7 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 }
 
 async function serveHttp(
-  { listeners, ready, log }: Foundation,
+  { listeners, ready, world, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
@@ -192,7 +195,9 @@ async function serveHttp(
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)
-  serveDashboard(https)
+  const oidc = () => api.config().dashboard.oidc
+  serveOidc(https, { ...api, config: oidc, random: world.random })
+  serveDashboard(https, () => oidc()?.label)
   serveMetrics(metrics, {
     serving: () => workers.metrics(authority.slots),
     resolver: () => workers.report(),

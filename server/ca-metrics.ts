@@ -15,12 +15,13 @@ export function showCa(registry: Registry, ca: Pick<Ca, 'inventory' | 'authoriti
   })
   new Gauge({
     name: 'namestead_ca_expiry_timestamp_seconds',
-    help: 'When the root, and the intermediate that signs now, expire',
-    labelNames: ['issuer', 'role'],
+    help: 'When the root, the intermediate that signs now, former roots and cross certificates expire',
+    labelNames: ['issuer', 'role', 'subject', 'fingerprint'],
     registers,
     collect() {
       this.reset()
-      for (const { issuer, role, notAfter } of ca.authorities()) this.set({ issuer, role }, notAfter / 1000)
+      for (const { issuer, role, subject, fingerprint, notAfter } of ca.authorities())
+        this.set({ issuer, role: role.replace(' ', '_'), subject, fingerprint }, notAfter / 1000)
     },
   })
 }

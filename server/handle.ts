@@ -12,9 +12,10 @@ import { chooseView, type RequestFacts } from '../zones/views.ts'
 import { answerChaos } from './chaos.ts'
 import { CLIENT_COOKIE } from './cookies.ts'
 import { Deciding } from './deciding.ts'
-import { describeFailure, TsigFailure } from './failure.ts'
+import { describeFailure, type Failure, TsigFailure } from './failure.ts'
 import { Forwarding } from './forwarding.ts'
 import { type HandlerOptions, HandlerParts } from './handler-parts.ts'
+import { KeyUses } from './key-use.ts'
 import { type Client, type RequestHandler, SILENCE } from './listen/client.ts'
 import type { RequestOrigin } from './messages.ts'
 import { cellOf, countSpan, requestCell, viewCell } from './metrics.ts'
@@ -49,6 +50,8 @@ export class Handler {
   private readonly parts: HandlerParts
   private readonly forwarding: Forwarding
   private readonly deciding: Deciding
+  /** How the keys of the configuration are used. */
+  readonly keyUses: KeyUses
   private readonly query = new Query()
   /** The request that is being answered was signed, and the signature holds. */
   private signed = false
@@ -65,6 +68,7 @@ export class Handler {
     this.parts = new HandlerParts(options)
     this.forwarding = new Forwarding(this.parts)
     this.deciding = new Deciding(this.parts)
+    this.keyUses = new KeyUses(options.clock)
   }
 
   /** To be called before requests are handled: the time they are answered at. */
@@ -219,6 +223,7 @@ export class Handler {
     if (verdict.kind === 'invalid') throw new TsigFailure(verdict)
     request.signing = verdict.context
     this.signed = true
+    this.keyUses.verified(verdict.context.key.name, verdict.secretIndex, request.client.address)
     if (verdict.secretIndex === 0) return
     this.options.counters[OLD_SECRET]!++
     const who = { key: printName(verdict.context.key.name), client: printAddress(request.client.address) }
@@ -261,7 +266,7 @@ export class Handler {
     out: Uint8Array,
     outAt: number,
   ): number {
-    const { counters, log } = this.options
+    const { log } = this.options
     const query = request?.query ?? this.query
     const failure = describeFailure(error)
     const view = request?.view ?? (query.hasTsig ? undefined : this.chooseView(client, undefined))
@@ -277,13 +282,20 @@ export class Handler {
     }
     log[failure.level ?? (isPlain(query) ? 'debug' : 'warn')](fields, 'request refused')
     if (query.opcode === Opcode.UPDATE) this.deciding.countUpdate(failure.rcode)
-    if (failure.tsig) counters[TSIG_ERRORS[failure.tsig.name]]!++
+    if (failure.tsig) this.countFailure(failure.tsig, client)
     // RFC 2136 §2.2: where an answer to a query has RA, that to an UPDATE has a reserved bit.
     const mayAsk = query.opcode === Opcode.QUERY && view !== undefined
     const recursionAvailable = mayAsk && containsAddress(view.recursion, client.address)
     const { responder } = this.parts
     responder.begin(query, limit, request?.signing, recursionAvailable)
     return responder.fail(failure, out, outAt, request?.signing)
+  }
+
+  private countFailure({ name, verdict }: NonNullable<Failure['tsig']>, { address }: Client): void {
+    const { counters, state } = this.options
+    counters[TSIG_ERRORS[name]]!++
+    const key = state.findKey(verdict.keyName)
+    if (key) this.keyUses.failed(key.name, name, address)
   }
 }
 

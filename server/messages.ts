@@ -1,3 +1,4 @@
+import type { QueryLine } from '../cli/replies.ts'
 import type { CacheConfig, Config, KeyConfig, RateLimitConfig, ViewConfig } from '../config/schema.ts'
 import type { Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
@@ -7,7 +8,6 @@ import type { Transport } from './listen/client.ts'
 import type { ServingSocket } from './listen/sockets.ts'
 import type { TlsSecrets } from './listen/tls.ts'
 import type { ThreadReport } from './report.ts'
-import type { QueryLine } from './sight/query-line.ts'
 
 /**
  * All that the main thread and a serving thread say to each other.

@@ -3,7 +3,8 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Ca } from '../ca/ca.ts'
 import type { Clock } from '../host/clock.ts'
 import { showCa } from './ca-metrics.ts'
-import type { ResolverReport } from './report.ts'
+import { showKeys } from './key-metrics.ts'
+import { askedOnce, type ResolverReport } from './report.ts'
 import { showResolver } from './resolver-metrics.ts'
 import { showWatch } from './watch/metrics.ts'
 import type { WatchReport } from './watch/watch.ts'
@@ -18,7 +19,7 @@ export interface MetricsSource {
   zones: Zones
   clock: Clock
   ca: Pick<Ca, 'inventory' | 'authorities'> | undefined
-  /** What the resolvers of the serving threads know. */
+  /** What the serving threads know of their resolvers and of keys. */
   resolver?: () => Promise<ResolverReport>
   /** When the newest backup was taken, milliseconds since 1970. */
   lastBackup?: () => number | undefined
@@ -32,7 +33,11 @@ export function serveMetrics(app: FastifyInstance, source: MetricsSource): void 
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   showZones(registry, zones, clock)
-  if (resolver) showResolver(registry, resolver)
+  if (resolver) {
+    const report = askedOnce(resolver)
+    showResolver(registry, report)
+    showKeys(registry, async () => (await report()).keys)
+  }
   if (ca) showCa(registry, ca)
   if (watched) showWatch(registry, watched)
   new Gauge({

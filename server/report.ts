@@ -1,6 +1,7 @@
 import type { Counters } from '../resolver/counters.ts'
 import type { Resolver } from '../resolver/resolver.ts'
 import type { UpstreamReport } from '../resolver/upstream-report.ts'
+import { type KeyUse, mergeKeyUses } from './key-use.ts'
 import { TOP_SECONDS, type Top, topOf } from './sight/top-list.ts'
 
 /** A view, as far as it is reported on. */
@@ -11,22 +12,24 @@ export interface ReportedView {
   resolver: Resolver
 }
 
-/** What one thread knows of its resolvers. */
+/** What one thread knows of its resolvers and of keys. */
 export interface ThreadReport {
   views: { view: string; counters: Counters; upstreams: UpstreamReport[] }[]
   top: Top
+  keys: KeyUse[]
 }
 
-/** What the daemon knows of its resolvers, its threads taken together. */
+/** The same of the daemon, its threads taken together. */
 export interface ResolverReport {
   counters: Record<string, number>
   upstreams: (UpstreamReport & { view: string })[]
   top: Top & { seconds: number }
+  keys: KeyUse[]
 }
 
-export function reportOf(views: readonly ReportedView[], top: Top): ThreadReport {
+export function reportOf(views: readonly ReportedView[], top: Top, keys: KeyUse[]): ThreadReport {
   return {
-    top,
+    ...{ top, keys },
     views: views
       .filter(({ ruled }) => ruled.length > 0)
       .map(({ name, resolver }) => ({
@@ -49,7 +52,12 @@ export function mergeReports(reports: readonly ThreadReport[]): ResolverReport {
       upstreams.set(key, { view, ...(other ? worse(one, other) : one) })
     }
   }
-  return { counters, upstreams: [...upstreams.values()], top: mergeTops(reports.map(({ top }) => top)) }
+  return {
+    counters,
+    upstreams: [...upstreams.values()],
+    top: mergeTops(reports.map(({ top }) => top)),
+    keys: mergeKeyUses(reports.flatMap(({ keys }) => keys)),
+  }
 }
 
 function mergeTops(tops: readonly Top[]): Top & { seconds: number } {
@@ -79,5 +87,16 @@ function worse(a: UpstreamReport, b: UpstreamReport): UpstreamReport {
     outstanding: a.outstanding + b.outstanding,
     asked: a.asked + b.asked,
     unanswered: a.unanswered + b.unanswered,
+  }
+}
+
+/** The same report for all who ask at once, as the metrics of one scrape do: the threads are asked once. */
+export function askedOnce(report: () => Promise<ResolverReport>): () => Promise<ResolverReport> {
+  let pending: Promise<ResolverReport> | undefined
+  return () => {
+    pending ??= report().finally(() => {
+      pending = undefined
+    })
+    return pending
   }
 }

@@ -3,14 +3,6 @@ import type { ResolverReport } from './report.ts'
 
 /** Shows what the resolvers of all threads have done and how their upstreams fare, each time that Prometheus asks. */
 export function showResolver(registry: Registry, report: () => Promise<ResolverReport>): void {
-  let pending: Promise<ResolverReport> | undefined
-  /** All metrics of one scrape ask at once: the threads are asked once. */
-  const reportOnce = (): Promise<ResolverReport> => {
-    pending ??= report().finally(() => {
-      pending = undefined
-    })
-    return pending
-  }
   const upstream = { labelNames: ['view', 'zone', 'upstream'], registers: [registry] }
   new Counter({
     name: 'namestead_resolver_events_total',
@@ -18,7 +10,7 @@ export function showResolver(registry: Registry, report: () => Promise<ResolverR
     labelNames: ['event'],
     registers: [registry],
     async collect() {
-      const { counters } = await reportOnce()
+      const { counters } = await report()
       this.reset()
       for (const [event, count] of Object.entries(counters)) this.inc({ event }, count)
     },
@@ -28,7 +20,7 @@ export function showResolver(registry: Registry, report: () => Promise<ResolverR
     help: 'Whether the upstream answers; 1 while it was not asked yet',
     ...upstream,
     async collect() {
-      const { upstreams } = await reportOnce()
+      const { upstreams } = await report()
       this.reset()
       for (const { view, zone, upstream, state } of upstreams)
         this.set({ view, zone, upstream }, state === 'up' || state === 'not asked yet' ? 1 : 0)
@@ -39,7 +31,7 @@ export function showResolver(registry: Registry, report: () => Promise<ResolverR
     help: 'Smoothed round-trip time of the upstream',
     ...upstream,
     async collect() {
-      const { upstreams } = await reportOnce()
+      const { upstreams } = await report()
       this.reset()
       for (const { view, zone, upstream, round_trip: milliseconds } of upstreams)
         if (milliseconds !== undefined) this.set({ view, zone, upstream }, milliseconds / 1000)

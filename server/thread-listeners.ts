@@ -52,8 +52,7 @@ export class Listeners {
   constructor(options: ListenersOptions) {
     this.options = options
     this.onError = error => options.log.error({ error: error.message }, 'a listener failed')
-    this.batches = options.libc && createBatches(options.libc)
-    options.poller?.beforeWait(this.endOfTurn.run)
+    this.batches = options.libc && createBatches(options.libc, this.endOfTurn)
   }
 
   /** Begins to serve the sockets; resolves with what is listened on. */

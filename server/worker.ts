@@ -128,7 +128,7 @@ export async function createServing(
     else if (message.kind === 'stop') void stop(message.grace)
     else if (message.kind === 'watch') sight.watch(message.on)
     else if (message.kind === 'report')
-      post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top()) })
+      post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top(), handler.keyUses.told()) })
     else if (message.kind !== 'request') state.apply(message)
     else {
       beforeBatch()

@@ -1,3 +1,4 @@
+import type { QueryLine } from '../cli/replies.ts'
 import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
 import type { Clock, Timer } from '../host/clock.ts'
@@ -25,7 +26,6 @@ import {
 import { type Counted, createCounters, exposeMetrics, sumCounters } from './metrics.ts'
 import { createRateTable } from './rate-limit.ts'
 import { mergeReports, type ResolverReport, type ThreadReport } from './report.ts'
-import type { QueryLine } from './sight/query-line.ts'
 import { type ServingThread, type SpawnThread, startAhead } from './spawn-serving.ts'
 
 export type { ServingThread, SpawnThread } from './spawn-serving.ts'

@@ -78,9 +78,13 @@ function strip(text: string): string {
   }
 }
 
-/** Without comments, indentation and empty lines, which a third of it is; our client has no text that spans lines. */
+/** Without comments, empty lines, and the spaces of indentation and of types, which half of it is; our client has no text with lines or runs of spaces. */
 function squeeze(text: string): string {
-  return text.replace(/^\s*(\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '').replace(/^\s+|[ \t]+$/gm, '')
+  return text
+    .replace(/^\s*(\/\*\*[\s\S]*?\*\/|\/\/.*)$/gm, '')
+    .replace(/^\s+|[ \t]+$/gm, '')
+    .replace(/ {2,}/g, ' ')
+    .replace(/ (?=[,;)])/g, '')
 }
 
 function library(file: string, suffix: string): Asset {

@@ -2,24 +2,26 @@ import type { FastifyInstance } from 'fastify'
 import { type Assets, readAssets } from './assets.ts'
 import { COMMON_HEADERS, type Page, renderPage } from './page.ts'
 
-/** The dashboard at `/`. What it shows and does it asks of the API like anybody else, so nothing here needs to know who asks. */
-export function serveDashboard(app: FastifyInstance): void {
-  let made: { assets: Assets; page: Page } | undefined
+/** The dashboard at `/`. What it shows and does it asks of the API like anybody else, so nothing here needs to know who asks. `login` is what a way to log in is called, beside tokens. */
+export function serveDashboard(app: FastifyInstance, login: () => string | undefined): void {
+  let read: Assets | undefined
   /** Read when somebody first looks: a start has better things to do. */
-  const make = () => {
-    const assets = readAssets()
-    return { assets, page: renderPage(assets) }
+  const assetsNow = () => (read ??= readAssets())
+  let made: { login: string | undefined; page: Page } | undefined
+  const pageFor = (login: string | undefined) => {
+    if (made?.login !== login || !made) made = { login, page: renderPage(assetsNow(), login) }
+    return made.page
   }
 
   app.get('/', async (_request, reply) => {
-    const { page } = (made ??= make())
+    const page = pageFor(login())
     return reply
       .headers({ ...page.headers, 'cache-control': 'no-cache' })
       .type('text/html; charset=utf-8')
       .send(page.html)
   })
   app.get('/assets/*', async (request, reply) => {
-    const { assets } = (made ??= make())
+    const assets = assetsNow()
     const path = request.url.startsWith(assets.prefix) ? request.url.slice(assets.prefix.length) : ''
     const file = assets.files.get(path)
     if (!file) return reply.callNotFound()

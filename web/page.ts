@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Assets } from './assets.ts'
+import { escapeMarkup } from './markup.ts'
 
 /** The one page there is, and the headers that keep whatever goes wrong in it from mattering. */
 export interface Page {
@@ -7,8 +8,8 @@ export interface Page {
   headers: Readonly<Record<string, string>>
 }
 
-/** Nothing is inline but the import map, which the policy names by its digest. */
-export function renderPage({ prefix, modules, imports: libraries }: Assets): Page {
+/** Nothing is inline but the import map, which the policy names by its digest. `login` is what a way to log in is called, beside tokens. */
+export function renderPage({ prefix, modules, imports: libraries }: Assets, login?: string): Page {
   const imports = Object.fromEntries(Object.entries(libraries).map(([name, path]) => [name, prefix + path]))
   const importMap = JSON.stringify({ imports })
   const preloaded = [...Object.values(imports), ...modules.slice(1).map(path => prefix + path)]
@@ -18,7 +19,7 @@ export function renderPage({ prefix, modules, imports: libraries }: Assets): Pag
 <meta charset="utf-8">
 <title>namestead</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
+<meta name="color-scheme" content="light dark">${login === undefined ? '' : `\n<meta name="login" content="${escapeMarkup(login)}">`}
 <link rel="icon" href="${prefix}icon.svg">
 <link rel="stylesheet" href="${prefix}uplot.css">
 <link rel="stylesheet" href="${prefix}style.css">

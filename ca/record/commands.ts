@@ -2,7 +2,7 @@ import { CaCommandError, type CaCommands } from '../command.ts'
 import { timestamp } from '../states.ts'
 import type { RecordRow, RecordStore, TreeHead } from '../store/record.ts'
 import { parseSerial, pemOf } from '../x509.ts'
-import type { CaRecord } from './record.ts'
+import type { CaRecord, ConsistencyProof } from './record.ts'
 
 const PAGE = 1000
 const MOST = 10_000
@@ -16,9 +16,11 @@ export function recordCommands({ record, store }: { record: CaRecord; store: Rec
     }),
 
     'ca.log.verify': async args => {
-      const { faults, ...counts } = await record.verify(keptHead(args['head']))
+      const kept = keptHead(args['head'])
+      const { faults, ...counts } = await record.verify(kept)
       if (faults.length > 0) throw new CaCommandError(faults, 1)
-      return { ...counts, ...describeHead(await record.head()) }
+      const proof = kept && kept.size > 0 ? await record.proveConsistency(kept.size) : undefined
+      return { ...counts, ...(proof ? describeConsistency(proof) : describeHead(await record.head())) }
     },
 
     'ca.log.prove': async args => {
@@ -28,6 +30,16 @@ export function recordCommands({ record, store }: { record: CaRecord; store: Rec
       if (!proof) throw new CaCommandError(`the record has no certificate with the serial number ${serial}`, 1)
       const { row, index, path, head } = proof
       return { entry: row.entry, leaf: hex(row.leaf), index, path: path.map(hex), ...describeHead(head) }
+    },
+
+    /** `{ from }`, the size of a tree whose head was kept → that the one of now begins with it. */
+    'ca.log.consistency': async args => {
+      const from = Number(args['from'])
+      if (!Number.isInteger(from) || from < 1)
+        throw new CaCommandError(`"${args['from'] ?? ''}" is not the size of a tree`)
+      const proof = await record.proveConsistency(from)
+      if (!proof) throw new CaCommandError(`the record has fewer than ${from} entries`, 1)
+      return describeConsistency(proof)
     },
 
     /** `{ after?, since?, limit? }` → lines of the record in order, those since then (milliseconds); `after` is the last number already seen. */
@@ -41,6 +53,10 @@ export function recordCommands({ record, store }: { record: CaRecord; store: Rec
 
 function describeRow({ seq, entry, leaf }: RecordRow) {
   return { seq, ...(entry === null ? { forgotten: hex(leaf) } : { entry: JSON.parse(entry) as object }) }
+}
+
+function describeConsistency({ first, path, head }: ConsistencyProof) {
+  return { first, consistency: path.map(hex), ...describeHead(head) }
 }
 
 function describeHead({ size, at, root, signature }: TreeHead) {

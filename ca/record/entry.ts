@@ -5,6 +5,7 @@ export type RecordKind =
   | 'binding'
   | 'call'
   | 'crl'
+  | 'enrolment'
   | 'failed'
   | 'issued'
   | 'policy'

@@ -62,6 +62,48 @@ export function inclusionPath(hashes: readonly Uint8Array[], index: number): Uin
     : [...inclusionPath(right, index - split), rootOf(left)]
 }
 
+/**
+ * RFC 9162 §2.1.4.1: the hashes that lead from the tree of the first `size` of these, which are one at least, to the tree of all. `first`: they
+ * begin the whole tree, so that the verifier may have the root of the first ones already.
+ */
+export function consistencyPath(hashes: readonly Uint8Array[], size: number, first = true): Uint8Array[] {
+  if (size === hashes.length) return first ? [] : [rootOf(hashes)]
+  const split = splitOf(hashes.length)
+  const [left, right] = [hashes.slice(0, split), hashes.slice(split)]
+  return size <= split
+    ? [...consistencyPath(left, size, first), rootOf(right)]
+    : [...consistencyPath(right, size - split, false), rootOf(left)]
+}
+
+/** RFC 9162 §2.1.4.2: whether the path shows that the tree of `second` leaves and this root is the one of `first` leaves, grown. */
+export function isConsistent(
+  first: { size: number; root: Uint8Array },
+  second: { size: number; root: Uint8Array },
+  path: readonly Uint8Array[],
+): boolean {
+  if (first.size < 1 || first.size > second.size) return false
+  if (first.size === second.size) return path.length === 0 && equal(first.root, second.root)
+  let [fn, sn] = [first.size - 1, second.size - 1]
+  while (fn % 2 === 1) [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+  // A tree of a power of two leaves is a whole subtree of the other: its root is the first of the path, and left out there.
+  const [start, ...rest] = Number.isInteger(Math.log2(first.size)) ? [first.root, ...path] : path
+  if (!start || path.length === 0) return false
+  let [fr, sr] = [start, start]
+  for (const hash of rest) {
+    if (sn === 0) return false
+    if (fn % 2 === 1 || fn === sn) {
+      ;[fr, sr] = [nodeHash(hash, fr), nodeHash(hash, sr)]
+      while (fn % 2 === 0 && fn !== 0) [fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+    } else sr = nodeHash(sr, hash)
+    ;[fn, sn] = [Math.floor(fn / 2), Math.floor(sn / 2)]
+  }
+  return sn === 0 && equal(fr, first.root) && equal(sr, second.root)
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
 /** RFC 9162 §2.1.3.2: the root that a leaf, its place and its path give; undefined where they can't belong to a tree of that size. */
 export function rootFromPath(
   leaf: Uint8Array,

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import type { Signer } from '../keystore.ts'
 import { type RecordRow, type RecordStore, TILE, type TreeHead } from '../store/record.ts'
-import { inclusionPath, leafHash, MerkleFrontier, rootOf } from './merkle.ts'
+import { consistencyPath, inclusionPath, leafHash, MerkleFrontier, rootOf } from './merkle.ts'
 import { isSigned, signTreeHead } from './tree-head.ts'
 
 /** That an entry is in the tree of a signed head (RFC 9162 §2.1.3). */
@@ -10,6 +10,14 @@ export interface InclusionProof {
   row: RecordRow
   index: number
   /** Sibling hashes from the leaf up. */
+  path: Uint8Array[]
+  head: TreeHead
+}
+
+/** That the tree of a signed head has grown from a smaller one (RFC 9162 §2.1.4). */
+export interface ConsistencyProof {
+  /** Leaves of the smaller tree. */
+  first: number
   path: Uint8Array[]
   head: TreeHead
 }
@@ -32,6 +40,8 @@ export interface CaRecord {
   head(): Promise<TreeHead>
   /** The proof that a certificate's issuance is in the record; undefined where it is not. */
   prove(serial: string): Promise<InclusionProof | undefined>
+  /** The proof that the record as it is now begins with its first `size` entries; undefined where it has not so many, or for none. */
+  proveConsistency(size: number): Promise<ConsistencyProof | undefined>
   /** Reads everything again, against every head signed so far, and one kept elsewhere where given. */
   verify(kept?: { size: number; root: Uint8Array }): Promise<Verification>
   /** Signs a head at once, and from then on wherever something was added. */
@@ -62,12 +72,20 @@ export function createRecord(deps: { store: RecordStore; signer: Signer; clock: 
     return { tiles, leaves: size % TILE === 0 ? [] : await store.leaves(whole * TILE, size % TILE) }
   }
 
+  /** The roots of its tiles, the last of them maybe begun only, and what is in them. */
+  const treeOf = async (size: number) => {
+    const { tiles, leaves } = await read(size)
+    return {
+      roots: leaves.length > 0 ? [...tiles, rootOf(leaves)] : tiles,
+      tileOf: async (tile: number) => (tile < tiles.length ? store.leaves(tile * TILE, TILE) : leaves),
+    }
+  }
+
   const signHead = async (): Promise<TreeHead> => {
     const size = await store.recordSize()
     const latest = await store.latestHead()
     if (latest?.size === size) return latest
-    const { tiles, leaves } = await read(size)
-    const root = rootOf(leaves.length > 0 ? [...tiles, rootOf(leaves)] : tiles)
+    const root = rootOf((await treeOf(size)).roots)
     const head = await signTreeHead({ at: clock.now(), size, root }, signer)
     await store.addHead(head)
     log.info({ size, root: Buffer.from(root).toString('hex') }, 'record: tree head signed')
@@ -88,16 +106,26 @@ export function createRecord(deps: { store: RecordStore; signer: Signer; clock: 
   return {
     publicKey: signer.publicKey,
     head,
+    async proveConsistency(first) {
+      const signed = await head()
+      if (!Number.isInteger(first) || first < 1 || first > signed.size) return undefined
+      if (first === signed.size) return { first, path: [], head: signed }
+      const { roots, tileOf } = await treeOf(signed.size)
+      const [tile, rest] = [Math.floor(first / TILE), first % TILE]
+      const path =
+        rest === 0
+          ? consistencyPath(roots, tile)
+          : [...consistencyPath(await tileOf(tile), rest, tile === 0), ...inclusionPath(roots, tile)]
+      return { first, path, head: signed }
+    },
     async prove(serial) {
       const row = await store.issuanceOf(serial)
       if (!row) return undefined
       const signed = await head()
       const index = row.seq - 1
-      const { tiles, leaves } = await read(signed.size)
+      const { roots, tileOf } = await treeOf(signed.size)
       const tile = Math.floor(index / TILE)
-      const beside = tile < tiles.length ? await store.leaves(tile * TILE, TILE) : leaves
-      const roots = leaves.length > 0 ? [...tiles, rootOf(leaves)] : tiles
-      const path = [...inclusionPath(beside, index % TILE), ...inclusionPath(roots, tile)]
+      const path = [...inclusionPath(await tileOf(tile), index % TILE), ...inclusionPath(roots, tile)]
       return { row, index, path, head: signed }
     },
     verify: kept => verifyRecord(store, signer.publicKey, kept),

@@ -5,6 +5,7 @@ import { identifierText } from '../identifier.ts'
 import type { RecordEntry } from '../record/entry.ts'
 import { REASONS } from '../revoke.ts'
 import { fingerprint } from '../x509.ts'
+import { useEnrolment } from './enrolments.ts'
 import type { OrderRows } from './orders.ts'
 import { appendStatement } from './record.ts'
 import { RowCache } from './row-cache.ts'
@@ -46,12 +47,13 @@ export function createCertificateStore(database: Database, { orders }: Pick<Orde
     async reserveSerial({ serial, issuer, reservedAt: at, order = null, keyHash = '' }) {
       await database.commit([reserve({ serial, issuer, at, order, keyHash })])
     },
-    async storeCertificate(record, circumstances) {
+    async storeCertificate(record, circumstances, enrolment) {
       const { serial, order } = record
       const statements = [
         markIssued({ serial }),
         insertCertificate(rowOf(record)),
         ...(order === undefined ? [] : [completeOrder({ order, serial })]),
+        ...(enrolment === undefined ? [] : [useEnrolment({ id: enrolment })]),
         appendStatement(issuedEntry(record, circumstances)),
       ]
       const commit = () => database.commit(statements)

@@ -81,6 +81,22 @@ export interface CaTables {
     /** The part of its issuer's CRLs in which it is listed; null where there is only the whole. */
     crl_partition: number | null
   }
+  /** `secret` is a digest; `names` and `addresses` are lists of patterns and blocks; `uses` null for any number. */
+  ca_enrolments: {
+    id: string
+    secret: string
+    name: string
+    names: string
+    addresses: string
+    /** The issuer and the profile that it is for; null for any issuer, and for its first profile. */
+    issuer: string | null
+    profile: string | null
+    uses: number | null
+    used: number
+    created_at: number
+    expires_at: number | null
+    revoked_at: number | null
+  }
   /** `issuer` is the CA certificate's id, for a part followed by "/" and its number. */
   ca_crl_numbers: { issuer: string; number: number }
   ca_approvals: {
@@ -113,6 +129,7 @@ export type OrderRow = Selectable<CaTables['acme_orders']>
 export type AuthorizationRow = Selectable<CaTables['acme_authorizations']>
 export type ChallengeRow = Selectable<CaTables['acme_challenges']>
 export type ApprovalRow = Selectable<CaTables['ca_approvals']>
+export type EnrolmentRow = Selectable<CaTables['ca_enrolments']>
 export type CertificateRow = Selectable<CaTables['ca_certificates']>
 export type NewRow<Table extends keyof CaTables> = Insertable<CaTables[Table]>
 
@@ -187,5 +204,13 @@ export const CA_MIGRATIONS: readonly Migration[] = [
     id: 'ca-0003',
     // Whoever keeps a key for many certificates has many rows of it: only those that matter are looked at.
     statements: ['CREATE INDEX ca_certificates_compromised ON ca_certificates (key_hash) WHERE revocation_reason = 1'],
+  },
+  {
+    id: 'ca-0004',
+    statements: [
+      `CREATE TABLE ca_enrolments (id TEXT PRIMARY KEY, secret TEXT NOT NULL, name TEXT NOT NULL, names TEXT NOT NULL,
+        addresses TEXT NOT NULL, issuer TEXT, profile TEXT, uses INTEGER, used INTEGER NOT NULL, created_at INTEGER NOT NULL,
+        expires_at INTEGER, revoked_at INTEGER) STRICT, WITHOUT ROWID`,
+    ],
   },
 ]

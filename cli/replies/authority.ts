@@ -59,6 +59,21 @@ export interface Approval {
   until?: string
 }
 
+/** A secret by which devices enrol; `names` are patterns, `addresses` blocks. Without `uses` it serves any number of times. */
+export interface Enrolment {
+  id: string
+  name: string
+  names: string[]
+  addresses: string[]
+  issuer?: string
+  profile?: string
+  uses?: number
+  used: number
+  created_at: string
+  expires_at?: string
+  revoked_at?: string
+}
+
 /** The signed head of the record (RFC 9162 §4.10): hashes in hex, the signature in base64. */
 export interface TreeHead {
   size: number
@@ -69,10 +84,16 @@ export interface TreeHead {
   signature: string
 }
 
+/** That the tree of a head has grown from its first leaves: hashes in hex (RFC 9162 §2.1.4). */
+export interface Consistency {
+  first: number
+  consistency: string[]
+}
+
 /** A line of the record; of one whose text is no longer kept, its hash. */
 export interface RecordLine {
   seq: number
-  entry?: { at: string; kind: string; [member: string]: unknown }
+  entry?: RecordEntry
   forgotten?: string
 }
 
@@ -101,4 +122,39 @@ export interface CertificateSummary {
   not_before: string
   not_after: string
   status: 'valid' | 'expired' | 'revoked'
+  /** Left out: by hand, or our own. */
+  account?: string
+  revoked_at?: string
+  /** As RFC 5280 §5.3.1 names it. */
+  reason?: string
+}
+
+/** A certificate, what it hangs on, and what happened to it. */
+export interface CertificateDetails extends CertificateSummary {
+  issued_at: string
+  order?: string
+  sha256: string
+  key_type: string
+  /** PEM. */
+  certificate: string
+  /** The issuer, and its own up to the root. */
+  chain: CertificateAuthority[]
+  record: RecordEntry[]
+}
+
+/** An order; `problem` in plain words where it failed, or a challenge of it did. */
+export interface Order {
+  id: string
+  account: string
+  names: string[]
+  status: string
+  created: string
+  problem?: string
+}
+
+/** What the record of issuance has of one happening; members by kind. */
+export interface RecordEntry {
+  at: string
+  kind: string
+  [member: string]: unknown
 }

@@ -1,3 +1,5 @@
+import type { CertificateSummary, Order } from './authority.ts'
+
 /** What a client gets for a name, and from where. */
 export interface Explanation {
   name: string
@@ -26,15 +28,8 @@ export interface Explanation {
   elsewhere: { view: string; rcode: string; answer: string[]; same: boolean }[]
   /** Where there is a CA, and the name could be in a certificate. Times are RFC 3339. */
   certificates?: {
-    certificates: {
-      serial: string
-      names: string[]
-      profile: string
-      not_before: string
-      not_after: string
-      status: string
-    }[]
-    orders: { id: string; account: string; names: string[]; status: string; created: string; problem?: string }[]
+    certificates: CertificateSummary[]
+    orders: Order[]
     refusals: { at: string; account?: string; because: string }[]
     /** The issue rules that cover the name. */
     rules: string[]

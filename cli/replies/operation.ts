@@ -43,21 +43,6 @@ export interface Quarantined {
   revoked: string[]
 }
 
-/** A token of the HTTP API, without its secret; times in ISO 8601. */
-export interface ApiToken {
-  id: string
-  name: string
-  /** Name patterns of the apexes it is for. */
-  zones: string[]
-  roles: string[]
-  /** Left out: all. */
-  views?: string[]
-  /** Left out: anywhere. */
-  from?: string[]
-  created_at: string
-  expires_at?: string
-}
-
 /** What is seen from outside: names as their users meet them, zones as others serve them. */
 export interface Watched {
   /** Below the layer that failed nothing was looked at. */

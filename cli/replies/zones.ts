@@ -73,8 +73,14 @@ export interface SecondaryDetails {
   expires?: string
 }
 
-/** A change of a zone: records in master-file form. */
-export interface ZoneChange {
+/** Records that come and go, in master-file form. */
+export interface RecordDiff {
+  added: string[]
+  deleted: string[]
+}
+
+/** A change of a zone. */
+export interface ZoneChange extends RecordDiff {
   serial: number
   serial_before: number
   at: string
@@ -82,8 +88,13 @@ export interface ZoneChange {
   key?: string
   /** An address, "file", "import", a user. */
   source: string
-  added: string[]
-  deleted: string[]
+}
+
+/** What two views see of a name and all below it, where that differs. */
+export interface Comparison {
+  name: string
+  views: { view: string; zone: string | null; serial: number | null; overlay_of?: string }[]
+  differences: Difference[]
 }
 
 /** A record that one of two views has and the other has not. */

@@ -1,5 +1,5 @@
 import { CKA, CKF, CKM, CKO, CKR, type Mechanism } from './codes.ts'
-import { type Cryptoki, CryptokiError, loadCryptoki, type TokenInfo } from './cryptoki.ts'
+import { type Cryptoki, CryptokiError, type TokenInfo } from './cryptoki.ts'
 import type { Attributes } from './template.ts'
 
 /** Which token, of which module: all that is given must hold (RFC 7512 §2.3). */
@@ -42,13 +42,10 @@ export interface Token {
   close(): Promise<void>
 }
 
-/** Signatures made at once: what is slow is the device, and calls occupy threads that files and look-ups need, too. */
-const LANES = 2
-
 /** What is lost when a token is pulled out or reset. Handles hold until then. */
 interface Connection {
   slot: bigint
-  lanes: bigint[]
+  session: bigint
   keys: Map<string, bigint>
 }
 
@@ -67,32 +64,25 @@ const LOST: ReadonlySet<number> = new Set([
 ])
 
 /** A token that is connected to at first use; the PIN is what `pin` gives then, undefined for a device with a keypad of its own. */
-export function openToken(
-  address: TokenAddress,
-  pin: string | undefined,
-  load: (path: string) => Cryptoki = loadOnce,
-): Token {
+export function openToken(address: TokenAddress, pin: string | undefined, cryptoki: Cryptoki): Token {
   const title = `the token ${JSON.stringify(address.token ?? address.serial ?? address.module)}`
   let connecting: Promise<Connection> | undefined
   let refusal: TokenError | undefined
-  const turns: Promise<unknown>[] = Array.from({ length: LANES }, () => Promise.resolve())
-  let turn = 0
+  let turn: Promise<unknown> = Promise.resolve()
 
   const connect = async (): Promise<Connection> => {
     if (refusal) throw refusal
-    const cryptoki = loaded(address, load)
-    await cryptoki.initialize()
+    await start(cryptoki, address)
     const info = chosen(await cryptoki.tokens(), address, title)
-    const lanes: bigint[] = []
-    while (lanes.length < LANES) lanes.push(await cryptoki.openSession(info.slot))
+    const session = await cryptoki.openSession(info.slot)
     try {
-      await login(cryptoki, lanes[0]!, info, pin, title)
+      await login(cryptoki, session, info, pin, title)
     } catch (error) {
-      for (const session of lanes) await cryptoki.closeSession(session).catch(() => {})
+      await cryptoki.closeSession(session).catch(() => {})
       if (error instanceof TokenError && error.code === 'pin') refusal = error
       throw error
     }
-    return { slot: info.slot, lanes, keys: new Map() }
+    return { slot: info.slot, session, keys: new Map() }
   }
   const connection = () => {
     connecting ??= connect().catch(error => {
@@ -102,12 +92,11 @@ export function openToken(
     return connecting
   }
   /** Once more where what we held of the token is gone: it may be back. */
-  const use = async <T>(work: (cryptoki: Cryptoki, held: Connection) => Promise<T>): Promise<T> => {
+  const use = async <T>(work: (held: Connection) => Promise<T>): Promise<T> => {
     for (let again = true; ; again = false) {
       const held = connection()
       try {
-        const at = await held
-        return await work(loaded(address, load), at)
+        return await work(await held)
       } catch (error) {
         if (!(error instanceof CryptokiError)) throw error
         const lost = LOST.has(error.value)
@@ -116,18 +105,17 @@ export function openToken(
       }
     }
   }
-  /** A session does one thing at a time (PKCS#11 §2.6.7), so calls take turns on each. */
-  const inTurn = <T>(work: (cryptoki: Cryptoki, session: bigint, held: Connection) => Promise<T>): Promise<T> => {
-    const lane = turn++ % LANES
-    const done = turns[lane]!.then(() => use((cryptoki, held) => work(cryptoki, held.lanes[lane]!, held)))
-    turns[lane] = done.catch(() => {})
+  /** A session does one thing at a time (PKCS#11 §2.6.7), so calls take turns. */
+  const inTurn = <T>(work: (held: Connection) => Promise<T>): Promise<T> => {
+    const done = turn.then(() => use(work))
+    turn = done.catch(() => {})
     return done
   }
 
   return {
     title,
     describe: key =>
-      inTurn(async (cryptoki, session) => {
+      inTurn(async ({ session }) => {
         const own = await findOne(cryptoki, session, CKO.privateKey, key, title)
         if (own === undefined) return undefined
         const known = await cryptoki.attributes(session, own, [CKA.id, ...DESCRIBED])
@@ -140,7 +128,7 @@ export function openToken(
           : new Map([...known, ...(await cryptoki.attributes(session, shown, DESCRIBED))])
       }),
     generate: (mechanism, publicKey, { object, id }) =>
-      inTurn(async (cryptoki, _session, { slot }) => {
+      inTurn(async ({ slot }) => {
         const names: [number, Uint8Array][] = [
           [CKA.label, Buffer.from(object)],
           [CKA.id, id],
@@ -162,7 +150,7 @@ export function openToken(
         }
       }),
     sign: (key, mechanism, data) =>
-      inTurn(async (cryptoki, session, { keys }) => {
+      inTurn(async ({ session, keys }) => {
         const name = `${key.object ?? ''}/${key.id ? Buffer.from(key.id).toString('hex') : ''}`
         const handle = keys.get(name) ?? (await findOne(cryptoki, session, CKO.privateKey, key, title))
         if (handle === undefined) throw new TokenError('key', `${title} has no private key ${keyTitle(key)}`)
@@ -174,14 +162,10 @@ export function openToken(
         }
       }),
     async close() {
-      // A session that is closed while it signs takes the module with it.
-      await Promise.all(turns)
+      await turn
       const held = await connecting?.catch(() => undefined)
       connecting = undefined
-      for (const session of held?.lanes ?? [])
-        await loaded(address, load)
-          .closeSession(session)
-          .catch(() => {})
+      if (held) await cryptoki.closeSession(held.session).catch(() => {})
     },
   }
 }
@@ -208,19 +192,11 @@ const UNREADABLE: readonly [number, boolean][] = [
 /** What a public key is made of. */
 const DESCRIBED = [CKA.keyType, CKA.modulus, CKA.publicExponent, CKA.ecParams, CKA.ecPoint] as const
 
-const modules = new Map<string, Cryptoki>()
-
-/** A module is started once in a process, whoever uses it. */
-function loadOnce(path: string): Cryptoki {
-  const known = modules.get(path) ?? loadCryptoki(path)
-  modules.set(path, known)
-  return known
-}
-
-function loaded({ module }: TokenAddress, load: (path: string) => Cryptoki): Cryptoki {
+async function start(cryptoki: Cryptoki, { module }: TokenAddress): Promise<void> {
   try {
-    return load(module)
+    await cryptoki.initialize()
   } catch (error) {
+    if (error instanceof CryptokiError) throw error
     throw new TokenError('module', `the PKCS#11 module ${module} can't be loaded: ${(error as Error).message}`)
   }
 }

@@ -4,18 +4,20 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import type { UpstreamQuestion } from '../question.ts'
 import type { Outcome } from '../route.ts'
-import { closestEncloser, covers, nsecProvesNoData, nsecProvesNoName, nsecsOf } from './nsec.ts'
-import { coversHash, MOST_ITERATIONS, Nsec3Proofs, nsec3sOf, sameParameters } from './nsec3.ts'
+import { closestEncloser, covers, nsecProvesNoData, nsecProvesNoName, nsecProvesWildcard, nsecsOf } from './nsec.ts'
+import { coversHash, MOST_ITERATIONS, Nsec3Proofs, type Nsec3Source, nsec3sOf, sameParameters } from './nsec3.ts'
+import type { Proof } from './proof.ts'
 import { type Dated, SortedRanges } from './ranges.ts'
 import type { SignedSet } from './rrsets.ts'
 import type { VerifiedSet } from './signatures.ts'
+import { Wildcards } from './wildcards.ts'
 import { TooMuchWork, Work } from './work.ts'
 
-/** Validated NSEC and NSEC3 records, kept to answer what they deny without asking anybody (RFC 8198). */
+/** Validated NSEC and NSEC3 records and wildcards, kept to answer without asking anybody what they deny or stand for (RFC 8198). */
 export interface AggressiveCache {
-  /** Keeps what a secure answer was denied by. `now` is in milliseconds since 1970. */
-  learn(denials: readonly VerifiedSet[], now: number): void
-  /** NXDOMAIN or NODATA, where what is kept proves it. */
+  /** Keeps what a secure answer was denied by, and what wildcards stood for it. `now` is in milliseconds since 1970. */
+  learn(proved: readonly VerifiedSet[], now: number): void
+  /** NXDOMAIN, NODATA or what a wildcard has for the name, where what is kept proves it. */
   answer(question: UpstreamQuestion, now: number): Outcome | undefined
   forget(): void
 }
@@ -26,6 +28,7 @@ interface ZoneDenials {
   soa: { set: SignedSet; until: number } | undefined
   nsec: SortedRanges<Name>
   nsec3: SortedRanges<string>
+  wildcards: Wildcards
 }
 
 const MOST_ZONES = 500
@@ -33,16 +36,18 @@ const MOST_RANGES = 2000
 /** These are asked about signatures and denials themselves. */
 const NOT_SYNTHESIZED: ReadonlySet<number> = new Set([Type.ANY, Type.RRSIG, Type.NSEC, Type.NSEC3])
 const KNOWN = { status: 'secure', reason: 'NSEC or NSEC3 records of an earlier answer prove it (RFC 8198)' } as const
+const EXPANDED = { status: 'secure', reason: 'a wildcard of an earlier answer stands for it (RFC 8198 §5.3)' } as const
 
 export function createAggressiveCache(): AggressiveCache {
   const zones = new Map<string, ZoneDenials>()
 
-  function learn(denials: readonly VerifiedSet[], now: number): void {
-    for (const verified of denials) {
+  function learn(proved: readonly VerifiedSet[], now: number): void {
+    for (const verified of proved) {
       const kept = open(verified.zone)
       const until = now + verified.ttl * 1000
-      const { set } = verified
-      if (set.type === Type.SOA) kept.soa = { set, until }
+      const { set, wildcardAt } = verified
+      if (wildcardAt) kept.wildcards.insert({ set, until, at: wildcardAt })
+      else if (set.type === Type.SOA) kept.soa = { set, until }
       for (const nsec of nsecsOf([verified])) kept.nsec.insert({ start: nsec.owner, end: nsec.next, set, until })
       // RFC 8198 §5.2 (with RFC 5155 §9.2): Opt-Out's ranges prove nothing.
       for (const { hash, next, iterations, optOut } of nsec3sOf([verified], verified.zone))
@@ -67,7 +72,7 @@ export function createAggressiveCache(): AggressiveCache {
     const key = nameKey(within)
     for (let at = 0; ; at += within[at]! + 1) {
       const kept = zones.get(key.slice(at))
-      if (kept) return synthesize(kept, name, type, now)
+      if (kept) return synthesize(kept, name, type, now) ?? expand(kept, name, type, now)
       if (within[at] === 0) return undefined
     }
   }
@@ -82,7 +87,34 @@ function emptyZone(zone: Name): ZoneDenials {
     soa: undefined,
     nsec: new SortedRanges(compareNames, MOST_RANGES),
     nsec3: new SortedRanges(compareHashes, MOST_RANGES),
+    wildcards: new Wildcards(),
   }
+}
+
+/** RFC 8198 §5.3: what a wildcard has, for a name that is proved to have nothing closer. */
+function expand(kept: ZoneDenials, name: Name, type: number, now: number): Outcome | undefined {
+  for (const wildcard of kept.wildcards.above(name, type, kept.zone, now)) {
+    const proof = nothingCloser(kept, name, wildcard.at, now)
+    if (!proof) continue
+    const seconds = Math.floor((Math.min(wildcard.until, proof.until) - now) / 1000)
+    if (seconds <= 0) continue
+    const answer = recordsOf({ ...wildcard.set, owner: name }, seconds)
+    const authority = recordsOf(proof.set, seconds)
+    const unfinished = wildcard.set.type !== type
+    const found = { rcode: Rcode.NOERROR, answer, authority, authentic: true, security: EXPANDED, unfinished }
+    return { kind: 'found', found, seconds }
+  }
+  return undefined
+}
+
+/** The record that proves that no name is closer to `name` than what the wildcard is below. */
+function nothingCloser({ zone, nsec, nsec3 }: ZoneDenials, name: Name, at: Name, now: number): Dated | undefined {
+  const range = nsec.floor(name, now)
+  if (range && nsecProvesWildcard(nsecsIn(range, zone), name, at, zone) === 'proved') return range
+  const source = sourceOf(nsec3, zone, now)
+  if (!source) return undefined
+  const proof = attempt(() => new Nsec3Proofs(source, zone, new Work()).wildcard(name, at))
+  return proof === 'proved' ? source.used[0] : undefined
 }
 
 function synthesize(kept: ZoneDenials, name: Name, type: number, now: number): Outcome | undefined {
@@ -126,6 +158,17 @@ function nsecsIn({ set }: Dated, zone: Name) {
 }
 
 function byNsec3({ zone, nsec3 }: ZoneDenials, name: Name, type: number, now: number): Synthesis | undefined {
+  const source = sourceOf(nsec3, zone, now)
+  if (!source) return undefined
+  const { used } = source
+  const proofs = new Nsec3Proofs(source, zone, new Work())
+  if (attempt(() => proofs.noName(name)) === 'proved') return { rcode: Rcode.NXDOMAIN, used }
+  used.length = 0
+  return attempt(() => proofs.noData(name, type)) === 'proved' ? { rcode: Rcode.NOERROR, used } : undefined
+}
+
+/** The NSEC3 records that are kept and alike; `used` are those that were found by it. */
+function sourceOf(nsec3: SortedRanges<string>, zone: Name, now: number): (Nsec3Source & { used: Dated[] }) | undefined {
   const newest = nsec3.newest
   const [sample] = newest ? nsec3In(newest, zone) : []
   if (!sample) return undefined
@@ -138,18 +181,20 @@ function byNsec3({ zone, nsec3 }: ZoneDenials, name: Name, type: number, now: nu
     used.push(range)
     return one
   }
-  const source = {
+  return {
+    used,
     parameters: sample,
-    matching: (hash: string) => take(hash, ({ start }) => start === hash),
-    covering: (hash: string) => take(hash, ({ start, end }) => coversHash({ hash: start, next: end }, hash)),
+    matching: hash => take(hash, ({ start }) => start === hash),
+    covering: hash => take(hash, ({ start, end }) => coversHash({ hash: start, next: end }, hash)),
   }
-  const proofs = new Nsec3Proofs(source, zone, new Work())
+}
+
+/** What would take too much work is not proved. */
+function attempt(prove: () => Proof): Proof {
   try {
-    if (proofs.noName(name) === 'proved') return { rcode: Rcode.NXDOMAIN, used }
-    used.length = 0
-    return proofs.noData(name, type) === 'proved' ? { rcode: Rcode.NOERROR, used } : undefined
+    return prove()
   } catch (error) {
-    if (error instanceof TooMuchWork) return undefined
+    if (error instanceof TooMuchWork) return 'unproved'
     throw error
   }
 }

@@ -65,11 +65,11 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
         error: { code: judged.ede, text: judged.reason, ...(!judged.unfinished && { final: true }) },
       }
     }
-    const { security, answer, authority, denials } = judged
+    const { security, rcode, answer, authority, reusable } = judged
     const authentic = security.status === 'secure'
     context.judged(authentic ? 'secure' : 'insecure')
-    if (authentic) aggressive.learn(denials, context.clock.now())
-    const kept = { ...found, answer, authority, authentic, security }
+    if (authentic) aggressive.learn(reusable, context.clock.now())
+    const kept = { ...found, rcode, answer, authority, authentic, security }
     return { kind: 'found', found: kept, seconds: Math.min(seconds, judged.seconds) }
   }
 

@@ -25,18 +25,20 @@ export interface Response {
 export interface Judged {
   status: 'judged'
   security: Security
+  /** What was proved, whatever the response said. */
+  rcode: number
   /** Of a secure response only what was proved, TTLs no longer than the signatures allow. */
   answer: ResourceRecord[]
   authority: ResourceRecord[]
   /** Seconds after which it has to be judged anew. */
   seconds: number
-  /** The validated SOA, NSEC and NSEC3 RRsets: what else they deny need not be asked (RFC 8198). */
-  denials: VerifiedSet[]
+  /** The validated SOA, NSEC and NSEC3 RRsets, and what wildcards stood for: what else they tell need not be asked (RFC 8198). */
+  reusable: VerifiedSet[]
 }
 
 /** One part of a response, judged: an RRset, or a denial. */
 type Piece =
-  | { status: 'verified'; sets: VerifiedSet[]; security: Security }
+  | { status: 'verified'; sets: VerifiedSet[]; security: Security; rcode?: number }
   | { status: 'open'; security: Security; until: number | undefined }
 
 /** Signers of one RRset that are followed up; more than one is a zone cut in the making. */
@@ -116,7 +118,12 @@ export function createJudge(chain: Chain, clock: Clock) {
     if ('status' in denial) return wrong ?? denial
     const what = response.rcode === Rcode.NXDOMAIN ? 'name' : 'data'
     const proof = what === 'name' ? denial.noName(name) : denial.noData(name, type)
-    return proved(proof, sets, standing.zone) ?? wrong ?? afterAll(unproved(what, name, type), within, inquiry)
+    const piece = proved(proof, sets, standing.zone)
+    if (piece) return piece
+    // RFC 8020 §2: an empty non-terminal is no NXDOMAIN, though some servers say so; their NSEC or NSEC3 tells better.
+    if (what === 'name' && denial.noData(name, type) === 'proved')
+      return { status: 'verified', sets, security: SIGNED, rcode: Rcode.NOERROR }
+    return wrong ?? afterAll(unproved(what, name, type), within, inquiry)
   }
 
   /** What fails by its signatures may still come from below the cut at which signing ends. */
@@ -141,13 +148,16 @@ export function createJudge(chain: Chain, clock: Clock) {
   function conclude(response: Response, pieces: readonly Piece[]): Judged {
     const { answer, authority } = response
     const open = pieces.filter(piece => piece.status === 'open')
+    const verified = pieces.filter(piece => piece.status === 'verified')
     const until = Math.min(...open.map(({ until }) => until ?? Number.POSITIVE_INFINITY))
-    const sets = pieces.flatMap(piece => (piece.status === 'verified' ? piece.sets : []))
+    const sets = verified.flatMap(piece => piece.sets)
     const seconds = Math.min(...sets.map(({ ttl }) => ttl), Math.ceil((until - clock.now()) / 1000))
     const weakest = pieces.find(({ security }) => security.status !== 'secure')
     const security = weakest?.security ?? (pieces.length > 0 ? SIGNED : UNSIGNED)
     const denials = sets.filter(({ set }) => isDenial(set.type) || set.type === Type.SOA)
-    const whole = { status: 'judged', security, seconds, denials } as const
+    const rcode = verified.find(piece => piece.rcode !== undefined)?.rcode ?? response.rcode
+    const reusable = sets.filter(one => one.wildcardAt || denials.includes(one))
+    const whole = { status: 'judged', security, rcode, seconds, reusable } as const
     const passed = open.length > 0 || pieces.length === 0 ? authority : onlyProved(authority, denials)
     return { ...whole, answer: shortened(answer, seconds), authority: shortened(passed, seconds) }
   }

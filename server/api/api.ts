@@ -1,8 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { approvalRoutes } from './approval-resources.ts'
 import { authenticate } from './authenticate.ts'
 import { caRoutes } from './ca-resources.ts'
 import type { ApiContext } from './context.ts'
+import { dnssecRoutes } from './dnssec-resources.ts'
 import { eventRoutes } from './events.ts'
 import { WEBHOOK_TYPE, webhookRoutes } from './externaldns.ts'
 import { type ApiScope, describeRoutes } from './openapi.ts'
@@ -29,11 +31,13 @@ const ROUTES = [
   webhookRoutes,
   resourceRoutes,
   caRoutes,
+  approvalRoutes,
   tokenRoutes,
   sessionRoutes,
   eventRoutes,
   viewResourceRoutes,
   zoneResourceRoutes,
+  dnssecRoutes,
 ]
 
 /** The HTTP API on the HTTPS listener; nobody gets in without a token. */

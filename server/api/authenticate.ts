@@ -6,7 +6,7 @@ import type { Log } from '../../host/log.ts'
 import { isForeign, isFromPage, requireOwnPage } from './origin.ts'
 import { ApiError } from './problem.ts'
 import { type Sessions, sessionOf } from './sessions.ts'
-import { allowsAddress, hasRole, isForAll, type Role, type Token, type Tokens } from './tokens.ts'
+import { allowsAddress, hasRole, holderOf, isForAll, type Role, type Token, type Tokens } from './tokens.ts'
 
 /** What the check of tokens needs of the daemon. */
 export interface AuthenticationDeps {
@@ -38,7 +38,7 @@ export function tokenOf(request: FastifyRequest): Token {
 /** Refuses where the token's role does not suffice. */
 export function requireRole(request: FastifyRequest, role: Role): void {
   const token = tokenOf(request)
-  if (!hasRole(token, role)) throw new ApiError(403, `the token ${token.name} has no role ${role}`)
+  if (!hasRole(token, role)) throw new ApiError(403, `${holderOf(token)} has no role ${role}`)
 }
 
 /** Refuses whoever has not everything: what is of no zone (the CA, tokens, the daemon) is not for holders of some zones. */
@@ -46,7 +46,7 @@ export function requireAll(request: FastifyRequest, role: Role): void {
   requireRole(request, role)
   const token = tokenOf(request)
   if (!isForAll(token))
-    throw new ApiError(403, `the token ${token.name} is for some zones; this needs one for all: --zones "**"`)
+    throw new ApiError(403, `${holderOf(token)} is for some zones; this needs one for all: --zones "**"`)
 }
 
 /**
@@ -90,16 +90,16 @@ export function authenticate(scope: FastifyInstance, { tokens, sessions, note, c
     if (!token) return refuse(request, reply)
     holders.set(request, token)
     if (!allowsAddress(token, addressBytes(request.ip)))
-      throw new ApiError(403, `the token ${token.name} may not be used from ${request.ip}`)
-    if (!requests.take(token.id)) throw tooMany(reply, 1, `the token ${token.name} asks too often`)
+      throw new ApiError(403, `${holderOf(token)} may not be used from ${request.ip}`)
+    if (!requests.take(token.id)) throw tooMany(reply, 1, `${holderOf(token)} asks too often`)
   })
   scope.addHook('onResponse', async (request, reply) => {
     const token = holders.get(request)
     if (!token) return
     const { method, ip: from } = request
-    const call = { audit: true, token: token.name, from, method, path: pathOf(request), status: reply.statusCode }
-    if (method !== 'GET' && method !== 'HEAD')
-      note?.({ token: token.name, from, method, path: call.path, status: call.status })
+    const who = { [token.kind]: token.name, from }
+    const call = { audit: true, ...who, method, path: pathOf(request), status: reply.statusCode }
+    if (method !== 'GET' && method !== 'HEAD') note?.({ ...who, method, path: call.path, status: call.status })
     log.info({ ...call, ms: Math.round(reply.elapsedTime) }, 'API call')
   })
 }

@@ -7,7 +7,7 @@ import type { ApiContext } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
 import { described, runCommand } from './resources.ts'
-import { coversName, type Token } from './tokens.ts'
+import { coversName, holderOf, type Token } from './tokens.ts'
 
 /** The CA. Its certificates are shown to whom the names are for; whoever changes something must have a token for everything. */
 export function caRoutes(scope: ApiScope, context: ApiContext): void {
@@ -46,7 +46,7 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
     async request => {
       const found = (await run('ca.certificate', request.params)) as { names: string[] }
       const [one] = known(request, [found])
-      if (!one) throw new ApiError(403, `the token ${tokenOf(request).name} is not for its names`)
+      if (!one) throw new ApiError(403, `${holderOf(tokenOf(request))} is not for its names`)
       return one
     },
   )
@@ -99,6 +99,30 @@ export function caRoutes(scope: ApiScope, context: ApiContext): void {
       }),
     },
     async request => guarded(request, 'ca.revoke', { ...request.params, ...request.body }),
+  )
+  scope.get(
+    '/api/v1/ca/log/head',
+    { schema: described('ca', 'The signed head of the record (RFC 9162)', {}) },
+    async () => run('ca.log.head'),
+  )
+  scope.get(
+    '/api/v1/ca/log/inclusion/:serial',
+    { schema: described('ca', 'The proof that a certificate is in the record', { params: serial }) },
+    async request => {
+      const found = (await run('ca.certificate', request.params)) as { names: string[] }
+      if (known(request, [found]).length === 0)
+        throw new ApiError(403, `the token ${tokenOf(request).name} is not for its names`)
+      return run('ca.log.prove', request.params)
+    },
+  )
+  scope.get(
+    '/api/v1/ca/log/consistency',
+    {
+      schema: described('ca', 'The proof that the record of now begins with one whose head was kept', {
+        querystring: T.Object({ from: T.Integer({ minimum: 1, description: 'the size of that tree' }) }),
+      }),
+    },
+    async request => run('ca.log.consistency', request.query),
   )
   scope.get('/api/v1/ca/bindings', { schema: described('ca', 'Keys that bind ACME accounts', {}) }, async request =>
     guarded(request, 'ca.eab.list'),

@@ -14,7 +14,7 @@ import type { CreatedZones } from './created-zones.ts'
 import type { NoteStore } from './note-store.ts'
 import { ApiError } from './problem.ts'
 import type { Sessions } from './sessions.ts'
-import { coversView, coversZone, type Tokens } from './tokens.ts'
+import { coversView, coversZone, holderOf, type Tokens } from './tokens.ts'
 
 /** What the API shows and changes. */
 export interface ApiContext {
@@ -47,7 +47,7 @@ export function viewsOf({ config }: ApiContext, request: FastifyRequest, server:
   const meant = server === ALL_VIEWS ? views : [server]
   const seen = meant.filter(view => coversView(token, view))
   if (server !== ALL_VIEWS && seen.length === 0)
-    throw new ApiError(403, `the token ${token.name} is not for the view ${server}`)
+    throw new ApiError(403, `${holderOf(token)} is not for the view ${server}`)
   return seen
 }
 
@@ -76,8 +76,7 @@ export function zoneOf(context: ApiContext, request: FastifyRequest, server: str
 /** 403 where the token is not for zones of this name. */
 export function requireZone(request: FastifyRequest, origin: Name): void {
   const token = tokenOf(request)
-  if (!coversZone(token, origin))
-    throw new ApiError(403, `the token ${token.name} is not for the zone ${printName(origin)}`)
+  if (!coversZone(token, origin)) throw new ApiError(403, `${holderOf(token)} is not for the zone ${printName(origin)}`)
 }
 
 /** The zone, which must be one that is changed here. */
@@ -91,12 +90,9 @@ export function requireDynamic(zone: ServedZone): PrimaryZone {
 
 /** Whom the zone's history names, and who holds what is added. */
 export function actorOf(request: FastifyRequest): Actor {
-  return { key: holderOf(tokenOf(request).name), source: `api ${request.ip}` }
-}
-
-/** How a token is named among the holders of records, where TSIG keys are names with a final dot. */
-function holderOf(name: string): string {
-  return `token:${name}`
+  const { kind, name } = tokenOf(request)
+  // TSIG keys are names with a final dot.
+  return { key: `${kind}:${name}`, source: `api ${request.ip}` }
 }
 
 /** A name of a request. 422 for what is none. */

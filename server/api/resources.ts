@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { Type as T, type TSchema } from 'typebox'
-import { nameKey, printName } from '../../dns/name.ts'
+import { printName } from '../../dns/name.ts'
 import { requireAll, requireRole, tokenOf } from './authenticate.ts'
 import { type ApiContext, nameOf, zoneOf } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
-import { coversName, coversView } from './tokens.ts'
+import { coversName, coversView, holderOf } from './tokens.ts'
 
 const ZonePath = T.Object({ view: T.String(), zone: T.String() })
 const Serial = T.Integer({ minimum: 0, maximum: 0xffffffff })
@@ -45,10 +45,10 @@ function explainRoutes(scope: ApiScope, context: ApiContext): void {
       const token = tokenOf(request)
       const { name } = request.query
       if (!coversName(token, nameOf(name, 'name')))
-        throw new ApiError(403, `the token ${token.name} is for no zone of ${name}`)
+        throw new ApiError(403, `${holderOf(token)} is for no zone of ${name}`)
       const told = (await runCommand(context, 'explain', request.query)) as { view?: string }
       if (told.view !== undefined && !coversView(token, told.view))
-        throw new ApiError(403, `the token ${token.name} is not for the view ${told.view}`)
+        throw new ApiError(403, `${holderOf(token)} is not for the view ${told.view}`)
       return told
     },
   )
@@ -111,21 +111,12 @@ function daemonRoutes(scope: ApiScope, context: ApiContext): void {
   })
   scope.get(
     '/api/v1/keys',
-    { schema: described('daemon', 'The TSIG keys without their secrets, and the zones that name them', {}) },
+    {
+      schema: described('daemon', 'The TSIG keys without their secrets, what they are for, and how they are used', {}),
+    },
     async request => {
       requireAll(request, 'read')
-      const { keys, views } = context.config()
-      const zones = views.flatMap(view => view.zones.map(zone => ({ view: view.name, zone })))
-      return keys.map(({ name, algorithm, secret }) => ({
-        ...{ name: printName(name), algorithm, secrets: secret.length },
-        used_by: zones
-          .filter(({ zone }) =>
-            [...zone.update, ...zone.transfer, ...zone.notify, ...(zone.primaries ?? [])].some(
-              rule => rule.key && nameKey(rule.key) === nameKey(name),
-            ),
-          )
-          .map(({ view, zone }) => ({ view, zone: printName(zone.name) })),
-      }))
+      return runCommand(context, 'keys', {})
     },
   )
 }

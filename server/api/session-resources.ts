@@ -1,3 +1,4 @@
+import type { Session } from '../../cli/replies.ts'
 import { printName } from '../../dns/name.ts'
 import { tokenOf } from './authenticate.ts'
 import type { ApiContext } from './context.ts'
@@ -11,7 +12,7 @@ const PATH = '/api/v1/session'
 
 /** Sessions of the dashboard: a token is shown once, and a cookie stands for it from then on. */
 export function sessionRoutes(scope: ApiScope, { sessions, config }: ApiContext): void {
-  const tell = (request: Parameters<typeof tokenOf>[0]) => {
+  const tell = (request: Parameters<typeof tokenOf>[0]): Session => {
     const token = tokenOf(request)
     const { ca, name } = config()
     return { ...describeToken(token), everything: isForAll(token), ca: ca !== undefined, server: printName(name) }

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../host/clock.ts'
 import type { Random } from '../../host/random.ts'
+import { cookieOf, printCookie } from './cookies.ts'
 import type { Token, Tokens } from './tokens.ts'
 
-/** RFC 6265bis §4.1.3.2: with this prefix browsers take the cookie from us alone, over TLS alone. */
 const COOKIE = '__Host-namestead'
 const SECRET_OCTETS = 32
 const MINUTE = 60_000
@@ -14,13 +14,13 @@ const LIFE = { idle: 60 * MINUTE, whole: 12 * 60 * MINUTE }
 const MOST = 1000
 
 interface Session {
-  /** Of the token that it was opened with, which must go on to hold. */
-  token: string
+  /** What it stands for, as long as that holds. */
+  holder: () => Token | undefined
   opened: number
   used: number
 }
 
-/** The sessions of the dashboard: a secret in a cookie that no script reads stands for a token. In memory alone; a restart ends all. */
+/** The sessions of the dashboard: a secret in a cookie that no script reads stands for a token, or a person. In memory alone; a restart ends all. */
 export class Sessions {
   private readonly tokens: Pick<Tokens, 'holding'>
   private readonly clock: Clock
@@ -36,11 +36,16 @@ export class Sessions {
 
   /** Opens a session for whoever has shown the token; gives the cookie to be set. */
   open({ id }: Token): string {
+    return this.openFor(() => this.tokens.holding(id))
+  }
+
+  /** Opens one for whoever `holder` gives, asked again at each request; gives the cookie to be set. */
+  openFor(holder: Session['holder']): string {
     const secret = Buffer.from(this.random.bytes(SECRET_OCTETS)).toString('base64url')
     if (this.sessions.size >= MOST) this.sessions.delete(this.sessions.keys().next().value!)
     const now = this.clock.monotonic()
-    this.sessions.set(digestOf(secret), { token: id, opened: now, used: now })
-    return cookie(secret, LIFE.whole / 1000)
+    this.sessions.set(digestOf(secret), { holder, opened: now, used: now })
+    return printCookie(COOKIE, secret, LIFE.whole / 1000, 'Strict')
   }
 
   /** The token of the session, if both hold now. */
@@ -50,7 +55,7 @@ export class Sessions {
     if (!session) return undefined
     const now = this.clock.monotonic()
     this.sessions.delete(key)
-    const token = this.tokens.holding(session.token)
+    const token = session.holder()
     if (!token || now - session.used > LIFE.idle || now - session.opened > LIFE.whole) return undefined
     this.sessions.set(key, { ...session, used: now })
     return token
@@ -59,19 +64,13 @@ export class Sessions {
   /** Ends the session; gives the cookie that removes it. */
   close(secret: string): string {
     this.sessions.delete(digestOf(secret))
-    return cookie('', 0)
+    return printCookie(COOKIE, '', 0, 'Strict')
   }
 }
 
-/** The secret of a request's cookie. */
-export function sessionOf({ headers }: FastifyRequest): string | undefined {
-  const pairs = (headers.cookie ?? '').split(/; */)
-  const found = pairs.find(pair => pair.startsWith(`${COOKIE}=`))
-  return found?.slice(COOKIE.length + 1)
-}
-
-function cookie(secret: string, seconds: number): string {
-  return `${COOKIE}=${secret}; Path=/; Max-Age=${seconds}; Secure; HttpOnly; SameSite=Strict`
+/** The secret of a request's session. */
+export function sessionOf(request: FastifyRequest): string | undefined {
+  return cookieOf(request, COOKIE)
 }
 
 /** Found by its digest, so that how long a look-up takes tells nothing of secrets. */

@@ -1,5 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import type { ApiToken } from '../../cli/replies.ts'
 import { containsAddress, type Prefix, parsePrefix, printPrefix } from '../../config/address.ts'
+import { ROLES } from '../../config/dashboard-schema.ts'
 import { compilePattern, matchesPattern, type NamePattern } from '../../config/pattern.ts'
 import { TextError } from '../../dns/errors.ts'
 import { ancestorName, labelCount, type Name } from '../../dns/name.ts'
@@ -10,12 +12,13 @@ import { CommandError } from '../control.ts'
 import type { TokenRow, TokenStore } from './token-store.ts'
 
 /** What a token lets its holder do; each includes those before it. */
-export const ROLES = ['read', 'write', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
-/** A token without its secret. Times are milliseconds since 1970. */
+/** A token without its secret, or what stands for one of a person who has logged in. Times are milliseconds since 1970. */
 export interface Token {
   readonly id: string
+  /** Whether it is one, or somebody who logged in without: the two do not share names. */
+  readonly kind: 'token' | 'person'
   readonly name: string
   /** The apexes of the zones that it is for. */
   readonly zones: readonly NamePattern[]
@@ -104,6 +107,11 @@ function digestOf(secret: string): Uint8Array {
   return hash('sha256', secret, 'buffer')
 }
 
+/** Its holder, as refusals begin with. */
+export function holderOf({ kind, name }: Token): string {
+  return kind === 'token' ? `the token ${name}` : name
+}
+
 /** Whether the token's role includes this one. */
 export function hasRole({ roles }: Token, role: Role): boolean {
   return roles.some(one => ROLES.indexOf(one) >= ROLES.indexOf(role))
@@ -135,7 +143,7 @@ export function allowsAddress({ from }: Token, address: Uint8Array | undefined):
 }
 
 /** For operators and programs, without anything that could be used. */
-export function describeToken(token: Token) {
+export function describeToken(token: Token): ApiToken {
   const time = (at: number) => new Date(at).toISOString()
   return {
     id: token.id,
@@ -182,6 +190,7 @@ function tokenOf(row: TokenRow): Token {
   const list = (text: string) => JSON.parse(text) as string[]
   return {
     id: row.id,
+    kind: 'token',
     name: row.name,
     zones: list(row.zones).map(compilePattern),
     roles: list(row.roles) as Role[],

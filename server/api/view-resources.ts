@@ -1,3 +1,4 @@
+import type { IssuePolicies, Requester, ViewPolicy } from '../../cli/replies.ts'
 import { type Prefix, printAddress, printPrefix, printSocketAddress } from '../../config/address.ts'
 import type { Config, ViewConfig, ZoneConfig } from '../../config/schema.ts'
 import { printForwarder } from '../../config/upstream.ts'
@@ -30,7 +31,7 @@ export function viewResourceRoutes(scope: ApiScope, { config }: ApiContext): voi
   })
 }
 
-function describeView({ name, match, recursion, refuse, forward, zones }: ViewConfig) {
+function describeView({ name, match, recursion, refuse, forward, zones }: ViewConfig): ViewPolicy {
   return {
     name,
     match: {
@@ -50,7 +51,7 @@ function describeView({ name, match, recursion, refuse, forward, zones }: ViewCo
   }
 }
 
-function describeZone({ name, update, transfer, notify }: ZoneConfig) {
+function describeZone({ name, update, transfer, notify }: ZoneConfig): ViewPolicy['zones'][number] {
   return {
     zone: printName(name),
     update: update.map(rule => ({
@@ -64,7 +65,7 @@ function describeZone({ name, update, transfer, notify }: ZoneConfig) {
   }
 }
 
-function whoOf({ key, from }: { key?: Name | undefined; from?: Prefix[] | undefined }) {
+function whoOf({ key, from }: { key?: Name | undefined; from?: Prefix[] | undefined }): Requester {
   return { ...(key && { key: printName(key) }), ...(from && { from: printClients(from) }) }
 }
 
@@ -77,7 +78,7 @@ function printClients(prefixes: readonly Prefix[] = EVERYBODY): string[] {
 
 const EVERYBODY: readonly Prefix[] = [4, 16].map(octets => ({ bytes: new Uint8Array(octets), length: 0 }))
 
-function describeIssuing({ ca }: Config) {
+function describeIssuing({ ca }: Config): IssuePolicies {
   if (!ca) return { issue: [], profiles: [] }
   return {
     issue: ca.issue.map(rule => ({ ...rule, names: rule.names.map(({ text }) => text) })),

@@ -1,7 +1,9 @@
 import { Type as T } from 'typebox'
+import type { ListedRRset, ListedZone, RecordDiff, RRsetPage } from '../../cli/replies.ts'
 import { printName } from '../../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../../dns/record.ts'
 import { printRdata, printRecord, typeName } from '../../dns/types.ts'
+import type { Changeset } from '../../zones/change.ts'
 import { recordsOf } from '../../zones/draft.ts'
 import { editRRsets } from '../../zones/edit.ts'
 import type { Decision } from '../../zones/pipeline.ts'
@@ -134,11 +136,11 @@ function requireSeen(
   throw new ApiError(409, `${what} was changed by somebody else in the meantime: look at it again`)
 }
 
-function describeChange({ added, deleted }: { added: readonly ResourceRecord[]; deleted: readonly ResourceRecord[] }) {
+function describeChange({ added, deleted }: Changeset): RecordDiff {
   return { added: added.map(printRecord), deleted: deleted.map(printRecord) }
 }
 
-function summary(zone: ServedZone) {
+function summary(zone: ServedZone): ListedZone {
   const version = zone.image?.latest()
   const { overlay_of: base, dynamic } = zone.config
   return {
@@ -162,9 +164,9 @@ function pageOf(
   { text, type }: { text: string; type: number | undefined },
   after: number,
   limit: number,
-) {
+): Pick<RRsetPage, 'found' | 'rrsets'> {
   let found = 0
-  const rrsets: object[] = []
+  const rrsets: ListedRRset[] = []
   for (const rrset of shownRRsets(zone, version)) {
     if (type !== undefined && rrset.type !== type) continue
     if (text !== '' && !recordsOf(rrset).some(record => printRecord(record).toLowerCase().includes(text))) continue

@@ -1,8 +1,8 @@
 import type { NameAffairs } from '../../ca/affairs.ts'
 import { wildcardOver } from '../../ca/identifier.ts'
 import { type Name, printName } from '../../dns/name.ts'
+import { inLargestUnit } from '../../web/client/largest-unit.ts'
 import type { Endpoint } from './endpoint.ts'
-import { span } from './span.ts'
 import type { Finding, Story } from './story.ts'
 
 /** What the CA knows of a name, and what is really served there. */
@@ -86,7 +86,9 @@ const FINDINGS: readonly CertificateFinding[] = [
     if (newest?.status !== 'valid') return undefined
     const [from, to] = [Date.parse(newest.not_before), Date.parse(newest.not_after)]
     const late = to - now < Math.min((to - from) * LATE, 30 * DAY)
-    return late ? `its certificate ${newest.serial} ends in ${span(to - now)}, and nobody has renewed it` : undefined
+    return late
+      ? `its certificate ${newest.serial} ends in ${inLargestUnit(to - now)}, and nobody has renewed it`
+      : undefined
   }),
 ]
 

@@ -2,6 +2,7 @@ import { Ede, Rcode, rcodeName } from '../../dns/codes.ts'
 import { ancestorName, equalNames, printName, wildcardOf } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { printRdata, readRdata, Type, typeName } from '../../dns/types.ts'
+import { inLargestUnit } from '../../web/client/largest-unit.ts'
 import { recordsOf } from '../../zones/draft.ts'
 import { printServer } from '../../zones/primaries.ts'
 import type { Step } from '../../zones/trace.ts'
@@ -9,7 +10,6 @@ import { isSecondary } from '../zones.ts'
 import { describeRule, errorsOf } from './answers.ts'
 import { describeClient } from './asked.ts'
 import { CERTIFICATE_FINDINGS } from './certificate-findings.ts'
-import { span } from './span.ts'
 import type { Finding, SeenView, Story } from './story.ts'
 
 /** What is wrong, or that nothing is: the first line that somebody with a pager reads. */
@@ -46,7 +46,7 @@ const FINDINGS: readonly Finding[] = [
     const from = primaries.map(printServer).join(', ')
     return checked === undefined
       ? `SERVFAIL: ${printName(zone.origin)} in view ${view.name} was never transferred; none of its primaries (${from}) has given it to us`
-      : `SERVFAIL: ${printName(zone.origin)} in view ${view.name} has expired; no primary (${from}) was reached for ${span(now - checked)}`
+      : `SERVFAIL: ${printName(zone.origin)} in view ${view.name} has expired; no primary (${from}) was reached for ${inLargestUnit(now - checked)}`
   }),
   ofView('zone-not-loaded', ({ view, zone, inquiry }) =>
     zone && !zone.image && inquiry.message.rcode === Rcode.SERVFAIL
@@ -136,7 +136,7 @@ const FINDINGS: readonly Finding[] = [
     const { refresh, retry } = readRdata('SOA', soa.rdata)
     if (now - checked <= (refresh + retry) * 1000) return undefined
     const from = primaries.map(printServer).join(', ')
-    return `${printName(zone.origin)} may be out of date: no primary (${from}) was reached for ${span(now - checked)}; it expires in ${span(expires - now)}`
+    return `${printName(zone.origin)} may be out of date: no primary (${from}) was reached for ${inLargestUnit(now - checked)}; it expires in ${inLargestUnit(expires - now)}`
   }),
   ofView('home', ({ steps, zone, view }) => {
     const last = steps.at(-1)

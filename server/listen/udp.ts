@@ -13,6 +13,7 @@ import {
   NO_PORT,
   UDP_LIMIT,
 } from './datagrams.ts'
+import type { EndOfTurn } from './end-of-turn.ts'
 import { LateAnswers, type LateRecipient } from './late-answers.ts'
 import type { Libc } from './libc.ts'
 import type { Poller } from './poller.ts'
@@ -28,11 +29,12 @@ export interface BatchLibrary {
   libc: Libc
   batch: DatagramBatch
   later: LateAnswers
+  endOfTurn: EndOfTurn
 }
 
 /** Buffers for a thread's batched sockets. */
-export function createBatches(libc: Libc): BatchLibrary {
-  return { libc, batch: new DatagramBatch(libc, SLOTS), later: new LateAnswers(libc) }
+export function createBatches(libc: Libc, endOfTurn: EndOfTurn): BatchLibrary {
+  return { libc, batch: new DatagramBatch(libc, SLOTS), later: new LateAnswers(libc, endOfTurn), endOfTurn }
 }
 
 /** Answers one slot after another of a batch; implements `Client` for the slot that is being answered. */
@@ -229,7 +231,7 @@ export function listenPolled(
   }
   const socket = { fd, serve }
   poller.add(socket)
-  poller.beforeWait(library.later.flush)
+  poller.beforeWait(library.endOfTurn.run)
   const close = async (): Promise<void> => {
     poller.remove(socket)
     client.close()

@@ -1,9 +1,8 @@
+import type { LiveState, QueryLine, Sample, Situation } from '../../cli/replies.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import type { QueryLine } from '../sight/query-line.ts'
 import type { Workers } from '../workers.ts'
-import { type Sample, Sampler } from './sampler.ts'
-import type { Situation } from './situation.ts'
+import { Sampler } from './sampler.ts'
 
 /** Somebody who watches. `send` is called with the name of an event and what it says. */
 export interface Watcher {
@@ -51,7 +50,7 @@ export class Live {
   }
 
   /** What goes on at this moment, for who asks once: the last sample, where there is one, and the situation. */
-  async now(): Promise<Situation & { sample?: Sample }> {
+  async now(): Promise<LiveState> {
     const sample = this.sampler.history.at(-1)
     return { ...(await this.deps.situation()), ...(sample && { sample }) }
   }

@@ -1,19 +1,6 @@
+import type { Sample } from '../../cli/replies.ts'
 import type { Clock, Timer } from '../../host/clock.ts'
 import type { Counted } from '../metrics.ts'
-
-/** What happened in a short while, by the counters of all threads; rates are per second. */
-export interface Sample {
-  /** Milliseconds since 1970. */
-  at: number
-  /** Answers by view and RCODE; what is not zero. */
-  views: Record<string, Record<string, number>>
-  /** Seconds within which half, 95 % and 99 % of the answers were given; null where there were none. */
-  latency: { half: number; p95: number; p99: number } | null
-  /** UPDATEs by RCODE. */
-  updates: Record<string, number>
-  /** The share of plain queries that the answer cache answered; null where there were none. */
-  cached: number | null
-}
 
 /** Milliseconds between samples, and how many are kept: half an hour. */
 const EVERY = 5000

@@ -1,27 +1,9 @@
 import type { Ca } from '../../ca/ca.ts'
+import type { Situation } from '../../cli/replies.ts'
 import { printName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { ResolverReport } from '../report.ts'
 import { isSecondary, type Zones } from '../zones.ts'
-
-/** What of the daemon somebody at a glance wants to know, and changes slowly. Times are ISO 8601. */
-export interface Situation {
-  at: string
-  zones: { all: number; records: number; signed: number; unserved: { view: string; zone: string; why: string }[] }
-  upstreams: ResolverReport['upstreams']
-  resolver: Record<string, number>
-  top: ResolverReport['top']
-  /** Absent without a CA. */
-  ca?: {
-    /** Lines of its record by kind, of the last day. */
-    day: Record<string, number>
-    /** What ends next, and nobody has replaced yet. */
-    ending: { serial: string; names: string[]; not_after: string; failure?: string }[]
-    authorities: { issuer: string; role: string; not_after: string }[]
-  }
-  /** When the newest backup was taken. */
-  backup?: string
-}
 
 /** What a situation is gathered from. */
 export interface SituationDeps {
@@ -68,9 +50,10 @@ function describeZones(zones: Zones): Situation['zones'] {
 }
 
 async function describeCa(ca: NonNullable<SituationDeps['ca']>, now: number): Promise<NonNullable<Situation['ca']>> {
-  const [ending, day] = await Promise.all([
+  const [ending, day, waiting] = await Promise.all([
     ca.inventory.list(ENDING.days, 10 * ENDING.most),
     ca.commands['ca.activity']!({ since: now - DAY }) as Promise<Record<string, number>>,
+    ca.commands['ca.approvals']!({}) as Promise<unknown[]>,
   ])
   const open = ending.filter(({ replaced_by: successor }) => successor === undefined).slice(0, ENDING.most)
   return {
@@ -79,6 +62,7 @@ async function describeCa(ca: NonNullable<SituationDeps['ca']>, now: number): Pr
       ...{ serial, names, not_after },
       ...(failure && { failure: failure.detail }),
     })),
+    waiting: waiting.length,
     authorities: ca.authorities().map(({ issuer, role, notAfter }) => ({
       ...{ issuer, role, not_after: new Date(notAfter).toISOString() },
     })),

@@ -1,5 +1,5 @@
+import type { QueryLine } from '../../cli/replies.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { QueryLine } from './query-line.ts'
 
 /** Milliseconds between two messages to whoever watches, and lines that one of them holds. */
 const EVERY = 500

@@ -1,3 +1,4 @@
+import type { AnswerSource, QueryLine } from '../../cli/replies.ts'
 import { containsAddress, printAddress } from '../../config/address.ts'
 import type { Config, QueryLogConfig } from '../../config/schema.ts'
 import { Ede, Rcode, rcodeName } from '../../dns/codes.ts'
@@ -9,7 +10,6 @@ import type { Log } from '../../host/log.ts'
 import type { Client } from '../listen/client.ts'
 import { nameOf } from '../query.ts'
 import type { Dnstap } from './dnstap.ts'
-import type { AnswerSource, QueryLine } from './query-line.ts'
 import { QueryWatch, type ShowQueries } from './query-watch.ts'
 import { type Top, TopList } from './top-list.ts'
 

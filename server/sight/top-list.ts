@@ -1,18 +1,7 @@
-/** A key and about how often it was seen. */
-export interface TopEntry {
-  key: string
-  count: number
-}
+import type { TopEntry, Top as TopOfAll } from '../../cli/replies.ts'
 
-/** What is frequent. */
-export interface Top {
-  names: TopEntry[]
-  clients: TopEntry[]
-  /** Names that were answered SERVFAIL. */
-  failures: TopEntry[]
-  /** Names that were kept from upstreams or changed by a policy. */
-  blocked: TopEntry[]
-}
+/** What is frequent, of one thread. */
+export type Top = Omit<TopOfAll, 'seconds'>
 
 /** Milliseconds of a window, and of all that a list looks back on. */
 const WINDOW = 60_000

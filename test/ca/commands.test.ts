@@ -74,3 +74,18 @@ t.test('what there is to see', async t => {
   t.match(before, [{ names: ['www.example.test'], status: 'valid', account: /./ }])
   t.match(await commands['ca.renew-intermediate']!({}), { subject: /Intermediate CA 2/ })
 })
+
+t.test('the ends of former roots and cross certificates are told beside those of what signs', async t => {
+  const world = await createWorld(t)
+  const roles = () => world.ca.authorities().map(({ role, subject }) => `${role}: ${subject}`)
+  t.strictSame(roles(), ['root: Test Root CA', 'intermediate: Test Intermediate CA 1'])
+  await world.ca.commands['ca.renew-root']!({})
+  t.strictSame(roles(), [
+    'root: Test Root CA 2',
+    'intermediate: Test Intermediate CA 2',
+    'former root: Test Root CA',
+    'cross certificate: Test Root CA 2',
+  ])
+  const [root, , former, cross] = world.ca.authorities()
+  t.ok(cross!.notAfter <= Math.min(root!.notAfter, former!.notAfter))
+})

@@ -6,6 +6,7 @@ import { playDaemon, type } from './session.ts'
 const LIVE: LiveState = {
   at: '2026-01-01T00:00:00.000Z',
   sample: {
+    at: 1_767_225_600_000,
     views: { inside: { NOERROR: 1203.4, SERVFAIL: 0.25 }, outside: { REFUSED: 3 } },
     latency: { half: 0.00004, p95: 0.0009, p99: 0.0123 },
     updates: { NOERROR: 2 },
@@ -25,7 +26,13 @@ const LIVE: LiveState = {
     failures: [{ key: 'dead.example. A', count: 5 }],
     blocked: [],
   },
-  ca: { day: { issued: 4 }, ending: [{ serial: 'a', names: ['a.example'], not_after: '2026-01-02T00:00:00Z' }] },
+  resolver: {},
+  ca: {
+    day: { issued: 4 },
+    ending: [{ serial: 'a', names: ['a.example'], not_after: '2026-01-02T00:00:00Z' }],
+    authorities: [],
+    waiting: 0,
+  },
 }
 
 t.test('what goes on is printed once where nobody watches', async t => {

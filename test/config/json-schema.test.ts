@@ -7,6 +7,7 @@ import { fixture, load, SECRET, shown, sourcesOf } from './sources.ts'
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(JSON.parse(printJsonSchema()))
 const FILES = {
   'keys/externaldns.secret': SECRET,
+  'keys/oidc.secret': 'secret',
   'tls.crt': '-----BEGIN CERTIFICATE-----',
   'tls.key': '-----BEGIN PRIVATE KEY-----',
 }
@@ -23,6 +24,19 @@ const EXAMPLE = {
   ...(parse(fixture('contract.yaml')) as { [key: string]: Json }),
   tls: { certificate: 'tls.crt', key: 'tls.key' },
   workers: 2,
+  dashboard: {
+    oidc: {
+      issuer: 'https://login.example.com/',
+      url: 'https://ns1.internal.example.com',
+      client_id: 'namestead',
+      client_secret: { file: 'keys/oidc.secret' },
+      scopes: ['openid', 'groups'],
+      name: 'preferred_username',
+      label: 'Example',
+      roots: 'tls.crt',
+      grants: [{ claim: 'groups', values: ['admins'], role: 'admin', zones: ['**'], views: ['inside'] }],
+    },
+  },
 }
 
 /** What no scalar of a config may be replaced by, and values that some may. */

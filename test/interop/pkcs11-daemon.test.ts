@@ -17,7 +17,6 @@ t.test(
     writeFileSync(pin, `${PIN}\n`, { mode: 0o600 })
     const uri = (object: string) =>
       `{ pkcs11: "pkcs11:token=site;object=${object}?module-path=${MODULE}&pin-source=file:${pin}" }`
-    // The module of this process has looked for tokens before: the daemon is one of its own.
     const config = (ports: Ports) =>
       configText(ports)
         .replace('validity: 3650d }', `validity: 3650d, key: ${uri('root')} }`)

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { systemClock } from '../../host/clock.ts'
 import { openTakeover } from '../../server/http.ts'
 import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
-import { EndOfTurn } from '../../server/listen/end-of-turn.ts'
 import { listenHttps } from '../../server/listen/https.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
 import { scratchFolder } from '../scratch.ts'
+import { streamOptions } from './listen/stream-options.ts'
 
 /** HTTPS on a loopback port, as serving threads and the main thread have it between them, without DNS. */
 export interface HttpsServer {
@@ -20,17 +19,7 @@ export interface HttpsServer {
 export async function openHttps(t: Test, certificate: ServerCertificate): Promise<HttpsServer> {
   const path = join(scratchFolder(t), 'https.sock')
   const takeover = await openTakeover(path)
-  const onError = (error: Error): void => {
-    throw error
-  }
-  const options = {
-    handler: () => 0,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    clock: systemClock,
-    limits: HTTPS_LIMITS,
-    onError,
-  }
+  const options = streamOptions({ handler: () => 0, limits: HTTPS_LIMITS })
   const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, certificate, options, path)
   return {
     port: listener.address.port,

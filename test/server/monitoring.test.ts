@@ -45,7 +45,10 @@ t.test('every metric that a rule or a panel asks for is exposed', async t => {
   t.ok(asked.length > 30)
   for (const name of new Set(asked)) t.ok(exposed.has(name), name)
   t.match(text, /namestead_zone_served\{view="v",zone="b\.example\."\} 0/)
-  t.match(text, /namestead_ca_expiry_timestamp_seconds\{issuer="acme",role="intermediate"\} \d+/)
+  t.match(
+    text,
+    /namestead_ca_expiry_timestamp_seconds\{issuer="acme",role="intermediate",subject="[^"]+",fingerprint="[0-9a-f]{64}"\} \d+/,
+  )
 })
 
 t.test('promtool takes the rules', { skip: without('promtool') }, async t => {

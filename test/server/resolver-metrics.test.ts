@@ -9,7 +9,7 @@ const UPSTREAM = { zone: '.', upstream: '192.0.2.1:53', outstanding: 1, asked: 1
 
 function thread(state: 'up' | 'down', hits: number): ThreadReport {
   const counters = { ...createCounters(), hits }
-  return { top: TOP, views: [{ view: 'v', counters, upstreams: [{ ...UPSTREAM, state, round_trip: 20 }] }] }
+  return { top: TOP, keys: [], views: [{ view: 'v', counters, upstreams: [{ ...UPSTREAM, state, round_trip: 20 }] }] }
 }
 
 t.test('threads are added up, and an upstream is as the thread sees it that is worst off with it', async t => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { removeFolder, scratchFolder } from '../scratch.ts'
@@ -15,15 +18,18 @@ const PAGES: readonly (readonly [string, string])[] = [
   ['#/zones', '0.10.in-addr.arpa.'],
   [ZONE, '_postgres._tcp'],
   [`${ZONE}/history`, 'dnssec'],
+  [`${ZONE}/dnssec`, 'IN DS'],
   ['#/compare?name=internal.example.com.&one=inside&other=outside', 'no show rule covers it'],
   ['#/explain?name=www.internal.example.com', 'the first that matches client 127.0.0.1'],
   ['#/certificates', 'git.internal.example.com'],
   ['#/orders', 'no issue rule covers this name'],
+  ['#/approvals', 'vpn.internal.example.com'],
+  ['#/keys', 'leads to view inside'],
   ['#/policies', '**.apps.internal.example.com'],
   ['#/queries', 'RCODE'],
 ]
 /** Those that have all colours between them. */
-const IN_DARK = new Set(['#/overview', ZONE, '#/orders', '#/queries'])
+const IN_DARK = new Set(['#/overview', ZONE, '#/orders', '#/keys', '#/queries'])
 
 t.test('the dashboard in Chromium', { skip: withoutChromium, timeout: 240_000 }, async t => {
   const folder = scratchFolder(t)
@@ -38,6 +44,8 @@ t.test('the dashboard in Chromium', { skip: withoutChromium, timeout: 240_000 },
   t.teardown(() => clearInterval(asking))
   await everyPage(t, scene, browser)
   await edits(t, scene, browser)
+  await keys(t, scene, browser)
+  await words(t, scene, browser)
   await byKeyboard(t, scene, browser)
   await whoMayOnlyLook(t, scene, browser)
   await failed
@@ -123,6 +131,79 @@ const edits = (t: Test, scene: Scene, browser: Browser) =>
     t.strictSame(wrong, [])
     await page.context().close()
   })
+
+const keys = (t: Test, scene: Scene, browser: Browser) =>
+  t.test('keys are made, shown once, and revoked; the secret that goes is seen to be used', async t => {
+    const { page, wrong } = await openPage(browser)
+    await signIn(page, scene.url, await scene.token('admin'))
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+    await visit(page, '#/keys', 'still used')
+    t.match(await page.getByRole('row', { name: /^xfr\./ }).textContent(), /transfer: internal.*still used/s)
+
+    await press('Make a token')
+    await page.getByLabel('Name', { exact: false }).fill('grafana')
+    await page.getByLabel('Zones', { exact: false }).fill('internal.example.com, not..a.name')
+    await press('Make it')
+    await page.getByRole('dialog').getByRole('alert').getByText('not..a.name').waitFor()
+    await page.getByLabel('Zones', { exact: false }).fill('internal.example.com')
+    await press('Make it')
+    const shown = await page.getByRole('dialog').getByLabel('Token').inputValue()
+    t.match(shown, /^nst_/)
+    t.strictSame(await accessibility(page), [], 'what is shown once')
+    t.equal(await statusOf(scene, '/api/v1/zones', shown), 200)
+    await press('I have kept it')
+    t.notMatch(await page.content(), shown, 'and then it is nowhere')
+    await press('Revoke grafana')
+    await press('Revoke')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    t.equal(await statusOf(scene, '/api/v1/zones', shown), 401)
+
+    await press('Make a binding key')
+    await page.getByLabel('Holder', { exact: false }).fill('cluster-a')
+    await press('Make it')
+    t.ok((await page.getByLabel('HMAC key').inputValue()).length > 40)
+    await press('I have kept it')
+    await press('Revoke the key of cluster-a')
+    await press('Revoke')
+    await page.getByText(/^revoked \d/).waitFor()
+    t.strictSame(wrong, [])
+    await page.context().close()
+  })
+
+const words = (t: Test, scene: Scene, browser: Browser) =>
+  t.test("a person's word: on names that are reserved, and on what the parent zone has", async t => {
+    const { page, wrong } = await openPage(browser)
+    await signIn(page, scene.url, await scene.token('admin'))
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
+    await visit(page, '#/approvals', 'vpn.internal.example.com')
+    await press('Approve vpn.internal.example.com')
+    await page.getByLabel('Holds for days', { exact: false }).fill('30')
+    t.strictSame(await accessibility(page), [], 'the question')
+    await press('Approve')
+    await page.getByText('No name waits for a person.').waitFor()
+    await page.getByLabel('decided, too').check()
+    await page.getByText(/^approved until/).waitFor()
+
+    await visit(page, `${ZONE}/dnssec`, 'Roll over')
+    await press('Roll over')
+    await press('Begin')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.getByRole('row').nth(2).waitFor()
+    const { keys: after } = await scene.command('zone.dnssec', { zone: 'internal.example.com', view: 'inside' })
+    t.equal(after.length, 2, 'a new key stands beside the one in use')
+    t.strictSame(wrong, [])
+    await page.context().close()
+  })
+
+/** The status that a request with a token gets. */
+async function statusOf({ url }: Scene, path: string, token: string): Promise<number> {
+  const outgoing = request(`${url}${path}`, {
+    ...{ headers: { 'x-api-key': token }, rejectUnauthorized: false, agent: false },
+  }).end()
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode!
+}
 
 const byKeyboard = (t: Test, scene: Scene, browser: Browser) =>
   t.test('with the keyboard alone: from signing in to a record that is there', async () => {

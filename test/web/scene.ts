@@ -10,6 +10,7 @@ import type { Replies } from '../../cli/replies.ts'
 import { loadConfig } from '../../config/load.ts'
 import { parseMessage, writeMessage } from '../../dns/message.ts'
 import { parseName } from '../../dns/name.ts'
+import { signRequest, tsigKey } from '../../dns/tsig.ts'
 import { Type } from '../../dns/types.ts'
 import { silentLog } from '../../host/log.ts'
 import type { Network } from '../../host/network.ts'
@@ -26,10 +27,13 @@ export interface Scene {
   token(role: 'read' | 'write' | 'admin', zones?: string[]): Promise<string>
   /** Asks so many questions of different kinds; resolves once all are answered. */
   ask(count: number): Promise<void>
+  /** Asks with the secret of the key xfr that is being rotated out. */
+  askSigned(): Promise<void>
   close(): Promise<void>
 }
 
 const SECRET = 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ='
+const NEW_SECRET = 'bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldy1zZWNyZXQ='
 const ZONE = 'internal.example.com.'
 
 const config = (https: number, upstream: number): string => `
@@ -40,7 +44,7 @@ listen: { dns: ["127.0.0.1:0"], https: ["127.0.0.1:${https}"] }
 keys:
   - { name: externaldns, algorithm: hmac-sha256, secret: "${SECRET}" }
   - { name: certmanager, algorithm: hmac-sha256, secret: "${SECRET}" }
-  - { name: xfr, algorithm: hmac-sha512, secret: "${SECRET}" }
+  - { name: xfr, algorithm: hmac-sha512, secret: ["${NEW_SECRET}", "${SECRET}"] }
 acls: { corp: [10.0.0.0/8, 127.0.0.0/8] }
 views:
   - name: inside
@@ -71,6 +75,7 @@ ca:
   url: https://localhost:${https}
   issue:
     - { names: ["**.internal.example.com"], wildcards: true, profiles: [default, short] }
+  reserved: [vpn.internal.example.com]
   profiles: [{ name: default, validity: 90d }, { name: short, validity: 24h }]
 `
 const HEAD = `$TTL 300
@@ -127,6 +132,7 @@ export async function openScene(folder: string): Promise<Scene> {
     command,
     token,
     ask: count => ask(dns, count),
+    askSigned: () => askSigned(dns),
     async close() {
       await daemon.stop()
       upstream.close()
@@ -150,6 +156,7 @@ export async function liveADay(scene: Scene): Promise<{ failed: Promise<void> }>
   await scene.command('ca.issue', { names: ['git.internal.example.com'] })
   const { serial } = await scene.command('ca.issue', { names: ['old.internal.example.com'] })
   await scene.command('ca.revoke', { serial, reason: 'superseded' })
+  await scene.askSigned()
   return order(scene, put)
 }
 
@@ -180,7 +187,8 @@ async function order(
   await until(async () => (await client.getOrder(good.made)).status, 'valid')
   const bad = await begin('db.internal.example.com')
   await client.completeChallenge(bad.challenge)
-  await client.createOrder({ identifiers: [{ type: 'dns', value: 'www.elsewhere.example' }] }).catch(() => {})
+  for (const value of ['www.elsewhere.example', 'vpn.internal.example.com'])
+    await client.createOrder({ identifiers: [{ type: 'dns', value }] }).catch(() => {})
   // In an object: a promise that is returned as such would be waited for.
   return { failed: until(async () => (await client.getOrder(bad.made)).status, 'invalid') }
 }
@@ -224,6 +232,16 @@ async function ask(port: number, count: number): Promise<void> {
     socket.send(writeMessage(query), port, '127.0.0.1')
   }
   await done.promise
+  socket.close()
+}
+
+async function askSigned(port: number): Promise<void> {
+  const socket = createSocket('udp4')
+  const question = [{ name: parseName(ZONE), type: Type.SOA, class: 1 }]
+  const query = { id: 7, flags: 0, opcode: 0, rcode: 0, question, answer: [], authority: [], additional: [] }
+  const key = tsigKey(parseName('xfr.'), 'hmac-sha512', [Buffer.from(SECRET, 'base64')])
+  socket.send(signRequest(writeMessage(query), key, Math.floor(Date.now() / 1000)).wire, port, '127.0.0.1')
+  await once(socket, 'message')
   socket.close()
 }
 

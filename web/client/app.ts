@@ -1,12 +1,15 @@
 import { h } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import type { Session } from '../../cli/replies.ts'
 import { call, onSignedOut } from './api.ts'
 import { useLive } from './live.ts'
 import type { PageProps } from './page-props.ts'
+import { ApprovalsPage } from './pages/approvals.ts'
 import { CertificatePage } from './pages/certificate.ts'
 import { CertificatesPage } from './pages/certificates.ts'
 import { ComparePage } from './pages/compare.ts'
 import { ExplainPage } from './pages/explain.ts'
+import { KeysPage } from './pages/keys.ts'
 import { LoginPage } from './pages/login.ts'
 import { OrdersPage } from './pages/orders.ts'
 import { OverviewPage } from './pages/overview.ts'
@@ -15,7 +18,6 @@ import { QueriesPage } from './pages/queries.ts'
 import { ZonePage } from './pages/zone.ts'
 import { ZonesPage } from './pages/zones.ts'
 import { href, usePlace } from './router.ts'
-import type { Session } from './types.ts'
 import type { View } from './view.ts'
 
 interface PageRow {
@@ -53,6 +55,8 @@ const PAGES: readonly PageRow[] = [
     isFor: withCa,
   },
   { path: 'orders', title: 'Orders', page: OrdersPage, isFor: withCa },
+  { path: 'approvals', title: 'Approvals', page: ApprovalsPage, isFor: ({ ca, everything }) => ca && everything },
+  { path: 'keys', title: 'Keys', page: KeysPage, isFor: withEverything },
   { path: 'policies', title: 'Policies', page: PoliciesPage, isFor: withEverything },
   { path: 'queries', title: 'Queries', page: QueriesPage, isFor: withEverything },
 ]

@@ -1,3 +1,5 @@
+import { inLargestUnit, UNITS } from './largest-unit.ts'
+
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 const moment = new Intl.DateTimeFormat('sv', { dateStyle: 'short', timeStyle: 'medium' })
@@ -33,18 +35,10 @@ export function date(iso: string): string {
   return day.format(new Date(iso))
 }
 
-const UNITS = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1000],
-] as const
-
 /** "in 12 d", "3 h ago". */
 export function distance(iso: string, now = Date.now()): string {
   const left = Date.parse(iso) - now
-  const [unit, ms] = UNITS.find(([, ms]) => Math.abs(left) >= ms) ?? UNITS[3]
-  const text = `${Math.floor(Math.abs(left) / ms)} ${unit}`
+  const text = inLargestUnit(Math.abs(left))
   return left < 0 ? `${text} ago` : `in ${text}`
 }
 

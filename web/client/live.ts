@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { QueryLine, Sample, Situation } from './types.ts'
+import type { QueryLine, Sample, Situation } from '../../cli/replies.ts'
 
 /** What goes on, as it is told: samples of the last half hour, and the situation. */
 export interface Live {

@@ -1,6 +1,6 @@
+import type { Session } from '../../cli/replies.ts'
 import type { Live } from './live.ts'
 import type { Place } from './router.ts'
-import type { Session } from './types.ts'
 
 /** What every page is given. */
 export interface PageProps {

@@ -102,14 +102,19 @@ export function Field(props: { label: string; hint?: string; children?: Componen
   )
 }
 
-/** A question that must be answered before anything else; Escape says no. */
-export function Dialog(props: { title: string; children?: ComponentChildren; onClose: () => void }): View {
-  const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+/** Things and what they are, a line each. */
+export function Facts(props: { rows: readonly (readonly [string, ComponentChildren])[]; small?: boolean }): View {
   return h(
-    'dialog',
-    { ref: dialog, 'aria-label': props.title, onClose: props.onClose },
-    h('h2', null, props.title),
-    props.children,
+    'dl',
+    { class: props.small ? 'facts small' : 'facts' },
+    props.rows.flatMap(([name, value]) => [
+      h('dt', { key: name }, name),
+      h('dd', { key: `${name} is`, class: 'wrap' }, value),
+    ]),
   )
+}
+
+/** Texts one below the other; "–" where there are none. */
+export function Lines({ of: texts }: { of: readonly string[] }): View {
+  return h('div', null, texts.length === 0 ? '–' : texts.map(text => h('div', { key: text }, text)))
 }

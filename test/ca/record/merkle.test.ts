@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { inclusionPath, leafHash, MerkleFrontier, nodeHash, rootFromPath, rootOf } from '../../../ca/record/merkle.ts'
+import {
+  consistencyPath,
+  inclusionPath,
+  isConsistent,
+  leafHash,
+  MerkleFrontier,
+  nodeHash,
+  rootFromPath,
+  rootOf,
+} from '../../../ca/record/merkle.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 /** The eight leaves of the reference tests of Certificate Transparency logs, and the roots of the trees they grow. */
@@ -56,4 +65,44 @@ t.test('inclusion proofs lead to the root, and no others do (RFC 9162 §2.1.3)',
   t.equal(rootFromPath(a, 0, 2, []), undefined, 'a path that is too short')
   t.equal(rootFromPath(a, 0, 2, [b, b]), undefined, 'a path that is too long')
   t.equal(hex(rootFromPath(a, 0, 2, [b])!), hex(nodeHash(a, b)))
+})
+
+t.test('consistency proofs of the reference tree (RFC 9162 §2.1.5)', async t => {
+  const leaves = Array.from({ length: 7 }, (_, i) => leafHash(Buffer.of(i)))
+  const [a, b, c, d, e, f, j] = leaves
+  const [g, h, i] = [nodeHash(a!, b!), nodeHash(c!, d!), nodeHash(e!, f!)]
+  const [k, l] = [nodeHash(g, h), nodeHash(i, j!)]
+  t.strictSame(consistencyPath(leaves, 3), [c, d, g, l])
+  t.strictSame(consistencyPath(leaves, 4), [l])
+  t.strictSame(consistencyPath(leaves, 6), [i, j, k])
+})
+
+t.test('a tree is shown to have grown from a smaller one, and from no other (RFC 9162 §2.1.4)', async t => {
+  const leaf = fc.uint8Array({ maxLength: 8 }).map(leafHash)
+  const cases = fc
+    .array(leaf, { minLength: 1, maxLength: 70 })
+    .chain(leaves => fc.tuple(fc.constant(leaves), fc.integer({ min: 1, max: leaves.length })))
+  const tree = (leaves: readonly Uint8Array[]) => ({ size: leaves.length, root: rootOf(leaves) })
+  fc.assert(
+    fc.property(cases, ([leaves, size]) =>
+      isConsistent(tree(leaves.slice(0, size)), tree(leaves), consistencyPath(leaves, size)),
+    ),
+  )
+  fc.assert(
+    fc.property(cases, fc.nat(100), ([leaves, size], at) => {
+      const path = consistencyPath(leaves, size)
+      const [first, second] = [tree(leaves.slice(0, size)), tree(leaves)]
+      const bent = (hash: Uint8Array) => hash.map((byte, i) => (i === 0 ? byte ^ 1 : byte))
+      const others = path.map((hash, i) => (i === at % path.length ? bent(hash) : hash))
+      return (
+        !isConsistent({ size, root: bent(first.root) }, second, path) &&
+        !isConsistent(first, { size: second.size, root: bent(second.root) }, path) &&
+        (path.length === 0 || (!isConsistent(first, second, others) && !isConsistent(first, second, path.slice(1)))) &&
+        !isConsistent(first, second, [...path, first.root])
+      )
+    }),
+  )
+  const one = tree([leafHash(Buffer.of(1))])
+  t.notOk(isConsistent({ size: 0, root: rootOf([]) }, one, []), 'the empty tree proves nothing')
+  t.notOk(isConsistent({ size: 2, root: one.root }, one, []), 'a tree does not shrink')
 })

@@ -1,6 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import t from 'tap'
-import { leafHash, rootFromPath } from '../../../ca/record/merkle.ts'
+import { isConsistent, leafHash, rootFromPath } from '../../../ca/record/merkle.ts'
+import { createCaStore } from '../../../ca/store.ts'
 import { createAccount } from '../client.ts'
 import { createWorld, type World } from '../world.ts'
 
@@ -157,4 +158,32 @@ t.test('what ends soon is listed, with its successor or why there is none', asyn
       [0, 1],
     ],
   )
+})
+
+t.test('the record of now begins with that of any head before (ca log consistency), across tiles', async t => {
+  const world = await open(t)
+  const store = createCaStore(world.database)
+  const heads: Record<string, never>[] = []
+  const grow = async (to: number) => {
+    const size = await store.recordSize()
+    for (let at = size; at < to; at++) await store.append({ kind: 'call', at, path: `/${at}` })
+    heads.push(await run(world, 'ca.log.head'))
+  }
+  for (const size of [10, 255, 256, 257, 300, 512, 700]) await grow(size)
+  const now = heads.at(-1)!
+  const tree = (head: Record<string, never>) => ({
+    size: Number(head['size']),
+    root: Buffer.from(head['root']!, 'hex'),
+  })
+  for (const head of heads) {
+    const proof = await run(world, 'ca.log.consistency', { from: head['size'] })
+    const path = (proof['consistency'] as unknown as string[]).map(hash => Buffer.from(hash, 'hex'))
+    t.ok(isConsistent(tree(head), tree(now), path), String(head['size']))
+    t.equal(proof['root'], now['root'])
+  }
+  const kept = `${heads[0]!['size']}:${heads[0]!['root']}`
+  t.match(await run(world, 'ca.log.verify', { head: kept }), { first: 10, consistency: Array })
+  await t.rejects(run(world, 'ca.log.consistency', { from: 701 }), { exit: 1 } as unknown as Error)
+  for (const from of [0, -1, 1.5, 'x'])
+    await t.rejects(run(world, 'ca.log.consistency', { from }), { exit: 2 } as unknown as Error)
 })

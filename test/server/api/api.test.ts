@@ -248,9 +248,19 @@ t.test('the HTTP API', async t => {
     })
     t.match(reverted, { status: 200, body: { view: 'inside' } })
     t.match((await api.call('GET', '/api/v1/keys', { token: admin })).body, [
-      { name: 'dhcp.', used_by: [{ view: 'inside', zone: 'a.example.' }] },
+      {
+        name: 'dhcp.',
+        zones: [{ view: 'inside', zone: 'a.example.', for: ['update', 'transfer'] }],
+        views: ['inside'],
+      },
     ])
     t.match((await api.call('GET', '/api/v1/ca', { token: writer })).body, { name: 'Test' })
+    t.strictSame((await api.call('GET', '/api/v1/ca/approvals', { token: admin })).body, [])
+    t.equal((await api.call('GET', '/api/v1/ca/approvals', { token: writer })).status, 403)
+    t.equal((await api.call('POST', '/api/v1/ca/approvals/x', { token: writer, body: {} })).status, 403)
+    t.match((await api.call('POST', '/api/v1/ca/approvals/x', { token: admin, body: { deny: true } })).body, {
+      detail: 'no request x waits for approval',
+    })
     t.equal((await api.call('POST', '/api/v1/ca/bindings', { token: writer, body: { name: 'x' } })).status, 403)
     t.match((await api.call('GET', '/api/v1/status', { token: admin })).body, { ready: true })
   })

@@ -60,9 +60,14 @@ export interface CallOptions {
   body?: unknown
 }
 
-/** Starts it; ends with the test. */
-export async function startApi(t: Test, world: World = systemWorld): Promise<Running> {
-  const cwd = scratch(t, { 'namestead.yaml': CONFIG, 'a.zone': ZONE, 'fixed.zone': ZONE })
+/** Starts it; ends with the test. `more` is configuration beside its own, `https` the port in place of any. */
+export async function startApi(
+  t: Test,
+  world: World = systemWorld,
+  { more = '', https = 0 }: { more?: string; https?: number } = {},
+): Promise<Running> {
+  const written = CONFIG.replace('https: ["127.0.0.1:0"]', `https: ["127.0.0.1:${https}"]`) + more
+  const cwd = scratch(t, { 'namestead.yaml': written, 'a.zone': ZONE, 'fixed.zone': ZONE })
   const configFile = join(cwd, 'namestead.yaml')
   const lines: Record<string, unknown>[] = []
   const { config, errors } = loadConfig(configFile)

@@ -7,13 +7,13 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { RequestHandler } from '../../../server/listen/client.ts'
 import { HTTPS_LIMITS } from '../../../server/listen/connections.ts'
-import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
 import { listenHttps } from '../../../server/listen/https.ts'
 import { readProxyHeader } from '../../../server/listen/proxy-header.ts'
 import { scratchFolder } from '../../scratch.ts'
 import { createSimulatedClock } from '../../simulation/clock.ts'
 import { selfSigned } from '../certificate.ts'
 import { frameOf, framesIn, GREETING, getFrame, SETTINGS } from './http2/frames.ts'
+import { streamOptions } from './stream-options.ts'
 
 const certificate = await selfSigned('localhost')
 const echo: RequestHandler = (request, at, end, _client, out, outAt) => {
@@ -37,10 +37,7 @@ async function listen(t: Test) {
   main.listen(path)
   await once(main, 'listening')
   const clock = createSimulatedClock()
-  const onError = (error: Error): void => {
-    throw error
-  }
-  const options = { handler: echo, beforeBatch() {}, endOfTurn: new EndOfTurn(), clock, limits: HTTPS_LIMITS, onError }
+  const options = streamOptions({ handler: echo, clock, limits: HTTPS_LIMITS })
   const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, certificate, options, path)
   const sockets: TLSSocket[] = []
   t.teardown(async () => {
@@ -149,14 +146,7 @@ t.test('one that says nothing at all is closed once it has idled', async t => {
 })
 
 t.test('a connection that nobody takes over is closed', async t => {
-  const options = {
-    handler: echo,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    clock: createSimulatedClock(),
-    limits: HTTPS_LIMITS,
-    onError() {},
-  }
+  const options = streamOptions({ handler: echo, clock: createSimulatedClock(), limits: HTTPS_LIMITS, onError() {} })
   const nowhere = join(scratchFolder(t), 'nobody')
   const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, certificate, options, nowhere)
   t.teardown(() => listener.close(0))
@@ -167,14 +157,7 @@ t.test('a connection that nobody takes over is closed', async t => {
 
 t.test('session tickets of one thread are good at another (RFC 8446 §4.6.1)', async t => {
   const tickets = Buffer.alloc(48, 7)
-  const options = {
-    handler: echo,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    clock: createSimulatedClock(),
-    limits: HTTPS_LIMITS,
-    onError() {},
-  }
+  const options = streamOptions({ handler: echo, clock: createSimulatedClock(), limits: HTTPS_LIMITS, onError() {} })
   const nowhere = join(scratchFolder(t), 'nobody')
   const start = (secrets: typeof certificate & { tickets?: Uint8Array }) =>
     listenHttps({ address: { address: '127.0.0.1', port: 0 } }, secrets, options, nowhere)

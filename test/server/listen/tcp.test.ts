@@ -8,6 +8,7 @@ import { FrameReader, frame } from '../../../server/listen/framing.ts'
 import { listenTcp, type StreamListener } from '../../../server/listen/tcp.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../simulation/clock.ts'
 import { FrameClient } from '../serving.ts'
+import { streamOptions } from './stream-options.ts'
 
 const echo: RequestHandler = (request, at, end, _client, out, outAt) => {
   out.set(request.subarray(at, end), outAt)
@@ -27,17 +28,7 @@ async function listen(
   endOfTurn = new EndOfTurn(),
 ): Promise<Listening> {
   const clock = createSimulatedClock()
-  const onError = (error: Error): void => {
-    throw error
-  }
-  const options = {
-    handler,
-    beforeBatch() {},
-    endOfTurn,
-    clock,
-    limits: { ...STREAM_LIMITS, ...limits },
-    onError,
-  }
+  const options = streamOptions({ handler, endOfTurn, clock, limits: { ...STREAM_LIMITS, ...limits } })
   const listener = await listenTcp({ address: { address: '127.0.0.1', port: 0 } }, options)
   const clients: FrameClient[] = []
   t.teardown(async () => {

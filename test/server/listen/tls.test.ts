@@ -2,13 +2,12 @@ import { once } from 'node:events'
 import { connect as connectPlain } from 'node:net'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import t from 'tap'
-import { systemClock } from '../../../host/clock.ts'
 import type { RequestHandler } from '../../../server/listen/client.ts'
 import { STREAM_LIMITS } from '../../../server/listen/connections.ts'
-import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
 import { frame } from '../../../server/listen/framing.ts'
 import { listenTls, type ServerCertificate } from '../../../server/listen/tls.ts'
 import { selfSigned } from '../certificate.ts'
+import { streamOptions } from './stream-options.ts'
 
 const transports: string[] = []
 const versions: (string | undefined)[] = []
@@ -20,17 +19,7 @@ const echo: RequestHandler = (request, at, end, client, out, outAt) => {
 }
 
 async function listen(t: { teardown(task: () => unknown): void }, certificate: ServerCertificate) {
-  const onError = (error: Error): void => {
-    throw error
-  }
-  const options = {
-    handler: echo,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    clock: systemClock,
-    limits: STREAM_LIMITS,
-    onError,
-  }
+  const options = streamOptions({ handler: echo, limits: STREAM_LIMITS })
   const listener = await listenTls({ address: { address: '127.0.0.1', port: 0 } }, certificate, options)
   t.teardown(() => listener.close(0))
   const open = async (more: ConnectionOptions = {}): Promise<TLSSocket> => {
@@ -129,24 +118,13 @@ t.test('a stop does not wait for a client that has not shaken hands', async t =>
 
 t.test('a proxy says before the handshake for whom it speaks', async t => {
   const header = Buffer.from('0d0a0d0a000d0a515549540a2111000cc0000209c63364051f900035', 'hex')
-  const onError = (error: Error): void => {
-    throw error
-  }
   const seen: string[] = []
   const handler: RequestHandler = (request, at, end, client, out, outAt, limit) => {
     seen.push(`${client.address.join('.')} ${client.port} ${client.destination.join('.')} ${client.destinationPort}`)
     return echo(request, at, end, client, out, outAt, limit)
   }
   const proxies = () => [{ bytes: Uint8Array.of(127, 0, 0, 1), length: 32 }]
-  const options = {
-    handler,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    proxies,
-    clock: systemClock,
-    limits: STREAM_LIMITS,
-    onError,
-  }
+  const options = streamOptions({ handler, proxies, limits: STREAM_LIMITS })
   const listener = await listenTls(
     { address: { address: '127.0.0.1', port: 0 } },
     await selfSigned('first.example'),

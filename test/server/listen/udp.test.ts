@@ -7,6 +7,7 @@ import type { SocketAddress } from '../../../host/network.ts'
 import { MAX_REQUEST } from '../../../server/listen/batch.ts'
 import { type Client, LATER, type RequestHandler, SILENCE } from '../../../server/listen/client.ts'
 import type { DatagramListener, DatagramOptions } from '../../../server/listen/datagrams.ts'
+import { EndOfTurn } from '../../../server/listen/end-of-turn.ts'
 import { LINUX, type Libc, loadLibc } from '../../../server/listen/libc.ts'
 import { Poller } from '../../../server/listen/poller.ts'
 import { openSockets } from '../../../server/listen/sockets.ts'
@@ -24,13 +25,13 @@ const libc = loadLibc()
 
 async function listenOpened(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
   const { fd, local, close } = await openOne(library, address)
-  return closing(await listenBatched(fd, local, createBatches(library), options), close)
+  return closing(await listenBatched(fd, local, createBatches(library, new EndOfTurn()), options), close)
 }
 
 async function listenByPoll(library: Libc, address: string, options: DatagramOptions): Promise<DatagramListener> {
   const { fd, local, close } = await openOne(library, address)
   const poller = await Poller.create(library)
-  return closing(listenPolled(fd, local, createBatches(library), poller!, options), close)
+  return closing(listenPolled(fd, local, createBatches(library, new EndOfTurn()), poller!, options), close)
 }
 
 async function openOne(library: Libc, address: string) {
@@ -52,7 +53,7 @@ async function listenInformed(library: Libc, address: string, options: DatagramO
     ? [LINUX.IPPROTO_IPV6, LINUX.IPV6_RECVPKTINFO]
     : [LINUX.IPPROTO_IP, LINUX.IP_PKTINFO]
   library.setsockopt(fd, level, option, new Uint8Array(Int32Array.of(1).buffer), 4)
-  return closing(listenLate([{ fd, local }], createBatches(library), options), close)
+  return closing(listenLate([{ fd, local }], createBatches(library, new EndOfTurn()), options), close)
 }
 
 const KINDS: Kind[] = [
@@ -284,7 +285,7 @@ t.test('batches', { skip: libc ? false : 'the C library can not be called here' 
       interfaces: loopback,
     })
     const [port] = sockets.dns.map(({ port }) => port)
-    const library = createBatches(libc!)
+    const library = createBatches(libc!, new EndOfTurn())
     const listeners: DatagramListener[] = []
     for (const { kind, fd, address } of sockets.forWorker(0)) {
       if (kind === 'udp') listeners.push(await listenBatched(fd!, address, library, options(echo)))

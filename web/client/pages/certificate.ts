@@ -1,12 +1,13 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
-import { call, get, type Problem, part } from '../api.ts'
+import type { CertificateAuthority, CertificateDetails, RecordEntry } from '../../../cli/replies.ts'
+import { call, get, part } from '../api.ts'
+import { Question } from '../dialogs.ts'
 import { date, distance, time } from '../format.ts'
-import { asProblem, useLoad } from '../load.ts'
+import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
-import { Dialog, Failure, Field, Panel, Title, Waiting } from '../parts.ts'
+import { Facts, Field, Panel, Title, Waiting } from '../parts.ts'
 import { href } from '../router.ts'
-import type { AuthorityCertificate, CertificateDetails, RecordEntry } from '../types.ts'
 import type { View } from '../view.ts'
 import { Status } from './certificates.ts'
 
@@ -29,7 +30,7 @@ export function CertificatePage({ place, session }: PageProps): View {
     ),
     h(Waiting<CertificateDetails>, {
       of: found,
-      children: details => [h(Facts, details), h(Chain, details), h(Timeline, details), h(Pem, details)],
+      children: details => [h(Certificate, details), h(Chain, details), h(Timeline, details), h(Pem, details)],
     }),
     revoking &&
       h(Revocation, {
@@ -43,7 +44,7 @@ export function CertificatePage({ place, session }: PageProps): View {
   )
 }
 
-function Facts(details: CertificateDetails): View {
+function Certificate(details: CertificateDetails): View {
   const { names, serial, profile, account, sha256, key_type, not_before, not_after } = details
   const rows: [string, View | string][] = [
     ['Names', names.join(', ')],
@@ -61,11 +62,7 @@ function Facts(details: CertificateDetails): View {
       wide: true,
       aside: h('a', { href: href(['explain'], { name: names[0] ?? '' }) }, 'Explain the name'),
     },
-    h(
-      'dl',
-      { class: 'facts' },
-      rows.flatMap(([name, value]) => [h('dt', { key: name }, name), h('dd', { key: `${name} is` }, value)]),
-    ),
+    h(Facts, { rows }),
     h(Validity, { from: not_before, to: not_after }),
   )
 }
@@ -84,7 +81,7 @@ function Validity({ from, to }: { from: string; to: string }): View {
 }
 
 function Chain({ chain, names, serial, not_before, not_after, sha256 }: CertificateDetails): View {
-  const leaf: AuthorityCertificate = { subject: names[0] ?? serial, serial, sha256, not_before, not_after }
+  const leaf: CertificateAuthority = { subject: names[0] ?? serial, serial, sha256, not_before, not_after }
   const links = [leaf, ...chain].reverse()
   return h(
     Panel,
@@ -135,14 +132,8 @@ function Timeline({ record, not_before, not_after }: CertificateDetails): View {
 /** What the record has beside the certificate itself: who asked, which rule allowed it, what proved control. */
 function Circumstances({ entry }: { entry: RecordEntry }): View {
   const { at: _, kind: __, serial: ___, names: ____, ...rest } = entry
-  return h(
-    'dl',
-    { class: 'facts small' },
-    Object.entries(rest).flatMap(([name, value]) => [
-      h('dt', { key: name }, name.replaceAll('_', ' ')),
-      h('dd', { key: `${name} is`, class: 'wrap' }, describe(value)),
-    ]),
-  )
+  const rows = Object.entries(rest).map(([name, value]) => [name.replaceAll('_', ' '), describe(value)] as const)
+  return h(Facts, { rows, small: true })
 }
 
 function describe(value: unknown): string {
@@ -163,30 +154,20 @@ function Pem({ certificate }: CertificateDetails): View {
 }
 
 function Revocation({ serial, onClose, onDone }: { serial: string; onClose: () => void; onDone: () => void }): View {
-  const [reason, setReason] = useState('unspecified')
-  const [problem, setProblem] = useState<Problem>()
-  const confirm = () =>
-    call('POST', `/ca/certificates/${part(serial)}/revoke`, { reason }).then(onDone, error =>
-      setProblem(asProblem(error)),
-    )
   return h(
-    Dialog,
-    { title: 'Revoke the certificate', onClose },
+    Question,
+    {
+      ...{ title: 'Revoke the certificate', yes: 'Revoke', danger: true, onClose, onDone },
+      act: ({ reason }) => call('POST', `/ca/certificates/${part(serial)}/revoke`, { reason }),
+    },
     h('p', null, 'It is on the next CRL and in OCSP at once. There is no way back.'),
     h(Field, {
       label: 'Reason',
       children: h(
         'select',
-        { value: reason, onChange: (event: Event) => setReason((event.currentTarget as HTMLSelectElement).value) },
+        { name: 'reason' },
         REASONS.map(one => h('option', { key: one, value: one }, one)),
       ),
     }),
-    h(Failure, { problem }),
-    h(
-      'div',
-      { class: 'buttons' },
-      h('button', { type: 'button', class: 'danger', onClick: confirm }, 'Revoke'),
-      h('button', { type: 'button', class: 'quiet', onClick: onClose }, 'Cancel'),
-    ),
   )
 }

@@ -1,12 +1,12 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { CertificateSummary } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
 import { date, distance } from '../format.ts'
 import { useLoad, useSettled } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
 import { Table, Tag, Title, type Tone, Waiting } from '../parts.ts'
 import { href } from '../router.ts'
-import type { CertificateSummary } from '../types.ts'
 import type { View } from '../view.ts'
 
 const PAGE = 200

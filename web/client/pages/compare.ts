@@ -1,11 +1,11 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Comparison, ListedZone } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
 import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
 import { Field, Table, Title, Waiting } from '../parts.ts'
 import { go } from '../router.ts'
-import type { Comparison, ZoneSummary } from '../types.ts'
 import type { View } from '../view.ts'
 
 interface Wanted {
@@ -16,19 +16,19 @@ interface Wanted {
 
 /** What two views see of a zone, where that differs, and why. */
 export function ComparePage({ place }: PageProps): View {
-  const zones = useLoad(() => get<ZoneSummary[]>('/zones'), [])
+  const zones = useLoad(() => get<ListedZone[]>('/zones'), [])
   return h(
     'div',
     { class: 'page' },
     h(Title, null, 'Views side by side'),
-    h(Waiting<ZoneSummary[]>, {
+    h(Waiting<ListedZone[]>, {
       of: zones,
       children: found => h(Choice, { zones: found, query: place.query, key: place.query.toString() }),
     }),
   )
 }
 
-function Choice({ zones, query }: { zones: ZoneSummary[]; query: URLSearchParams }): View {
+function Choice({ zones, query }: { zones: ListedZone[]; query: URLSearchParams }): View {
   const views = [...new Set(zones.map(({ view }) => view))]
   const [wanted, want] = useState<Wanted>(() => wantedBy(query, zones, views))
   if (views.length < 2) return h('p', { class: 'muted' }, 'There is one view alone.')
@@ -58,7 +58,7 @@ function Choice({ zones, query }: { zones: ZoneSummary[]; query: URLSearchParams
 }
 
 /** What the address asks for; else a zone that two views have. */
-function wantedBy(query: URLSearchParams, zones: ZoneSummary[], views: string[]): Wanted {
+function wantedBy(query: URLSearchParams, zones: ListedZone[], views: string[]): Wanted {
   const shared = zones.find(({ zone, view }) => zones.some(other => other.zone === zone && other.view !== view))
   const name = query.get('name') ?? shared?.zone ?? zones[0]?.zone ?? ''
   const having = zones.filter(({ zone }) => zone === name).map(({ view }) => view)

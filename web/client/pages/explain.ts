@@ -1,11 +1,12 @@
 import { h } from 'preact'
+import type { Explanation } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
+import { fieldsOf } from '../dialogs.ts'
 import { time } from '../format.ts'
 import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
-import { Field, Panel, Tag, Title, Waiting } from '../parts.ts'
+import { Facts, Field, Lines, Panel, Tag, Title, Waiting } from '../parts.ts'
 import { go } from '../router.ts'
-import type { Explanation } from '../types.ts'
 import type { View } from '../view.ts'
 import { Certificates } from './certificates.ts'
 import { Orders } from './orders.ts'
@@ -27,11 +28,7 @@ export function ExplainPage({ place }: PageProps): View {
 function Question({ query }: { query: URLSearchParams }): View {
   const ask = (event: Event) => {
     event.preventDefault()
-    const fields = [...new FormData(event.currentTarget as HTMLFormElement)].map(([field, value]) => [
-      field,
-      String(value).trim(),
-    ])
-    go(['explain'], Object.fromEntries(fields.filter(([, value]) => value !== '')) as Record<string, string>)
+    go(['explain'], fieldsOf(event))
   }
   const input = (name: string, placeholder: string, more: object = {}) =>
     h('input', {
@@ -98,17 +95,6 @@ function CertificateSide(known: NonNullable<Explanation['certificates']>): View 
     },
     h(Certificates, { certificates }),
     orders.length > 0 && h(Orders, { orders }),
-    h(
-      'dl',
-      { class: 'facts' },
-      facts.flatMap(([name, lines]) => [
-        h('dt', { key: name }, name),
-        h(
-          'dd',
-          { key: `${name} is` },
-          lines.map(line => h('div', { key: line }, line)),
-        ),
-      ]),
-    ),
+    h(Facts, { rows: facts.map(([name, lines]) => [name, h(Lines, { of: lines })] as const) }),
   )
 }

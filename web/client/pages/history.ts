@@ -1,10 +1,11 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
-import { call, get, type Problem, part } from '../api.ts'
+import type { RecordDiff, ZoneChange } from '../../../cli/replies.ts'
+import { call, get, part } from '../api.ts'
+import { Question } from '../dialogs.ts'
 import { distance, time } from '../format.ts'
-import { asProblem, useLoad } from '../load.ts'
-import { askedFor, Dialog, Diff, Failure, Waiting } from '../parts.ts'
-import type { RecordDiff, ZoneChange } from '../types.ts'
+import { useLoad } from '../load.ts'
+import { askedFor, Diff, Waiting } from '../parts.ts'
 import type { View } from '../view.ts'
 
 const LISTED = 100
@@ -104,11 +105,16 @@ function Revert(props: { path: string; to: number; onClose: () => void; onDone: 
   const { path, to, onClose, onDone } = props
   const revert = (dryRun: boolean) => call<RevertReply>('POST', `${path}/revert`, { to, dry_run: dryRun })
   const trial = useLoad(() => revert(true), [to])
-  const [problem, setProblem] = useState<Problem>()
-  const confirm = () => revert(false).then(onDone, error => setProblem(asProblem(error)))
   return h(
-    Dialog,
-    { title: `Back to serial ${to}`, onClose },
+    Question<RevertReply>,
+    {
+      title: `Back to serial ${to}`,
+      yes: 'Go back',
+      ready: trial.data !== undefined,
+      act: () => revert(false),
+      onClose,
+      onDone,
+    },
     h(Waiting<RevertReply>, {
       of: trial,
       children: ({ change }) =>
@@ -118,12 +124,5 @@ function Revert(props: { path: string; to: number; onClose: () => void; onDone: 
           deleted: askedFor(change?.deleted ?? []),
         }),
     }),
-    h(Failure, { problem }),
-    h(
-      'div',
-      { class: 'buttons' },
-      h('button', { type: 'button', class: 'primary', disabled: !trial.data, onClick: confirm }, 'Go back'),
-      h('button', { type: 'button', class: 'quiet', onClick: onClose }, 'Cancel'),
-    ),
   )
 }

@@ -1,10 +1,13 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Session } from '../../../cli/replies.ts'
 import { call, type Problem } from '../api.ts'
 import { asProblem } from '../load.ts'
 import { Failure, Field } from '../parts.ts'
-import type { Session } from '../types.ts'
 import type { View } from '../view.ts'
+
+/** What the server calls the other way to sign in, where it offers one (OpenID Connect). */
+const OTHER_WAY = document.querySelector<HTMLMetaElement>('meta[name="login"]')?.content
 
 /** Exchanges a token for a session; the page forgets the token at once. */
 export function LoginPage({ onSession }: { onSession: (session: Session) => void }): View {
@@ -46,6 +49,8 @@ export function LoginPage({ onSession }: { onSession: (session: Session) => void
       h(Failure, { problem }),
       h('button', { type: 'submit', disabled: busy }, busy ? 'One moment …' : 'Sign in'),
     ),
+    OTHER_WAY !== undefined &&
+      h('p', null, h('a', { class: 'button', href: '/oidc/login' }, `Sign in with ${OTHER_WAY}`)),
     h('p', { class: 'muted' }, 'A token is made on the server:'),
     h('pre', null, 'namestead token create --name me --zones "**" --role admin'),
   )

@@ -1,12 +1,12 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { Order, RecordEntry } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
 import { time } from '../format.ts'
 import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
 import { Panel, Table, Tag, Title, type Tone, Waiting } from '../parts.ts'
 import { href } from '../router.ts'
-import type { Order, RecordEntry } from '../types.ts'
 import type { View } from '../view.ts'
 
 const TONES: Record<string, Tone> = {

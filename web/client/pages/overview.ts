@@ -1,10 +1,10 @@
 import { h } from 'preact'
+import type { Sample, Situation } from '../../../cli/replies.ts'
 import { Chart, type Series } from '../chart.ts'
 import { count, date, distance, percent, rate, span, time } from '../format.ts'
 import type { PageProps } from '../page-props.ts'
 import { Panel, Table, Tag, Title, type Tone } from '../parts.ts'
 import { href } from '../router.ts'
-import type { Sample, Situation } from '../types.ts'
 import type { View } from '../view.ts'
 
 /** The daemon at a glance. */
@@ -37,6 +37,7 @@ function Tiles({ samples, situation }: { samples: Sample[]; situation: Situation
   const failing = (rcodes['SERVFAIL'] ?? 0) + (rcodes['REFUSED'] ?? 0)
   const day = situation?.ca?.day
   const failed = (day?.['failed'] ?? 0) + (day?.['refused'] ?? 0)
+  const waiting = situation?.ca?.waiting ?? 0
   const down = situation?.upstreams.filter(({ state }) => state === 'down').length ?? 0
   return h(
     'dl',
@@ -54,6 +55,7 @@ function Tiles({ samples, situation }: { samples: Sample[]; situation: Situation
     tile('Upstreams down', situation && `${down} of ${situation.upstreams.length}`, down > 0 ? 'bad' : 'plain'),
     day && tile('Issued in a day', count(day['issued'] ?? 0)),
     day && tile('Failed in a day', count(failed), failed > 0 ? 'warn' : 'plain'),
+    waiting > 0 && tile('Waiting for a person', count(waiting), 'warn'),
     situation &&
       tile('Last backup', situation.backup ? distance(situation.backup) : 'never', situation.backup ? 'plain' : 'warn'),
   )

@@ -1,6 +1,6 @@
 import { type ComponentChildren, h } from 'preact'
+import type { Explanation } from '../../../cli/replies.ts'
 import { time } from '../format.ts'
-import type { Explanation } from '../types.ts'
 import type { View } from '../view.ts'
 
 /** A station on the way of a question. */

@@ -1,23 +1,20 @@
 import { h } from 'preact'
+import type { IssuePolicies, Requester, ViewPolicy } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
-import { date, duration } from '../format.ts'
+import { duration } from '../format.ts'
 import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
-import { Panel, Table, Title, Waiting } from '../parts.ts'
-import type { IssuePolicies, Token, TsigKey, ViewPolicy, Who } from '../types.ts'
+import { Lines, Panel, Table, Title, Waiting } from '../parts.ts'
 import type { View } from '../view.ts'
 
 /** Who may do what. Changed in the configuration, and seen here. */
 export function PoliciesPage({ session }: PageProps): View {
-  const isAdmin = session.roles.includes('admin')
   const views = useLoad(() => get<ViewPolicy[]>('/views'), [])
-  const keys = useLoad(() => get<TsigKey[]>('/keys'), [])
   const issuing = useLoad(() => get<IssuePolicies>('/policies'), [])
-  const tokens = useLoad(() => (isAdmin ? get<Token[]>('/tokens') : Promise.resolve([])), [])
   return h(
     'div',
     { class: 'page' },
-    h(Title, null, 'Keys and policies'),
+    h(Title, null, 'Policies'),
     h(
       Panel,
       { title: 'Views', wide: true },
@@ -28,22 +25,11 @@ export function PoliciesPage({ session }: PageProps): View {
       { title: 'Who may change and transfer zones', wide: true },
       h(Waiting<ViewPolicy[]>, { of: views, children: found => h(Rules, { views: found }) }),
     ),
-    h(
-      Panel,
-      { title: 'TSIG keys', wide: true },
-      h(Waiting<TsigKey[]>, { of: keys, children: found => h(Keys, { keys: found }) }),
-    ),
     session.ca &&
       h(
         Panel,
         { title: 'Who may have certificates', wide: true },
         h(Waiting<IssuePolicies>, { of: issuing, children: found => h(Issuing, found) }),
-      ),
-    isAdmin &&
-      h(
-        Panel,
-        { title: 'API tokens', wide: true },
-        h(Waiting<Token[]>, { of: tokens, children: found => h(Tokens, { tokens: found }) }),
       ),
   )
 }
@@ -60,10 +46,10 @@ function Views({ views }: { views: ViewPolicy[] }): View {
         h(
           'td',
           null,
-          listed([...match.clients, ...match.destinations.map(one => `at ${one}`), ...(match.doh_path ?? [])]),
+          lines([...match.clients, ...match.destinations.map(one => `at ${one}`), ...(match.doh_path ?? [])]),
         ),
-        h('td', null, listed(match.keys)),
-        h('td', null, listed(recursion)),
+        h('td', null, lines(match.keys)),
+        h('td', null, lines(recursion)),
         h(
           'td',
           null,
@@ -110,29 +96,8 @@ function Rules({ views }: { views: ViewPolicy[] }): View {
         h('td', null, view),
         h('td', { class: 'nowrap' }, what),
         h('td', null, who(rule)),
-        h('td', { class: 'mono' }, listed(to)),
+        h('td', { class: 'mono' }, lines(to)),
         h('td', null, types.join(' ')),
-      ),
-    ),
-  )
-}
-
-function Keys({ keys }: { keys: TsigKey[] }): View {
-  return h(
-    Table,
-    {
-      label: 'TSIG keys',
-      columns: ['Key', 'Algorithm', 'Secrets#', 'Zones that name it'],
-      ...(keys.length === 0 && { empty: 'There are none.' }),
-    },
-    keys.map(({ name, algorithm, secrets, used_by: zones }) =>
-      h(
-        'tr',
-        { key: name },
-        h('td', { class: 'mono' }, name),
-        h('td', null, algorithm),
-        h('td', { class: 'number' }, secrets),
-        h('td', null, listed(zones.map(({ view, zone }) => `${zone} (${view})`))),
       ),
     ),
   )
@@ -154,12 +119,12 @@ function Issuing({ issue, profiles }: IssuePolicies): View {
           'tr',
           { key: i },
           h('td', { class: 'number' }, i + 1),
-          h('td', { class: 'mono' }, listed([...names, ...(wildcards ? ['and wildcards'] : [])])),
+          h('td', { class: 'mono' }, lines([...names, ...(wildcards ? ['and wildcards'] : [])])),
           h('td', null, allowed ? allowed.join(', ') : 'all'),
           h(
             'td',
             null,
-            listed([
+            lines([
               account ?? 'any account',
               ...(writers ? ['who may write the name in DNS'] : []),
               ...(approval ? ['once a person approved'] : []),
@@ -178,30 +143,10 @@ function Issuing({ issue, profiles }: IssuePolicies): View {
   )
 }
 
-function Tokens({ tokens }: { tokens: Token[] }): View {
-  return h(
-    Table,
-    { label: 'API tokens', columns: ['Token', 'Roles', 'Zones', 'Views', 'From', 'Made', 'Ends'] },
-    tokens.map(one =>
-      h(
-        'tr',
-        { key: one.id },
-        h('td', null, one.name),
-        h('td', null, one.roles.join(', ')),
-        h('td', { class: 'mono' }, listed(one.zones)),
-        h('td', null, one.views ? one.views.join(', ') : 'all'),
-        h('td', null, one.from ? listed(one.from) : 'anywhere'),
-        h('td', { class: 'nowrap' }, date(one.created_at)),
-        h('td', { class: 'nowrap' }, one.expires_at ? date(one.expires_at) : 'never'),
-      ),
-    ),
-  )
-}
-
-function listed(texts: readonly string[]): View[] | string {
-  return texts.length === 0 ? '–' : texts.map(text => h('div', { key: text }, text))
-}
-
-function who({ key, from }: Who): string {
+function who({ key, from }: Requester): string {
   return [key, from && `from ${from.join(', ')}`].filter(Boolean).join(' ')
+}
+
+function lines(texts: readonly string[]): View {
+  return h(Lines, { of: texts })
 }

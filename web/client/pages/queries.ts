@@ -1,11 +1,11 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { QueryLine } from '../../../cli/replies.ts'
 import { count, span } from '../format.ts'
 import { type SeenQueries, useQueries } from '../live.ts'
 import type { PageProps } from '../page-props.ts'
 import { Table, Tag, Title, type Tone } from '../parts.ts'
 import { href } from '../router.ts'
-import type { QueryLine } from '../types.ts'
 import type { View } from '../view.ts'
 
 const MOST_KEPT = 500

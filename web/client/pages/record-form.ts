@@ -1,9 +1,9 @@
 import { h } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import type { EditResult, ListedRRset, RecordDiff, RRsetChange } from '../../../cli/replies.ts'
 import { call, type Problem, part } from '../api.ts'
 import { asProblem, useSettled } from '../load.ts'
 import { askedFor, Diff, Failure, Field } from '../parts.ts'
-import type { RecordDiff, RRset, RRsetChange } from '../types.ts'
 import type { View } from '../view.ts'
 
 /** A change that is not made yet, and the records that its editor has seen there. */
@@ -12,15 +12,9 @@ export interface Draft {
   seen: { content: string }[]
 }
 
-/** What a change came to, or would. */
-export interface EditReply {
-  zones: RecordDiff[]
-  written: boolean
-}
-
 /** Sends drafts; a dry run is decided by the very code that writes. Throws Problem. */
-export function sendDrafts(view: string, zone: string, drafts: readonly Draft[], dryRun: boolean): Promise<EditReply> {
-  return call<EditReply>('POST', `/views/${part(view)}/zones/${part(zone)}/edit`, {
+export function sendDrafts(view: string, zone: string, drafts: readonly Draft[], dryRun: boolean): Promise<EditResult> {
+  return call<EditResult>('POST', `/views/${part(view)}/zones/${part(zone)}/edit`, {
     rrsets: drafts.map(({ change }) => change),
     seen: drafts.map(({ change: { name, type }, seen }) => ({ name, type, records: seen })),
     dry_run: dryRun,
@@ -61,7 +55,7 @@ export function RecordForm(props: {
   view: string
   zone: string
   /** Left out: they are new. */
-  rrset?: RRset
+  rrset?: ListedRRset
   drafts: readonly Draft[]
   onKeep: (draft: Draft) => void
   onClose: () => void
@@ -140,14 +134,14 @@ export function RecordForm(props: {
   )
 }
 
-function shown({ zones }: EditReply): RecordDiff {
+function shown({ zones }: EditResult): RecordDiff {
   const [{ added, deleted }] = zones as [RecordDiff]
   return { added: askedFor(added), deleted: askedFor(deleted) }
 }
 
 /** What the zone thinks of the drafts together with this one. */
 function useVerdict(view: string, zone: string, drafts: readonly Draft[], draft: Draft) {
-  const [state, set] = useState<{ for?: string; verdict?: EditReply; problem?: Problem }>({})
+  const [state, set] = useState<{ for?: string; verdict?: EditResult; problem?: Problem }>({})
   const wanted = JSON.stringify(draft)
   const settled = useSettled(wanted)
   const empty = draft.change.records?.length === 0 && draft.seen.length === 0
@@ -167,7 +161,7 @@ function useVerdict(view: string, zone: string, drafts: readonly Draft[], draft:
   return state.for === wanted ? state : { ...(state.problem && { problem: state.problem }) }
 }
 
-function draftOf({ name, type, ttl, data }: Typed, zone: string, rrset: RRset | undefined): Draft {
+function draftOf({ name, type, ttl, data }: Typed, zone: string, rrset: ListedRRset | undefined): Draft {
   const lines = data.split('\n').map(line => line.trim())
   return {
     change: {

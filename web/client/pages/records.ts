@@ -1,10 +1,10 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { ListedRRset, RRsetPage } from '../../../cli/replies.ts'
 import { get, part } from '../api.ts'
 import { count } from '../format.ts'
 import { useLoad, useSettled } from '../load.ts'
 import { Table, Tag, Waiting } from '../parts.ts'
-import type { RRset, RRsetPage } from '../types.ts'
 import type { View } from '../view.ts'
 import { type Draft, RecordForm } from './record-form.ts'
 import { Review } from './review.ts'
@@ -17,8 +17,8 @@ export function Records({ view, zone, mayWrite }: { view: string; zone: string; 
   const [search, setSearch] = useState('')
   const [after, setAfter] = useState(0)
   const [drafts, setDrafts] = useState<Draft[]>([])
-  /** What is being edited: an RRset that is there, or a new one. */
-  const [editing, edit] = useState<RRset | 'new'>()
+  /** What is being edited: an ListedRRset that is there, or a new one. */
+  const [editing, edit] = useState<ListedRRset | 'new'>()
   const settled = useSettled(search)
   const page = useLoad(
     () => get<RRsetPage>(`/views/${part(view)}/zones/${part(zone)}/rrsets`, { search: settled, after, limit: PAGE }),
@@ -73,7 +73,7 @@ export function Records({ view, zone, mayWrite }: { view: string; zone: string; 
     h(Waiting<RRsetPage>, {
       of: page,
       children: found =>
-        h(List, { found, editable, drafts, onEdit: edit, onDelete: (rrset: RRset) => keep(deletion(rrset)) }),
+        h(List, { found, editable, drafts, onEdit: edit, onDelete: (rrset: ListedRRset) => keep(deletion(rrset)) }),
     }),
     page.data && h(Pager, { found: page.data.found, after, onMove: setAfter }),
   )
@@ -83,7 +83,7 @@ function isSame(a: Draft, b: Draft): boolean {
   return a.change.name === b.change.name && a.change.type === b.change.type
 }
 
-function deletion({ name, type, records }: RRset): Draft {
+function deletion({ name, type, records }: ListedRRset): Draft {
   return { change: { name, type, changetype: 'DELETE' }, seen: records.map(({ content }) => ({ content })) }
 }
 
@@ -98,8 +98,8 @@ function List(props: {
   found: RRsetPage
   editable: boolean
   drafts: Draft[]
-  onEdit: (rrset: RRset) => void
-  onDelete: (rrset: RRset) => void
+  onEdit: (rrset: ListedRRset) => void
+  onDelete: (rrset: ListedRRset) => void
 }): View {
   const { found, editable, drafts, onEdit, onDelete } = props
   return h(
@@ -140,9 +140,9 @@ function Actions({
   onEdit,
   onDelete,
 }: {
-  rrset: RRset
-  onEdit: (rrset: RRset) => void
-  onDelete: (rrset: RRset) => void
+  rrset: ListedRRset
+  onEdit: (rrset: ListedRRset) => void
+  onDelete: (rrset: ListedRRset) => void
 }): View {
   const what = `${rrset.name} ${rrset.type}`
   return h(

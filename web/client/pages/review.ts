@@ -1,10 +1,11 @@
 import { h } from 'preact'
 import { useState } from 'preact/hooks'
+import type { EditResult } from '../../../cli/replies.ts'
 import type { Problem } from '../api.ts'
 import { asProblem, useLoad } from '../load.ts'
 import { askedFor, Diff, Failure, Panel, Waiting } from '../parts.ts'
 import type { View } from '../view.ts'
-import { type Draft, type EditReply, sendDrafts } from './record-form.ts'
+import { type Draft, sendDrafts } from './record-form.ts'
 
 /** What the changes on the list come to, for a last look before they are made, all or none. */
 export function Review(props: {
@@ -53,7 +54,7 @@ export function Review(props: {
         ),
       ),
     ),
-    h(Waiting<EditReply>, {
+    h(Waiting<EditResult>, {
       of: trial,
       children: ({ zones }) =>
         zones.map(({ added, deleted }, i) =>

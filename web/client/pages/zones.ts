@@ -1,19 +1,19 @@
 import { h } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
+import type { ListedZone } from '../../../cli/replies.ts'
 import { get } from '../api.ts'
 import { count } from '../format.ts'
 import { useLoad } from '../load.ts'
 import type { PageProps } from '../page-props.ts'
 import { Table, Tag, Title, Waiting } from '../parts.ts'
 import { href } from '../router.ts'
-import type { ZoneSummary } from '../types.ts'
 import type { View } from '../view.ts'
 
 const MOST_SHOWN = 500
 
 /** All zones of all views. */
 export function ZonesPage(_props: Pick<PageProps, 'place'>): View {
-  const zones = useLoad(() => get<ZoneSummary[]>('/zones'), [])
+  const zones = useLoad(() => get<ListedZone[]>('/zones'), [])
   const [search, setSearch] = useState('')
   return h(
     'div',
@@ -31,14 +31,14 @@ export function ZonesPage(_props: Pick<PageProps, 'place'>): View {
       },
       'Zones',
     ),
-    h(Waiting<ZoneSummary[]>, {
+    h(Waiting<ListedZone[]>, {
       of: zones,
       children: found => h(List, { zones: found, search: search.toLowerCase() }),
     }),
   )
 }
 
-function List({ zones, search }: { zones: ZoneSummary[]; search: string }): View {
+function List({ zones, search }: { zones: ListedZone[]; search: string }): View {
   const found = useMemo(
     () => zones.filter(({ zone, view, kind }) => `${zone} ${view} ${kind}`.includes(search)),
     [zones, search],
@@ -62,7 +62,7 @@ function List({ zones, search }: { zones: ZoneSummary[]; search: string }): View
   )
 }
 
-function Row({ zone, view, kind, overlay_of, dynamic, signed, serial, records }: ZoneSummary): View {
+function Row({ zone, view, kind, overlay_of, dynamic, signed, serial, records }: ListedZone): View {
   return h(
     'tr',
     null,
@@ -75,7 +75,7 @@ function Row({ zone, view, kind, overlay_of, dynamic, signed, serial, records }:
 }
 
 /** What kind of zone it is, in words. */
-export function Kind(props: Pick<ZoneSummary, 'kind' | 'overlay_of' | 'dynamic' | 'signed'>): View {
+export function Kind(props: Pick<ListedZone, 'kind' | 'overlay_of' | 'dynamic' | 'signed'>): View {
   const { kind, overlay_of: base, dynamic, signed } = props
   const what = base === undefined ? kind : `overlay of ${base}`
   return h(

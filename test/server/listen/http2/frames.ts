@@ -3,7 +3,6 @@ import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import type { RequestHandler } from '../../../../server/listen/client.ts'
 import { Connections, HTTPS_LIMITS, type StreamLimits } from '../../../../server/listen/connections.ts'
-import { EndOfTurn } from '../../../../server/listen/end-of-turn.ts'
 import { DohConnection } from '../../../../server/listen/http2/doh-connection.ts'
 import {
   FRAME_HEADER,
@@ -17,6 +16,7 @@ import {
 } from '../../../../server/listen/http2/frames.ts'
 import { RequestHead } from '../../../../server/listen/http2/request-head.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../../simulation/clock.ts'
+import { streamOptions } from '../stream-options.ts'
 
 /** A frame as it is seen on the wire. */
 export interface Frame {
@@ -135,17 +135,7 @@ export async function serveDohConnections(
   limits: Partial<StreamLimits> = {},
 ): Promise<Serving> {
   const clock = createSimulatedClock()
-  const onError = (error: Error): void => {
-    throw error
-  }
-  const options = {
-    handler,
-    beforeBatch() {},
-    endOfTurn: new EndOfTurn(),
-    clock,
-    limits: { ...HTTPS_LIMITS, ...limits },
-    onError,
-  }
+  const options = streamOptions({ handler, clock, limits: { ...HTTPS_LIMITS, ...limits } })
   const shared = { head: new RequestHead(), scratch: new Uint8Array(MOST_FIELDS) }
   const connections = new Connections(options, (socket, peer, host) => {
     const doh = { options, batch: host.batch, touch: host.touch.bind(host), ...shared }

@@ -1,0 +1,29 @@
+/** What installs the packages, and when it does not. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { PLAIN_NODE } from '../interop/tools.ts'
+import { scratchFolder } from '../scratch.ts'
+
+const [COMMAND, ...PLAIN] = PLAIN_NODE as readonly [string, ...string[]]
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+t.test('packages that a link leads to are left alone', async t => {
+  const folder = scratchFolder(t)
+  const elsewhere = join(folder, 'elsewhere')
+  const clone = join(folder, 'clone')
+  mkdirSync(elsewhere)
+  mkdirSync(clone)
+  writeFileSync(join(elsewhere, 'kept'), '')
+  for (const part of ['bin', 'package.json', 'package-lock.json'])
+    cpSync(join(ROOT, part), join(clone, part), { recursive: true })
+  symlinkSync(elsewhere, join(clone, 'node_modules'))
+  for (const script of ['start.mjs', 'test.mjs', 'build.mjs']) {
+    const { status, stderr } = spawnSync(COMMAND, [...PLAIN, join(clone, 'bin', script)], { encoding: 'utf8' })
+    t.equal(status, 1, script)
+    t.match(stderr, /^namestead: node_modules is a link to \S+elsewhere, .* install there, or remove the link\n$/)
+  }
+  t.strictSame(readdirSync(elsewhere), ['kept'])
+})
