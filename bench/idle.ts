@@ -4,6 +4,7 @@
  *   node bench/idle.ts [--connections N] [--smoke]
  */
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,24 +28,23 @@ const FROM_ONE = 400
 /** Those that shake hands at once. */
 const AT_ONCE = 50
 const QUESTION = { name: parseName(`h1.${APEX}.`), type: Type.A, class: Class.IN }
-const QUERY = frame(
-  writeMessage({
-    ...{ id: 1, flags: 0, opcode: Opcode.QUERY, rcode: 0 },
-    ...{ question: [QUESTION], answer: [], authority: [], additional: [] },
-  }),
-)
+const QUERY = writeMessage({
+  ...{ id: 1, flags: 0, opcode: Opcode.QUERY, rcode: 0 },
+  ...{ question: [QUESTION], answer: [], authority: [], additional: [] },
+})
+type Transport = 'tcp' | 'tls' | 'https'
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-idle-'))
 try {
   makeCertificate(folder)
   const rows: object[] = []
-  for (const transport of ['tcp', 'tls'] as const) rows.push(await measure(transport))
+  for (const transport of ['tcp', 'tls', 'https'] as const) rows.push(await measure(transport))
   console.table(rows)
 } finally {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 }
 
-async function measure(transport: 'tcp' | 'tls'): Promise<object> {
+async function measure(transport: Transport): Promise<object> {
   const contender = await start()
   const open: Socket[] = []
   try {
@@ -71,23 +71,42 @@ async function start(): Promise<Contender> {
   return answering({ name: server.name, port: ports.dns, ports, process }, `h1.${APEX}`, { seconds: 30 })
 }
 
-async function openMany(to: Contender, transport: 'tcp' | 'tls', more: number, open: Socket[]): Promise<void> {
+async function openMany(to: Contender, transport: Transport, more: number, open: Socket[]): Promise<void> {
+  const { dot, https } = to.ports!
+  const port = { tcp: to.port, tls: dot, https }[transport]
   for (let left = more; left > 0; left -= AT_ONCE)
     await Promise.all(
       Array.from({ length: Math.min(left, AT_ONCE) }, async () => {
-        const localAddress = `127.0.1.${1 + Math.floor(open.length / FROM_ONE)}`
-        const at = { host: '127.0.0.1', port: transport === 'tcp' ? to.port : to.ports!.dot, localAddress }
-        const socket = transport === 'tcp' ? connect(at) : connectTls({ ...at, rejectUnauthorized: false } as object)
+        const at = { host: '127.0.0.1', port, localAddress: `127.0.1.${1 + Math.floor(open.length / FROM_ONE)}` }
+        const tls = { ...at, rejectUnauthorized: false, ALPNProtocols: transport === 'https' ? ['h2'] : ['dot'] }
+        const socket = transport === 'tcp' ? connect(at) : connectTls(tls)
+        socket.on('error', () => {})
         open.push(socket)
-        await new Promise<void>(resolve => {
-          socket
-            .once('data', () => resolve())
-            .once('close', () => resolve())
-            .on('error', () => {})
-          socket.write(QUERY)
-        })
+        await (transport === 'https' ? askByHttp(socket) : askByStream(socket))
       }),
     )
+}
+
+/** Asks, and waits for the answer or the end. */
+function askByStream(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    socket.once('data', () => resolve()).once('close', () => resolve())
+    socket.write(frame(QUERY))
+  })
+}
+
+/** The same by a GET of RFC 8484 §4.1. */
+function askByHttp(socket: Socket): Promise<void> {
+  const session = connectHttp2('https://127.0.0.1', { createConnection: () => socket })
+  session.on('error', () => {})
+  const path = `/dns-query?dns=${Buffer.from(QUERY).toString('base64url')}`
+  return new Promise(resolve => {
+    session
+      .request({ ':path': path })
+      .on('error', () => {})
+      .on('close', resolve)
+      .resume()
+  })
 }
 
 /** KiB, the proportional set size of a process and of those that it has started. */

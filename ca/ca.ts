@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CaConfig } from '../config/schema.ts'
 import type { Timer } from '../host/clock.ts'
 import { fetchText } from '../host/fetch.ts'
+import type { ShownCertificate } from '../host/network.ts'
 import { type Affairs, createAffairs } from './affairs.ts'
 import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
@@ -12,6 +13,7 @@ import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { enrolmentCommands } from './enrolment/commands.ts'
+import { createEnrolments } from './enrolment/enrolments.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -23,8 +25,10 @@ import { recordCommands } from './record/commands.ts'
 import type { RecordEntry } from './record/entry.ts'
 import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
+import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
+import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
 import { issueSubordinate } from './subordinate.ts'
 import { createTokens } from './token-signer.ts'
@@ -36,8 +40,8 @@ export type { CaDeps } from './deps.ts'
 
 /** The certificate authority, whole. */
 export interface Ca {
-  /** ACME and what the step CLI asks, on the HTTPS listener. */
-  registerHttps(app: FastifyInstance): void
+  /** ACME, enrolment and what the step CLI asks, on the HTTPS listener; `shownBy` tells the certificate that a client has shown in its handshake. */
+  registerHttps(app: FastifyInstance, shownBy: (request: FastifyRequest) => ShownCertificate | undefined): void
   /** CRLs, OCSP and CA certificates, on the plain listener. */
   registerHttp(app: FastifyInstance): void
   readonly commands: CaCommands
@@ -52,6 +56,10 @@ export interface Ca {
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** Those in PEM whose certificates clients may show: roots and intermediates that are to be trusted. */
+  clientIssuers(): string[]
+  /** Called with every change of them. */
+  onNewIssuer(listener: () => void): void
   /** SHA-256 of the first issuer's root in hex, for a human to compare. */
   readonly rootFingerprint: string
   /** Takes new rules and profiles over at once; names the keys below `ca` whose change needs a restart. */
@@ -105,8 +113,11 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         return { root: (found && hierarchy.chains(found, 0)[0]?.root) ?? hierarchy.root, found }
       })
       .find(one => one.found)
-  const hierarchies = issuers.filter(({ staging }) => !staging).map(({ authority }) => authority.hierarchy)
+  const trusted = issuers.filter(({ staging }) => !staging)
+  const hierarchies = trusted.map(({ authority }) => authority.hierarchy)
   const roots = () => trustBundle(hierarchies, deps.config, config)
+  const enrolments = createEnrolments(store, clock)
+  const reissues = createReissues({ ...deps, issuers: trusted, store, enrolments, limits: () => config.limits })
   const record = await openRecord(deps, store, tokens)
   const own = createServerCertificates({ ...deps, ...issuers[0]!.authority, files: issuers[0]!.files })
   let timer: Timer | undefined
@@ -124,7 +135,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
   }
 
   return {
-    registerHttps(app) {
+    registerHttps(app, shownBy) {
       const origin = config.url.replace(/\/+$/, '')
       for (const { directory } of issuers) acmeRoutes(app, directory, origin, log)
       const requireEab = config.accounts.external_binding === 'required'
@@ -134,6 +145,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...stepPublications(issuers, requireEab),
         ...(config.admission ? admissionPublications(authority) : []),
       ])
+      stepRenewalRoutes(app, { reissues, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,
@@ -180,6 +192,12 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
+    clientIssuers: () => [
+      ...new Set(hierarchies.flatMap(one => [...one.roots(), ...one.intermediates()]).map(({ pem }) => pem)),
+    ],
+    onNewIssuer(listener) {
+      for (const hierarchy of new Set(hierarchies)) hierarchy.onRenewal(listener)
+    },
     get rootFingerprint() {
       return issuers[0]!.authority.hierarchy.root.fingerprint
     },

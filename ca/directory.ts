@@ -8,7 +8,7 @@ import { type Accounts, createAccounts } from './accounts.ts'
 import { type Authenticator, createAuthenticator } from './authenticate.ts'
 import type { Authority } from './authority.ts'
 import { type Authorizations, createAuthorizations } from './authorizations.ts'
-import { createCaaChecker } from './caa.ts'
+import { type CaaChecker, createCaaChecker } from './caa.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import { challengesFor } from './challenges/table.ts'
 import { createFulfilment } from './fulfilment.ts'
@@ -17,7 +17,7 @@ import { createLimits } from './limits.ts'
 import { createNonces, type Nonces } from './nonces.ts'
 import { createOrders, type Orders } from './orders.ts'
 import { createOutbound } from './outbound.ts'
-import { createPermission } from './permission.ts'
+import { createPermission, type Permission } from './permission.ts'
 import type { DnsChange } from './record/entry.ts'
 import { createRevocationRequests } from './revocation-request.ts'
 import type { CaStore } from './store.ts'
@@ -34,6 +34,8 @@ export interface AcmeDirectory {
   readonly accounts: Accounts
   readonly orders: Orders
   readonly authorizations: Authorizations
+  readonly permission: Permission
+  readonly caa: CaaChecker
   readonly revoke: ReturnType<typeof createRevocationRequests>
   readonly authority: Authority
   readonly store: CaStore
@@ -104,6 +106,8 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
       ...{ store, urls, validator, permission, limits, challenges, identities: caaIdentities },
       ...{ clock, random, inOrder },
     }),
+    permission,
+    caa,
     revoke: createRevocationRequests({ store, hierarchy, revocation, clock }),
     authority,
     store,

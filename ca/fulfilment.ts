@@ -148,6 +148,6 @@ function isFinal(error: unknown): boolean {
 }
 
 /** The sentence of an IssueError is for the operator, but says nothing that the client may not know. */
-function issueProblem(error: IssueError): AcmeError {
+export function issueProblem(error: IssueError): AcmeError {
   return new AcmeError(error.code === 'key' ? 'badCSR' : 'serverInternal', error.message)
 }

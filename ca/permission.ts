@@ -14,7 +14,8 @@ import { refuseEach, subjectsOf } from './subjects.ts'
 
 /** Who asks, and what of it is proved. */
 export interface Asker {
-  account: AccountRow
+  /** Left out where the certificate that is to be renewed was issued to none: no challenge need prove what it names. */
+  account?: AccountRow | undefined
   /** Left out for a pre-authorization. */
   profile?: Profile
   /** The keys that made the records which proved control, by `identifierText`; absent while nothing is proved. */
@@ -46,16 +47,17 @@ export function createPermission(deps: PermissionDeps): Permission {
   /** Why not, in words for the asker; undefined where it may be. */
   const whyNot = async (asker: Asker, keys: readonly Name[], identifier: Identifier): Promise<string | undefined> => {
     const { account, profile, proofs } = asker
-    const request = { identifiers: [identifier], profile: profile?.name, account: account.id, keys, proofs }
+    const request = { identifiers: [identifier], profile: profile?.name, account: account?.id, keys, proofs }
     const verdict = judge(deps.policy(), identifier, request)
     if (verdict.kind === 'refused') return verdict.reason
     const outside = outOfReach(hierarchy, identifier, profile)
     if (outside) return outside
     const [subject] = subjectsOf([identifier])
-    if (!challenges.some(challenge => challenge.appliesTo(subject!))) return 'no challenge can prove this name'
-    return verdict.kind === 'approval'
-      ? (await unapproved(deps, account.id, identifier, verdict.because))?.reason
-      : undefined
+    if (account && !challenges.some(challenge => challenge.appliesTo(subject!)))
+      return 'no challenge can prove this name'
+    if (verdict.kind === 'allowed') return undefined
+    if (!account) return `a person must approve this name, for ${verdict.because}, and nobody is known who asks`
+    return (await unapproved(deps, account.id, identifier, verdict.because))?.reason
   }
 
   return {
@@ -70,7 +72,7 @@ export function createPermission(deps: PermissionDeps): Permission {
       } catch (error) {
         const refused = requested.filter(each => reasons.get(each) !== undefined)
         const names = refused.map(each => ({ ...each, because: reasons.get(each) }))
-        const asked = { account: account.id, ...(profile && { profile: profile.name }) }
+        const asked = { ...(account && { account: account.id }), ...(profile && { profile: profile.name }) }
         await store.append({ kind: 'refused', at: clock.now(), issuer: deps.issuer, ...asked, names })
         throw error
       }
@@ -91,8 +93,8 @@ export function outOfReach(
 }
 
 /** Names of the external keys that the account is bound to. One whose binding key was revoked may order nothing. */
-async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow): Promise<Name[]> {
-  if (account.binding === null) return []
+async function keysOf(store: Pick<CaStore, 'binding'>, account: AccountRow | undefined): Promise<Name[]> {
+  if (!account || account.binding === null) return []
   const binding = await store.binding(account.binding)
   if (!binding || binding.revoked_at !== null)
     throw new AcmeError('unauthorized', 'the key that binds this account to an external one was revoked')

@@ -21,6 +21,7 @@ export function plainProfile(own: Pick<Profile, 'name' | 'validity' | 'backdate'
     keys: ['ecdsa-p256'],
     san: ['dns', 'ip'],
     max_names: 100,
+    renewable: false,
     common_name: true,
     subject: {},
     ocsp: true,

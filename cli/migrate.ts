@@ -11,7 +11,11 @@ import type { Migration } from './migrate/migration.ts'
 import { NamedConfError, parseNamedConf } from './migrate/named-conf.ts'
 import { migrateStepCa } from './migrate/step-ca.ts'
 import { printJson } from './online.ts'
+import { passphraseFrom } from './passphrase.ts'
 import type { Terminal } from './terminal.ts'
+
+/** Where the passphrase of a step-ca may stand. */
+const VARIABLE = 'NAMESTEAD_STEP_PASSPHRASE'
 
 interface MigrateOptions {
   out: string
@@ -28,9 +32,12 @@ export function addMigrate(program: Command, terminal: Terminal): void {
     )
   targeted(migrate.command('step-ca').description('from step-ca: the root, ACME provisioners, durations'))
     .argument('<dir>', 'its directory, with config/ca.json')
-    .action((path: string, options: MigrateOptions) =>
-      migrateTo(options, terminal, () => migrateStepCa(resolve(terminal.cwd, path), { read, exists: existsSync })),
-    )
+    .option('--passphrase-file <file>', `what its keys are encrypted with; or in ${VARIABLE}`)
+    .action((path: string, options: MigrateOptions & { passphraseFile?: string }) => {
+      const passphrase = passphraseFrom(options.passphraseFile, VARIABLE, terminal)
+      const files = { read, exists: existsSync, passphrase }
+      migrateTo(options, terminal, () => migrateStepCa(resolve(terminal.cwd, path), files))
+    })
 }
 
 function targeted(command: Command): Command {

@@ -35,9 +35,13 @@ function printWatched({ probes, secondaries, delegations }: Watched): string {
     [
       layers.length > 0 && table(['NAME', 'LAYER', '', 'TIME', 'FOUND'], layers),
       others.length > 0 && table(['ZONE', 'VIEW', 'SECONDARY', 'SERIAL', ''], others),
-      delegations.map(({ view, zone, problem }) => `${zone} in view ${view}: ${problem}\n`).join(''),
+      delegations.map(one => `${one.zone} in view ${one.view}: ${describeDelegation(one)}\n`).join(''),
     ]
       .filter(Boolean)
       .join('\n') || 'nothing to look at: list names under probes\n'
   )
+}
+
+function describeDelegation({ parent, problem, unknown }: Watched['delegations'][number]): string {
+  return problem ?? (unknown === undefined ? `delegated by ${parent} as it should be` : `not compared: ${unknown}`)
 }

@@ -1,3 +1,5 @@
+import { cutTo } from './colour.ts'
+
 /** A terminal that shows something until whoever looks at it has had enough. */
 export interface Screen {
   columns: number
@@ -19,7 +21,7 @@ const TO_END = `${ESCAPE}J`
 
 /** Lines as a picture over the one before: cut to the screen, and without a flicker. */
 export function picture(lines: readonly string[], { columns, rows }: Pick<Screen, 'columns' | 'rows'>): string {
-  const shown = lines.slice(0, rows - 1).map(line => `${line.slice(0, columns)}${TO_END_OF_LINE}\n`)
+  const shown = lines.slice(0, rows - 1).map(line => `${cutTo(line, columns)}${TO_END_OF_LINE}\n`)
   return `${HOME}${shown.join('')}${TO_END}`
 }
 

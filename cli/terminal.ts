@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import { mayColour, widthOf } from './colour.ts'
 import { openScreen, type Screen } from './screen.ts'
 
 /** Where a command reads and writes: the process's own, or a test's. */
@@ -10,6 +11,8 @@ export interface Terminal {
   cwd: string
   /** Whether somebody watches what `err` writes. */
   interactive?: boolean
+  /** Whether what `out` writes may be in colour. */
+  colours?: boolean
   /** Asks the person at the keyboard; absent where nobody is there. */
   ask?(question: string): Promise<string>
   /** The same, without showing what is typed. */
@@ -27,6 +30,7 @@ export function processTerminal(): Terminal {
     env: process.env,
     cwd: process.cwd(),
     interactive: process.stderr.isTTY === true,
+    colours: mayColour(process.stdout.isTTY === true, process.env),
     openScreen,
     ...(interactive ? { ask, askSecret } : {}),
   }
@@ -56,12 +60,12 @@ async function askSecret(question: string): Promise<string> {
 /** Columns as wide as their widest cell, headings first; no trailing blanks. */
 export function table(headings: readonly string[], rows: readonly (readonly (string | number | boolean)[])[]): string {
   const cells = [headings, ...rows.map(row => row.map(String))]
-  const widths = headings.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
+  const widths = headings.map((_, column) => Math.max(...cells.map(row => widthOf(row[column]!))))
   return cells
     .map(
       row =>
         `${row
-          .map((cell, i) => cell.padEnd(widths[i]!))
+          .map((cell, i) => cell + ' '.repeat(widths[i]! - widthOf(cell)))
           .join('  ')
           .trimEnd()}\n`,
     )

@@ -1,7 +1,7 @@
 import { equalNames } from '../dns/name.ts'
+import type { DnssecConfig } from './dnssec-schema.ts'
 import { type Say, shownName } from './findings.ts'
 import type { Config, ViewConfig, ZoneConfig } from './schema.ts'
-import type { DnssecConfig } from './view-schema.ts'
 
 /** What the views with a zone of one name must agree on: they share its keys, for their parent has one DS RRset for all. */
 const SHARED = [

@@ -8,7 +8,7 @@ import { reportNotYet } from './not-yet.ts'
 import { type Config, schema } from './schema.ts'
 import { reasonOf } from './secret.ts'
 import { type ConfigError, type Place, placeOf, readSource, type Source } from './source.ts'
-import { type ZoneConfig, zone } from './view-schema.ts'
+import { type ZoneConfig, zone } from './zone-schema.ts'
 
 /** Where configuration comes from: the real system, or a test's. */
 export interface ConfigSources {

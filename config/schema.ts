@@ -33,25 +33,16 @@ export type {
   ProfileConfig,
   RootConfig,
 } from './ca-schema.ts'
+export type { CatalogConfig, CatalogOfConfig } from './catalog-schema.ts'
 export type { GrantConfig, OidcConfig } from './dashboard-schema.ts'
 export type { QueryLogConfig } from './log-schema.ts'
 export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
+export type { PrimaryServer, RemoteServer, TransferRule } from './transfer-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
+export type { UpdateRule } from './update-schema.ts'
 export type { Upstream } from './upstream.ts'
-export type {
-  CatalogConfig,
-  CatalogOfConfig,
-  DestinationMatch,
-  ForwardRule,
-  MatchConfig,
-  PrimaryServer,
-  RemoteServer,
-  ShowRule,
-  TransferRule,
-  UpdateRule,
-  ViewConfig,
-  ZoneConfig,
-} from './view-schema.ts'
+export type { DestinationMatch, ForwardRule, MatchConfig, ViewConfig } from './view-schema.ts'
+export type { ShowRule, ZoneConfig } from './zone-schema.ts'
 
 const listen = record({
   dns: defaulted(list(socketAddress(53)), [], 'DNS over UDP and TCP'),

@@ -3,17 +3,18 @@ import { byShape, type Context, type Kind, list, mapped, optional, record } from
 import type { Place } from './source.ts'
 import { text } from './values.ts'
 
-/** Where a secret comes from, when it is not written into the config itself. */
-const elsewhere: Kind<string> = mapped(
-  record(
-    {
-      file: optional(text, 'a file that holds it, relative to the config file'),
-      env: optional(text, 'an environment variable that holds it'),
-    },
-    ({ file, env }) => ((file === undefined) === (env === undefined) ? 'give either file or env' : undefined),
-  ),
-  ({ file, env }, context, at) =>
-    file === undefined ? fromEnvironment(env!, context) : fromSecretFile(file, context, at),
+/** Where something is that is not written into the config itself. */
+const place = record(
+  {
+    file: optional(text, 'a file that holds it, relative to the config file'),
+    env: optional(text, 'an environment variable that holds it'),
+  },
+  ({ file, env }) => ((file === undefined) === (env === undefined) ? 'give either file or env' : undefined),
+)
+
+/** A secret that is there. */
+const elsewhere: Kind<string> = mapped(place, ({ file, env }, context, at) =>
+  file === undefined ? fromEnvironment(env!, context) : fromSecretFile(file, context, at),
 )
 
 /** The text of a file that nobody else should be able to read; throws an Error that says why it can't be read. */
@@ -124,12 +125,19 @@ export const cookieSecrets: Kind<Uint8Array[]> = byShape({
   label: 'secret of 32 hexadecimal digits: text, `{ file: PATH }`, `{ env: NAME }`, or a list of these',
 })
 
-/** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. */
+const BEGIN = '-----BEGIN '
+
+/** PEM text: inline, or in a file given as a path, `{ file: PATH }` or `{ env: NAME }`. Certificates are for everybody; keys are not. */
 export const pem: Kind<string> = mapped(
-  byShape({ scalar: hidden, map: plain(elsewhere), label: 'path of a PEM file' }),
-  (value, context) => {
-    const content = value.includes('-----BEGIN ') ? value : fromFile(value, context)
-    if (!content.includes('-----BEGIN ')) throw new Error('expected PEM: nothing in it begins with -----BEGIN')
+  byShape<{ file?: string; env?: string; inline?: string }>({
+    scalar: mapped(hidden, value => (value.includes(BEGIN) ? { inline: value } : { file: value })),
+    map: plain(place),
+    label: 'path of a PEM file',
+  }),
+  ({ file, env, inline }, context, at) => {
+    const content = inline ?? (file === undefined ? fromEnvironment(env!, context) : fromFile(file, context))
+    if (!content.includes(BEGIN)) throw new Error('expected PEM: nothing in it begins with -----BEGIN')
+    if (file !== undefined && /PRIVATE KEY-----/.test(content)) warnIfExposed(file, context, at)
     return content
   },
 )

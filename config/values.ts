@@ -191,3 +191,13 @@ function readUrl(value: string, schemes: readonly string[]): string | undefined 
 
 /** Something that is accepted as it stands: it belongs to a capability that is not here yet. */
 export const reserved: Kind<true> = { json: {}, label: 'reserved', decode: () => true }
+
+/** Two values of a kind, the least and the greatest. */
+export function range(kind: Kind<number>, label: string): Kind<[number, number]> {
+  const both = mapped(list(kind), ([least, most, ...more]): [number, number] => {
+    if (least === undefined || most === undefined || more.length > 0 || least > most)
+      throw new Error('expected [least, most]')
+    return [least, most]
+  })
+  return { ...both, label }
+}

@@ -20,7 +20,8 @@ export const LOWER = Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 65
 export function parseName(text: string, origin?: Name): Name {
   if (text === '.') return ROOT
   if (text === '') throw new TextError('a domain name may not be empty')
-  const octets = new Uint8Array(text.length + 2 + (origin?.length ?? 0))
+  // What is written past its end is lost, and more than a name may have.
+  const octets = parsed
   let start = 0
   let length = 1
   const endLabel = () => {
@@ -39,13 +40,16 @@ export function parseName(text: string, origin?: Name): Name {
   if (start !== length - 1) {
     endLabel()
     if (origin) {
-      octets.set(origin, start)
+      for (let i = 0; i < origin.length; i++) octets[start + i] = origin[i]!
       length = start + origin.length
-    }
-  }
+    } else octets[start] = 0
+  } else octets[start] = 0
   if (length > MAX_NAME) throw new TextError(`"${text}" is ${length} octets long, at most 255 are allowed`)
   return octets.slice(0, length)
 }
+
+/** Where `parseName` puts octets; it is done with them before it returns. */
+const parsed = new Uint8Array(2 * MAX_NAME)
 
 const DOT = 0x2e
 const BACKSLASH = 0x5c

@@ -92,9 +92,9 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     this.errors.push(new ZonefileError(this.place, reason))
   }
 
-  *[Symbol.iterator](): Generator<ResourceRecord> {
+  [Symbol.iterator](): Generator<ResourceRecord> {
     const { file, origin } = this.options
-    yield* this.readFile(this.text, { file, chain: [file], origin, owner: undefined })
+    return this.readFile(this.text, { file, chain: [file], origin, owner: undefined })
   }
 
   private *readFile(text: string, state: FileState): Generator<ResourceRecord> {

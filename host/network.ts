@@ -22,6 +22,9 @@ export interface SocketAddress {
   port: number
 }
 
+/** What a client of TLS has shown of itself in the handshake: a certificate, in DER, that verified, or one that did not. */
+export type ShownCertificate = { verified: true; der: Uint8Array } | { verified: false }
+
 /** A connected UDP socket: only datagrams of its remote arrive. */
 export interface UdpSocket {
   send(message: Uint8Array): void

@@ -1,5 +1,6 @@
 import { type Ca, createCa } from '../ca/ca.ts'
 import { addressBytes } from '../config/address.ts'
+import { usesClientCertificates } from '../config/client-certificates.ts'
 import type { Config } from '../config/schema.ts'
 import { Rcode } from '../dns/codes.ts'
 import { printName } from '../dns/name.ts'
@@ -29,6 +30,7 @@ import type { Names } from './names.ts'
 import { serveOidc } from './oidc/routes.ts'
 import { createOwnership } from './ownership.ts'
 import { describeStatus, type StatusReport } from './status.ts'
+import { shownOn } from './take-over.ts'
 import { createTrustCommands } from './trust-commands.ts'
 import { Watch } from './watch/watch.ts'
 
@@ -56,6 +58,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     workers.renewCertificate(certificate)
     ca.onServerCertificate(renewed => workers.renewCertificate(renewed))
   }
+  const askClients = (current: Config) =>
+    workers.askClients(ca && usesClientCertificates(current) ? ca.clientIssuers() : undefined)
+  askClients(config())
+  ca?.onNewIssuer(() => askClients(config()))
   // What is in flight over HTTP still needs the CA, the database and the serving threads.
   opened.push(() => Promise.all([names.https.close(GRACE), listeners.closeHttp(GRACE), workers.stop(GRACE)]))
 
@@ -87,7 +93,10 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
   await serveHttp(foundation, names, context, { ca, backups, watch })
   return {
     status,
-    reload: next => (ca && next.ca ? ca.reload(next.ca) : []),
+    reload(next) {
+      askClients(next)
+      return ca && next.ca ? ca.reload(next.ca) : []
+    },
     plan() {
       backups.plan()
       trust.start()
@@ -191,7 +200,7 @@ async function serveHttp(
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
-  ca?.registerHttps(https)
+  ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)
   serveApi(https, api)

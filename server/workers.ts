@@ -75,6 +75,8 @@ export interface Workers {
   /** A zone has another image, or none any more. */
   replaceZone(zone: ServingZone): void
   renewCertificate(certificate: ServerCertificate): void
+  /** Clients of HTTPS are asked for certificates of these issuers (PEM) from now on; undefined: they are not asked. */
+  askClients(issuers: readonly string[] | undefined): void
   /** Answers a DoH request; undefined where there is no answer. */
   request(request: Omit<HandedRequest, 'kind' | 'id' | 'transport'>): Promise<Uint8Array | undefined>
   /** Something was taken out of the resolver cache: no thread answers with it any more. */
@@ -142,6 +144,7 @@ class ServingWorkers implements Workers {
   /** What a thread that starts now begins with; replaced by each change. */
   private state: ServingState
   private watcher: QueryWatcher | undefined
+  private clients: readonly string[] | undefined
   private tickets: Timer | undefined
   private stopping = false
   private lastId = 0
@@ -302,9 +305,18 @@ class ServingWorkers implements Workers {
   }
 
   renewCertificate(certificate: ServerCertificate): void {
-    const secrets: TlsSecrets = { ...certificate, tickets: systemRandom.bytes(TICKET_KEY) }
+    const { certificate: chain, key } = certificate
+    const asked = this.clients && { clients: this.clients }
+    // Nor does a session outlive the issuers by which its client was verified.
+    const secrets: TlsSecrets = { certificate: chain, key, ...asked, tickets: systemRandom.bytes(TICKET_KEY) }
     this.state = { ...this.state, certificate: secrets }
     this.change(epoch => ({ kind: 'certificate', epoch, certificate: secrets }))
+  }
+
+  askClients(issuers: readonly string[] | undefined): void {
+    if (issuers?.join() === this.clients?.join()) return
+    this.clients = issuers
+    if (this.state.certificate) this.renewCertificate(this.state.certificate)
   }
 
   /** Who has a key of session tickets can read what was said in sessions of TLS 1.2 that they resume: it does not live long. */

@@ -20,8 +20,10 @@ export function checkZone(version: ZoneVersion): Finding[] {
     findings.push({ severity, owner, type, message: `${printName(owner)} ${message}` })
   if (!version.rrset(origin, Type.NS)) report('error', origin, Type.NS, 'has no NS record at the apex')
   let cut: Cut | undefined
-  for (const node of nodesOf(version)) {
-    if (!cut && isPlain(node)) continue
+  const walk = version.owners()
+  while (walk.next()) {
+    if (!cut && isAddress(walk.plainType(FEW))) continue
+    const node = { owner: walk.owner(), rrsets: walk.rrsets() }
     for (const { severity, type, message } of faultsAt(node.owner, node.rrsets, origin))
       report(severity, node.owner, type, message)
     checkTargets(node, version, report)
@@ -32,10 +34,9 @@ export function checkZone(version: ZoneVersion): Finding[] {
   return findings
 }
 
-/** Addresses and nothing else, as most owners have: there is nothing that could be wrong with a few. */
-function isPlain({ rrsets }: Node): boolean {
-  const [{ type, rdatas }] = rrsets as [RRset]
-  return rrsets.length === 1 && (type === Type.A || type === Type.AAAA) && rdatas.length < FEW
+/** Most owners have a few addresses and nothing else: there is nothing that could be wrong with them. */
+function isAddress(type: number): boolean {
+  return type === Type.A || type === Type.AAAA
 }
 
 /** Addresses of which so many fit into any message. */
@@ -55,19 +56,6 @@ type Report = (severity: Finding['severity'], owner: Name, type: number, message
 interface Node {
   owner: Name
   rrsets: RRset[]
-}
-
-function* nodesOf(version: ZoneVersion): Generator<Node> {
-  let node: Node | undefined
-  for (const rrset of version.rrsets()) {
-    if (node && equalNames(node.owner, rrset.owner)) {
-      node.rrsets.push(rrset)
-      continue
-    }
-    if (node) yield node
-    node = { owner: rrset.owner, rrsets: [rrset] }
-  }
-  if (node) yield node
 }
 
 /** Types whose target must have addresses, and must not be an alias (RFC 2181 §10.3, RFC 2782). */
@@ -129,7 +117,7 @@ function cutAt({ owner, rrsets }: Node, origin: Name): Cut | undefined {
 
 /** RFC 1034 §4.2.1, RFC 6672 §2.4: below a delegation only glue counts, below a DNAME nothing. */
 function checkHidden({ owner, rrsets }: Node, cut: Cut, report: Report): void {
-  const hidden = rrsets.find(({ type }) => cut.type === Type.DNAME || (type !== Type.A && type !== Type.AAAA))
+  const hidden = rrsets.find(({ type }) => cut.type === Type.DNAME || !isAddress(type))
   if (!hidden) return
   const what = `has a record of type ${typeName(hidden.type)}`
   report('warning', owner, hidden.type, `${what} that ${printName(cut.owner)} ${typeName(cut.type)} hides`)

@@ -1,5 +1,5 @@
+import { ALGORITHM_CODES, type DnssecConfig } from '../config/dnssec-schema.ts'
 import type { ZoneConfig } from '../config/schema.ts'
-import { ALGORITHM_CODES, type DnssecConfig } from '../config/view-schema.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'

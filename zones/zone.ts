@@ -8,6 +8,7 @@ import { ZoneBuilder } from './image/build.ts'
 import { copyZone } from './image/copy.ts'
 import { findRRset, nthRRset, rrsetData, rrsetsAt, rrsetType } from './image/entry.ts'
 import { SearchKey } from './image/key.ts'
+import { OwnerWalk } from './image/owners.ts'
 import { allRRsets, hashedRRset, ownerOf, rrsetObject, rrsetsOfType, ZoneReader } from './image/reader.ts'
 import { RecordWalk } from './image/records.ts'
 import { apexOf, hashedOf, readVersion } from './image/version.ts'
@@ -253,6 +254,11 @@ export class ZoneVersion {
   /** All records in the same order, without an object for any. */
   walk(): RecordWalk {
     return new RecordWalk(this.image.arena, this.origin, this.at)
+  }
+
+  /** All owners, without an object for any. */
+  owners(): OwnerWalk {
+    return new OwnerWalk(this.image.arena, this.origin, this.at)
   }
 
   /** How many records it has. */

@@ -1,3 +1,4 @@
+import { addressBytes } from '../../config/address.ts'
 import type { Written } from '../../config/kinds.ts'
 import { bare, endpoint, find, forwardersOf, type Lose, readMatchList, wordAfter } from './bind-lists.ts'
 import { present } from './migration.ts'
@@ -6,6 +7,8 @@ import type { Statement } from './named-conf.ts'
 /** What is known of the rest of the file when a zone is read. */
 export interface ZoneContext {
   acls: ReadonlySet<string>
+  /** The TSIG keys that there are. */
+  keys: ReadonlySet<string>
   /** Named lists of servers. */
   servers: ReadonlyMap<string, Statement>
   /** Statements of the view and of the options, the nearest first: what a zone does not say, they may. */
@@ -30,7 +33,7 @@ export function readZone(statement: Statement, context: ZoneContext): ReadZone {
     case 'slave':
     case 'secondary':
     case 'mirror':
-      return { zone: secondary(name, block, context) }
+      return secondary(name, statement, block, context)
     case 'forward':
       return forward(name, statement, block, context)
     case 'stub':
@@ -58,9 +61,12 @@ function primary(name: string, statement: Statement, block: readonly Statement[]
   })
 }
 
-function secondary(name: string, block: readonly Statement[], context: ZoneContext) {
+function secondary(name: string, statement: Statement, block: readonly Statement[], context: ZoneContext): ReadZone {
   const primaries = serversOf(find(block, 'primaries', 'masters'), context)
-  return present({ name, type: 'secondary', primaries, ...shared(name, block, context) })
+  if (primaries.length > 0)
+    return { zone: present({ name, type: 'secondary', primaries, ...shared(name, block, context) }) }
+  context.lose(statement, `the zone ${name} names no primaries that we could ask`)
+  return undefined
 }
 
 function forward(name: string, statement: Statement, block: readonly Statement[], { lose }: ZoneContext): ReadZone {
@@ -78,7 +84,10 @@ function shared(name: string, block: readonly Statement[], context: ZoneContext)
     context.lose(block[0]!, `${name}: where allow-transfer is left out BIND lets everybody transfer; here nobody may`)
   const from = list?.addresses ?? []
   return {
-    transfer: [...(list?.keys ?? []).map(key => ({ key })), ...(from.length > 0 ? [{ from }] : [])],
+    transfer: [
+      ...(list?.keys ?? []).filter(key => isKey(key, transfers!, context)).map(key => ({ key })),
+      ...(from.length > 0 ? [{ from }] : []),
+    ],
     notify: serversOf(inherited('also-notify', block, context), context),
   }
 }
@@ -91,15 +100,33 @@ function inherited(keyword: string, block: readonly Statement[], { defaults }: Z
   return undefined
 }
 
-function serversOf(statement: Statement | undefined, context: ZoneContext, depth = 0): Written[] {
-  const port = statement && wordAfter(statement.words, 'port')
-  return (statement?.block ?? []).flatMap(({ words, at }): Written[] => {
+/** Whether there is a key of this name; in BIND one may also be a SIG(0) key, or a principal of GSS-TSIG. */
+export function isKey(name: string, { at }: Statement, { keys, lose }: ZoneContext): boolean {
+  if (keys.has(name)) return true
+  lose({ words: [], at }, `there is no TSIG key ${name}: SIG(0) and GSS-TSIG are not known`)
+  return false
+}
+
+/** The servers of a list, those of lists that it names included, each list once. */
+function serversOf(
+  statement: Statement | undefined,
+  context: ZoneContext,
+  seen: ReadonlySet<Statement> = new Set(),
+): Written[] {
+  if (!statement || seen.has(statement)) return []
+  const port = wordAfter(statement.words, 'port')
+  return (statement.block ?? []).flatMap(({ words, at }): Written[] => {
     const named = context.servers.get(words[0] ?? '')
-    if (named && depth < 8) return serversOf(named, context, depth + 1)
+    if (named) return serversOf(named, context, new Set([...seen, statement]))
+    if (addressBytes(words[0] ?? '') === undefined) {
+      context.lose({ words, at }, `"${words[0]}" is no address, and no list of servers`)
+      return []
+    }
     if (wordAfter(words, 'tls') !== undefined) context.lose({ words, at }, 'over TLS: write tls://ADDRESS#NAME')
     const address = endpoint(words, port)
     const key = wordAfter(words, 'key')
-    return [key === undefined ? address : { address, key: bare(key) }]
+    if (key === undefined || !isKey(bare(key), { words, at }, context)) return [address]
+    return [{ address, key: bare(key) }]
   })
 }
 
@@ -109,7 +136,8 @@ function allowUpdate(name: string, block: readonly Statement[], context: ZoneCon
   const { keys, addresses } = readMatchList(statement, context.acls, context.lose)
   if (addresses.length > 0)
     context.lose(statement, `${name}: updates without a signature are not taken; give the clients keys`)
-  return keys.map(key => ({ key, names: ['**', `${name}.`], wildcards: true }))
+  const known = keys.filter(key => isKey(key, statement, context))
+  return known.map(key => ({ key, names: ['**', `${name}.`], wildcards: true }))
 }
 
 /** Patterns of the rule types that we can say; `name` is the rule's, `key` its identity. */
@@ -122,7 +150,8 @@ const RULES: Readonly<Record<string, (name: string, key: string) => string>> = {
   selfwild: (_, key) => `*.**.${key}.`,
 }
 
-function updatePolicy(zone: string, block: readonly Statement[], { lose }: ZoneContext): { [key: string]: Written }[] {
+function updatePolicy(zone: string, block: readonly Statement[], context: ZoneContext): { [key: string]: Written }[] {
+  const { lose } = context
   const statement = find(block, 'update-policy')
   if (statement?.words[1] === 'local')
     lose(statement, `${zone}: update-policy local: use "namestead zone import", or give the client a key`)
@@ -138,11 +167,17 @@ function updatePolicy(zone: string, block: readonly Statement[], { lose }: ZoneC
       lose(rule, `${zone}: "${rule.words.join(' ')}" is not known here`)
       return []
     }
+    if (!isKey(key, rule, context)) return []
     const wholeZone = kind === 'zonesub'
     const names = wholeZone ? ['**', `${zone}.`] : [RULES[kind]!(bare(rest[0] ?? ''), key)]
-    const types = (wholeZone ? rest : rest.slice(1)).filter(word => word.toUpperCase() !== 'ANY')
+    const types = (wholeZone ? rest : rest.slice(1)).filter(word => word.toUpperCase() !== 'ANY').map(plainType)
     return [present({ key, names, types, wildcards: true })]
   })
+}
+
+/** "TXT(3)", at most three of them, as TXT: how many there may be is not limited here. */
+function plainType(word: string): string {
+  return word.replace(/\(\d+\)$/, '')
 }
 
 function signs(name: string, block: readonly Statement[], context: ZoneContext): Written | undefined {

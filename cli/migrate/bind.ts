@@ -2,7 +2,8 @@ import { isAbsolute, join } from 'node:path'
 import type { Written } from '../../config/kinds.ts'
 import { createKey, printKey } from '../keygen.ts'
 import { bare, endpoint, find, forwardersOf, type Lose, readMatchList, wordAfter } from './bind-lists.ts'
-import { readZone, type ZoneContext } from './bind-zone.ts'
+import { loseOption } from './bind-options.ts'
+import { isKey, type ReadZone, readZone, type ZoneContext } from './bind-zone.ts'
 import { type MigratedFile, type Migration, present } from './migration.ts'
 import type { Statement } from './named-conf.ts'
 
@@ -41,12 +42,6 @@ const LOST: Readonly<Record<string, string>> = {
   dlz: 'zones in databases are not known',
   dyndb: 'zones in databases are not known',
 }
-/** Options of which we have something, read below or in bind-zone.ts. */
-const READ = new Set(
-  `directory listen-on listen-on-v6 forwarders forward recursion allow-query allow-recursion allow-transfer allow-update also-notify dnssec-policy
-  match-clients match-destinations dnssec-validation zone key notify`.split(/\s+/),
-)
-
 /** Our configuration from the statements of a named.conf. */
 export function migrateBind(statements: readonly Statement[], files: BindFiles): Migration {
   const lost: string[] = []
@@ -57,7 +52,11 @@ export function migrateBind(statements: readonly Statement[], files: BindFiles):
   const global = statements.filter(({ words }) => words[0] === 'zone')
   const acls = aclsOf(statements, lose)
   const names = new Set(Object.keys(acls))
-  const zones: Omit<ZoneContext, 'defaults' | 'keepFile'> = { acls: names, servers: serverLists(statements), lose }
+  const keys = [...statements, ...views.flatMap(({ block = [] }) => block)].flatMap(one => keyOf(one, kept, lose))
+  const zones: Omit<ZoneContext, 'defaults' | 'keepFile'> = {
+    ...{ acls: names, servers: serverLists(statements), lose },
+    keys: new Set(keys.map(({ name }) => name)),
+  }
   const read = (name: string, view: readonly Statement[], inner: readonly Statement[], count: number): Written => {
     const keepFile = fileKeeper(files, find(options, 'directory')?.words[1], count > 1 ? `.${name}` : '', kept, lose)
     return viewOf(name, view, inner, options, { ...zones, defaults: [view, options], keepFile })
@@ -68,7 +67,6 @@ export function migrateBind(statements: readonly Statement[], files: BindFiles):
       lose(statement, (Object.hasOwn(LOST, keyword) && LOST[keyword]) || `"${keyword}" is not known here`)
   }
   for (const statement of options) loseOption(statement, lose)
-  const keys = [...statements, ...views.flatMap(({ block = [] }) => block)].flatMap(one => keyOf(one, kept, lose))
   const config = present({
     data_dir: './data',
     listen: listenOf(options),
@@ -84,11 +82,6 @@ export function migrateBind(statements: readonly Statement[], files: BindFiles):
 
 function zonesIn({ block = [] }: Statement): Statement[] {
   return block.filter(({ words }) => words[0] === 'zone')
-}
-
-function loseOption(statement: Statement, lose: Lose): void {
-  const [keyword = ''] = statement.words
-  if (!READ.has(keyword)) lose(statement, `the option ${keyword} has no counterpart, or is always as it should be`)
 }
 
 function aclsOf(statements: readonly Statement[], lose: Lose): Record<string, string[]> {
@@ -110,8 +103,10 @@ function serverLists(statements: readonly Statement[]): Map<string, Statement> {
 
 const ALGORITHMS = new Set(['hmac-md5', 'hmac-sha1', 'hmac-sha224', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'])
 
+type MigratedKey = { name: string; algorithm: string; secret: { file: string } }
+
 /** A key, whose secret goes into a file of its own. */
-function keyOf({ words, block = [], at }: Statement, kept: MigratedFile[], lose: Lose): Written[] {
+function keyOf({ words, block = [], at }: Statement, kept: MigratedFile[], lose: Lose): MigratedKey[] {
   if (words[0] !== 'key' || words[1] === undefined || block.length === 0) return []
   const name = bare(words[1])
   const algorithm = (find(block, 'algorithm')?.words[1] ?? '').toLowerCase().replace(/\.sig-alg\.reg\.int\.?$/, '')
@@ -138,11 +133,8 @@ function listenOf(options: readonly Statement[]): Written {
       return named.map(address => endpoint([address], wordAfter(words, 'port')))
     })
   }
-  return {
-    dns: [...on('listen-on', '0.0.0.0'), ...on('listen-on-v6', '::')].map(address =>
-      address === '::' ? '[::]:53' : address,
-    ),
-  }
+  const all = [...on('listen-on', '0.0.0.0'), ...on('listen-on-v6', '::')]
+  return { dns: [...new Set(all.map(address => (address === '::' ? '[::]:53' : address)))] }
 }
 
 function viewOf(
@@ -156,25 +148,44 @@ function viewOf(
   for (const statement of view) loseOption(statement, context.lose)
   const clients = find(view, 'match-clients')
   const match = clients && readMatchList(clients, context.acls, context.lose)
+  const keys = match?.keys.filter(key => isKey(key, clients!, context))
   const destinations = find(view, 'match-destinations')
   const read = inner.flatMap(statement => readZone(statement, context) ?? [])
   const to = forwardersOf(said('forwarders'))
   const validated = said('dnssec-validation')?.words[1] !== 'no' ? { dnssec: 'validate' } : {}
   const recursion = recursionOf(said, context)
+  if (recursion.length > 0 && to.length === 0) loseRecursion(name, view, options, read, context)
   const rest = to.length > 0 ? [{ zone: '.', to, ...validated }] : []
   const rules = [...read.flatMap(one => ('forward' in one ? [one.forward] : [])), ...rest]
   const forward = recursion.length > 0 ? rules : []
   return present({
     name,
     match: present({
-      clients: match && (match.addresses.length > 0 ? match.addresses : match.keys.length > 0 ? undefined : ['none']),
+      clients: match && (match.addresses.length > 0 ? match.addresses : keys!.length > 0 ? undefined : ['none']),
       destinations: destinations && readMatchList(destinations, context.acls, context.lose).addresses,
-      keys: match?.keys,
+      keys,
     }),
     recursion: forward.length > 0 ? recursion : undefined,
     zones: read.flatMap(one => ('zone' in one ? [one.zone] : [])),
     forward,
   })
+}
+
+/** BIND asks the servers of the root where it has no forwarders; here is nobody to ask then. */
+function loseRecursion(
+  name: string,
+  view: readonly Statement[],
+  options: readonly Statement[],
+  read: readonly ReadZone[],
+  { lose }: ZoneContext,
+): void {
+  const said = find(view, 'recursion', 'allow-recursion') ?? find(options, 'recursion', 'allow-recursion')
+  const at = (said ?? view[0] ?? options[0])?.at ?? 'named.conf'
+  const others = read.some(one => one && 'forward' in one) ? ' but those with a rule of their own' : ''
+  lose(
+    { words: [], at },
+    `view ${name}: names that are not ours${others} are refused, for we ask no servers of the root: give forward a resolver`,
+  )
 }
 
 /** Whom BIND would recurse for: those who are said, else those who may query, else its own networks. */

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import type { Written } from '../../config/kinds.ts'
-import { readDuration } from '../../config/values.ts'
 import { type MigratedFile, type Migration, present } from './migration.ts'
 
 /** What we read of a ca.json. */
@@ -17,8 +16,8 @@ interface StepConfig {
 }
 
 interface Claims {
+  /** As Go prints durations: "24h0m0s". */
   defaultTLSCertDuration?: string
-  maxTLSCertDuration?: string
 }
 
 interface Provisioner {
@@ -35,7 +34,14 @@ export interface StepFiles {
   /** A file's text; throws as `readFileSync` does. */
   read(path: string): string
   exists(path: string): boolean
+  /** What its keys are encrypted with, where that was said. */
+  passphrase?: string | undefined
 }
+
+/** Where our files of the root are, beside the configuration. */
+const ROOT = 'ca/root.crt'
+const ROOT_KEY = 'ca/root.key'
+const PASSPHRASE = 'ca/passphrase'
 
 /** Why other provisioners are left behind. */
 const NOT_CARRIED = new Map(
@@ -71,15 +77,17 @@ export function migrateStepCa(directory: string, files: StepFiles): Migration {
     lost.push('policy: names that may be certified are listed in ca.issue: see what stands there')
   if (acme.length === 0) lost.push('there is no ACME provisioner: clients get certificates by ACME here')
   const kept = rootFiles(directory, step, files, lost)
+  const encrypted = kept.some(({ path, content }) => path === ROOT_KEY && /ENCRYPTED/.test(content))
+  if (encrypted) keepPassphrase(files, kept, lost)
   const ca = present({
     name: organizationOf(kept) ?? 'Migrated',
     url: `https://${host}${port === '443' ? '' : `:${port}`}`,
     root: kept.length > 0 ? rootOf(kept, lost) : undefined,
-    issuers: acme.map(({ name }) => name.replace(/[^\w-]/g, '-')),
+    key_passphrase: encrypted ? { file: PASSPHRASE } : undefined,
+    ...issuersOf(step, acme, lost),
     accounts: acme.some(({ requireEAB }) => requireEAB) ? { external_binding: 'required' } : undefined,
     challenges: challengesOf(acme),
     issue: [{ names: [`**.${host.split('.').slice(1).join('.') || host}`], wildcards: true }],
-    profiles: [{ name: 'default', validity: validityOf(step, acme) }],
   })
   lost.push(
     'the database: certificates that were issued stay valid, and their revocation is not known here; clients register new accounts',
@@ -103,12 +111,36 @@ const VIEW: Written = {
   forward: [{ zone: '.', to: ['9.9.9.9'] }],
 }
 
-/** "24h0m0s" as "24h". */
-function validityOf(step: StepConfig, acme: readonly Provisioner[]): string {
-  const said = acme.find(({ claims }) => claims?.defaultTLSCertDuration)?.claims ?? step.authority?.claims
-  const [, hours] = /^(\d+)h/.exec(said?.defaultTLSCertDuration ?? '24h') ?? []
-  const text = `${hours ?? 24}h`
-  return readDuration(text) === undefined ? '24h' : text
+const USUAL = '24h0m0s'
+
+/** The profiles of all issuers, and of each ACME provisioner its own where it says so. */
+function issuersOf(step: StepConfig, acme: readonly Provisioner[], lost: string[]) {
+  const usual = step.authority?.claims?.defaultTLSCertDuration ?? USUAL
+  const profiles = (said: string): Written => [{ name: 'default', validity: validityOf(said, lost) }]
+  const own = acme.map(({ name, claims }): [string, Written] => {
+    const said = claims?.defaultTLSCertDuration ?? usual
+    return [name.replace(/[^\w-]/g, '-'), said === usual ? {} : { profiles: profiles(said) }]
+  })
+  const same = own.every(([, one]) => Object.keys(one as object).length === 0)
+  return { issuers: same ? own.map(([name]) => name) : Object.fromEntries(own), profiles: profiles(usual) }
+}
+
+function validityOf(duration: string, lost: string[]): string {
+  const minutes = minutesOf(duration)
+  if (minutes === undefined) lost.push(`defaultTLSCertDuration ${duration} is not known here: see profiles`)
+  return printMinutes(minutes ?? minutesOf(USUAL)!)
+}
+
+/** A duration as Go prints it, in whole minutes; undefined for what is none, or less than one. */
+function minutesOf(duration: string): number | undefined {
+  const [whole, hours = '0', minutes = '0', seconds = '0'] =
+    /^(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})(?:\.\d+)?s)?$/.exec(duration) ?? []
+  if (!whole) return undefined
+  return Math.floor(Number(hours) * 60 + Number(minutes) + Number(seconds) / 60) || undefined
+}
+
+function printMinutes(minutes: number): string {
+  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`
 }
 
 function challengesOf(acme: readonly Provisioner[]): string[] {
@@ -128,20 +160,25 @@ function rootFiles(directory: string, { root, kms }: StepConfig, files: StepFile
   const [path, ...others] = [root ?? []].flat()
   for (const other of others) lost.push(`root ${other}: one root goes on`)
   if (path === undefined) return []
-  const found: MigratedFile[] = [{ path: 'ca/root.crt', content: files.read(locate(directory, path, 'certs', files)) }]
+  const found: MigratedFile[] = [{ path: ROOT, content: files.read(locate(directory, path, 'certs', files)) }]
   const key = join(directory, 'secrets', 'root_ca_key')
-  if (files.exists(key)) found.push({ path: 'ca/root.key', content: files.read(key), secret: true })
+  if (files.exists(key)) found.push({ path: ROOT_KEY, content: files.read(key), secret: true })
   return found
 }
 
 function rootOf(kept: readonly MigratedFile[], lost: string[]): Written {
-  const key = kept.find(({ path }) => path === 'ca/root.key')
-  if (!key) lost.push('secrets/root_ca_key is not there: put the key of the root at ca/root.key')
-  else if (/ENCRYPTED/.test(key.content))
+  if (!kept.some(({ path }) => path === ROOT_KEY))
+    lost.push(`secrets/root_ca_key is not there: put the key of the root at ${ROOT_KEY}, or say ca.root.key: offline`)
+  return { certificate: { file: ROOT }, key: { file: ROOT_KEY } }
+}
+
+/** The passphrase goes into a file of its own, which ca.key_passphrase names. */
+function keepPassphrase({ passphrase }: StepFiles, kept: MigratedFile[], lost: string[]): void {
+  if (passphrase !== undefined) kept.push({ path: PASSPHRASE, content: `${passphrase}\n`, secret: true })
+  else
     lost.push(
-      'the key of the root is encrypted: openssl pkcs8 -topk8 -nocrypt -in ca/root.key -out new.key, and put it in its place',
+      `the key of the root is encrypted: put its passphrase into ${PASSPHRASE}, or say --passphrase-file, for ca.key_passphrase`,
     )
-  return { certificate: { file: 'ca/root.crt' }, key: { file: 'ca/root.key' } }
 }
 
 function organizationOf([root]: readonly MigratedFile[]): string | undefined {

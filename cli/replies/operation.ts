@@ -55,5 +55,6 @@ export interface Watched {
   }[]
   /** `own` is the serial served here. */
   secondaries: { view: string; zone: string; secondary: string; serial?: number; own?: number; problem?: string }[]
-  delegations: { view: string; zone: string; parent: string; problem: string }[]
+  /** `problem` where the parent has it otherwise than the zone, `unknown` where it could not be asked. */
+  delegations: { view: string; zone: string; parent: string; problem?: string; unknown?: string }[]
 }

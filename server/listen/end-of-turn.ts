@@ -11,13 +11,14 @@ export class EndOfTurn {
     this.scheduled ??= setImmediate(this.run)
   }
 
-  /** Does all that was added, each once. */
-  readonly run = (): void => {
-    if (this.scheduled === undefined) return
+  /** Does all that was added, each once; whether there was anything. */
+  readonly run = (): boolean => {
+    if (this.scheduled === undefined) return false
     clearImmediate(this.scheduled)
     this.scheduled = undefined
     const { tasks } = this
     this.tasks = []
     for (const task of tasks) task()
+    return true
   }
 }

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '../../host/clock.ts'
+import type { ShownCertificate } from '../../host/network.ts'
 import type { Peer, ServedConnection, StreamOptions } from './connections.ts'
 import { Handover } from './handover.ts'
 import { DohConnection, type DohHost } from './http2/doh-connection.ts'
@@ -85,6 +86,7 @@ class HttpsConnection implements ServedConnection {
       this.main,
       this.socket.alpnProtocol === HTTP2 ? 2 : 1,
       this.read,
+      shownBy(this.socket),
     )
     this.read = Buffer.alloc(0)
   }
@@ -124,4 +126,12 @@ class HttpsConnection implements ServedConnection {
   destroy(): void {
     this.socket.destroy()
   }
+}
+
+/** What the client has shown of itself in the handshake. */
+function shownBy(socket: TLSSocket): ShownCertificate | undefined {
+  // Without a certificate, Node takes a client that resumes a session of TLS 1.3 for authorized as well.
+  const shown = socket.getPeerX509Certificate()
+  if (!shown) return undefined
+  return socket.authorized ? { verified: true, der: shown.raw } : { verified: false }
 }

@@ -30,7 +30,7 @@ export class Poller {
   private readonly busy: () => boolean
   /** Replaced when a socket comes or goes, so that a round under way goes on with the ones that it has waited for. */
   private sockets: readonly PolledSocket[] = []
-  private readonly tasks = new Set<() => void>()
+  private readonly tasks = new Set<() => unknown>()
   /** Referenced as long as the kernel is told of it. */
   private polled = new Int32Array(new ArrayBuffer(0))
   private address = 0n
@@ -63,8 +63,11 @@ export class Poller {
     this.layOut(this.sockets.filter(other => other !== socket))
   }
 
-  /** Has `task` done before each wait: what must not lie about until something comes. */
-  beforeWait(task: () => void): void {
+  /**
+   * Has `task` done before each wait: what must not lie about until something comes. Where it returns true, something that no descriptor tells
+   * comes of it (a stream that goes on in the ticks of this turn), and nothing is waited for.
+   */
+  beforeWait(task: () => unknown): void {
     this.tasks.add(task)
   }
 
@@ -88,8 +91,9 @@ export class Poller {
   }
 
   private wait(milliseconds: number): boolean {
-    for (const task of this.tasks) task()
-    const longest = this.busy() ? 0 : milliseconds
+    let due = false
+    for (const task of this.tasks) if (task() === true) due = true
+    const longest = due || this.busy() ? 0 : milliseconds
     return this.libc.poll(this.address, this.polled.length / POLLFD_WORDS, longest) > 0
   }
 

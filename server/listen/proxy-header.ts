@@ -4,6 +4,8 @@ import { type Client, type RequestHandler, SILENCE } from './client.ts'
 /** What a PROXY protocol header of version 2 says: its octets, and the connection that the proxy has, where it names one. */
 export interface ProxyHeader {
   length: number
+  /** Where, after its beginning, the type-length-value fields begin. */
+  fieldsAt: number
   from?: ProxiedClient
 }
 
@@ -25,24 +27,32 @@ const PROXY = 1
 const SIZES: Readonly<Record<number, 4 | 16>> = { 1: 4, 2: 16 }
 /** Longer headers are refused: addresses and some type-length-value fields, which we ignore, need no more. */
 const LONGEST = 1024
+/** The longest that there can be: one that another thread of ours writes. */
+export const LONGEST_HEADER = FIXED + 65_535
 
-/** Reads the header at `octets[at, end)`: undefined where it is not whole yet, null where it is none. */
-export function readProxyHeader(octets: Uint8Array, at: number, end: number): ProxyHeader | undefined | null {
+/** Reads the header at `octets[at, end)`: undefined where it is not whole yet, null where it is none or longer than `longest`. */
+export function readProxyHeader(
+  octets: Uint8Array,
+  at: number,
+  end: number,
+  longest = LONGEST,
+): ProxyHeader | undefined | null {
   const known = Math.min(end - at, SIGNATURE.length)
   for (let i = 0; i < known; i++) if (octets[at + i] !== SIGNATURE[i]) return null
   if (end - at < FIXED) return undefined
   const command = octets[at + 12]! & 15
   const length = FIXED + u16(octets, at + 14)
-  if (octets[at + 12]! >>> 4 !== VERSION || command > PROXY || length > LONGEST) return null
+  if (octets[at + 12]! >>> 4 !== VERSION || command > PROXY || length > longest) return null
   if (end - at < length) return undefined
   const size = SIZES[octets[at + 13]! >>> 4]
   // The proxy speaks for itself, or does not know for whom: it is the client then.
-  if (command === LOCAL || size === undefined) return { length }
+  if (command === LOCAL || size === undefined) return { length, fieldsAt: length }
   const addresses = at + FIXED
   if (length < FIXED + 2 * size + 4) return null
   const port = addresses + 2 * size
   return {
     length,
+    fieldsAt: FIXED + 2 * size + 4,
     from: {
       address: addressAt(octets, addresses, size),
       destination: addressAt(octets, addresses + size, size),
@@ -91,20 +101,26 @@ function clientBehind(proxy: Client, from: ProxiedClient): Client {
   }
 }
 
-/** The header for a connection over TCP: what `readProxyHeader` reads. */
-export function writeProxyHeader({ address, port, destination, destinationPort }: ProxiedClient): Uint8Array {
+/** The header for a connection over TCP: what `readProxyHeader` reads. `fields` are its type-length-value fields. */
+export function writeProxyHeader(
+  { address, port, destination, destinationPort }: ProxiedClient,
+  fields: Uint8Array = NO_FIELDS,
+): Uint8Array {
   const size = address.length
   const family = size === SIZES[1] ? 1 : 2
-  const header = new Uint8Array(FIXED + 2 * size + 4)
+  const header = new Uint8Array(FIXED + 2 * size + 4 + fields.length)
   header.set(SIGNATURE)
   header[12] = (VERSION << 4) | PROXY
   header[13] = (family << 4) | STREAM
-  header[15] = 2 * size + 4
   header.set(address, FIXED)
   header.set(destination, FIXED + size)
-  new DataView(header.buffer).setUint16(FIXED + 2 * size, port)
-  new DataView(header.buffer).setUint16(FIXED + 2 * size + 2, destinationPort)
+  header.set(fields, FIXED + 2 * size + 4)
+  const view = new DataView(header.buffer)
+  view.setUint16(14, header.length - FIXED)
+  view.setUint16(FIXED + 2 * size, port)
+  view.setUint16(FIXED + 2 * size + 2, destinationPort)
   return header
 }
 
 const STREAM = 1
+const NO_FIELDS = new Uint8Array()

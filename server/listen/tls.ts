@@ -14,6 +14,8 @@ export interface ServerCertificate {
 export interface TlsSecrets extends ServerCertificate {
   /** The key of session tickets (RFC 5077, RFC 8446 §4.6.1), 48 octets: the threads have the same, for a client comes back to any of them. */
   tickets?: Uint8Array
+  /** The issuers, in PEM, whose certificates clients are asked for, and need not show; left out: clients are not asked. */
+  clients?: readonly string[]
 }
 
 /** A TLS listener whose certificate can be renewed without closing a connection. */
@@ -25,9 +27,15 @@ export interface TlsListener extends StreamListener {
 const HANDSHAKE = 10_000
 
 /** Serves DNS over TLS (RFC 7858). */
-export function listenTls(source: StreamSource, secrets: TlsSecrets, options: StreamOptions): Promise<TlsListener> {
+export async function listenTls(
+  source: StreamSource,
+  secrets: TlsSecrets,
+  options: StreamOptions,
+): Promise<TlsListener> {
   const serve: Serve = (...connection) => new StreamClient('tls', ...connection)
-  return listenSecure(source, secrets, options, ['dot'], serve)
+  const unasked = ({ clients: _, ...rest }: TlsSecrets): TlsSecrets => rest
+  const listener = await listenSecure(source, unasked(secrets), options, ['dot'], serve)
+  return { ...listener, renew: renewed => listener.renew(unasked(renewed)) }
 }
 
 /** Serves what clients may name by ALPN (RFC 7301) over TLS 1.2 or newer, as RFC 8310 §9 and RFC 9325 §3.1.1 ask. */
@@ -40,6 +48,8 @@ export async function listenSecure(
 ): Promise<TlsListener> {
   const server = createServer({
     ...contextOf(secrets),
+    ...askingOf(secrets),
+    rejectUnauthorized: false,
     ALPNProtocols: [...protocols],
     handshakeTimeout: HANDSHAKE,
     noDelay: true,
@@ -54,14 +64,27 @@ export async function listenSecure(
   })
   const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
   const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind })
-  return { ...listener, renew: secrets => server.setSecureContext(contextOf(secrets)) }
+  return {
+    ...listener,
+    renew(renewed) {
+      server.setSecureContext(contextOf(renewed))
+      // Node looks at it at the beginning of each handshake.
+      Object.assign(server, askingOf(renewed))
+    },
+  }
 }
 
-function contextOf({ certificate, key, tickets }: TlsSecrets) {
+function contextOf({ certificate, key, tickets, clients }: TlsSecrets) {
   return {
     cert: certificate,
     key,
     minVersion: 'TLSv1.2' as const,
     ...(tickets && { ticketKeys: Buffer.from(tickets) }),
+    // RFC 8446 §4.2.4: their names go along, so that browsers only ask who has a certificate of theirs.
+    ...(clients && { ca: [...clients] }),
   }
+}
+
+function askingOf({ clients }: TlsSecrets) {
+  return { requestCert: clients !== undefined }
 }

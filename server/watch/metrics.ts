@@ -58,12 +58,13 @@ export function showWatch(registry: Registry, report: () => WatchReport): void {
   })
   new Gauge({
     name: 'namestead_zone_delegation_ok',
-    help: '0 where the parent, served in the same view, delegates the zone to other servers than it names',
+    help: '0 where the parent delegates the zone otherwise than the zone has it: NS, glue, DS; nothing where it could not be asked',
     labelNames: ['view', 'zone', 'parent'],
     registers,
     collect() {
       this.reset()
-      for (const { view, zone, parent } of report().delegations) this.set({ view, zone, parent }, 0)
+      for (const { view, zone, parent, problem, unknown } of report().delegations)
+        if (unknown === undefined) this.set({ view, zone, parent }, problem === undefined ? 1 : 0)
     },
   })
 }

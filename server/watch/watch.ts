@@ -8,6 +8,7 @@ import type { World } from '../../host/world.ts'
 import { Gate } from '../../zones/gate.ts'
 import type { Authority } from '../authority.ts'
 import { checkDelegations, type DelegationReport } from './delegations.ts'
+import { askForeignParents } from './parents.ts'
 import { type ProbeReport, probe } from './probe.ts'
 import { askSecondaries, type SecondaryReport } from './secondaries.ts'
 
@@ -31,6 +32,8 @@ type Probe = Config['probes'][number]
 
 /** Between two looks at the secondaries, in milliseconds. */
 const ROUND = 300_000
+/** Between two looks at parents that are not served here. */
+const PARENTS_ROUND = 3_600_000
 /** After a start: secondaries are told of what is new first. */
 const FIRST = 30_000
 /** Probes that run at once. */
@@ -43,6 +46,7 @@ export class Watch {
   private readonly timers = new Map<string, Timer>()
   private readonly seen = new Map<string, ProbeReport>()
   private secondaries: SecondaryReport[] = []
+  private parents: DelegationReport[] = []
   private closed = false
 
   constructor(deps: WatchDeps) {
@@ -57,19 +61,21 @@ export class Watch {
     const listed = new Set(probes.map(idOf))
     for (const id of this.seen.keys()) if (!listed.has(id)) this.seen.delete(id)
     for (const one of probes) this.planProbe(one, this.firstWait(one))
-    this.planRound(this.secondaries.length > 0 ? ROUND : FIRST)
+    this.planRound('secondaries', ROUND, this.secondaries.length > 0 ? ROUND : FIRST, () => this.askSecondaries())
+    this.planRound('parents', PARENTS_ROUND, FIRST, () => this.askParents())
   }
 
   /** As it was seen last. */
   get report(): WatchReport {
     const probes = this.deps.config().probes.flatMap(one => this.seen.get(idOf(one)) ?? [])
-    return { probes, secondaries: this.secondaries, delegations: checkDelegations(this.deps.authority.state.views) }
+    const delegations = [...checkDelegations(this.deps.authority.state.views), ...this.parents]
+    return { probes, secondaries: this.secondaries, delegations }
   }
 
   /** Looks at everything now. */
   async look(): Promise<WatchReport> {
     const { probes } = this.deps.config()
-    await Promise.all([...probes.map(one => this.probe(one)), this.askSecondaries()])
+    await Promise.all([...probes.map(one => this.probe(one)), this.askSecondaries(), this.askParents()])
     return this.report
   }
 
@@ -98,13 +104,13 @@ export class Watch {
     this.timers.set(id, timer)
   }
 
-  private planRound(wait: number): void {
+  private planRound(id: string, every: number, wait: number, look: () => Promise<void>): void {
     const run = async () => {
-      await this.askSecondaries()
-      if (this.timers.get('') === timer && !this.closed) this.planRound(ROUND)
+      await look()
+      if (this.timers.get(id) === timer && !this.closed) this.planRound(id, every, every, look)
     }
     const timer = this.deps.clock.after(wait, () => void run())
-    this.timers.set('', timer)
+    this.timers.set(id, timer)
   }
 
   private async probe(one: Probe): Promise<void> {
@@ -123,6 +129,15 @@ export class Watch {
   private async askSecondaries(): Promise<void> {
     const { authority } = this.deps
     this.secondaries = await askSecondaries({ ...this.deps, findKey: authority.state.findKey }, authority.zones)
+  }
+
+  private async askParents(): Promise<void> {
+    const { authority, log } = this.deps
+    const before = new Map(this.parents.map(one => [`${one.view} ${one.zone}`, one.problem]))
+    this.parents = await askForeignParents(this.deps, authority.state.views, authority.zones)
+    for (const { view, zone, parent, problem } of this.parents)
+      if (problem !== undefined && problem !== before.get(`${view} ${zone}`))
+        log.warn({ view, zone, parent, reason: problem }, 'a delegation is not as the zone has it')
   }
 }
 

@@ -10,6 +10,7 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { parseRdataText, typeCode } from '../../dns/types.ts'
 import type { Database } from '../../host/database.ts'
 import { type Log, silentLog } from '../../host/log.ts'
+import type { ShownCertificate } from '../../host/network.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
 import { openMemoryDatabase } from '../../server/memory-database.ts'
@@ -89,6 +90,8 @@ export interface World {
   zone: Zone
   clock: SimulatedClock
   database: Database
+  /** What clients show in the TLS handshake, which there is none of here. */
+  shown?: ShownCertificate
   /** Stops the CA as kill -9 does and starts another on the same disk and database. */
   restart(config?: CaConfig): Promise<void>
 }
@@ -125,7 +128,7 @@ export async function createWorld(t: Test, options: WorldOptions = {}): Promise<
     })
     const https = fastify({ routerOptions: { maxParamLength: 512 } })
     const http = fastify({ routerOptions: { maxParamLength: 512 } })
-    ca.registerHttps(https)
+    ca.registerHttps(https, () => world.shown)
     ca.registerHttp(http)
     await Promise.all([https.ready(), http.ready()])
     await ca.start()

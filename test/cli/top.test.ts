@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { run } from '../../cli/main.ts'
 import type { LiveState } from '../../cli/replies.ts'
@@ -95,4 +96,30 @@ t.test('on a terminal it is drawn over, cut to the screen, until a key ends it',
   const pictures = out.split('\u001b[H').slice(1)
   t.equal(pictures.length, 3)
   t.equal(pictures[0], '2026-01-01T00:00:00.\u001b[K\n\u001b[K\nVIEW     ANSWERS/S  \u001b[K\n\u001b[J')
+})
+
+t.test('in colour where the terminal may have it, and nowhere else', async t => {
+  const { cwd } = await playDaemon(t, { live: () => LIVE })
+  const look = async (colours: boolean, more: object = {}) => {
+    let out = ''
+    await run(['top'], {
+      ...{ cwd, env: {}, colours, ...more },
+      out: text => {
+        out += text
+      },
+      err: () => {},
+    })
+    return out
+  }
+  const coloured = await look(true)
+  t.equal(stripVTControlCharacters(coloured), await look(false), 'nothing but colour is added: columns stay')
+  t.match(coloured, '\u001b[1mVIEW\u001b[22m')
+  t.match(coloured, '\u001b[31mSERVFAIL 0.3\u001b[39m')
+  t.match(coloured, '\u001b[33mREFUSED 3.0\u001b[39m')
+  t.match(coloured, '\u001b[31mdown\u001b[39m')
+  t.match(coloured, '\u001b[31mb.example. in view inside: expired\u001b[39m')
+  const screen = { columns: 4, rows: 20, wait: async () => false, close() {} }
+  const drawn = await look(true, { openScreen: () => screen })
+  t.match(stripVTControlCharacters(drawn), '\nVIEW\n')
+  t.match(drawn, '\nhalf\u001b[K\n')
 })

@@ -317,6 +317,21 @@ t.test('a secret file that others may read is warned of', async t => {
   ])
 })
 
+t.test('of PEM files, those that hold a private key should be open to nobody else', async t => {
+  const files = {
+    '/etc/namestead/c': '-----BEGIN CERTIFICATE-----\n',
+    '/etc/namestead/k': '-----BEGIN EC PRIVATE KEY-----\n',
+  }
+  const sources = { ...sourcesOf(files), mode: () => 0o100644 }
+  const warnings = ['{ certificate: c, key: k }', '{ certificate: { file: c }, key: { file: k } }'].map(tls =>
+    load(`tls: ${tls}`, sources)
+      .warnings.map(({ message }) => message)
+      .filter(message => /secret/.test(message)),
+  )
+  const warning = '/etc/namestead/k holds a secret and is open to other users: chmod 600 it'
+  t.strictSame(warnings, [[warning], [warning]])
+})
+
 t.test('access lists name each other, even in a circle', async t => {
   const { config, errors } = load(
     'acls: { a: [b, 10.0.0.0/8], b: [a, 192.0.2.1, localhost] }\nviews: [{ name: v, recursion: [a] }]',

@@ -79,7 +79,7 @@ echo "$2 $3" >> '${records}'
   })
   listener.renew((await ca.serverCertificate(['localhost']))!)
   const app = createApp(silentLog)
-  ca.registerHttps(app)
+  ca.registerHttps(app, () => undefined)
   await listener.serve(app)
   await ca.start()
   t.teardown(async () => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { silentLog } from '../../host/log.ts'
-import type { ServingState, ToMain } from '../../server/messages.ts'
+import type { ServingState, ToMain, ToServing } from '../../server/messages.ts'
 import { type SpawnThread, startWorkers } from '../../server/workers.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 
@@ -53,3 +53,40 @@ t.test('a replacement that can not begin to serve is replaced itself', async t =
   threads[2]!.says({ kind: 'ready', listening: [] })
   await workers.stop(0)
 })
+
+t.test(
+  'asking clients for certificates, or no more, begins with new session tickets, and only where it changes',
+  async t => {
+    const { threads, spawn } = playThreads()
+    const posted: ToServing[] = []
+    const listening: SpawnThread = (...of) => {
+      const thread = spawn(...of)
+      const postMessage = (message: ToServing): void => {
+        posted.push(message)
+        thread.postMessage(message)
+      }
+      return { ...thread, postMessage }
+    }
+    const nothing = () => Promise.reject(new Error('nothing is asked here'))
+    const main = { update: nothing, notify: nothing, differences: nothing }
+    const clock = createSimulatedClock()
+    const options = { count: 1, sockets: SOCKETS, state: STATE, main, clock, log: silentLog, spawn: listening }
+    const starting = startWorkers(options)
+    threads[0]!.says({ kind: 'ready', listening: [] })
+    const workers = await starting
+    workers.askClients(['issuer'])
+    t.same(posted, [], 'there is no certificate of our own yet')
+    workers.renewCertificate({ certificate: 'chain', key: 'key' })
+    workers.askClients(['issuer'])
+    workers.askClients(undefined)
+    const sent = posted.flatMap(message => (message.kind === 'certificate' ? [message.certificate] : []))
+    t.match(sent, [
+      { certificate: 'chain', key: 'key', clients: ['issuer'] },
+      { certificate: 'chain', key: 'key' },
+    ])
+    t.equal(sent.length, 2)
+    t.notOk('clients' in sent[1]!)
+    t.notSame(sent[0]!.tickets, sent[1]!.tickets)
+    await workers.stop(0)
+  },
+)

@@ -57,6 +57,28 @@ function writeOwner(
   version: VersionRecord,
   hashed = false,
 ): number {
+  const { types, rrsets } =
+    records.length === 1 ? writeOne(arena, records[0]!, version) : writeAll(arena, records, version)
+  if (key.length === 0 && !types.includes(Type.SOA)) throw new ZoneError('the zone has no SOA at its apex')
+  version.rrsets += types.length
+  const entry = writeEntry(arena, key, spelling, types, rrsets)
+  countEntry(arena, entry, key, version, 1, hashed)
+  return entry
+}
+
+/** What an owner has, by ascending type. */
+interface Written {
+  types: number[]
+  rrsets: number[]
+}
+
+/** As most owners have. */
+function writeOne(arena: Arena, { type, ttl, rdata }: StagedRecord, version: VersionRecord): Written {
+  version.records++
+  return { types: [type], rrsets: [writeRRset(arena, type, ttl, [rdata])] }
+}
+
+function writeAll(arena: Arena, records: readonly StagedRecord[], version: VersionRecord): Written {
   const byType = groupByType(records)
   const types = [...byType.keys()].sort((a, b) => a - b)
   const rrsets: number[] = []
@@ -67,11 +89,7 @@ function writeOwner(
     rrsets.push(writeRRset(arena, type, lowestTtl(same), rdatas))
     version.records += rdatas.length
   }
-  if (key.length === 0 && !byType.has(Type.SOA)) throw new ZoneError('the zone has no SOA at its apex')
-  version.rrsets += types.length
-  const entry = writeEntry(arena, key, spelling, types, rrsets)
-  countEntry(arena, entry, key, version, 1, hashed)
-  return entry
+  return { types, rrsets }
 }
 
 function groupByType(records: readonly StagedRecord[]): Map<number, StagedRecord[]> {

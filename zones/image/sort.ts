@@ -10,7 +10,8 @@ export interface Keys {
 /** The indexes of the keys in ascending order of their octets, a prefix before what it begins; equal keys keep their order. */
 export function sortKeys(keys: Keys): Uint32Array {
   const count = keys.starts.length - 1
-  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  const order = new Uint32Array(count)
+  for (let i = 0; i < count; i++) order[i] = i
   if (!isSorted(keys, count)) sortRange(keys, order, new Uint32Array(count), 0, count, 0)
   return order
 }

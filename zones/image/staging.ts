@@ -65,13 +65,15 @@ export class Staging {
     this.keyStarts.append(this.keys.length)
     const keys = { octets: this.keys.view(), starts: this.keyStarts.view() }
     const order = sortKeys(keys)
+    const octets = this.octets.view()
     for (let i = 0; i < order.length; ) {
       const run = order[i]!
       const records: StagedRecord[] = []
-      this.collect(run, records)
-      for (i++; i < order.length && compareKeys(keys, run, order[i]!, 0) === 0; i++) this.collect(order[i]!, records)
+      this.collect(run, octets, records)
+      for (i++; i < order.length && compareKeys(keys, run, order[i]!, 0) === 0; i++)
+        this.collect(order[i]!, octets, records)
       const key = keys.octets.subarray(keys.starts[run]!, keys.starts[run + 1]!)
-      yield { key, spelling: this.spellingOf(run), records }
+      yield { key, spelling: this.spellingOf(run, octets), records }
     }
   }
 
@@ -88,9 +90,8 @@ export class Staging {
     this.size += 12 + key.length + spelled
   }
 
-  private collect(run: number, into: StagedRecord[]): void {
+  private collect(run: number, octets: Uint8Array, into: StagedRecord[]): void {
     const { values } = this.records
-    const octets = this.octets.view()
     const next = (run + 1) * RUN.WORDS
     const end = next < this.runs.length ? this.runs.values[next + RUN.RECORD]! * RECORD.WORDS : this.records.length
     for (let at = this.runs.values[run * RUN.WORDS + RUN.RECORD]! * RECORD.WORDS; at < end; at += RECORD.WORDS) {
@@ -100,10 +101,10 @@ export class Staging {
     }
   }
 
-  private spellingOf(run: number): Uint8Array | undefined {
+  private spellingOf(run: number, octets: Uint8Array): Uint8Array | undefined {
     const at = this.runs.values[run * RUN.WORDS + RUN.SPELLING]!
     const length = this.runs.values[run * RUN.WORDS + RUN.SPELLED]!
-    return length === 0 ? undefined : this.octets.view().subarray(at, at + length)
+    return length === 0 ? undefined : octets.subarray(at, at + length)
   }
 }
 

@@ -7,8 +7,9 @@ import { PROBLEMS, type Problem } from './doh-response.ts'
 import { DohStream, type StreamOwner } from './doh-stream.ts'
 import { ConnectionError, ErrorCode, MAX_WINDOW } from './frames.ts'
 import { Receiver, type StreamEvents } from './receiver.ts'
-import { type RequestHead, UNTOLD } from './request-head.ts'
-import { CONNECTION_WINDOW, MOST_MESSAGE, MOST_STREAMS, Sender, STREAM_WINDOW } from './sender.ts'
+import { type BodyOwner, RequestBodies } from './request-bodies.ts'
+import type { RequestHead } from './request-head.ts'
+import { MOST_MESSAGE, MOST_STREAMS, Sender } from './sender.ts'
 
 /** What the DoH connections of a listener share, for they take turns. */
 export interface DohHost extends StreamHost {
@@ -23,7 +24,7 @@ const UNFINISHED = 10_000
  * A connection that asks for DoH (RFC 8484) by HTTP/2 and for nothing else: what else is asked for is left undone, and told so, that
  * the client asks again on a connection of its own (RFC 9113 §6.8, §8.7). A question that comes whole is answered from where it lies.
  */
-export class DohConnection implements Client, StreamEvents, StreamOwner, ServedConnection {
+export class DohConnection implements Client, StreamEvents, StreamOwner, BodyOwner, ServedConnection {
   readonly transport = 'https'
   readonly address: Uint8Array
   readonly port: number
@@ -37,11 +38,10 @@ export class DohConnection implements Client, StreamEvents, StreamOwner, ServedC
   private readonly sender: Sender
   /** Those that wait for something; a request that is answered at once never has one. */
   private readonly streams = new Map<number, DohStream>()
+  private readonly bodies: RequestBodies
   /** Requests that are being worked on, wanted still or not. */
   private inFlight = 0
   private ending = false
-  /** Octets of the client's window that were taken up and not given back. */
-  private consumed = 0
   private lastActive: number
   private readonly postponed: (() => void)[] = []
   /** Of the request that is being answered. */
@@ -59,6 +59,7 @@ export class DohConnection implements Client, StreamEvents, StreamOwner, ServedC
     this.tlsVersion = tlsVersion
     this.receiver = new Receiver(this, host.head, host.scratch)
     this.sender = new Sender(socket, host.batch)
+    this.bodies = new RequestBodies(this, this.sender, this.streams)
     this.lastActive = host.options.clock.monotonic()
     this.sender.greet()
     socket.on('data', chunk => this.take(chunk))
@@ -183,79 +184,19 @@ export class DohConnection implements Client, StreamEvents, StreamOwner, ServedC
   }
 
   onData(id: number, octets: Uint8Array, at: number, end: number, ended: boolean, flow: number): void {
-    this.consumed += flow
-    const stream = this.streams.get(id)
-    if (this.consumed > CONNECTION_WINDOW)
-      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'more was sent than there is room for')
-    if (stream?.receiving) this.readBody(stream, octets, at, end, ended)
-    // RFC 9113 §5.1: the request has ended, or was answered before its end.
-    else this.onStreamError(id, ErrorCode.STREAM_CLOSED)
-    this.giveBack()
+    this.bodies.onData(id, octets, at, end, ended, flow)
   }
 
-  private readBody(stream: DohStream, octets: Uint8Array, at: number, end: number, ended: boolean): void {
-    const length = stream.received + end - at
-    if (length > STREAM_WINDOW) {
-      this.onStreamError(stream.id, ErrorCode.FLOW_CONTROL_ERROR)
-      return
-    }
-    if (length > MOST_MESSAGE) {
-      this.streams.delete(stream.id)
-      this.refuseUnread(stream.id, PROBLEMS.tooLong)
-      return
-    }
-    if (!ended) {
-      stream.append(octets, at, end)
-      return
-    }
-    // RFC 9113 §8.1.1.
-    if (stream.contentLength !== UNTOLD && stream.contentLength !== length) {
-      this.onStreamError(stream.id, ErrorCode.PROTOCOL_ERROR)
-      return
-    }
-    if (stream.received === 0 && !stream.parameter) {
-      this.answerBody(stream, octets, at, end)
-      return
-    }
-    stream.append(octets, at, end)
-    this.answerWhole(stream)
+  onTrailers(id: number, ended: boolean): void {
+    this.bodies.onTrailers(id, ended)
   }
 
-  private answerWhole(stream: DohStream): void {
-    const message = stream.parameter ?? stream.takeBody()
-    this.answerBody(stream, message, 0, message.length)
-  }
-
-  private answerBody(stream: DohStream, octets: Uint8Array, at: number, end: number): void {
+  answerBody(stream: DohStream, octets: Uint8Array, at: number, end: number): void {
     this.streams.delete(stream.id)
     this.path = stream.dohPath
     this.window = stream.window
     if (at < end) this.answer(stream.id, octets, at, end)
     else this.refuse(stream.id, PROBLEMS.notRequest)
-  }
-
-  /** Gives the connection's window back once half of it is used: bodies that are not whole are held by what has been given out. */
-  private giveBack(): void {
-    let open = 0
-    for (const stream of this.streams.values()) if (stream.receiving) open += stream.received
-    const free = this.consumed - open
-    if (free < CONNECTION_WINDOW / 2) return
-    this.consumed = open
-    this.sender.growWindow(free)
-  }
-
-  onTrailers(id: number, ended: boolean): void {
-    const stream = this.streams.get(id)
-    if (!stream?.receiving) throw new ConnectionError(ErrorCode.STREAM_CLOSED, 'the stream has ended')
-    if (!ended) {
-      this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
-      return
-    }
-    if (stream.contentLength !== UNTOLD && stream.contentLength !== stream.received) {
-      this.onStreamError(id, ErrorCode.PROTOCOL_ERROR)
-      return
-    }
-    this.answerWhole(stream)
   }
 
   onReset(id: number): void {
@@ -341,7 +282,7 @@ export class DohConnection implements Client, StreamEvents, StreamOwner, ServedC
   }
 
   /** RFC 9113 §8.1: the response is whole; nobody needs the rest of the request. */
-  private refuseUnread(id: number, problem: Problem): void {
+  refuseUnread(id: number, problem: Problem): void {
     this.refuse(id, problem)
     this.sender.reset(id, ErrorCode.NO_ERROR)
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { migrateBind } from '../../../cli/migrate/bind.ts'
 import { parseNamedConf } from '../../../cli/migrate/named-conf.ts'
+import type { Written } from '../../../config/kinds.ts'
 import { loadConfig } from '../../../config/load.ts'
 import { printName } from '../../../dns/name.ts'
 import { run, without } from '../../interop/tools.ts'
@@ -126,6 +127,50 @@ t.test("Debian's own configuration is read", { skip: without('named-checkconf') 
   t.equal(done.exit, 0, done.err)
   const { config } = loadConfig(join(folder, 'namestead.yaml'))
   t.ok(config!.views[0]!.zones.some(({ name }) => printName(name) === 'localhost.'))
+  const { lost } = JSON.parse(done.out) as { lost: string[] }
+  t.ok(lost.some(line => /names that are not ours are refused, for we ask no servers of the root/.test(line)))
+  writeFileSync(join(folder, 'named.conf'), 'include "/etc/bind/named.conf";\ninclude "/etc/bind/zones.rfc1918";\n')
+  const more = await type(folder, ['migrate', 'bind', 'named.conf', '--out', 'more'])
+  t.equal(more.exit, 0, more.err)
+  t.match(await type(folder, ['check', '--config', join('more', 'namestead.yaml')]), { exit: 0 })
+})
+
+/** What a named.conf comes to, and what is said to be lost with it. */
+function migrated(text: string) {
+  const files = { read: () => ZONE, exists: () => false, directory: '/' }
+  const { config, lost } = migrateBind(parseNamedConf(text, 'named.conf', files.read), files)
+  return { zones: (config['views'] as { zones?: Written[] }[])[0]!.zones ?? [], listen: config['listen'], lost }
+}
+
+t.test('lists of servers name each other, even in a circle', async t => {
+  const { zones, lost } = migrated(`options { recursion no; };
+primaries a { b; 192.0.2.1; nobody; };
+primaries b { a; 192.0.2.2; };
+zone "x" { type secondary; primaries { a; }; allow-transfer { none; }; };
+zone "y" { type mirror; };`)
+  t.strictSame(zones, [{ name: 'x', type: 'secondary', primaries: ['192.0.2.2', '192.0.2.1'] }])
+  t.ok(lost.includes('named.conf:2: "nobody" is no address, and no list of servers'))
+  t.ok(lost.includes('named.conf:5: the zone y names no primaries that we could ask'))
+})
+
+t.test('rules for keys that are no TSIG keys are left out', async t => {
+  const { zones, lost } = migrated(`options { recursion no; };
+key k { algorithm hmac-sha256; secret "AAAA"; };
+zone "x" { type primary; file "x"; allow-transfer { key nobody; key k; };
+  update-policy { grant host/a@REALM self x; grant sig0.x name a.x A; grant k name b.x TXT(3); }; };`)
+  t.match(zones, [{ update: [{ key: 'k', names: ['b.x.'], types: ['TXT'] }], transfer: [{ key: 'k' }] }])
+  t.equal((zones as { update: unknown[] }[])[0]!.update.length, 1)
+  t.equal(lost.filter(line => /there is no TSIG key (nobody|host\/a@realm|sig0\.x): SIG\(0\)/.test(line)).length, 3)
+})
+
+t.test('an option says where its counterpart is, or that it has none; what is so anyway is not lost', async t => {
+  const { lost, listen } = migrated(`options { recursion no; minimal-responses yes; response-policy { zone "rpz"; };
+  geoip-use-ecs no; listen-on { 192.0.2.1; }; listen-on tls local { 192.0.2.1; }; listen-on port 53 { 192.0.2.1; }; listen-on-v6 { none; }; };`)
+  t.strictSame(lost, [
+    'named.conf:1: response-policy: see rpz',
+    'named.conf:2: the option geoip-use-ecs has no counterpart',
+  ])
+  t.strictSame(listen, { dns: ['192.0.2.1'] })
 })
 
 t.test('what is broken is told with its place', async t => {

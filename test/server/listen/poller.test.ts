@@ -89,6 +89,30 @@ t.test('a poller', { skip: libc ? false : 'the C library can not be called here'
     libc!.close(socket.fd)
   })
 
+  t.test('waits for nothing after a task of which something comes in the same turn', async t => {
+    const waits: number[] = []
+    const watching: Libc = {
+      ...libc!,
+      poll(descriptors, count, milliseconds) {
+        waits.push(milliseconds)
+        return libc!.poll(descriptors, count, 0)
+      },
+    }
+    const poller = await Poller.create(watching)
+    let due = true
+    poller!.beforeWait(() => due)
+    const socket = countingSocket(libc!)
+    poller!.add(socket)
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+    t.strictSame(new Set(waits), new Set([0]))
+    due = false
+    waits.length = 0
+    for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+    t.ok(waits.every(one => one > 0))
+    poller!.remove(socket)
+    libc!.close(socket.fd)
+  })
+
   t.test('does not serve where the event loop can not be found', async t => {
     t.equal(await Poller.create({ ...libc!, epoll_ctl: () => -1 }), undefined)
     t.equal(await Poller.create({ ...libc!, socket: () => -1 }), undefined)

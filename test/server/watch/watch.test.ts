@@ -4,10 +4,11 @@ import { createServer } from 'node:tls'
 import t from 'tap'
 import { loadConfig } from '../../../config/load.ts'
 import { Flag, Rcode } from '../../../dns/codes.ts'
+import { dsRdata } from '../../../dns/dnssec.ts'
 import { parseMessage, writeMessage } from '../../../dns/message.ts'
-import { parseName } from '../../../dns/name.ts'
+import { parseName, printName } from '../../../dns/name.ts'
 import type { ResourceRecord } from '../../../dns/record.ts'
-import { parseRdataText, Type } from '../../../dns/types.ts'
+import { parseRdataText, printRdata, Type, typeName } from '../../../dns/types.ts'
 import { silentLog } from '../../../host/log.ts'
 import { systemWorld } from '../../../host/world.ts'
 import { startDaemon } from '../../../server/daemon.ts'
@@ -133,6 +134,99 @@ t.test('RFC 1034 §4.2.2: the parent’s NS RRset is compared with the zone’s'
   t.same(problems(image('example.', 'sub NS ns.example.', 'sub NS old.example.'), child), [
     'example. has the NS old.example., which the zone does not name',
   ])
+})
+
+const KEY = '257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ=='
+
+t.test('a parent elsewhere is found through the resolver, and asked without recursion', async t => {
+  const origin = parseName('sub.example.')
+  const image = ZoneImage.create(origin, [
+    ...zoneText('sub.example.', 1),
+    record('sub.example.', Type.NS, 'ns.sub.example.'),
+    record('ns.sub.example.', Type.A, '192.0.2.2'),
+    record('sub.example.', Type.DNSKEY, KEY),
+  ])
+  const known: Record<string, ResourceRecord[]> = {
+    'example. SOA': [record('example.', Type.SOA, 'ns.example. h.example. 1 1 1 1 1')],
+    'example. NS': [record('example.', Type.NS, 'ns1.example.'), record('example.', Type.NS, 'ns2.example.')],
+    'ns1.example. A': [record('ns1.example.', Type.A, '192.0.2.70')],
+    'ns2.example. A': [record('ns2.example.', Type.A, '192.0.2.71')],
+  }
+  const resolver = {
+    covers: (name: Uint8Array) => printName(name) === 'example.',
+    resolve: async ({ name, type }: { name: Uint8Array; type: number }) => ({
+      ...{ rcode: Rcode.NOERROR, authority: [], answer: known[`${printName(name)} ${typeName(type)}`] ?? [] },
+    }),
+  }
+  const none = { covers: () => false }
+  const zone = { view: 'v', origin, image, config: { notify: [], delegated: true } }
+  const views = [
+    { name: 'v', zones: new ZoneTable([image]), resolver: none },
+    { name: 'w', zones: new ZoneTable([]), resolver },
+  ]
+  const { watch, clock, network, logged } = world({ probes: [] }, [zone], views)
+  const above = { ns: [] as string[], glue: [] as [string, string][], ds: [] as string[], truncated: false }
+  network.condition('192.0.2.70:53', 'silent')
+  network.serve('192.0.2.71:53', (wire, via, reply) => {
+    const { id, opcode, flags, question } = parseMessage(wire)
+    t.equal(flags & Flag.RD, 0, 'no recursion is asked for')
+    const isNs = question[0]!.type === Type.NS
+    const cut = above.truncated && via === 'udp'
+    reply(
+      writeMessage({
+        ...{ id, opcode, question, flags: Flag.QR | (cut ? Flag.TC : 0), rcode: 0 },
+        answer: isNs ? [] : above.ds.map(text => record('sub.example.', Type.DS, text)),
+        authority: isNs && !cut ? above.ns.map(text => record('sub.example.', Type.NS, text)) : [],
+        additional: isNs && !cut ? above.glue.map(([owner, text]) => record(owner, Type.A, text)) : [],
+      }),
+    )
+  })
+  const look = async () => (await clock.until(watch.look())).delegations
+  const about = { view: 'v', zone: 'sub.example.', parent: 'example.' }
+
+  t.same(await look(), [{ ...about, problem: 'example. does not delegate it' }])
+  above.ns = ['ns.example.', 'ns.sub.example.']
+  t.same(await look(), [{ ...about, problem: 'example. lacks the address 192.0.2.2 of ns.sub.example.' }])
+  above.glue = [
+    ['ns.sub.example.', '192.0.2.2'],
+    ['NS.sub.example.', '192.0.2.9'],
+  ]
+  t.same(await look(), [
+    { ...about, problem: 'example. has the address 192.0.2.9 of ns.sub.example., which the zone does not have' },
+  ])
+  above.glue.pop()
+  t.same(await look(), [about], 'as it should be')
+  above.truncated = true
+  t.same(await look(), [about], 'RFC 7766 §5: the whole of what was cut comes by TCP')
+  above.truncated = false
+  above.ds = ['1 13 2 AA']
+  t.same(await look(), [{ ...about, problem: "example. has a DS of none of the zone's keys" }])
+  above.ds.push(printRdata(Type.DS, dsRdata(origin, parseRdataText(Type.DNSKEY, KEY))!))
+  t.same(await look(), [about], 'one that leads to a key is enough')
+  above.ns = ['ns.sub.example.', 'old.example.']
+  t.match(await look(), [{ problem: 'example. lacks the NS ns.example.' }])
+  t.same(
+    logged.filter(({ message }) => message.startsWith('a delegation')).map(({ fields }) => fields['reason']),
+    [
+      'example. does not delegate it',
+      'example. lacks the address 192.0.2.2 of ns.sub.example.',
+      'example. has the address 192.0.2.9 of ns.sub.example., which the zone does not have',
+      "example. has a DS of none of the zone's keys",
+      'example. lacks the NS ns.example.',
+    ],
+    'each change is told once',
+  )
+  network.condition('192.0.2.71:53', 'silent')
+  t.same(await look(), [{ ...about, unknown: '192.0.2.71: no answer' }])
+  known['example. NS'] = []
+  t.same(await look(), [{ ...about, unknown: 'example. has no servers with addresses' }])
+  known['example. SOA'] = []
+  t.match(await look(), [{ parent: '', unknown: 'the zone above is not to be found: NOERROR' }])
+  resolver.covers = () => false
+  t.match(await look(), [{ unknown: 'no view forwards the names above it' }])
+  zone.config.delegated = false
+  t.same(await look(), [], 'nobody is asked about zones that are not said to be delegated')
+  watch.close()
 })
 
 const CONFIG = (port: number) => `
