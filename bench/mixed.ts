@@ -24,6 +24,8 @@ const { values } = parseArgs({
     queries: { type: 'string', default: '20000' },
     certificates: { type: 'string', default: '100' },
     updates: { type: 'string', default: '500' },
+    /** Ours lets its serving threads go first. */
+    realtime: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
   },
 })
@@ -48,6 +50,7 @@ function startOurs(): Promise<Contender> {
   const config = {
     name: `ns1.${APEX}`,
     data_dir: join(folder, 'data'),
+    realtime: values.realtime,
     listen: { dns: [`127.0.0.1:${ports.dns}`], https: [`127.0.0.1:${ports.https}`], metrics: ['127.0.0.1:0'] },
     keys: [{ name: 'bench', algorithm: MIXED_KEY.algorithm, secret: MIXED_KEY.text }],
     views: [
