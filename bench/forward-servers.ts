@@ -12,6 +12,8 @@ export interface ForwarderOptions {
   port: number
   /** Left out, its address is loopback's. */
   upstream: { address?: string; port: number; tls: boolean }
+  /** The file of a response policy zone, `policy.rpz`; or where it is transferred from. */
+  policy?: string | { primary: number }
 }
 
 /** A forwarder that is measured. */
@@ -74,14 +76,22 @@ listen: { dns: ["127.0.0.1:${port}"] }
 workers: 1
 cache: { save: false }
 log: { level: warn }
-views: [{ name: all, recursion: [any], forward: [{ zone: ".", to: [${to}] }] }]
+views: [{ name: all, recursion: [any], forward: [{ zone: ".", to: [${to}] }]${ourPolicy(options.policy)} }]
 `
   return ['node', inTree('bin/namestead.mjs'), 'serve', '--config', write(options, 'namestead.yaml', config)]
+}
+
+function ourPolicy(policy: ForwarderOptions['policy']): string {
+  if (policy === undefined) return ''
+  const from =
+    typeof policy === 'string' ? `file: ${policy}` : `type: secondary, primaries: ["127.0.0.1:${policy.primary}"]`
+  return `, rpz: [{ zone: policy.rpz, log: false }], zones: [{ name: policy.rpz, ${from} }]`
 }
 
 function unbound(options: ForwarderOptions): string[] {
   const { folder, port, upstream } = options
   const tls = upstream.tls ? '#localhost' : ''
+  const policy = options.policy ? `rpz:\n  name: "policy.rpz"\n  zonefile: "${options.policy}"\n` : ''
   const config = `server:
   interface: 127.0.0.1@${port}
   do-daemonize: no
@@ -90,7 +100,7 @@ function unbound(options: ForwarderOptions): string[] {
   pidfile: ""
   use-syslog: no
   num-threads: 1
-  module-config: "iterator"
+  module-config: "${policy ? 'respip ' : ''}iterator"
   do-not-query-localhost: no
   prefetch: yes
   serve-expired: yes
@@ -106,7 +116,7 @@ forward-zone:
   name: "."
   forward-addr: ${upstream.address ?? LOOPBACK}@${upstream.port}${tls}
   forward-tls-upstream: ${upstream.tls ? 'yes' : 'no'}
-`
+${policy}`
   return ['unbound', '-d', '-c', write(options, 'unbound.conf', config)]
 }
 

@@ -27,6 +27,8 @@ import { notePolicy } from './record/policy.ts'
 import { type CaRecord, createRecord } from './record/record.ts'
 import { createReissues } from './reissue.ts'
 import { acmeRoutes, publicRoutes } from './routes.ts'
+import { scepRoutes } from './scep/routes.ts'
+import { openScep } from './scep/scep.ts'
 import { createServerCertificates, type ServerCertificate } from './server-certificate.ts'
 import { stepRenewalRoutes } from './step-renewal.ts'
 import { type CaStore, createCaStore } from './store.ts'
@@ -92,6 +94,8 @@ const RELOADED: ReadonlySet<string> = new Set([
   'former_roots',
   'preferred_chain',
 ])
+/** For how long clients of SCEP may ask for what waits for a person. */
+const SCEP_PATIENCE = 30 * 24 * HOUR
 /** Rows of each kind that go in one commit of the clean-up. */
 const SWEEP = 500
 
@@ -128,6 +132,7 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
       while ((await store.removeExpired(clock.now(), SWEEP)) >= SWEEP);
       while ((await store.forgetCertificates(clock.now() - certificates, SWEEP)) >= SWEEP);
       while ((await store.forgetEntries(clock.now() - lines, SWEEP)) >= SWEEP);
+      while ((await store.forgetScepRequests(clock.now() - SCEP_PATIENCE, SWEEP)) >= SWEEP);
     } catch (error) {
       log.warn({ err: error }, 'what is over could not be removed; tried again in an hour')
     }
@@ -155,7 +160,10 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
           issueSubordinate({ ...deps, store, hierarchy: authority.hierarchy, httpUrl: config.http_url }, request),
       })
     },
-    registerHttp: app => publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)]),
+    registerHttp(app) {
+      publicRoutes(app, [...trustPublications(issuers, roots), ...statusPublications(issuers)])
+      if (config.scep) scepRoutes(app, openScep(deps, store, issuers, enrolments), deps)
+    },
     commands: {
       ...createCommands({
         ...deps,

@@ -1,7 +1,7 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { id_ce_subjectAltName } from '@peculiar/asn1-x509'
 import { extensionsIn } from './certificate-facts.ts'
-import { bitsOf, contentOf, DerError, type Element, elementsIn, oidOf, sequence, Tag } from './der.ts'
+import { bitsOf, contentOf, DerError, type Element, elementsIn, oidOf, sequence, Tag, textOf } from './der.ts'
 import { commonNameOf } from './distinguished-name.ts'
 import { identifiersOf } from './general-names.ts'
 import {
@@ -22,6 +22,8 @@ export interface SigningRequest {
   publicKey: Uint8Array
   /** From the subject alternative names and the common name, each once, canonical, sorted. */
   identifiers: Identifier[]
+  /** The challenge password (RFC 2985 §5.4.1), by which the sender may show that it is expected. */
+  challengePassword?: string
 }
 
 /** A request that can't be signed; becomes `badCSR` (RFC 8555 §7.4). */
@@ -48,7 +50,8 @@ export function readCsr(der: Uint8Array, options: { nameless?: boolean } = {}): 
   verifySignature(request, key)
   const identifiers = namesOf(request)
   if (identifiers.length === 0 && !options.nameless) throw new CsrError('it asks for no name')
-  return { publicKey, identifiers }
+  const challengePassword = passwordOf(request)
+  return { publicKey, identifiers, ...(challengePassword !== undefined && { challengePassword }) }
 }
 
 /** RFC 8555 §7.4: the request names exactly the identifiers of the order. Throws CsrError that says which are too many or missing. */
@@ -146,12 +149,30 @@ function namesOf({ subject, attributes }: Parsed): Identifier[] {
   }
 }
 
+/** RFC 2985 §5.4.1: one DirectoryString. */
+const CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7'
+
+function passwordOf({ attributes }: Parsed): string | undefined {
+  try {
+    const [value] = valuesOf(attributes, CHALLENGE_PASSWORD)
+    return value && textOf(value)
+  } catch (error) {
+    if (error instanceof DerError) throw new CsrError("its challenge password can't be read")
+    throw error
+  }
+}
+
+/** The values of all attributes of one type. Throws DerError. */
+function valuesOf(attributes: readonly Element[], type: string): Element[] {
+  const found = attributes.map(({ whole }) => sequence(whole)).filter(([oid]) => oidOf(oid) === type)
+  return found.flatMap(([, list]) => elementsIn(contentOf(list, Tag.SET)))
+}
+
 /** RFC 2985 §5.4.2: extensions that the sender asks for. */
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 
 function requestedNames(attributes: readonly Element[]): Element[] {
-  const requests = attributes.map(({ whole }) => sequence(whole)).filter(([type]) => oidOf(type) === EXTENSION_REQUEST)
-  const values = requests.flatMap(([, list]) => elementsIn(contentOf(list, Tag.SET)))
+  const values = valuesOf(attributes, EXTENSION_REQUEST)
   const found = values.flatMap(({ whole }) => extensionsIn(whole)).filter(({ oid }) => oid === id_ce_subjectAltName)
   if (found.length > 1) throw new CsrError('it has subject alternative names twice')
   return found.flatMap(({ value }) => sequence(value))

@@ -60,10 +60,14 @@ const PURPOSES = {
   server: objectIdentifier(id_kp_serverAuth),
   client: objectIdentifier(id_kp_clientAuth),
   ocsp: objectIdentifier(id_kp_OCSPSigning),
+  /** RFC 6402 §2.10: id-kp-cmcRA. */
+  registration: objectIdentifier('1.3.6.1.5.5.7.3.28'),
 }
+/** What a key may be used for. */
+export type Purpose = keyof typeof PURPOSES
 
 /** RFC 5280 §4.2.1.12. */
-export function extendedKeyUsage(purposes: readonly (keyof typeof PURPOSES)[]): Uint8Array {
+export function extendedKeyUsage(purposes: readonly Purpose[]): Uint8Array {
   const value = tlv(Tag.SEQUENCE, ...purposes.map(purpose => PURPOSES[purpose]))
   return encodeExtension(id_ce_extKeyUsage, false, value)
 }

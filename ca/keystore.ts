@@ -109,19 +109,23 @@ export function pemOfKey(key: KeyObject, passphrase?: string): string {
   return key.export({ type: 'pkcs8', format: 'pem', ...encryption }).toString()
 }
 
-/** The signer of a PEM private key; `origin` names it in errors. */
-export function signerOf(pem: string, origin: string, passphrase?: string): Signer {
-  let key: KeyObject
+/** A PEM private key, for what signing alone does not do; `origin` names it in errors. Throws KeyError. */
+export function privateKeyOf(pem: string, origin: string, passphrase?: string): KeyObject {
   const encrypted = pem.includes('ENCRYPTED')
   if (encrypted && passphrase === undefined)
     throw new KeyError(`${origin} is encrypted: give its passphrase as ca.key_passphrase`)
   try {
-    key = createPrivateKey({ key: pem, ...(encrypted && { passphrase }) })
+    return createPrivateKey({ key: pem, ...(encrypted && { passphrase }) })
   } catch {
     if (encrypted) throw new KeyError(`${origin} is encrypted, and ca.key_passphrase does not open it`)
     // The library's message may quote the file: it is not passed on.
     throw new KeyError(`${origin} holds no private key in PEM that can be read; restore it from a backup`)
   }
+}
+
+/** The signer of a PEM private key; `origin` names it in errors. Throws KeyError. */
+export function signerOf(pem: string, origin: string, passphrase?: string): Signer {
+  const key = privateKeyOf(pem, origin, passphrase)
   const kind = kindOf(key)
   if (!kind)
     throw new KeyError(

@@ -8,6 +8,7 @@ import { createInventoryStore, type InventoryStore } from './store/inventory.ts'
 import { createOrderStore, type OrderRows, type OrderStore } from './store/orders.ts'
 import { createRecordStore, type RecordStore } from './store/record.ts'
 import { RowCache } from './store/row-cache.ts'
+import { createScepStore, type ScepStore } from './store/scep.ts'
 
 export { CA_MIGRATIONS } from './store/schema.ts'
 
@@ -20,7 +21,8 @@ export interface CaStore
     CertificateArchive,
     EnrolmentStore,
     InventoryStore,
-    RecordStore {}
+    RecordStore,
+    ScepStore {}
 
 /** The CA's tables in a database on which CA_MIGRATIONS have been run. `store/` holds this folder's only SQL. */
 export function createCaStore(database: Database): CaStore {
@@ -34,5 +36,6 @@ export function createCaStore(database: Database): CaStore {
     ...createEnrolmentStore(database),
     ...createInventoryStore(database),
     ...createRecordStore(database),
+    ...createScepStore(database),
   }
 }

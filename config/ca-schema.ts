@@ -1,4 +1,4 @@
-import { enrolment } from './enrolment-schema.ts'
+import { enrolment, scep } from './enrolment-schema.ts'
 import { crossSigning, formerRoot, intermediate, root } from './hierarchy-schema.ts'
 import {
   byShape,
@@ -219,6 +219,10 @@ export const ca = record({
     enrolment,
     {},
     'what the secrets of `namestead ca enrolment create` are good for, where the command does not say',
+  ),
+  scep: optional(
+    scep,
+    'SCEP (RFC 8894) at `{http_url}/scep` and `/scep/{issuer}`, for network gear; who enrols shows an enrolment secret as its challenge password',
   ),
   website: optional(url('http', 'https'), 'a page about the CA, named in the directory'),
   profiles: defaulted(

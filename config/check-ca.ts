@@ -15,6 +15,7 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
   checkNameConstraints(ca, doubt)
   checkPolicies(ca, refuse, doubt)
   checkTokens(ca, refuse)
+  checkScep(config, ca, refuse, doubt)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -52,6 +53,19 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
           ['ca', 'issue', i, 'names', j],
           `no name that "${pattern.text}" fits is within the name constraints (${domains})`,
         )
+}
+
+/** Clients of SCEP have RSA keys, for what they are answered is encrypted to them. */
+function checkScep(config: Config, { scep, issuers, profiles, staging }: CaConfig, refuse: Say, doubt: Say): void {
+  if (!scep) return
+  const names = [...issuers.map(({ name }) => name), ...(staging ? ['staging'] : [])]
+  for (const [i, name] of (scep.issuers ?? []).entries())
+    if (!names.includes(name))
+      refuse(['ca', 'scep', 'issuers', i], `there is no issuer "${name}"; there are ${names.join(', ')}`)
+  if (config.listen.http.length === 0) doubt(['ca', 'scep'], 'there is SCEP but no http listener to serve it')
+  const all = [...profiles, ...issuers.flatMap(issuer => issuer.profiles ?? [])]
+  if (!all.some(({ keys }) => keys.some(key => key.startsWith('rsa-'))))
+    doubt(['ca', 'scep'], 'no profile takes RSA keys, and clients of SCEP have no others')
 }
 
 /** Keys are numbered after their label, and one that is there is used: two purposes with one label would share a key. */

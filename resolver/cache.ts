@@ -1,6 +1,7 @@
 import { Flag } from '../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../dns/message.ts'
 import type { ResourceRecord } from '../dns/record.ts'
+import { type Authorities, authorityRecords, readAuthorities } from './authorities.ts'
 import type { CacheMemory } from './cache-memory.ts'
 import type { Security } from './validate/security.ts'
 
@@ -13,6 +14,8 @@ export interface Cacheable {
   authentic: boolean
   /** What our own validation came to, where there was one. */
   security?: Security
+  /** Who said so, where authoritative servers were asked. */
+  authorities?: Authorities
   /** The chain in `answer` ends at its last target, for which somebody else is to be asked. */
   unfinished: boolean
 }
@@ -83,8 +86,9 @@ function flagsOf({ authentic, unfinished }: Cacheable): number {
 }
 
 /** The answer as a message without a question: a tenth of the memory that record objects take. */
-function pack({ rcode, answer, authority, security }: Cacheable): Uint8Array {
-  const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional: [] }
+function pack({ rcode, answer, authority, security, authorities }: Cacheable): Uint8Array {
+  const additional = authorities ? authorityRecords(authorities) : []
+  const message: Message = { id: 0, flags: 0, opcode: 0, rcode, question: [], answer, authority, additional }
   // Where there is one record, there is next to nothing to compress.
   if (!security) return writeMessage(message, { compress: answer.length + authority.length > 1 })
   const options = [{ code: SECURITY, data: Buffer.from(JSON.stringify(security)) }]
@@ -92,7 +96,8 @@ function pack({ rcode, answer, authority, security }: Cacheable): Uint8Array {
 }
 
 function unpack(wire: Uint8Array, flags: number): Cacheable {
-  const { rcode, answer, authority, edns } = parseMessage(wire)
+  const { rcode, answer, authority, additional, edns } = parseMessage(wire)
+  const authorities = readAuthorities(additional)
   const security = edns?.options.find(({ code }) => code === SECURITY)
   return {
     rcode,
@@ -100,6 +105,7 @@ function unpack(wire: Uint8Array, flags: number): Cacheable {
     authority,
     authentic: (flags & AUTHENTIC) !== 0,
     unfinished: (flags & UNFINISHED) !== 0,
+    ...(authorities && { authorities }),
     ...(security && { security: JSON.parse(Buffer.from(security.data).toString()) as Security }),
   }
 }

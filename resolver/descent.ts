@@ -6,11 +6,12 @@ import type { ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import { type Accepted, accept } from './accept.ts'
+import { authoritiesOf } from './authorities.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { Cut, CutCache } from './cuts.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
-import { type Outcome, outcomeOf, type RouteContext } from './route.ts'
+import { type Found, type Outcome, outcomeOf, type RouteContext } from './route.ts'
 import type { Server, ServerAddress } from './server.ts'
 
 /** A zone cut: the NS records there, and such addresses of their names as are known. */
@@ -69,7 +70,8 @@ export async function descend(
     if (accepted.kind === 'referral') {
       cut = await cutOf(accepted, context)
       cuts.note(top.zone, cut.zone, cut, secondsOf(accepted.servers), clock.monotonic())
-    } else if (step === question) return { ...outcomeOf(accepted, result.message, result.server, limits), cut }
+    } else if (step === question)
+      return withAuthorities(outcomeOf(accepted, result.message, result.server, limits), cut)
     else if (accepted.kind === 'negative' && accepted.rcode === Rcode.NXDOMAIN) minimised = MOST_MINIMISED
     else {
       minimised++
@@ -85,6 +87,11 @@ function nextStep(question: UpstreamQuestion, known: Name): UpstreamQuestion {
   const hidden = labelCount(question.name) - labelCount(known) - 1
   if (hidden <= 0) return question
   return { ...question, name: ancestorName(question.name, hidden), type: Type.A, dnssecOk: false }
+}
+
+/** Policies may have something to say of who answered (NSDNAME, NSIP). */
+function withAuthorities(outcome: Found, cut: Cut): Found {
+  return { ...outcome, found: { ...outcome.found, authorities: authoritiesOf(cut) } }
 }
 
 function secondsOf(records: readonly ResourceRecord[]): number {

@@ -3,10 +3,10 @@ import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Admission } from './admission.ts'
+import type { Authorities } from './authorities.ts'
 import type { AnswerCache, CacheHit } from './cache.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { Counters } from './counters.ts'
-import type { Cut } from './cuts.ts'
 import type { ExtendedError, FailureCache } from './failures.ts'
 import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
@@ -27,9 +27,10 @@ export interface Part {
   from: 'cache' | 'upstream' | 'stale'
   /** Seconds until it is worth a new look: where it is asked for after that, it is renewed before it expires. */
   renewIn: number
-  /** Who was asked, as in logs; the zone that it spoke for, where it was an authoritative server. */
+  /** Who was asked, as in logs. */
   upstream?: string
-  cut?: Cut
+  /** Who said so, from the cache too, where authoritative servers were asked. */
+  authorities?: Authorities
   error?: ExtendedError
 }
 
@@ -87,13 +88,13 @@ export function createParts(context: PartContext) {
     return fromUpstream(outcome)
   }
 
-  function fromUpstream({ found, seconds, server, cut }: Found): Part {
-    const { rcode, answer, authority, authentic, security, unfinished } = found
+  function fromUpstream({ found, seconds, server }: Found): Part {
+    const { rcode, answer, authority, authentic, security, authorities, unfinished } = found
     const renewIn = renewal({ lifetime: seconds, age: 0 })
     const part: Part = { kind: 'part', rcode, answer, authority, authentic, unfinished, from: 'upstream', renewIn }
     if (security) part.security = security
     if (server) part.upstream = server.label
-    if (cut) part.cut = cut
+    if (authorities) part.authorities = authorities
     return part
   }
 
@@ -176,10 +177,11 @@ export function createParts(context: PartContext) {
 
   function fromCache(hit: CacheHit): Part {
     counters.hits++
-    const { rcode, age, authentic, security, unfinished } = hit
+    const { rcode, age, authentic, security, authorities, unfinished } = hit
     const sections = { answer: aged(hit.answer, age), authority: aged(hit.authority, age) }
     const part: Part = { kind: 'part', rcode, ...sections, authentic, unfinished, from: 'cache', renewIn: renewal(hit) }
     if (security) part.security = security
+    if (authorities) part.authorities = authorities
     return part
   }
 
@@ -187,11 +189,12 @@ export function createParts(context: PartContext) {
   function instead(hit: CacheHit | undefined, error: ExtendedError): Part | NoPart {
     if (!hit || error.final) return { kind: 'failed', error }
     counters.stale++
-    const { rcode, unfinished } = hit
+    const { rcode, authorities, unfinished } = hit
     return {
       kind: 'part',
       rcode,
       unfinished,
+      ...(authorities && { authorities }),
       answer: withTtl(hit.answer, limits.staleTtl),
       authority: withTtl(hit.authority, limits.staleTtl),
       // What was validated then may have been signed for then only.

@@ -9,11 +9,12 @@ import type { Log } from '../host/log.ts'
 import type { Network, SocketAddress } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
 import { createAdmission } from './admission.ts'
+import { type Authorities, joinAuthorities } from './authorities.ts'
 import { createAnswerCache, PARTITION_LENGTH } from './cache.ts'
 import { CacheMemory, createCacheBuffer } from './cache-memory.ts'
 import { Cancellation } from './cancellation.ts'
 import { type Counters, createCounters } from './counters.ts'
-import { type Cut, createCutCache } from './cuts.ts'
+import { createCutCache } from './cuts.ts'
 import { createDelegationRoute, type Delegation } from './delegation.ts'
 import type { DescentContext } from './descent.ts'
 import { createExchanger } from './exchange.ts'
@@ -86,8 +87,8 @@ export interface ResolverAnswer {
   from: 'cache' | 'upstream' | 'stale' | 'local'
   /** Seconds for which the caller may repeat it without asking again: less than its TTLs where it is to be renewed before they end. */
   renewIn: number
-  /** Where authoritative servers were asked: the zone and who they are. */
-  authorities?: Cut
+  /** Where authoritative servers were asked, for any link of a chain: who they are. */
+  authorities?: Authorities
   /** The upstream that was asked, as in logs, and the zone of the rule; absent where nobody was asked. */
   upstream?: string
   rule?: Name
@@ -296,7 +297,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       whole.renewIn = Math.min(whole.renewIn, part.renewIn)
       whole.rule = route.zone
       if (part.upstream !== undefined) whole.upstream = part.upstream
-      if (part.cut) whole.authorities = part.cut
+      if (part.authorities) whole.authorities = joinAuthorities(whole.authorities, part.authorities)
       if (part.security) whole.security = weakest(whole.security, part.security)
       if (part.security?.ede) whole.ede ??= part.security.ede
       whole.from = slowest(whole.from, part.from)

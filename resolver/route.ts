@@ -5,7 +5,6 @@ import type { Random } from '../host/random.ts'
 import type { Accepted } from './accept.ts'
 import type { Cacheable } from './cache.ts'
 import type { Cancellation } from './cancellation.ts'
-import type { Cut } from './cuts.ts'
 import type { ExtendedError } from './failures.ts'
 import { capped, lifetimeOf } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
@@ -36,13 +35,12 @@ export interface Route {
 /** What asking came to. */
 export type Outcome = Found | { kind: 'failed'; error: ExtendedError }
 
-/** An answer, how many seconds it may be kept, who gave it, and where authoritative servers were asked the zone that they spoke for. */
+/** An answer, how many seconds it may be kept, and who gave it. */
 export interface Found {
   kind: 'found'
   found: Cacheable
   seconds: number
   server?: Server
-  cut?: Cut
 }
 
 /** What routes work with. */

@@ -1,4 +1,4 @@
-import { addressBytes, containsAddress } from '../config/address.ts'
+import { containsAddress } from '../config/address.ts'
 import { Class, Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
@@ -58,7 +58,7 @@ async function resolveByPolicy(
   }
   const answer = await translated(view, question, options, address)
   policies.refresh()
-  const ruling = judged(policies, question, address, answer)
+  const ruling = policies.after(question.name, address, answer.answer, answer.authorities)
   if (!ruling) return answer
   if (!changesAnswer(ruling, client)) return { ...answer, verdict: passedBy(ruling) }
   return ruled(view, question, options, ruling, answer)
@@ -67,15 +67,6 @@ async function resolveByPolicy(
 /** A client that has shown by its connection where it is has no need to be told to make one. */
 function changesAnswer({ action }: NamedRuling, { udp }: AskingClient): boolean {
   return action.kind !== 'passthru' && (action.kind !== 'tcp-only' || udp)
-}
-
-function judged(policies: Policies, { name }: Question, address: Uint8Array, answer: ResolverAnswer) {
-  const { authorities } = answer
-  const servers = authorities && {
-    names: authorities.names,
-    addresses: authorities.servers.flatMap(({ at }) => addressBytes(at.address) ?? []),
-  }
-  return policies.after(name, address, answer.answer, servers)
 }
 
 /** RFC 6147: for clients behind a NAT64. */

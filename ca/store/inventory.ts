@@ -21,7 +21,7 @@ export interface InventoryStore {
 }
 
 /** Certificates of our own are not somebody's to renew. */
-const OWN = ['ca', 'ocsp', 'https']
+const OWN = ['ca', 'ocsp', 'scep', 'https']
 
 export function createInventoryStore(database: Database): InventoryStore {
   return {

@@ -97,6 +97,8 @@ export interface CaTables {
     expires_at: number | null
     revoked_at: number | null
   }
+  /** Requests by SCEP that wait for a person, as their clients know them. */
+  ca_scep_requests: { issuer: string; transaction_id: string; enrolment: string; csr: Uint8Array; created_at: number }
   /** `issuer` is the CA certificate's id, for a part followed by "/" and its number. */
   ca_crl_numbers: { issuer: string; number: number }
   ca_approvals: {
@@ -130,6 +132,7 @@ export type AuthorizationRow = Selectable<CaTables['acme_authorizations']>
 export type ChallengeRow = Selectable<CaTables['acme_challenges']>
 export type ApprovalRow = Selectable<CaTables['ca_approvals']>
 export type EnrolmentRow = Selectable<CaTables['ca_enrolments']>
+export type ScepRequestRow = Selectable<CaTables['ca_scep_requests']>
 export type CertificateRow = Selectable<CaTables['ca_certificates']>
 export type NewRow<Table extends keyof CaTables> = Insertable<CaTables[Table]>
 
@@ -211,6 +214,14 @@ export const CA_MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE ca_enrolments (id TEXT PRIMARY KEY, secret TEXT NOT NULL, name TEXT NOT NULL, names TEXT NOT NULL,
         addresses TEXT NOT NULL, issuer TEXT, profile TEXT, uses INTEGER, used INTEGER NOT NULL, created_at INTEGER NOT NULL,
         expires_at INTEGER, revoked_at INTEGER) STRICT, WITHOUT ROWID`,
+    ],
+  },
+  {
+    id: 'ca-0005',
+    statements: [
+      `CREATE TABLE ca_scep_requests (issuer TEXT NOT NULL, transaction_id TEXT NOT NULL, enrolment TEXT NOT NULL, csr BLOB NOT NULL,
+        created_at INTEGER NOT NULL, PRIMARY KEY (issuer, transaction_id)) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX ca_scep_requests_by_time ON ca_scep_requests (created_at)',
     ],
   },
 ]

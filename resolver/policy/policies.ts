@@ -1,13 +1,8 @@
 import type { Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type, targetOf } from '../../dns/types.ts'
+import type { Authorities } from '../authorities.ts'
 import { type PolicySource, PolicyZone, type Ruling } from './policy-zone.ts'
-
-/** Who gave an answer, where authoritative servers were asked. */
-export interface Authorities {
-  names: readonly Name[]
-  addresses: readonly Uint8Array[]
-}
 
 /** A ruling for a name: the one that was asked, or one that the answer's aliases led to. */
 export interface NamedRuling extends Ruling {
@@ -15,8 +10,8 @@ export interface NamedRuling extends Ruling {
 }
 
 /**
- * The response policy zones of a view, in their order. Of all rules that fit one of an earlier zone decides; within a zone those for the client go
- * first, then for the name, for an address of the answer, for the name of a server and for its address.
+ * The response policy zones of a view, in their order. Of a chain of aliases what fits an earlier name decides, of all rules for it one of an earlier
+ * zone; within a zone those for the client go first, then for the name, for an address of the answer, for the name of a server and for its address.
  */
 export class Policies {
   private readonly zones: readonly PolicyZone[]
@@ -55,38 +50,39 @@ export class Policies {
     name: Name,
     client: Uint8Array,
     answer: readonly ResourceRecord[],
-    authorities?: Authorities,
+    authorities: Authorities = NOBODY,
   ): NamedRuling | undefined {
-    const names = [name, ...answer.flatMap(({ type, rdata }) => (type === Type.CNAME ? targetOf(type, rdata)! : []))]
-    const last = names.at(-1)!
+    const aliases = answer.flatMap(({ type, rdata }) => (type === Type.CNAME ? targetOf(type, rdata)! : []))
+    for (const one of [name, ...aliases.slice(0, -1)]) {
+      const found = aliases.length > 0 && this.first(zone => zone.byClient(client) ?? zone.byName(one))
+      if (found) return { ...found, name: one }
+    }
+    const last = aliases.at(-1) ?? name
     const addresses = answer.filter(({ type }) => type === Type.A || type === Type.AAAA).map(({ rdata }) => rdata)
+    const found = this.first(
+      zone =>
+        zone.byClient(client) ??
+        zone.byName(last) ??
+        zone.byAddresses(addresses) ??
+        zone.byServerNames(authorities.names) ??
+        zone.byServerAddresses(authorities.addresses),
+    )
+    return found && { ...found, name: last }
+  }
+
+  /** What the first zone says that has something to say. */
+  private first(judge: (zone: PolicyZone) => Ruling | undefined): Ruling | undefined {
     for (const zone of this.zones) {
-      const found =
-        named(zone.byClient(client), name) ??
-        first(names, one => named(zone.byName(one), one)) ??
-        first(addresses, address => named(zone.byAddress(address), last)) ??
-        first(authorities?.names ?? [], server => named(zone.byServerName(server), last)) ??
-        first(authorities?.addresses ?? [], server => named(zone.byServerAddress(server), last))
-      if (found) return found
+      const ruling = effective(judge(zone))
+      if (ruling) return ruling
     }
     return undefined
   }
 }
 
+const NOBODY: Authorities = { names: [], addresses: [] }
+
 /** A zone that is switched off decides nothing. */
 function effective(ruling: Ruling | undefined): Ruling | undefined {
   return ruling?.action.kind === 'disabled' ? undefined : ruling
-}
-
-function named(ruling: Ruling | undefined, name: Name): NamedRuling | undefined {
-  const standing = effective(ruling)
-  return standing && { ...standing, name }
-}
-
-function first<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {
-  for (const item of items) {
-    const found = find(item)
-    if (found) return found
-  }
-  return undefined
 }

@@ -1,4 +1,12 @@
-import { ancestorName, concatNames, isSubdomain, type Name, parseName, wildcardOf } from '../../dns/name.ts'
+import {
+  ancestorName,
+  compareNames,
+  concatNames,
+  isSubdomain,
+  type Name,
+  parseName,
+  wildcardOf,
+} from '../../dns/name.ts'
 import type { RRset } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import { type Action, actionOf, type Override } from './action.ts'
@@ -77,23 +85,30 @@ export class PolicyZone {
   }
 
   byClient(address: Uint8Array): Ruling | undefined {
-    return this.rulingAt(this.clients.find(address))
+    return this.rulingAt(this.clients.find([address]))
   }
 
-  byAddress(address: Uint8Array): Ruling | undefined {
-    return this.rulingAt(this.addresses.find(address))
+  byAddresses(addresses: readonly Uint8Array[]): Ruling | undefined {
+    return this.rulingAt(this.addresses.find(addresses))
   }
 
-  byServerAddress(address: Uint8Array): Ruling | undefined {
-    return this.rulingAt(this.serverAddresses.find(address))
+  byServerAddresses(addresses: readonly Uint8Array[]): Ruling | undefined {
+    return this.rulingAt(this.serverAddresses.find(addresses))
   }
 
   byName(name: Name): Ruling | undefined {
     return this.byNameBelow(name, this.source.origin)
   }
 
-  byServerName(name: Name): Ruling | undefined {
-    return this.hasServerNames ? this.byNameBelow(name, this.apexOf(SERVER_NAME)) : undefined
+  /** Of several names that rules fit the first in canonical order decides. */
+  byServerNames(names: readonly Name[]): Ruling | undefined {
+    if (!this.hasServerNames) return undefined
+    const apex = this.apexOf(SERVER_NAME)
+    for (const name of names.toSorted(compareNames)) {
+      const ruling = this.byNameBelow(name, apex)
+      if (ruling) return ruling
+    }
+    return undefined
   }
 
   /** A rule for the name itself goes before wildcards, the closest wildcard before others. */

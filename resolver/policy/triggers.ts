@@ -14,16 +14,42 @@ export class AddressRules {
     getOrMake(family, length).set(masked(bytes, length), owner)
   }
 
-  /** The owner of the rule for the longest block that holds the address. */
-  find(address: Uint8Array): Name | undefined {
+  /** The owner of the rule for the longest block that holds one of the addresses; of two such blocks the one that holds the smallest address. */
+  find(addresses: readonly Uint8Array[]): Name | undefined {
+    if (this.blocks.size === 0) return undefined
+    let best: Match | undefined
+    for (const address of addresses) {
+      const match = this.longest(address)
+      if (match && (!best || isBetter(match, best))) best = match
+    }
+    return best?.owner
+  }
+
+  private longest(address: Uint8Array): Match | undefined {
     const family = this.blocks.get(address.length)
     if (!family) return undefined
+    const embedded = EMBEDDING - address.length * 8
     for (let length = address.length * 8; length >= 0; length--) {
       const owner = family.get(length)?.get(masked(address, length))
-      if (owner) return owner
+      if (owner) return { owner, address, length: length + embedded }
     }
     return undefined
   }
+}
+
+/** IPv4 blocks are compared with others as what they are in IPv6 (RFC 4291 §2.5.5.2): 96 bits longer. */
+const EMBEDDING = 128
+
+interface Match {
+  owner: Name
+  address: Uint8Array
+  length: number
+}
+
+function isBetter(a: Match, b: Match): boolean {
+  if (a.length !== b.length) return a.length > b.length
+  if (a.address.length !== b.address.length) return a.address.length < b.address.length
+  return Buffer.compare(a.address, b.address) < 0
 }
 
 function getOrMake<K, V>(map: Map<number, Map<K, V>>, key: number): Map<K, V> {

@@ -5,11 +5,11 @@ import { Rcode } from '../../dns/codes.ts'
 import { parseMessage } from '../../dns/message.ts'
 import { parseName, printName } from '../../dns/name.ts'
 import { printRecord } from '../../dns/types.ts'
-import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import type { ConnectOptions, Network, SocketAddress } from '../../host/network.ts'
 import { systemNetwork } from '../../host/system-network.ts'
 import { createResolver } from '../../resolver/resolver.ts'
+import { createSimulatedClock } from '../simulation/clock.ts'
 import { createSeededRandom } from '../simulation/random.ts'
 import { respond, upstream } from './world.ts'
 
@@ -18,7 +18,7 @@ type Answerer = (query: Uint8Array, headers: Headers, stream: ServerHttp2Stream)
 
 const ok = { ':status': 200, 'content-type': 'application/dns-message' }
 
-/** A resolver whose one upstream is a DoH server inside the process, reached without TLS. */
+/** A resolver whose one upstream is a DoH server inside the process, reached without TLS, and for whose answers it waits however slow the machine is. */
 async function createDohWorld(t: Test, answer: Answerer, alpn = 'h2') {
   const server = createServer()
   const sockets: Socket[] = []
@@ -40,7 +40,13 @@ async function createDohWorld(t: Test, answer: Answerer, alpn = 'h2') {
     },
   }
   const rules = [{ zone: parseName('.'), to: [upstream('https://192.0.2.53#doh.example')] }]
-  const resolver = createResolver({ rules, network, clock: systemClock, random: createSeededRandom(1), log: silentLog })
+  const resolver = createResolver({
+    rules,
+    network,
+    clock: createSimulatedClock(),
+    random: createSeededRandom(1),
+    log: silentLog,
+  })
   t.teardown(() => {
     resolver.close()
     for (const socket of sockets) socket.destroy()

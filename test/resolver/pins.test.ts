@@ -6,12 +6,12 @@ import { Ede, Rcode } from '../../dns/codes.ts'
 import { createFrameReader, frame } from '../../dns/frames.ts'
 import { parseMessage } from '../../dns/message.ts'
 import { parseName, printName } from '../../dns/name.ts'
-import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
 import { createSystemNetwork } from '../../host/system-network.ts'
 import { createResolver } from '../../resolver/resolver.ts'
 import { selfSigned } from '../server/certificate.ts'
+import { createSimulatedClock } from '../simulation/clock.ts'
 import { respond } from './world.ts'
 
 /** A server over TLS that nobody vouches for, and that closes each connection after one answer. */
@@ -41,7 +41,7 @@ function ask(t: { teardown(task: () => unknown): void }, port: number, how: { pi
   const to = [{ transport: 'tls' as const, address: '127.0.0.1', port, ...how }]
   const resolver = createResolver({
     ...{ rules: [{ zone: parseName('.'), to }], network: createSystemNetwork() },
-    ...{ clock: systemClock, random: systemRandom, log: silentLog },
+    ...{ clock: createSimulatedClock(), random: systemRandom, log: silentLog },
   })
   t.teardown(() => resolver.close())
   return () => resolver.resolve({ name: parseName('www.example.'), type: 1, class: 1 })

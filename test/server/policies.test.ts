@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Ede, Flag, OptionCode, Rcode } from '../../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
-import { equalNames, parseName } from '../../dns/name.ts'
+import { equalNames, isSubdomain, parseName } from '../../dns/name.ts'
 import { parseRdataText, printRecord, Type } from '../../dns/types.ts'
 import { systemClock } from '../../host/clock.ts'
 import { systemRandom } from '../../host/random.ts'
@@ -163,6 +163,79 @@ t.test('a rule that is published holds from the next query on, for what was answ
   const rule = { owner: parseName('www.test.first.rpz'), type: Type.CNAME, class: 1, ttl: 300, rdata: parseName('.') }
   image.publish(image.apply(image.latest(), { deleted: [], added: [rule] })!)
   t.equal(await at(), '3')
+})
+
+t.test('NSDNAME and NSIP: who answered, where authoritative servers are asked', async t => {
+  const config = `
+name: ns1.example
+views:
+  - name: all
+    recursion: [127.0.0.0/8]
+    zones: [{ name: policy.rpz, file: policy }]
+    rpz: [{ zone: policy.rpz }]
+    stub: [{ zone: corp, to: [192.0.2.10] }]
+    forward: [{ zone: ".", to: [192.0.2.80] }]
+`
+  const rules = `
+ns.evil.rpz-nsdname CNAME .
+*.worse.rpz-nsdname CNAME *.
+32.66.2.0.192.rpz-nsip A 203.0.113.9
+spared.sub3.corp CNAME rpz-passthru.
+`
+  const network = createSimulatedNetwork(systemClock, systemRandom)
+  const cuts: Record<string, [server: string, address: string]> = {
+    'sub1.corp.': ['ns.evil.', '192.0.2.61'],
+    'sub2.corp.': ['a.b.worse.', '192.0.2.62'],
+    'sub3.corp.': ['ns.sub3.corp.', '192.0.2.66'],
+    'sub4.corp.': ['ns.sub4.corp.', '192.0.2.64'],
+  }
+  let asked = 0
+  for (const address of ['192.0.2.10', '192.0.2.80', ...Object.values(cuts).map(([, at]) => at)])
+    network.serve(`${address}:53`, (octets, _via, reply) => {
+      asked++
+      const query = parseMessage(octets)
+      const { name, type } = query.question[0]!
+      const record = (owner: Uint8Array, type: number, text: string) => ({
+        ...{ owner, type, class: 1, ttl: 60, rdata: parseRdataText(type, text) },
+      })
+      const within = Object.keys(cuts).find(cut => isSubdomain(name, parseName(cut)))
+      const glue = Object.values(cuts).find(([server]) => equalNames(parseName(server), name))
+      const base = { ...query, flags: Flag.QR | Flag.AA, answer: [], authority: [], additional: [] }
+      if (address === '192.0.2.10' && within)
+        reply(
+          writeMessage({
+            ...{ ...base, flags: Flag.QR },
+            authority: [record(parseName(within), Type.NS, cuts[within]![0])],
+            ...(within.includes('3') || within.includes('4')
+              ? { additional: [record(parseName(cuts[within]![0]), Type.A, cuts[within]![1])] }
+              : {}),
+          }),
+        )
+      else if (type === Type.A)
+        reply(writeMessage({ ...base, answer: [record(name, type, glue?.[1] ?? '198.51.100.1')] }))
+      else reply(writeMessage({ ...base, authority: [record(name, Type.SOA, 'a. b. 1 1 1 1 1')] }))
+    })
+  const served = await serve({ config, zones: { 'all policy.rpz': `${HEAD}${rules}` } }, { world: { network } })
+  t.teardown(() => served.stop())
+  const at = (name: string) => ask(served.dns, { name, flags: Flag.RD, edns: EDNS }).then(told)
+  for (const round of ['first', 'again, from the cache']) {
+    const before = asked
+    t.equal(await at('www.sub1.corp'), `3, EDE ${Ede.BLOCKED}`, `the name of a server, ${round}`)
+    t.equal(await at('www.sub2.corp'), `0, EDE ${Ede.BLOCKED}`, `a wildcard above the name of a server, ${round}`)
+    t.equal(
+      await at('www.sub3.corp'),
+      `0, www.sub3.corp. A 203.0.113.9, EDE ${Ede.FORGED_ANSWER}`,
+      `its address, ${round}`,
+    )
+    t.equal(
+      await at('spared.sub3.corp'),
+      '0, spared.sub3.corp. A 198.51.100.1',
+      `a rule for the name goes before, ${round}`,
+    )
+    t.equal(await at('www.sub4.corp'), '0, www.sub4.corp. A 198.51.100.1', `another server, ${round}`)
+    t.equal(await at('www.example'), '0, www.example. A 198.51.100.1', `forwarded: nobody knows who answered, ${round}`)
+    t.equal(asked === before, round !== 'first')
+  }
 })
 
 t.test('RFC 6147: a view with DNS64', async t => {
