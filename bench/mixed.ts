@@ -2,7 +2,7 @@
  * Claim: queries do not feel what the main thread does. 20,000 queries a second are asked while 100 certificates a second are issued and a zone takes
  * 500 updates a second; their 99th percentile stays under a millisecond. Beside it the same queries alone, of ours and of BIND. All share all cores;
  * but certificates and updates are asked for by threads that yield to the rest, as clients elsewhere would.
- *   node bench/mixed.ts [--seconds N] [--queries N] [--certificates N] [--updates N] [--smoke]
+ *   node bench/mixed.ts [--seconds N] [--queries N] [--certificates N] [--updates N] [--realtime] [--smoke]
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
