@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { withSbin } from './contender.ts'
+import { nsdCommand } from './nsd.ts'
 import { APEX, type QueryTransport } from './query-rows.ts'
 
 export interface ServerOptions {
@@ -150,33 +151,8 @@ function knot({ folder: parent, zone, ports, threads }: ServerOptions): string[]
 }
 
 function nsd({ folder: parent, zone, ports, threads }: ServerOptions): string[] {
-  const folder = subfolder(parent, 'nsd')
-  const lines = [
-    'server:',
-    `  server-count: ${threads}`,
-    `  ip-address: 127.0.0.1@${ports.dns}`,
-    `  ip-address: 127.0.0.1@${ports.dot}`,
-    `  tls-port: ${ports.dot}`,
-    `  tls-service-pem: "${join(parent, 'certificate.pem')}"`,
-    `  tls-service-key: "${join(parent, 'key.pem')}"`,
-    // On by default where it is built in, and would stop what is measured.
-    '  rrl-ratelimit: 0',
-    '  username: ""',
-    '  chroot: ""',
-    `  zonesdir: "${folder}"`,
-    '  database: ""',
-    '  zonelistfile: ""',
-    '  xfrdfile: ""',
-    `  xfrdir: "${folder}"`,
-    `  pidfile: "${join(folder, 'pid')}"`,
-    'remote-control:',
-    '  control-enable: no',
-    'zone:',
-    `  name: ${APEX}`,
-    `  zonefile: "${zone}"`,
-  ]
-  writeFileSync(join(folder, 'nsd.conf'), `${lines.join('\n')}\n`)
-  return ['nsd', '-d', '-c', join(folder, 'nsd.conf')]
+  const tls = { port: ports.dot, certificate: join(parent, 'certificate.pem'), key: join(parent, 'key.pem') }
+  return nsdCommand({ folder: subfolder(parent, 'nsd'), apex: APEX, zone, port: ports.dns, threads, tls })
 }
 
 function coredns({ folder: parent, zone, ports }: ServerOptions): string[] {

@@ -28,6 +28,7 @@ import {
   requireAlive,
 } from './contender.ts'
 import { ask } from './load.ts'
+import { nsdCommand } from './nsd.ts'
 
 const { values } = parseArgs({
   options: {
@@ -249,27 +250,7 @@ function knot(folder: string, port: number): string[] {
 }
 
 function nsd(folder: string, port: number): string[] {
-  const lines = [
-    ...[
-      'server:',
-      '  server-count: 1',
-      `  ip-address: 127.0.0.1@${port}`,
-      '  username: ""',
-      '  chroot: ""',
-      `  zonesdir: "${folder}"`,
-    ],
-    ...[
-      '  database: ""',
-      '  zonelistfile: ""',
-      '  xfrdfile: ""',
-      `  xfrdir: "${folder}"`,
-      `  pidfile: "${join(folder, 'pid')}"`,
-    ],
-    ...['remote-control:', '  control-enable: no', 'zone:', `  name: ${APEX}`, `  zonefile: "${join(folder, 'zone')}"`],
-    '  provide-xfr: 127.0.0.1 NOKEY',
-  ]
-  writeFileSync(join(folder, 'nsd.conf'), `${lines.join('\n')}\n`)
-  return ['nsd', '-d', '-c', join(folder, 'nsd.conf')]
+  return nsdCommand({ folder, apex: APEX, zone: join(folder, 'zone'), port, threads: 1 })
 }
 
 /** What was measured of one server with a zone of one size. */

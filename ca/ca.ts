@@ -14,6 +14,8 @@ import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
 import { enrolmentCommands } from './enrolment/commands.ts'
 import { createEnrolments } from './enrolment/enrolments.ts'
+import { openEst } from './est/est.ts'
+import { estRoutes } from './est/routes.ts'
 import { openCaFiles } from './files.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { inquiryCommands } from './inquiry-commands.ts'
@@ -90,6 +92,7 @@ const RELOADED: ReadonlySet<string> = new Set([
   'reserved',
   'profiles',
   'enrolment',
+  'est',
   'vault',
   'former_roots',
   'preferred_chain',
@@ -151,6 +154,8 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
         ...(config.admission ? admissionPublications(authority) : []),
       ])
       stepRenewalRoutes(app, { reissues, shownBy, log })
+      const service = openEst({ ...deps, store, enrolments, reissues }, trusted, () => config)
+      estRoutes(app, { service, shownBy, log })
       vaultRoutes(app, {
         fetchText,
         ...deps,

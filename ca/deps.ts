@@ -6,6 +6,7 @@ import type { Database } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import type { Tracer } from '../host/tracer.ts'
 import type { Lookup } from './challenges/challenge.ts'
 import type { Habits } from './habits.ts'
 import type { DnsChange } from './record/entry.ts'
@@ -20,6 +21,8 @@ export interface CaDeps {
   clock: Clock
   random: Random
   log: Log
+  /** Left out: nothing is traced. */
+  tracer?: Tracer
   lookup: Lookup
   network: Pick<Network, 'connect'>
   /** Fetches the keys of a Kubernetes cluster; left out: over HTTPS. */

@@ -4,6 +4,7 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
+import { silentTracer, type Tracer } from '../host/tracer.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Authenticator, createAuthenticator } from './authenticate.ts'
 import type { Authority } from './authority.ts'
@@ -21,6 +22,8 @@ import { createPermission, type Permission } from './permission.ts'
 import type { DnsChange } from './record/entry.ts'
 import { createRevocationRequests } from './revocation-request.ts'
 import type { CaStore } from './store.ts'
+import { tracedCaa, tracedChallenges, tracedLookup, tracedPermission, tracedStore } from './traced.ts'
+import { OrderTraces } from './traces.ts'
 import { type AcmeUrls, createUrls } from './urls.ts'
 import { createValidator } from './validate.ts'
 
@@ -39,6 +42,7 @@ export interface AcmeDirectory {
   readonly revoke: ReturnType<typeof createRevocationRequests>
   readonly authority: Authority
   readonly store: CaStore
+  readonly traces: OrderTraces
   /** The directory object (RFC 8555 §7.1.1). */
   view(): object
   /** Takes up the challenges and orders that a stop left in the middle. */
@@ -56,6 +60,7 @@ export interface DirectoryDeps {
   clock: Clock
   random: Random
   log: Log
+  tracer?: Tracer
   lookup: Lookup
   network: Pick<Network, 'connect'>
   /** The change of a zone of ours by which a record came into being; left out where nobody knows. */
@@ -65,17 +70,20 @@ export interface DirectoryDeps {
 }
 
 export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
-  const { config, issuer, plain, authority, caaIdentities, store, clock, random, log, lookup } = deps
+  const { config, issuer, plain, authority, caaIdentities, clock, random, log, tracer = silentTracer } = deps
+  const store = tracedStore(tracer, deps.store)
+  const lookup = tracedLookup(tracer, deps.lookup)
   const { hierarchy, issuance, revocation, profiles, policy } = authority
   const urls = createUrls(config.url, issuer, plain)
   const nonces = createNonces(random)
   const inOrder = <T>(list: readonly T[]) => (deps.habits?.shuffled ? shuffled(list, random) : list)
-  const challenges = challengesFor(config.challenges)
+  const challenges = tracedChallenges(tracer, challengesFor(config.challenges))
   const { authorization_reuse: authorizationReuse, accounts: settings } = config
   const limits = createLimits(() => config.limits, clock)
-  const permission = createPermission({ issuer, store, hierarchy, policy, challenges, clock, random })
+  const judging = { issuer, store, hierarchy, policy, challenges, clock, random }
+  const permission = tracedPermission(tracer, createPermission(judging))
   const connect = createOutbound({ network: deps.network, lookup, clock, allowed: config.challenge_targets })
-  const caa = createCaaChecker({ lookup, identities: caaIdentities, clock })
+  const caa = tracedCaa(tracer, createCaaChecker({ lookup, identities: caaIdentities, clock }))
   const validator = createValidator({
     store,
     challenges,
@@ -111,6 +119,7 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
     revoke: createRevocationRequests({ store, hierarchy, revocation, clock }),
     authority,
     store,
+    traces: new OrderTraces(tracer, issuer),
     view: () => ({
       newNonce: urls.newNonce,
       newAccount: urls.newAccount,

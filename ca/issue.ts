@@ -3,6 +3,7 @@ import type { Clock } from '../host/clock.ts'
 import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
+import { type Attributes, silentTracer, type Tracer } from '../host/tracer.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import type { CertificateRecord, CertificateStore, Circumstances, SerialReservation } from './certificate-store.ts'
 import { distinguishedName } from './distinguished-name.ts'
@@ -82,6 +83,7 @@ export interface IssueDeps {
   clock: Clock
   random: Random
   log: Log
+  tracer?: Tracer
 }
 
 /** How far a clock may step back, as time synchronization does, before issuing is refused. */
@@ -144,7 +146,8 @@ async function signLeaf(
   const partition = partitionOf(serial, deps.partitions ?? 1)
   const pointers = leafPointers(issuer, deps.httpUrl, profile, partition)
   const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
-  refuseFindings(tbs, issuer)
+  const { tracer = silentTracer } = deps
+  tracer.span('lint', {}, () => refuseFindings(tbs, issuer))
   const record: CertificateRecord = {
     serial,
     issuer: issuer.id,
@@ -152,14 +155,23 @@ async function signLeaf(
     identifiers: [...identifiers],
     ...validity,
     issuedAt: now,
-    der: await signStructure(tbs, issuer.signer),
+    der: await tracer.span('sign', { attributes: signing(serial, issuer, profile) }, () =>
+      signStructure(tbs, issuer.signer),
+    ),
     keyHash,
     ...(account && { account }),
     ...(order && { order }),
     ...(partition !== undefined && { crlPartition: partition }),
   }
-  await deps.store.storeCertificate(record, request.circumstances, request.enrolment)
+  // The certificate and its line in the record: one commit.
+  await tracer.span('record', { attributes: { 'certificate.serial': serial } }, () =>
+    deps.store.storeCertificate(record, request.circumstances, request.enrolment),
+  )
   return record
+}
+
+function signing(serial: string, issuer: CaCertificate, { name }: Profile): Attributes {
+  return { 'certificate.serial': serial, 'certificate.issuer': issuer.commonName, 'certificate.profile': name }
 }
 
 function leafTemplate(

@@ -139,7 +139,7 @@ async function openSigning(
   profiles: () => readonly Profile[],
   preferred: () => string | undefined,
 ): Promise<Signing> {
-  const { clock, random, log, tokens } = deps
+  const { clock, random, log, tokens, tracer } = deps
   const { name, http_url: httpUrl, root, intermediate } = config
   const settings = {
     ...{ name, httpUrl, root, intermediate, passphrase: config.key_passphrase },
@@ -151,7 +151,10 @@ async function openSigning(
   return {
     files,
     hierarchy,
-    issuance: createIssuance({ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log }),
+    issuance: createIssuance({
+      ...{ hierarchy, store, httpUrl, partitions: config.crl.partitions, clock, random, log },
+      ...(tracer && { tracer }),
+    }),
     revocation: createRevocation({ hierarchy, store, httpUrl, crl: config.crl, clock, random, log }),
   }
 }

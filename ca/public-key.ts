@@ -54,6 +54,14 @@ export function kindOfKey(publicKey: Uint8Array): string {
   return KINDS[oid] ?? oid
 }
 
+/** What a SubjectPublicKeyInfo of this kind of key names: its algorithm, and the curve or the least length of the modulus. */
+export function keyAlgorithm(kind: string): { algorithm: string; curve?: string; bits?: number } {
+  const bits = /^rsa-(\d+)$/.exec(kind)?.[1]
+  if (bits !== undefined) return { algorithm: RSA, bits: Number(bits) }
+  const [oid] = Object.entries(KINDS).find(([, name]) => name === kind)!
+  return kind.startsWith('ecdsa-') ? { algorithm: EC, curve: oid } : { algorithm: oid }
+}
+
 /** RFC 8017 appendix A.1.1: SEQUENCE of modulus and exponent. */
 function modulusBits(key: Uint8Array): number {
   const [modulus] = sequence(key)

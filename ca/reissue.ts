@@ -32,8 +32,8 @@ export interface Holder {
 
 /** Renewal on the strength of a certificate that is shown: the same names and profile, judged by the rules as they are now. */
 export interface Reissues {
-  /** Who has shown what; rejects with `unauthorized` (401) where it is nothing of ours that stands now. */
-  holder(shown: ShownCertificate | undefined): Promise<Holder>
+  /** Who has shown what, at this issuer where one is named; rejects with `unauthorized` (401) where it is nothing of ours that stands now. */
+  holder(shown: ShownCertificate | undefined, issuer?: string): Promise<Holder>
   /** The next certificate, for the same key unless another is given; `way` is for the record. Rejects with AcmeError. */
   renew(holder: Holder, way: string, publicKey?: Uint8Array): Promise<IssuedCertificate>
 }
@@ -89,7 +89,7 @@ export function createReissues(deps: ReissueDeps): Reissues {
   }
 
   return {
-    async holder(shown) {
+    async holder(shown, at) {
       const record = await recordOf(store, shown)
       const now = clock.now()
       if (record.revocation) throw unauthorized('the certificate that was shown is revoked')
@@ -97,11 +97,12 @@ export function createReissues(deps: ReissueDeps): Reissues {
       if (now < record.notBefore || now > record.notAfter)
         throw unauthorized('the certificate that was shown is not valid at this time')
       const who = await whoHas(record)
-      const known = (who.account ?? who.enrolment)?.issuer
+      const known = (who.account ?? who.enrolment)?.issuer ?? undefined
       const issuer = issuers.find(
-        ({ name, authority }) => name === (known ?? name) && authority.hierarchy.find(record.issuer),
+        ({ name, authority }) =>
+          [known ?? name, at ?? name].every(one => one === name) && authority.hierarchy.find(record.issuer),
       )
-      if (!issuer) throw unauthorized('the issuer of the certificate that was shown is gone')
+      if (!issuer) throw unauthorized('the certificate that was shown is not of this issuer, or its issuer is gone')
       return { record, issuer, ...who }
     },
 

@@ -1,21 +1,9 @@
 import type { Log } from '../host/log.ts'
+import type { Answer } from './answer.ts'
 import type { AccountRequest, Authenticator, SignedRequest } from './authenticate.ts'
 import type { AcmeDirectory } from './directory.ts'
 import { AcmeError, notFound } from './problems.ts'
 import { RENEWAL_INFO_RETRY, readCertificateId, renewalInfo } from './renewal.ts'
-
-/** What a handler makes of a request. */
-export interface Answer {
-  status?: number
-  /** Sent as JSON; absent for an empty body. */
-  body?: object
-  /** A body that is no JSON, with its media type. */
-  text?: { type: string; body: string }
-  location?: string
-  /** Link headers (RFC 8288) beside the directory's. */
-  links?: string[]
-  retryAfter?: number
-}
 
 /** The part of a request that handlers need beside its signed content. */
 export interface Context {

@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../host/log.ts'
+import type { Answer } from './answer.ts'
 import type { AcmeDirectory } from './directory.ts'
 import { AcmeError, overloaded, problemOf } from './problems.ts'
 import type { Publication } from './publications.ts'
-import { type Answer, type Context, OPEN_RESOURCES, SIGNED_RESOURCES } from './resources.ts'
+import { type Context, OPEN_RESOURCES, SIGNED_RESOURCES } from './resources.ts'
+import type { TracedRequest } from './traces.ts'
 
 /** Octets of a request; a CSR for a hundred long names and a large RSA key takes half of it. */
 const BODY_LIMIT = 128 * 1024
@@ -40,7 +42,9 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
       scope.post(`${urls.path}${path}`, async (request, reply) =>
         send(
           reply,
-          await answer(directory, contextOf(request, log), { body: request.body, url: origin + request.url }),
+          await directory.traces.answer(tracedRequest(path, request), () =>
+            answer(directory, contextOf(request, log), { body: request.body, url: origin + request.url }),
+          ),
         ),
       )
       // RFC 8555 §6.3: what is read by POST-as-GET is not there for GET.
@@ -84,6 +88,14 @@ function contextOf(request: FastifyRequest, log: Log): Context {
     parameters: request.params as Record<string, string>,
     query: request.query as Record<string, unknown>,
     address: request.ip,
+  }
+}
+
+function tracedRequest(resource: string, { params, ip: address, headers }: FastifyRequest): TracedRequest {
+  const { traceparent } = headers
+  return {
+    ...{ resource, parameters: params as Record<string, string>, address },
+    traceparent: typeof traceparent === 'string' ? traceparent : undefined,
   }
 }
 

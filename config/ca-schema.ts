@@ -1,4 +1,4 @@
-import { enrolment, scep } from './enrolment-schema.ts'
+import { enrolment, est, scep } from './enrolment-schema.ts'
 import { crossSigning, formerRoot, intermediate, root } from './hierarchy-schema.ts'
 import {
   byShape,
@@ -219,6 +219,10 @@ export const ca = record({
     enrolment,
     {},
     'what the secrets of `namestead ca enrolment create` are good for, where the command does not say',
+  ),
+  est: optional(
+    est,
+    'EST (RFC 7030) at `{url}/.well-known/est` and `/.well-known/est/{issuer}`; who enrols shows an enrolment secret as password, who re-enrols the certificate of a profile that is `renewable`',
   ),
   scep: optional(
     scep,

@@ -15,7 +15,8 @@ export function checkCa(config: Config, ca: CaConfig, refuse: Say, doubt: Say): 
   checkNameConstraints(ca, doubt)
   checkPolicies(ca, refuse, doubt)
   checkTokens(ca, refuse)
-  checkScep(config, ca, refuse, doubt)
+  checkServedIssuers(ca, refuse)
+  checkScep(config, ca, doubt)
   if (config.listen.https.length === 0) doubt(['ca', 'url'], 'there is a CA but no https listener: nobody can reach it')
   if (ca.http_url && config.listen.http.length === 0)
     doubt(['ca', 'http_url'], 'there is an http_url but no http listener to serve it')
@@ -55,13 +56,22 @@ function checkNameConstraints(ca: CaConfig, doubt: Say): void {
         )
 }
 
+/** What is left out of trust can't be shown in a TLS handshake: staging has no EST. */
+function checkServedIssuers({ est, scep, issuers, staging }: CaConfig, refuse: Say): void {
+  const names = issuers.map(({ name }) => name)
+  const served = {
+    est: { names, config: est },
+    scep: { names: [...names, ...(staging ? ['staging'] : [])], config: scep },
+  }
+  for (const [key, { names, config }] of Object.entries(served))
+    for (const [i, name] of (config?.issuers ?? []).entries())
+      if (!names.includes(name))
+        refuse(['ca', key, 'issuers', i], `there is no issuer "${name}"; there are ${names.join(', ')}`)
+}
+
 /** Clients of SCEP have RSA keys, for what they are answered is encrypted to them. */
-function checkScep(config: Config, { scep, issuers, profiles, staging }: CaConfig, refuse: Say, doubt: Say): void {
+function checkScep(config: Config, { scep, issuers, profiles }: CaConfig, doubt: Say): void {
   if (!scep) return
-  const names = [...issuers.map(({ name }) => name), ...(staging ? ['staging'] : [])]
-  for (const [i, name] of (scep.issuers ?? []).entries())
-    if (!names.includes(name))
-      refuse(['ca', 'scep', 'issuers', i], `there is no issuer "${name}"; there are ${names.join(', ')}`)
   if (config.listen.http.length === 0) doubt(['ca', 'scep'], 'there is SCEP but no http listener to serve it')
   const all = [...profiles, ...issuers.flatMap(issuer => issuer.profiles ?? [])]
   if (!all.some(({ keys }) => keys.some(key => key.startsWith('rsa-'))))

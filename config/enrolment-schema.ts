@@ -7,15 +7,20 @@ export const enrolment = record({
   validity: defaulted(durationOrNone, '7d', 'for how long after it was made'),
 })
 
+const servedIssuers = optional(
+  list(text, { nonEmpty: true }),
+  'the issuers that devices may have certificates from; left out: all but staging',
+)
+
 /** SCEP (RFC 8894). */
 export const scep = record({
-  issuers: optional(
-    list(text, { nonEmpty: true }),
-    'the issuers that devices may have certificates from; left out: all but staging',
-  ),
+  issuers: servedIssuers,
   legacy: defaulted(
     flag,
     false,
     'whether messages with SHA-1 and triple DES are taken, too, from devices that know nothing better',
   ),
 })
+
+/** Enrolment over Secure Transport (RFC 7030). */
+export const est = record({ issuers: servedIssuers })

@@ -5,6 +5,7 @@ import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional
 import { dnstap, queryLog } from './log-schema.ts'
 import { cache, policyZones, stubZones } from './resolver-schema.ts'
 import { cookieSecrets, pem, secret, tsigSecrets } from './secret.ts'
+import { tracing } from './tracing-schema.ts'
 import { negativeTrustAnchor, trustAnchors } from './trust.ts'
 import {
   accessList,
@@ -37,6 +38,7 @@ export type { CatalogConfig, CatalogOfConfig } from './catalog-schema.ts'
 export type { GrantConfig, OidcConfig } from './dashboard-schema.ts'
 export type { QueryLogConfig } from './log-schema.ts'
 export type { CacheConfig, Dns64Config, Forwarder, PolicyZoneConfig, StubZone } from './resolver-schema.ts'
+export type { TracingConfig } from './tracing-schema.ts'
 export type { PrimaryServer, RemoteServer, TransferRule } from './transfer-schema.ts'
 export type { NegativeTrustAnchorConfig, TrustAnchorConfig } from './trust.ts'
 export type { UpdateRule } from './update-schema.ts'
@@ -215,6 +217,10 @@ export const schema = record({
     'the log, JSON lines on stdout',
   ),
   dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
+  tracing: optional(
+    tracing,
+    'traces of updates and orders, for a collector of OpenTelemetry; left out: none; taken up at the next start',
+  ),
   backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(
     rateLimit,

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 export interface Network {
   /**
    * A UDP socket on a random unpredictable local port, for one or several exchanges with `remote`. A message is the handler's until it returns: its
-   * octets may be another's after that.
+   * octets may be another's after that. Nothing is called back from within `send`.
    */
   udp(
     remote: SocketAddress,

@@ -11,6 +11,7 @@ import type { Cancellation } from './cancellation.ts'
 import type { Cut, CutCache } from './cuts.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
+import type { RaceResult } from './race.ts'
 import { type Found, type Outcome, outcomeOf, type RouteContext } from './route.ts'
 import type { Server, ServerAddress } from './server.ts'
 
@@ -55,23 +56,27 @@ export async function descend(
     if (cut.servers.length === 0) return failed(`no address is known for the servers of ${printName(cut.zone)}`)
     const step = minimised < MOST_MINIMISED ? nextStep(question, cut.known) : question
     const { zone, servers } = cut
-    const judge = (response: Message) => judgeAt(zone, response, step)
+    const judge = (response: Message, server: Server) => {
+      const accepted = judgeAt(zone, response, step)
+      return accepted && { accepted, response, server }
+    }
     const left = until - clock.monotonic()
     // RFC 9156 §3: a server may be silent to the shorter question as well; the client shall still have its answer.
     const lifetime = step === question ? left : Math.min(left, limits.patience / 2)
-    const result = await context.race({ servers, question: step, lifetime, cancellation, judge })
+    const result = await new Promise<RaceResult<Judged>>(ended =>
+      context.race({ servers, question: step, lifetime, cancellation, judge, ended }),
+    )
     if (result.kind === 'lost') {
       if (step === question) return { kind: 'failed', error: explainFailures(cut.zone, result.failures) }
       // RFC 9156 §3: who does not understand the shorter question is asked the whole one.
       minimised = MOST_MINIMISED
       continue
     }
-    const accepted = result.judged
+    const { accepted, response, server } = result.judged
     if (accepted.kind === 'referral') {
       cut = await cutOf(accepted, context)
       cuts.note(top.zone, cut.zone, cut, secondsOf(accepted.servers), clock.monotonic())
-    } else if (step === question)
-      return withAuthorities(outcomeOf(accepted, result.message, result.server, limits), cut)
+    } else if (step === question) return withAuthorities(outcomeOf(accepted, response, server, limits), cut)
     else if (accepted.kind === 'negative' && accepted.rcode === Rcode.NXDOMAIN) minimised = MOST_MINIMISED
     else {
       minimised++
@@ -102,12 +107,15 @@ function failed(text: string): Outcome {
   return { kind: 'failed', error: { code: Ede.NO_REACHABLE_AUTHORITY, text } }
 }
 
+/** A response of use, and whose it is. */
+interface Judged {
+  accepted: Exclude<Accepted, { kind: 'unusable' }>
+  response: Message
+  server: Server
+}
+
 /** A server speaks for its own zone and refers only downwards; anything else is lame, and of no use. */
-function judgeAt(
-  zone: Name,
-  response: Message,
-  question: UpstreamQuestion,
-): Exclude<Accepted, { kind: 'unusable' }> | undefined {
+function judgeAt(zone: Name, response: Message, question: UpstreamQuestion): Judged['accepted'] | undefined {
   const accepted = accept(response, question, owner => isSubdomain(owner, zone))
   if (accepted.kind === 'unusable') return undefined
   if (accepted.kind !== 'referral') return accepted

@@ -3,21 +3,27 @@ import type { Message } from '../dns/message.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Network } from '../host/network.ts'
 import type { Random } from '../host/random.ts'
-import type { Cancellation } from './cancellation.ts'
+import { Cancellation } from './cancellation.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { addHop } from './hops.ts'
 import { refusesFormat } from './match.ts'
-import { buildQuery, type UpstreamQuestion } from './question.ts'
+import { buildQuery, type QueryDress, type UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
-import { createSocketPool } from './socket-pool.ts'
-import { createStreamPool } from './stream-pool.ts'
-import { askUdp } from './udp.ts'
+import { createSocketPool, type SocketPool } from './socket-pool.ts'
+import { createStreamPool, type StreamPool } from './stream-pool.ts'
+import { type Asked, askUdp, type UdpListener } from './udp.ts'
 
 /** Asks one server one question, by whatever way that server can be asked. */
 export interface Exchanger {
-  /** A response that answers the question and is not truncated. Rejects with ExchangeError, where cancelled as well. */
-  exchange(server: Server, question: UpstreamQuestion, cancellation: Cancellation): Promise<Message>
+  exchange(server: Server, question: UpstreamQuestion, listener: ExchangeListener): Asked
   close(): void
+}
+
+/** Hears how an exchange ended, once and never before `exchange` has returned; nothing where it was abandoned. */
+export interface ExchangeListener {
+  /** A response that answers the question and is not truncated. */
+  heard(message: Message): void
+  failed(error: ExchangeError): void
 }
 
 /** What an exchanger works with. */
@@ -30,75 +36,131 @@ export interface ExchangerOptions {
 }
 
 export function createExchanger({ network, clock, random, id }: ExchangerOptions): Exchanger {
-  /** Public servers are told nothing that they need not know. */
-  const hopsFor = (server: Server, { hops }: UpstreamQuestion) =>
-    id && !server.isPublic ? { hops: addHop(hops, id) } : {}
-  const pool = createStreamPool(network, clock, random)
+  const streams = createStreamPool(network, clock, random)
   const sockets = createSocketPool(network, clock, random)
-
-  async function exchange(server: Server, question: UpstreamQuestion, cancellation: Cancellation): Promise<Message> {
-    server.asked++
-    server.outstanding++
-    try {
-      const edns = server.speaksEdns(clock.monotonic())
-      const response = await ask(server, question, edns, cancellation)
-      // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
-      if (!edns || !refusesFormat(response) || response.edns) return usable(response)
-      const plain = await ask(server, question, false, cancellation)
-      if (!refusesFormat(plain)) server.refusedEdns(clock.monotonic())
-      return usable(plain)
-    } finally {
-      server.outstanding--
-    }
-  }
-
-  function ask(
-    server: Server,
-    question: UpstreamQuestion,
-    edns: boolean,
-    cancellation: Cancellation,
-  ): Promise<Message> {
-    const way = server.encrypted ? overStream : overUdp
-    return way(server, question, edns, cancellation)
-  }
-
-  async function overUdp(
-    server: Server,
-    question: UpstreamQuestion,
-    edns: boolean,
-    cancellation: Cancellation,
-  ): Promise<Message> {
-    const mixedCase = server.keepsCase(clock.monotonic())
-    const dress = { edns, mixedCase, padded: false, ...hopsFor(server, question) }
-    const sent = buildQuery(question, dress, random.below(65536), random)
-    const reply = await askUdp(sockets, server.at, sent, mixedCase, cancellation)
-    if (reply.kind === 'message' && !(reply.message.flags & Flag.TC)) return reply.message
-    // RFC 7766 §5: a truncated answer is asked for again over TCP. So is one that somebody may be forging: TCP can't be guessed blindly.
-    const message = await overStream(server, question, edns, cancellation)
-    if (reply.kind === 'case') server.lostCase(clock.monotonic())
-    return message
-  }
-
-  function overStream(
-    server: Server,
-    question: UpstreamQuestion,
-    edns: boolean,
-    cancellation: Cancellation,
-  ): Promise<Message> {
-    const dress = { edns, mixedCase: false, padded: server.encrypted, ...hopsFor(server, question) }
-    return pool.ask(server.at, question, dress, cancellation)
-  }
-
+  const ways: Ways = { clock, random, id, streams, sockets }
   return {
-    exchange,
+    exchange: (server, question, listener) => new Exchange(ways, server, question, listener).begin(),
     close: () => {
-      pool.close()
+      streams.close()
       sockets.close()
     },
   }
 }
 
-function usable(response: Message): Message {
-  if (response.flags & Flag.TC) throw new ExchangeError('invalid', 'truncated over TCP')
-  return response
+/** What all exchanges share. */
+interface Ways {
+  clock: Clock
+  random: Random
+  id: Uint8Array | undefined
+  streams: StreamPool
+  sockets: SocketPool
+}
+
+/** A question that a server is being asked. Calls back instead of promising: thousands are under way, and each promise on the way of each costs as much as its system calls. */
+class Exchange implements Asked, UdpListener {
+  private readonly ways: Ways
+  private readonly server: Server
+  private readonly question: UpstreamQuestion
+  private readonly listener: ExchangeListener
+  /** Whether it is asked with EDNS, and whether that was tried in vain. */
+  private edns = true
+  private ednsRefused = false
+  /** Its answer over UDP had the letters in another case. */
+  private caseLost = false
+  private asked: Asked | undefined
+  private ended = false
+
+  constructor(ways: Ways, server: Server, question: UpstreamQuestion, listener: ExchangeListener) {
+    this.ways = ways
+    this.server = server
+    this.question = question
+    this.listener = listener
+  }
+
+  begin(): this {
+    this.server.asked++
+    this.server.outstanding++
+    this.edns = this.server.speaksEdns(this.ways.clock.monotonic())
+    this.ask()
+    return this
+  }
+
+  private ask(): void {
+    if (this.server.encrypted) this.askStream()
+    else this.askUdp()
+  }
+
+  private askUdp(): void {
+    const { clock, random, sockets } = this.ways
+    const { server } = this
+    const mixedCase = server.keepsCase(clock.monotonic())
+    const sent = buildQuery(this.question, this.dress(mixedCase, false), random.below(65536), random)
+    this.asked = askUdp(sockets, server.at, sent, mixedCase, this)
+  }
+
+  private askStream(): void {
+    const { server, question } = this
+    const cancellation = new Cancellation()
+    this.asked = { abandon: () => cancellation.cancel() }
+    this.ways.streams.ask(server.at, question, this.dress(false, server.encrypted), cancellation).then(
+      message => this.streamed(message),
+      (error: ExchangeError) => this.failed(error),
+    )
+  }
+
+  private dress(mixedCase: boolean, padded: boolean): QueryDress {
+    const { id } = this.ways
+    const dress: QueryDress = { edns: this.edns, mixedCase, padded }
+    // Public servers are told nothing that they need not know.
+    if (id && !this.server.isPublic) dress.hops = addHop(this.question.hops, id)
+    return dress
+  }
+
+  answered(message: Message): void {
+    // RFC 7766 §5: a truncated answer is asked for again over TCP.
+    if (message.flags & Flag.TC) this.askStream()
+    else this.responded(message)
+  }
+
+  /** What somebody may be forging is asked for again over TCP, which can't be guessed blindly. */
+  doubted(reason: 'case' | 'forgeries'): void {
+    this.caseLost = reason === 'case'
+    this.askStream()
+  }
+
+  private streamed(message: Message): void {
+    if (this.ended) return
+    if (this.caseLost) this.server.lostCase(this.ways.clock.monotonic())
+    this.responded(message)
+  }
+
+  private responded(response: Message): void {
+    // RFC 6891 §7: a server without EDNS answers FORMERR and sends no OPT; it is asked again without.
+    if (this.edns && refusesFormat(response) && !response.edns) {
+      this.edns = false
+      this.ednsRefused = true
+      this.ask()
+      return
+    }
+    if (this.ednsRefused && !refusesFormat(response)) this.server.refusedEdns(this.ways.clock.monotonic())
+    if (response.flags & Flag.TC) this.failed(new ExchangeError('invalid', 'truncated over TCP'))
+    else if (this.end()) this.listener.heard(response)
+  }
+
+  failed(error: ExchangeError): void {
+    if (this.end()) this.listener.failed(error)
+  }
+
+  abandon(): void {
+    if (this.end()) this.asked?.abandon()
+  }
+
+  /** False where it has ended before. */
+  private end(): boolean {
+    if (this.ended) return false
+    this.ended = true
+    this.server.outstanding--
+    return true
+  }
 }

@@ -26,6 +26,7 @@ export function createFailureCache(): FailureCache {
   const failures = new Map<string, { error: ExtendedError; until: number; wait: number }>()
   return {
     get(key, now) {
+      if (failures.size === 0) return undefined
       const failure = failures.get(key)
       return failure && now < failure.until ? failure.error : undefined
     },
@@ -36,7 +37,9 @@ export function createFailureCache(): FailureCache {
       failures.set(key, { error, until: now + wait, wait })
       if (failures.size > MAX_FAILURES) failures.delete(failures.keys().next().value!)
     },
-    forget: key => failures.delete(key),
+    forget(key) {
+      if (failures.size > 0) failures.delete(key)
+    },
     clear: () => failures.clear(),
   }
 }

@@ -5,7 +5,7 @@ import { accept } from './accept.ts'
 import type { Cancellation } from './cancellation.ts'
 import { explainFailures } from './explain.ts'
 import type { UpstreamQuestion } from './question.ts'
-import { type Outcome, outcomeOf, type Route, type RouteContext, type Usable } from './route.ts'
+import { type Found, type Outcome, outcomeOf, type Route, type RouteContext } from './route.ts'
 import { arrange, type Selection } from './selection.ts'
 import type { Server } from './server.ts'
 import type { UpstreamSet } from './upstream-set.ts'
@@ -37,10 +37,11 @@ export function createForwardRoute(
     return servers.length > 0 && servers.every(server => server.down)
   }
   const route: ForwardRoute = { zone, label, upstreams, scope, recursive: true, passesSubnet, down, ask }
-  const judge = (response: Message, question: UpstreamQuestion): Usable | undefined => {
+  const judge = (response: Message, question: UpstreamQuestion, server: Server): Found | undefined => {
     const accepted = accept(response, question, owner => equalNames(owner, question.name) || mine(owner, route))
     // A server that refers us elsewhere instead of resolving is none for this question.
-    return accepted.kind === 'referral' || accepted.kind === 'unusable' ? undefined : accepted
+    if (accepted.kind === 'referral' || accepted.kind === 'unusable') return undefined
+    return outcomeOf(accepted, response, server, context.limits)
   }
 
   const lacking = () =>
@@ -48,25 +49,39 @@ export function createForwardRoute(
       ? `the bootstrap servers know no address of ${upstreams.names.join(', ')}`
       : `${label} is forwarded to this server itself`
 
-  async function ask(
+  function ask(
     question: UpstreamQuestion,
     cancellation: Cancellation,
     avoiding?: ReadonlySet<Server>,
   ): Promise<Outcome> {
-    const { limits, race, random } = context
     const ready = upstreams.ready()
-    const all = ready instanceof Promise ? await ready : ready
-    if (all.length === 0) return { kind: 'failed', error: { code: Ede.OTHER, text: lacking() } }
-    const believed = avoiding ? all.filter(server => !avoiding.has(server)) : all
-    const servers = arrange(believed, selection, random)
-    const lifetime = down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime
-    const result = await race({
-      ...{ servers, question, lifetime, cancellation },
-      judge: response => judge(response, question),
-      measured: selection === 'latency',
+    if (ready instanceof Promise) return ready.then(all => askThese(all, question, cancellation, avoiding))
+    return askThese(ready, question, cancellation, avoiding)
+  }
+
+  function askThese(
+    all: readonly Server[],
+    question: UpstreamQuestion,
+    cancellation: Cancellation,
+    avoiding: ReadonlySet<Server> | undefined,
+  ): Promise<Outcome> {
+    const { limits, race, random } = context
+    return new Promise(resolve => {
+      if (all.length === 0) return resolve({ kind: 'failed', error: { code: Ede.OTHER, text: lacking() } })
+      const believed = avoiding ? all.filter(server => !avoiding.has(server)) : all
+      race<Found>({
+        servers: arrange(believed, selection, random),
+        question,
+        lifetime: down() ? Math.min(limits.patience, limits.lifetime) : limits.lifetime,
+        cancellation,
+        measured: selection === 'latency',
+        judge: (response, server) => judge(response, question, server),
+        ended: result =>
+          resolve(
+            result.kind === 'won' ? result.judged : { kind: 'failed', error: explainFailures(zone, result.failures) },
+          ),
+      })
     })
-    if (result.kind === 'lost') return { kind: 'failed', error: explainFailures(zone, result.failures) }
-    return outcomeOf(result.judged, result.message, result.server, limits)
   }
 
   return route

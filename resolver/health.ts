@@ -2,7 +2,6 @@ import { Class } from '../dns/codes.ts'
 import { ROOT } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
 import type { Clock, Timer } from '../host/clock.ts'
-import { Cancellation } from './cancellation.ts'
 import type { Exchanger } from './exchange.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
@@ -33,40 +32,42 @@ export function createHealthChecks(
 ): HealthChecks {
   const waiting = new Map<Server, Timer>()
   let closed = false
-  /** Of the checks that are under way. */
-  const checks = new Set<Cancellation>()
+  /** End the checks that are under way. */
+  const enders = new Set<() => void>()
 
   function watch(server: Server): void {
     if (waiting.has(server) || closed) return
     waiting.set(
       server,
-      clock.after(server.backoff(clock.monotonic()), () => void check(server)),
+      clock.after(server.backoff(clock.monotonic()), () => check(server)),
     )
   }
 
-  async function check(server: Server): Promise<void> {
+  function check(server: Server): void {
     const begun = clock.monotonic()
-    const cancellation = new Cancellation()
-    checks.add(cancellation)
-    const timer = clock.after(PATIENCE, () => cancellation.cancel())
-    const answered = await exchanger.exchange(server, CHECK, cancellation).then(
-      () => true,
-      () => false,
-    )
-    timer.cancel()
-    checks.delete(cancellation)
-    waiting.delete(server)
-    const now = clock.monotonic()
-    if (answered && server.answered(now - begun, now)) recovered(server)
-    else if (!answered) server.failed(now)
-    if (server.down) watch(server)
+    const asked = exchanger.exchange(server, CHECK, { heard: () => ended(true), failed: () => ended(false) })
+    const timer = clock.after(PATIENCE, () => ended(false))
+    const stop = (): void => {
+      asked.abandon()
+      timer.cancel()
+      enders.delete(stop)
+      waiting.delete(server)
+    }
+    enders.add(stop)
+    const ended = (answered: boolean): void => {
+      stop()
+      const now = clock.monotonic()
+      if (answered && server.answered(now - begun, now)) recovered(server)
+      else if (!answered) server.failed(now)
+      if (server.down) watch(server)
+    }
   }
 
   return {
     watch,
     close() {
       closed = true
-      for (const check of checks) check.cancel()
+      for (const stop of enders) stop()
       for (const timer of waiting.values()) timer.cancel()
       waiting.clear()
     },

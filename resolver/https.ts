@@ -103,11 +103,10 @@ export function createHttpsStream(at: ServerAddress, options: StreamOptions): Dn
 
 function untilCancelled<T>(promise: Promise<T>, cancellation: Cancellation): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abandon = () => reject(new ExchangeError('timeout', 'no answer'))
-    cancellation.onCancel(abandon)
+    const task = cancellation.onCancel(() => reject(new ExchangeError('timeout', 'no answer')))
     promise
       .then(resolve, error => reject(error instanceof ExchangeError ? error : socketFailure(error)))
-      .finally(() => cancellation.off(abandon))
+      .finally(() => cancellation.off(task))
   })
 }
 
@@ -128,14 +127,13 @@ function post(
       accept: MEDIA_TYPE,
       'content-length': wire.length,
     })
-    const abandon = () => {
+    const task = cancellation.onCancel(() => {
       request.close(constants.NGHTTP2_CANCEL)
       reject(new ExchangeError('timeout', 'no answer'))
-    }
-    cancellation.onCancel(abandon)
+    })
     request.on('error', error => reject(error instanceof ExchangeError ? error : socketFailure(error)))
     request.on('close', () => {
-      cancellation.off(abandon)
+      cancellation.off(task)
       reject(new ExchangeError('network', 'the server ended the request'))
     })
     collect(request, resolve, reject)

@@ -9,7 +9,10 @@ export function lifetimeOf(
 ): number {
   // RFC 2308 §5: a negative answer without an SOA is not kept, for nothing says how long it holds.
   if (negative && !authority.some(({ type }) => type === Type.SOA)) return 0
-  return Math.min(...answer.map(({ ttl }) => ttl), ...authority.map(({ ttl }) => ttl))
+  let least = Number.POSITIVE_INFINITY
+  for (const { ttl } of answer) least = Math.min(least, ttl)
+  for (const { ttl } of authority) least = Math.min(least, ttl)
+  return least
 }
 
 /** The records with no TTL below `least` or above `most`, and that of an SOA no longer than the denial that it stands for. */

@@ -8,6 +8,7 @@ import type { AnswerCache, CacheHit } from './cache.ts'
 import type { Cancellation } from './cancellation.ts'
 import type { Counters } from './counters.ts'
 import type { ExtendedError, FailureCache } from './failures.ts'
+import { Flight, Flights } from './flights.ts'
 import { aged, withTtl } from './lifetime.ts'
 import type { ResolverLimits } from './limits.ts'
 import { questionKey, type UpstreamQuestion } from './question.ts'
@@ -59,33 +60,43 @@ const SHORTEST_RENEWED = 10
 /** Answers single questions from cache, from an identical question already asked, from upstream, or with stale data. */
 export function createParts(context: PartContext) {
   const { clock, limits, cache, failures, admission, counters } = context
-  const flights = new Map<string, Promise<Outcome>>()
+  const flights = new Flights()
   /** Of the flights those that nobody waited for when they began. */
   let renewing = 0
 
   /** Resolves by `until` (monotonic ms) at the latest. */
-  async function part(route: Route, question: UpstreamQuestion, until: number): Promise<Part | NoPart> {
+  function part(route: Route, question: UpstreamQuestion, until: number): Promise<Part | NoPart> {
     const key = questionKey(route.scope, question)
     const now = clock.monotonic()
     const hit = cache.get(key, now)
     if (hit && !hit.stale) {
-      if (renewal(hit) <= 0 && !flights.has(key) && !failures.get(key, now)) prefetch(key, route, question)
-      return fromCache(hit)
+      if (renewal(hit) <= 0 && !flights.get(key) && !failures.get(key, now)) prefetch(key, route, question)
+      return Promise.resolve(fromCache(hit))
     }
     const failed = failures.get(key, now)
-    if (failed) return instead(hit, failed)
+    if (failed) return Promise.resolve(instead(hit, failed))
     counters.misses++
     const flight = flights.get(key) ?? depart(key, route, question, hit !== undefined)
-    if (!flight) return instead(hit, { code: Ede.OTHER, text: 'too many questions are outstanding' })
+    if (!flight) return Promise.resolve(instead(hit, { code: Ede.OTHER, text: 'too many questions are outstanding' }))
     // RFC 8767 §5: where stale data is at hand, and nobody upstream has answered lately, there is no point in waiting.
-    const outcome = await within(flight, hit && route.down() ? 0 : until - now)
-    if (!outcome)
-      return instead(hit, {
-        code: Ede.NO_REACHABLE_AUTHORITY,
-        text: `no server for ${route.label} answered in time`,
+    return landed(flight, hit, route, hit && route.down() ? 0 : until - now)
+  }
+
+  /** What comes of a flight, or what there is instead after so many milliseconds. */
+  function landed(flight: Flight, hit: CacheHit | undefined, route: Route, patience: number): Promise<Part | NoPart> {
+    return new Promise(resolve => {
+      let late = false
+      const timer = clock.after(patience, () => {
+        late = true
+        const text = `no server for ${route.label} answered in time`
+        resolve(instead(hit, { code: Ede.NO_REACHABLE_AUTHORITY, text }))
       })
-    if (outcome.kind === 'failed') return instead(hit, outcome.error)
-    return fromUpstream(outcome)
+      flight.wait(outcome => {
+        if (late) return
+        timer.cancel()
+        resolve(outcome.kind === 'failed' ? instead(hit, outcome.error) : fromUpstream(outcome))
+      })
+    })
   }
 
   function fromUpstream({ found, seconds, server }: Found): Part {
@@ -105,7 +116,7 @@ export function createParts(context: PartContext) {
     if (!flight) return
     counters.prefetched++
     renewing++
-    void flight.then(() => renewing--)
+    flight.wait(() => renewing--)
   }
 
   /** Seconds until an answer of that age is to be renewed: in the last tenth of its time. */
@@ -114,37 +125,20 @@ export function createParts(context: PartContext) {
     return Math.max(0, Math.floor(wanted ? lifetime * (1 - RENEWED_PART) : lifetime) - age)
   }
 
-  function depart(
-    key: string,
-    route: Route,
-    question: UpstreamQuestion,
-    hasStale: boolean,
-  ): Promise<Outcome> | undefined {
+  /** Asks upstream, if there is room. */
+  function depart(key: string, route: Route, question: UpstreamQuestion, hasStale: boolean): Flight | undefined {
     const release = admission.question(route.label, question.name)
     if (!release) return undefined
-    const flight = fly(key, route, question, hasStale, release)
-    flights.set(key, flight)
-    return flight
-  }
-
-  /** Asks, and keeps what comes of it. */
-  async function fly(
-    key: string,
-    route: Route,
-    question: UpstreamQuestion,
-    hasStale: boolean,
-    release: () => void,
-  ): Promise<Outcome> {
-    let outcome: Outcome
-    try {
-      outcome = await route.ask(question, context.cancellation)
-    } catch (error) {
-      outcome = unforeseen(error)
+    const flight = new Flight(key)
+    flights.add(flight)
+    const arrived = (outcome: Outcome): void => {
+      flights.delete(flight)
+      release()
+      keep(key, outcome, hasStale)
+      flight.land(outcome)
     }
-    flights.delete(key)
-    release()
-    land(key, outcome, hasStale)
-    return outcome
+    route.ask(question, context.cancellation).then(arrived, error => arrived(unforeseen(error)))
+    return flight
   }
 
   function unforeseen(error: unknown): Outcome {
@@ -152,7 +146,8 @@ export function createParts(context: PartContext) {
     return { kind: 'failed', error: { code: Ede.OTHER, text: 'internal failure' } }
   }
 
-  function land(key: string, outcome: Outcome, hasStale: boolean): void {
+  /** Keeps what came of asking. */
+  function keep(key: string, outcome: Outcome, hasStale: boolean): void {
     const now = clock.monotonic()
     if (outcome.kind === 'failed') {
       counters.failures++
@@ -163,16 +158,6 @@ export function createParts(context: PartContext) {
     failures.forget(key)
     if (outcome.seconds > 0) cache.set(key, outcome.found, outcome.seconds, now)
     else cache.delete(key)
-  }
-
-  function within(flight: Promise<Outcome>, ms: number): Promise<Outcome | undefined> {
-    return new Promise(resolve => {
-      const timer = clock.after(ms, () => resolve(undefined))
-      flight.then(outcome => {
-        timer.cancel()
-        resolve(outcome)
-      })
-    })
   }
 
   function fromCache(hit: CacheHit): Part {

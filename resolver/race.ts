@@ -1,15 +1,14 @@
 import type { Message } from '../dns/message.ts'
 import type { Clock, Timer } from '../host/clock.ts'
-import { Cancellation } from './cancellation.ts'
-import type { Exchanger } from './exchange.ts'
+import type { Cancellation, CancelTask } from './cancellation.ts'
+import type { ExchangeListener, Exchanger } from './exchange.ts'
 import { ExchangeError } from './exchange-error.ts'
 import type { UpstreamQuestion } from './question.ts'
 import type { Server } from './server.ts'
+import type { Asked } from './udp.ts'
 
 /** What a race ends with: a response and what its judge made of it, or all the ways in which the servers failed. */
-export type RaceResult<Judged> =
-  | { kind: 'won'; message: Message; judged: Judged; server: Server }
-  | { kind: 'lost'; failures: Failure[] }
+export type RaceResult<Judged> = { kind: 'won'; judged: Judged } | { kind: 'lost'; failures: Failure[] }
 
 /** One server's failure to give a usable response. */
 export type Failure = { server: Server; error: ExchangeError } | { server: Server; response: Message }
@@ -24,12 +23,14 @@ export interface Race<Judged> {
   cancellation: Cancellation
   /** The servers were arranged by how fast they are: of those that are not asked, that is found out now and then. */
   measured?: boolean
-  /** What a response says; undefined where it is of no use, and other servers are to be asked. */
-  judge: (response: Message) => Judged | undefined
+  /** What a response of a server comes to; undefined where it is of no use, and other servers are to be asked. */
+  judge: (response: Message, server: Server) => Judged | undefined
+  /** Called once, perhaps at once. */
+  ended: (result: RaceResult<Judged>) => void
 }
 
 /** Holds a race. */
-export type Racing = <Judged>(race: Race<Judged>) => Promise<RaceResult<Judged>>
+export type Racing = <Judged>(race: Race<Judged>) => void
 
 /** Hears of what servers did, for the log and the counters. */
 export interface RaceEvents {
@@ -55,7 +56,7 @@ export function createRacing(exchanger: Exchanger, clock: Clock, events: RaceEve
     if (race.measured)
       for (const server of dueForMeasure(race.servers, clock.monotonic()))
         measure(server, race.question, exchanger, clock, events)
-    return new Promise<RaceResult<Judged>>(resolve => new Running(race, exchanger, clock, events, resolve).launch())
+    new Running(race, exchanger, clock, events).launch()
   }
 }
 
@@ -65,41 +66,35 @@ class Running<Judged> {
   private readonly exchanger: Exchanger
   private readonly clock: Clock
   private readonly events: RaceEvents
-  private readonly resolve: (result: RaceResult<Judged>) => void
   private readonly attempts: Attempts
   private readonly failures: Failure[] = []
-  /** For the exchanges that are under way when it ends. */
-  private readonly ending = new Cancellation()
+  private readonly runners: Runner[] = []
   private readonly until: number
+  /** Runners that are listened to. */
   private running = 0
+  private task: CancelTask | undefined
   /** Until the next server is asked too, or the race is given up. */
   private timer: Timer | undefined
+  private over = false
 
-  constructor(
-    race: Race<Judged>,
-    exchanger: Exchanger,
-    clock: Clock,
-    events: RaceEvents,
-    resolve: (result: RaceResult<Judged>) => void,
-  ) {
+  constructor(race: Race<Judged>, exchanger: Exchanger, clock: Clock, events: RaceEvents) {
     this.race = race
     this.exchanger = exchanger
     this.clock = clock
     this.events = events
-    this.resolve = resolve
     this.attempts = new Attempts(race.servers)
     this.until = clock.monotonic() + race.lifetime
-    race.cancellation.onCancel(this.giveUp)
+    this.task = race.cancellation.onCancel(() => this.giveUp())
   }
 
   /** Asks the next server, if there is one. */
   launch(): void {
     this.timer?.cancel()
-    if (this.ending.cancelled) return
+    if (this.over) return
     const attempt = this.nextAttempt()
     if (attempt) this.start(attempt)
     else if (this.running === 0) this.giveUp()
-    else this.timer = this.clock.after(this.until - this.clock.monotonic(), this.giveUp)
+    else this.timer = this.clock.after(this.until - this.clock.monotonic(), () => this.giveUp())
   }
 
   private nextAttempt(): Attempt | undefined {
@@ -113,34 +108,31 @@ class Running<Judged> {
 
   private start({ server, round }: Attempt): void {
     const begun = this.clock.monotonic()
+    const runner = new Runner(this, server, begun)
+    this.runners.push(runner)
     this.running++
     this.events.asked(server)
-    this.exchanger.exchange(server, this.race.question, this.ending).then(
-      message => this.finished(server, begun, message),
-      (error: ExchangeError) => this.broke(server, error),
-    )
+    runner.asked = this.exchanger.exchange(server, this.race.question, runner)
     this.timer = this.patience(server, begun, server.timeout(round))
   }
 
   /** After so long the next server is asked as well, unless the race is over by then. */
   private patience(server: Server, begun: number, milliseconds: number): Timer {
-    const { clock, events } = this
     const left = this.until - begun
-    if (left <= milliseconds) return clock.after(left, this.giveUp)
-    return clock.after(milliseconds, () => {
-      if (server.failed(clock.monotonic(), begun)) events.lost(server, 'no answer')
+    if (left <= milliseconds) return this.clock.after(left, () => this.giveUp())
+    return this.clock.after(milliseconds, () => {
+      if (server.failed(this.clock.monotonic(), begun)) this.events.lost(server, 'no answer')
       this.launch()
     })
   }
 
-  private finished(server: Server, begun: number, message: Message): void {
+  finished({ server, begun }: Runner, message: Message): void {
     this.running--
     const now = this.clock.monotonic()
     if (server.answered(now - begun, now)) this.events.recovered(server)
-    if (this.ending.cancelled) return
-    const judged = this.judge(message)
+    const judged = this.judge(message, server)
     if (judged !== undefined) {
-      this.end({ kind: 'won', message, judged, server })
+      this.end({ kind: 'won', judged })
       return
     }
     this.attempts.spend(server)
@@ -149,17 +141,16 @@ class Running<Judged> {
   }
 
   /** Nothing that a server sends may stop us: what can't even be judged is of no use. */
-  private judge(message: Message): Judged | undefined {
+  private judge(message: Message, server: Server): Judged | undefined {
     try {
-      return this.race.judge(message)
+      return this.race.judge(message, server)
     } catch {
       return undefined
     }
   }
 
-  private broke(server: Server, error: ExchangeError): void {
+  broke({ server }: Runner, error: ExchangeError): void {
     this.running--
-    if (this.ending.cancelled) return
     // A connection refused will be refused again; silence has been counted when the next attempt began.
     if (error.failure === 'network' || error.failure === 'local') this.attempts.spend(server)
     if (error.failure === 'network') {
@@ -169,13 +160,39 @@ class Running<Judged> {
     this.launch()
   }
 
-  private readonly giveUp = (): void => this.end({ kind: 'lost', failures: this.failures })
+  private giveUp(): void {
+    this.end({ kind: 'lost', failures: this.failures })
+  }
 
   private end(result: RaceResult<Judged>): void {
-    this.race.cancellation.off(this.giveUp)
+    if (this.over) return
+    this.over = true
+    if (this.task) this.race.cancellation.off(this.task)
     this.timer?.cancel()
-    this.ending.cancel()
-    this.resolve(result)
+    for (const { asked } of this.runners) asked?.abandon()
+    this.race.ended(result)
+  }
+}
+
+/** A server that was asked in a race. */
+class Runner implements ExchangeListener {
+  readonly server: Server
+  readonly begun: number
+  asked: Asked | undefined
+  private readonly race: Pick<Running<unknown>, 'finished' | 'broke'>
+
+  constructor(race: Pick<Running<unknown>, 'finished' | 'broke'>, server: Server, begun: number) {
+    this.race = race
+    this.server = server
+    this.begun = begun
+  }
+
+  heard(message: Message): void {
+    this.race.finished(this, message)
+  }
+
+  failed(error: ExchangeError): void {
+    this.race.broke(this, error)
   }
 }
 
@@ -188,16 +205,15 @@ function measure(
   events: RaceEvents,
 ): void {
   const begun = clock.monotonic()
-  const cancellation = new Cancellation()
-  const limit = clock.after(MEASURE_LIFETIME, () => cancellation.cancel())
   events.asked(server)
-  exchanger
-    .exchange(server, question, cancellation)
-    .then(
-      () => server.answered(clock.monotonic() - begun, clock.monotonic()) && events.recovered(server),
-      () => {},
-    )
-    .finally(() => limit.cancel())
+  const asked = exchanger.exchange(server, question, {
+    heard() {
+      limit.cancel()
+      if (server.answered(clock.monotonic() - begun, clock.monotonic())) events.recovered(server)
+    },
+    failed: () => limit.cancel(),
+  })
+  const limit = clock.after(MEASURE_LIFETIME, () => asked.abandon())
 }
 
 /** Slower servers whose round-trip time is not known any more. */

@@ -1,4 +1,4 @@
-import { type Name, nameKey } from '../dns/name.ts'
+import { MAX_NAME, type Name, nameKey } from '../dns/name.ts'
 
 /** Rules found by the longest suffix of a name. */
 export interface RuleTable<Rule> {
@@ -9,14 +9,17 @@ export interface RuleTable<Rule> {
 /** The table of `rules`; of two for one zone the first counts. */
 export function createRuleTable<Rule extends { zone: Name }>(rules: readonly Rule[]): RuleTable<Rule> {
   const byZone = new Map<string, Rule>()
-  for (const rule of rules) if (!byZone.has(nameKey(rule.zone))) byZone.set(nameKey(rule.zone), rule)
+  /** Of zones' names: no suffix of another length need be looked for. */
+  const lengths = new Uint8Array(MAX_NAME + 1)
+  for (const rule of rules) {
+    if (!byZone.has(nameKey(rule.zone))) byZone.set(nameKey(rule.zone), rule)
+    lengths[rule.zone.length] = 1
+  }
   return {
     all: [...byZone.values()],
     find(name) {
-      if (byZone.size === 0) return undefined
-      const key = nameKey(name)
       for (let at = 0; ; at += name[at]! + 1) {
-        const rule = byZone.get(key.slice(at))
+        const rule = lengths[name.length - at] ? byZone.get(nameKey(name.subarray(at))) : undefined
         if (rule || name[at] === 0) return rule
       }
     },

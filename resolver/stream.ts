@@ -76,11 +76,11 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
       connection => pending.has(sent.id) && connection.write(frame(sent.wire)),
       () => {},
     )
-    cancellation.onCancel(abandon)
+    const task = cancellation.onCancel(abandon)
     try {
       return await answer
     } finally {
-      cancellation.off(abandon)
+      cancellation.off(task)
       pending.delete(sent.id)
       rest()
     }

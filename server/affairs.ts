@@ -194,7 +194,7 @@ function revocationOf(ca: Ca | undefined): ((pattern: string) => Promise<{ seria
 }
 
 async function serveHttp(
-  { listeners, ready, world, log }: Foundation,
+  { listeners, ready, tracing, world, log }: Foundation,
   { authority, workers, https: takenOver }: Names,
   api: ApiContext,
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
@@ -215,6 +215,7 @@ async function serveHttp(
     clock: api.clock,
     lastBackup: () => backups.last,
     watched: () => watch.report,
+    traced: tracing?.counts,
     ca,
   })
   await Promise.all([takenOver.serve(https), listeners.http.serve(http), listeners.metrics.serve(metrics)])

@@ -5,6 +5,7 @@ import { parseMessage } from '../dns/message.ts'
 import { equalNames, type Name, printName } from '../dns/name.ts'
 import type { Log } from '../host/log.ts'
 import type { SocketAddress } from '../host/network.ts'
+import { silentTracer } from '../host/tracer.ts'
 import type { World } from '../host/world.ts'
 import type { CacheMemory } from '../resolver/cache-memory.ts'
 import type { Trust } from '../resolver/validate/anchors.ts'
@@ -20,6 +21,7 @@ import { ixfrRecords } from '../zones/transfer.ts'
 import { AliasKeeper } from './aliases.ts'
 import type { DifferencesRequest, NotifyRequest, ServingConfig, ServingZone, UpdateRequest } from './messages.ts'
 import { State } from './state.ts'
+import { traceUpdate } from './tracing/update.ts'
 import { createViewResolver } from './view-resolver.ts'
 import { ViewSlots } from './view-slots.ts'
 import type { Decision, Decisions, Workers } from './workers.ts'
@@ -107,7 +109,7 @@ function withDefaults(view: ViewConfig, config: Config): ViewConfig {
 /** No zones yet: `configure` opens them. */
 export function createAuthority(deps: AuthorityDeps): Authority {
   const slots = new ViewSlots()
-  const { config, own, memory, id, store, keyRings, clock, random, network, log } = deps
+  const { config, own, memory, id, store, keyRings, clock, random, network, log, tracer = silentTracer } = deps
   let workers: Workers | undefined
   /** Numbers the updates for the log. */
   let updates = 0
@@ -132,7 +134,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
       retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),
     },
   )
-  const notifier = new Notifier({ network, clock, random, log, findKey: state.findKey })
+  const notifier = new Notifier({ network, clock, random, tracer, log, findKey: state.findKey })
   const notifying = (zone: ServedZone) => {
     const { view, origin, notify } = zone
     return { view, origin, notify, soa: () => zone.soa() }
@@ -152,7 +154,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     if (zone.config.catalog) void followCatalogs()
   }
   const aliases = new AliasKeeper({ view: name => state.views.find(view => view.name === name), clock, log })
-  const world = { clock, random, network }
+  const world = { clock, random, network, tracer }
   const zones = createZones({
     ...world,
     ...(deps.loadWhole && { loadWhole: deps.loadWhole }),
@@ -188,6 +190,17 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     }
   }
 
+  const update = async ({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> => {
+    const zone = zones.find(from.view, origin)
+    if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
+    const { key, mac, address } = from
+    if (isSecondary(zone)) return forwarded(zone.forward(wire, { address, ...(key && { key }) }))
+    const requestId = `update-${++updates}`
+    const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
+    const reply = await zone.update(parseMessage(wire), who)
+    return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
+  }
+
   /** Before there are threads that serve, nobody is told of anything, or asked. */
   const startZones = (): void => {
     if (!workers) return
@@ -220,16 +233,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
     },
     trustChanged: () => serve(state.config),
     notifySecondaries: zone => notifier.again(notifying(zone)),
-    async update({ wire, zone: origin, from }: UpdateRequest): Promise<Decision> {
-      const zone = zones.find(from.view, origin)
-      if (!zone) return { rcode: Rcode.SERVFAIL, reason: `${printName(origin)} is not loaded`, ede: Ede.NOT_READY }
-      const { key, mac, address } = from
-      if (isSecondary(zone)) return forwarded(zone.forward(wire, { address, ...(key && { key }) }))
-      const requestId = `update-${++updates}`
-      const who = { address, requestId, ...(key && { key }), ...(mac && { mac }) }
-      const reply = await zone.update(parseMessage(wire), who)
-      return { rcode: reply.rcode as Rcode, reason: reply.reason, ...(reply.ede !== undefined && { ede: reply.ede }) }
-    },
+    update: request => traceUpdate(tracer, request, () => update(request)),
     async notify({ zone: origin, serial, from: { view, address, key } }: NotifyRequest): Promise<Decision> {
       const zone = zones.find(view, origin)
       if (!zone || !isSecondary(zone))

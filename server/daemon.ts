@@ -11,6 +11,7 @@ import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { startAhead, type ThreadsAhead } from './spawn-serving.ts'
 import type { StatusReport } from './status.ts'
+import type { Tracing } from './tracing/open.ts'
 
 export type { DaemonOwner } from './foundation.ts'
 
@@ -43,16 +44,19 @@ export async function startDaemon(first: Config, owner: DaemonOwner, world: Worl
 async function open(
   first: Config,
   owner: DaemonOwner,
-  world: World,
+  plain: World,
   log: Log,
   opened: Foundation['opened'],
   closeAll: () => Promise<void>,
 ): Promise<Daemon> {
-  const started = world.clock.now()
+  const started = plain.clock.now()
   /** Replaced by a reload. */
   let config = first
   let ready = false
   openDataDir(config.data_dir)
+  const tracing = await openTracing(config, plain, log)
+  if (tracing) opened.push(() => tracing.close(GRACE))
+  const world = tracing ? { ...plain, tracer: tracing.tracer } : plain
   const count = config.workers === 'auto' ? availableParallelism() : config.workers
   const threads = startAhead(count)
   opened.push(() => threads.end())
@@ -65,7 +69,7 @@ async function open(
   if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
   const foundation: Foundation = {
-    ...{ config: () => config, ready: () => ready, owner, world, log, listeners, count, started, opened },
+    ...{ config: () => config, ready: () => ready, owner, world, log, listeners, count, started, opened, tracing },
     inTurn: takeTurns(),
   }
   const { names, affairs } = await openParts(foundation, threads)
@@ -89,6 +93,13 @@ async function open(
       await closeAll()
     },
   }
+}
+
+/** Loaded only where something is traced. */
+async function openTracing({ tracing, name }: Config, world: World, log: Log): Promise<Tracing | undefined> {
+  if (!tracing) return undefined
+  const { openTracing } = await import('./tracing/open.ts')
+  return openTracing(tracing, name, world, log)
 }
 
 async function openParts(foundation: Foundation, threads: ThreadsAhead) {

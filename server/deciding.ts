@@ -15,9 +15,9 @@ export class Deciding {
     this.parts = parts
   }
 
-  update(request: Request, prepared: Omit<UpdateRequest, 'id'>): number {
-    const { counters, main } = this.parts.options
-    return this.decideLater(request, main.update(prepared), result => {
+  update(request: Request, prepared: Omit<UpdateRequest, 'id' | 'received'>): number {
+    const { counters, main, clock } = this.parts.options
+    return this.decideLater(request, main.update({ ...prepared, received: clock.monotonic() }), result => {
       counters[UPDATES[result.rcode & 15]!]!++
     })
   }

@@ -66,10 +66,10 @@ const RECURSING: Recursion = { allowed: true, desired: true }
 
 /** The same query about another name. */
 function questionAbout(query: Query, name: Name): Query {
-  const again = Object.assign(new Query(), query)
   const wire = new Uint8Array(HEADER + name.length + 4)
   wire.set(name, HEADER)
-  return Object.assign(again, { buf: wire, start: 0, end: wire.length, nameAt: HEADER, nameLength: name.length })
+  const place = { buf: wire, start: 0, end: wire.length, nameAt: HEADER, nameLength: name.length }
+  return Object.assign(new Query().copyFrom(query), place)
 }
 
 const HEADER = 12
@@ -116,10 +116,11 @@ function writeResolved(answer: ResolverAnswer, last: boolean, response: Response
 /** Writes records by RRsets, as far as they fit. */
 function writeRecords(records: readonly ResourceRecord[], response: ResponseWriter): void {
   for (let i = 0; i < records.length; ) {
-    const { owner, type, ttl } = records[i]!
+    const { owner, type, ttl, rdata } = records[i]!
+    const rdatas = [rdata]
     let end = i + 1
-    while (end < records.length && records[end]!.type === type && equalNames(records[end]!.owner, owner)) end++
-    const rdatas = records.slice(i, end).map(({ rdata }) => rdata)
+    while (end < records.length && records[end]!.type === type && equalNames(records[end]!.owner, owner))
+      rdatas.push(records[end++]!.rdata)
     if (!response.records(owner, type, ttl, rdatas) && response.truncated) return
     i = end
   }
@@ -132,20 +133,17 @@ export function isForAll({ query, view: { policies, config } }: ForwardedQuery):
 }
 
 /** What there is to be told of an answer, for the query log. */
-export function describeResolved({ parts }: ForwardedQuery): Pick<Answered, 'from' | 'resolved'> {
-  const answers = parts.flatMap(part => (part.kind === 'resolved' ? part.answer : []))
-  const last = answers.at(-1)
-  const { rule, upstream, security, verdict, ede, from = 'local' } = last ?? {}
-  return {
-    from,
-    resolved: {
-      ...(rule && { rule }),
-      ...(upstream !== undefined && { upstream }),
-      ...(security && { security: security.status }),
-      ...(verdict && verdict.action !== 'passthru' && { policy: verdict.rule }),
-      ...(ede && { ede: ede.code }),
-    },
-  }
+export function describeResolved({ parts }: ForwardedQuery): Required<Pick<Answered, 'from' | 'resolved'>> {
+  const last = parts.findLast(part => part.kind === 'resolved')
+  if (!last) return { from: 'local', resolved: {} }
+  const { rule, upstream, security, verdict, ede, from } = last.answer
+  const resolved: NonNullable<Answered['resolved']> = {}
+  if (rule) resolved.rule = rule
+  if (upstream !== undefined) resolved.upstream = upstream
+  if (security) resolved.security = security.status
+  if (verdict && verdict.action !== 'passthru') resolved.policy = verdict.rule
+  if (ede) resolved.ede = ede.code
+  return { from, resolved }
 }
 
 /** Seconds that the answer may be used again; 0 where it may not: failures, stale data, and what says why (RFC 8914). */

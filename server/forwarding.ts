@@ -53,22 +53,31 @@ export class Forwarding {
     facts: number,
     signing?: TsigContext,
   ): number {
-    const { answerer, responder } = this.parts
-    const { clock, log, outstanding, state } = this.parts.options
+    const { clock, outstanding } = this.parts.options
     outstanding.begin()
-    const waiting: Waiting = { query, client, view, limit, signing, begun: clock.monotonic() }
-    const who = { account: printAddress(client.address), address: client.address, udp: client.transport === 'udp' }
-    resolveForwarded(query, view, open, who, { answerer, response: responder.writer })
-      .then(forwarded => {
-        this.answer(forwarded, waiting)
-        // What was learned under another configuration, or depends on a delegation, is not for later queries.
-        const keepable = facts >= 0 && !open.beyondCut && state.views[view.index] === view
-        const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
-        if (ttl > 0 && this.pinPolicies(view)) this.parts.keep(query, facts, ttl)
-      })
-      .catch((error: unknown) => log.error({ error: String(error) }, 'a query could not be resolved'))
-      .then(() => outstanding.end(client))
+    const begun = clock.monotonic()
+    void this.complete({ query, client, view, limit, signing, begun }, open, facts)
     return LATER
+  }
+
+  /** Never rejects. */
+  private async complete(waiting: Waiting, open: Unresolved, facts: number): Promise<void> {
+    const { query, client, view } = waiting
+    const { answerer, responder } = this.parts
+    const { log, outstanding, state } = this.parts.options
+    try {
+      const { address } = client
+      const who = { account: accountOf(address), address, udp: client.transport === 'udp' }
+      const forwarded = await resolveForwarded(query, view, open, who, { answerer, response: responder.writer })
+      this.answer(forwarded, waiting)
+      // What was learned under another configuration, or depends on a delegation, is not for later queries.
+      const keepable = facts >= 0 && !open.beyondCut && state.views[view.index] === view
+      const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
+      if (ttl > 0 && this.pinPolicies(view)) this.parts.keep(query, facts, ttl)
+    } catch (error) {
+      log.error({ error: String(error) }, 'a query could not be resolved')
+    }
+    outstanding.end(client)
   }
 
   /** Writes and sends the answer to a query that has waited for the resolver. */
@@ -126,7 +135,14 @@ export class Forwarding {
     const rcode = response[3]! & 15
     counters[viewCell(view.slot, rcode)]!++
     countSpan(counters, took)
-    const told = { query, client, view: view.name, rcode, took, response, ...describeResolved(forwarded) }
-    sight.answered(told, true)
+    const { from, resolved } = describeResolved(forwarded)
+    sight.answered({ query, client, view: view.name, rcode, from, took, response, resolved }, true)
   }
+}
+
+/** What a client's outstanding questions are counted by: its address, one character an octet. */
+function accountOf(address: Uint8Array): string {
+  let account = ''
+  for (let i = 0; i < address.length; i++) account += String.fromCharCode(address[i]!)
+  return account
 }

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import type { Listeners } from './listeners.ts'
+import type { Tracing } from './tracing/open.ts'
 
 /** Whoever runs the daemon, for what the control socket asks of it. */
 export interface DaemonOwner {
@@ -20,6 +21,8 @@ export interface Foundation {
   world: World
   log: Log
   listeners: Listeners
+  /** Undefined where nothing is traced. */
+  tracing: Tracing | undefined
   /** How many threads serve. */
   count: number
   /** Milliseconds since 1970. */

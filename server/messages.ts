@@ -203,6 +203,8 @@ export interface UpdateRequest {
   wire: Uint8Array
   zone: Name
   from: RequestOrigin
+  /** When it came, by the monotonic clock. */
+  received: number
 }
 
 /** A NOTIFY (RFC 1996) for a secondary zone of the view. */

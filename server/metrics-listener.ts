@@ -6,6 +6,8 @@ import { showCa } from './ca-metrics.ts'
 import { showKeys } from './key-metrics.ts'
 import { askedOnce, type ResolverReport } from './report.ts'
 import { showResolver } from './resolver-metrics.ts'
+import { showTraces } from './tracing/metrics.ts'
+import type { Tracing } from './tracing/open.ts'
 import { showWatch } from './watch/metrics.ts'
 import type { WatchReport } from './watch/watch.ts'
 import { showZones } from './zone-metrics.ts'
@@ -23,13 +25,15 @@ export interface MetricsSource {
   resolver?: () => Promise<ResolverReport>
   /** When the newest backup was taken, milliseconds since 1970. */
   lastBackup?: () => number | undefined
+  /** Spans since the start, where something is traced. */
+  traced?: Tracing['counts'] | undefined
   /** What was seen from outside. */
   watched?: () => WatchReport
 }
 
 /** `/metrics` in Prometheus' text format; `/health` while the process works; `/ready` once everything is loaded, and not while stopping. */
 export function serveMetrics(app: FastifyInstance, source: MetricsSource): void {
-  const { serving, ready, zones, clock, ca, resolver, lastBackup, watched } = source
+  const { serving, ready, zones, clock, ca, resolver, lastBackup, watched, traced } = source
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'namestead_' })
   showZones(registry, zones, clock)
@@ -40,6 +44,7 @@ export function serveMetrics(app: FastifyInstance, source: MetricsSource): void 
   }
   if (ca) showCa(registry, ca)
   if (watched) showWatch(registry, watched)
+  if (traced) showTraces(registry, traced)
   new Gauge({
     name: 'namestead_backup_timestamp_seconds',
     help: 'When the newest backup was taken; 0 where none ever was',

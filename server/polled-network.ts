@@ -48,7 +48,9 @@ interface Handlers {
 class PolledDatagrams implements PolledSocket {
   private readonly options: PolledNetworkOptions
   private readonly set: EpollSet
-  private readonly handlers = new Map<number, Handlers>()
+  /** By descriptor: those are small numbers, used again as soon as they are free. */
+  private readonly handlers: (Handlers | undefined)[] = []
+  private count = 0
   private readonly buffer = new Uint8Array(LONGEST)
 
   constructor(options: PolledNetworkOptions) {
@@ -71,12 +73,14 @@ class PolledDatagrams implements PolledSocket {
     const fd = this.connected(remote, source)
     descriptors.opened(fd)
     this.set.add(fd)
-    this.handlers.set(fd, { onMessage, onError })
-    if (this.handlers.size === 1) poller.add(this)
+    this.handlers[fd] = { onMessage, onError }
+    if (++this.count === 1) poller.add(this)
     let open = true
     return {
       send: message => {
-        if (open && libc.send(fd, message, message.length, LINUX.MSG_DONTWAIT) < 0) this.failed(onError)
+        if (!open || libc.send(fd, message, message.length, LINUX.MSG_DONTWAIT) >= 0) return
+        const error = this.failure()
+        if (error) queueMicrotask(() => open && onError(error))
       },
       close: () => {
         if (open) this.close(fd)
@@ -87,10 +91,10 @@ class PolledDatagrams implements PolledSocket {
 
   private close(fd: number): void {
     const { libc, descriptors, poller } = this.options
-    this.handlers.delete(fd)
+    this.handlers[fd] = undefined
     descriptors.closing(fd)
     libc.close(fd)
-    if (this.handlers.size === 0) poller.remove(this)
+    if (--this.count === 0) poller.remove(this)
   }
 
   /** A socket that is bound to a port of its own and connected. Throws what the system says. */
@@ -128,18 +132,22 @@ class PolledDatagrams implements PolledSocket {
 
   private receive(fd: number): void {
     const { libc } = this.options
-    const handlers = this.handlers.get(fd)
+    const handlers = this.handlers[fd]
     // Closed meanwhile by what another's datagram has led to.
     if (!handlers) return
     const length = libc.recv(fd, this.buffer, LONGEST, LINUX.MSG_DONTWAIT)
-    if (length < 0) this.failed(handlers.onError)
-    else handlers.onMessage(this.buffer.subarray(0, length))
+    if (length >= 0) {
+      handlers.onMessage(this.buffer.subarray(0, length))
+      return
+    }
+    const error = this.failure()
+    if (error) handlers.onError(error)
   }
 
-  /** What is lost for want of room is lost like any datagram; the rest is for the socket's owner. */
-  private failed(onError: Handlers['onError']): void {
+  /** Why the last call has failed, for the socket's owner; undefined where a datagram was lost for want of room, as any may be lost. */
+  private failure(): Error | undefined {
     const errno = this.options.libc.errno()
-    if (errno !== LINUX.EAGAIN && errno !== LINUX.EINTR) onError(systemError('datagram', errno))
+    return errno === LINUX.EAGAIN || errno === LINUX.EINTR ? undefined : systemError('datagram', errno)
   }
 }
 

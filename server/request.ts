@@ -25,18 +25,17 @@ export interface Request {
 /** A copy of a query on memory of its own, for an answer that has to wait. */
 export function keepQuery(query: Query): Query {
   const { start } = query
-  const kept = Object.assign(new Query(), query)
-  return Object.assign(kept, {
-    buf: copyOctets(query.buf, start, query.end),
-    cookieBuf: keepOctets(query.cookieBuf, query.cookieAt, query.cookieAt + query.cookieLength),
-    start: 0,
-    end: query.end - start,
-    nameAt: query.nameAt - start,
-    cookieAt: 0,
-    subnet: keepOctets(query.subnet),
-    hops: keepOctets(query.hops),
-    tsigAt: query.tsigAt - start,
-  })
+  const kept = new Query().copyFrom(query)
+  kept.buf = copyOctets(query.buf, start, query.end)
+  kept.cookieBuf = keepOctets(query.cookieBuf, query.cookieAt, query.cookieAt + query.cookieLength)
+  kept.start = 0
+  kept.end = query.end - start
+  kept.nameAt = query.nameAt - start
+  kept.cookieAt = 0
+  kept.subnet = keepOctets(query.subnet)
+  kept.hops = keepOctets(query.hops)
+  kept.tsigAt = query.tsigAt - start
+  return kept
 }
 
 const NOTHING = new Uint8Array(0)

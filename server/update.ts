@@ -15,7 +15,7 @@ export function prepareUpdate(
   wire: Uint8Array,
   view: ServingView,
   from: RequestOrigin,
-): Omit<UpdateRequest, 'id'> {
+): Omit<UpdateRequest, 'id' | 'received'> {
   const zone = zoneSection(message)
   const config = view.configs.get(nameKey(zone.name))
   if (!config)

@@ -1,4 +1,5 @@
 import type { ResourceRecord } from '../dns/record.ts'
+import { silentTracer, type Tracer } from '../host/tracer.ts'
 import { type Changeset, isEmptyChange, mergeChanges, rdataKey, recordKey } from './change.ts'
 import type { Holders, Holding } from './holders.ts'
 import { versionAfter } from './next-version.ts'
@@ -177,17 +178,23 @@ class CommitDraft {
     )
     const pending = changed.map(([pipeline, { tip, change, holders }]) => pipeline.push(tip, change, holders, settled))
     try {
-      await settled
+      await this.tracer.span('commit', { attributes: { 'dns.zones': changed.length } }, () => settled)
     } catch (error) {
       for (const [i, pipeline] of pipelines.entries()) pipeline.fail(pending[i]!, pipelines)
       throw failure(`the change could not be stored: ${error instanceof Error ? error.message : error}`)
     }
-    publishSettled(pipelines.map((pipeline, i) => ({ pipeline, pending: pending[i]! })))
+    this.tracer.span('publish', { attributes: { 'dns.serial': changed[0]![1].tip.serial() } }, () =>
+      publishSettled(pipelines.map((pipeline, i) => ({ pipeline, pending: pending[i]! }))),
+    )
     for (const [i, pipeline] of pipelines.entries()) {
       pipeline.additions.note(commits[i]!.entry)
       this.published.set(pipeline, pending[i]!)
     }
     for (const [pipeline, written] of this.published) pipeline.options.onPublished?.(written)
+  }
+
+  private get tracer(): Tracer {
+    return this.zones.keys().next().value!.options.tracer ?? silentTracer
   }
 
   private get store(): ZoneStore {

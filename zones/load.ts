@@ -8,6 +8,7 @@ import { makeRdata, Type } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
+import type { Tracer } from '../host/tracer.ts'
 import { applyFile } from './baseline.ts'
 import { firstOfCatalog } from './catalog/write.ts'
 import { isEmptyChange } from './change.ts'
@@ -41,6 +42,7 @@ export interface LoadDependencies {
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
+  tracer?: Tracer
   /** Whether other threads make the signatures of many RRsets at once. */
   signAside?: boolean
   /** The image served until now, whose generations a new one goes on from. */
@@ -144,9 +146,10 @@ export function writerOf(
   signing: Signing | undefined,
 ): ZoneWriter {
   if (deps.before) continueFrom(image, deps.before)
-  const { store, clock, log, followers, onReplaced, onPublished } = deps
+  const { store, clock, log, tracer, followers, onReplaced, onPublished } = deps
   return new ZoneWriter({
     ...{ store, clock, log, zone: stored.id, revision: stored.revision, image, holders, kept },
+    ...(tracer ? { tracer } : {}),
     ...(signing ? { signer: signing.signer } : {}),
     ...(followers ? { followers } : {}),
     ...(onReplaced ? { onReplaced } : {}),

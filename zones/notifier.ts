@@ -6,6 +6,7 @@ import type { TsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
 import type { Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import { type Span, type SpanContext, silentTracer } from '../host/tracer.ts'
 import type { World } from '../host/world.ts'
 import { Gate } from './gate.ts'
 import { askByDatagram } from './remote.ts'
@@ -47,6 +48,8 @@ interface Target {
   timer: Timer | undefined
   running: boolean
   changed: boolean
+  /** What it was first told of since. */
+  cause: SpanContext | undefined
 }
 
 /** Tells the secondaries of zones that there is something new (RFC 1996), until they have heard it. */
@@ -65,6 +68,7 @@ export class Notifier {
     for (const server of zone.notify) {
       const target = this.target(zone, server)
       target.zone = zone
+      target.cause ??= this.options.tracer?.current()
       this.plan(target, server, starting)
     }
   }
@@ -93,7 +97,15 @@ export class Notifier {
     if (!target)
       this.targets.set(
         id,
-        (target = { zone, serial: undefined, began: -INTERVAL, timer: undefined, running: false, changed: false }),
+        (target = {
+          zone,
+          serial: undefined,
+          began: -INTERVAL,
+          timer: undefined,
+          running: false,
+          changed: false,
+          cause: undefined,
+        }),
       )
     return target
   }
@@ -106,18 +118,21 @@ export class Notifier {
   }
 
   private async tellNews(target: Target, server: RemoteServer): Promise<void> {
-    const { zone } = target
+    const { zone, cause: parent } = target
     target.changed = false
+    target.cause = undefined
     target.began = this.options.clock.monotonic()
     const soa = zone.soa()
     const serial = soa && soaSerial(soa.rdata)
     if (soa && serial !== target.serial && !this.closed) {
       target.serial = serial
-      await this.tell(zone, server, soa)
+      const { tracer = silentTracer } = this.options
+      const attributes = describeNotify(zone, server, soaSerial(soa.rdata))
+      await tracer.span('NOTIFY', { kind: 'client', parent, attributes }, span => this.tell(zone, server, soa, span))
     }
   }
 
-  private async tell(zone: NotifyingZone, server: RemoteServer, soa: ResourceRecord): Promise<void> {
+  private async tell(zone: NotifyingZone, server: RemoteServer, soa: ResourceRecord, span: Span): Promise<void> {
     const { findKey, log } = this.options
     const { address, port } = server.address
     const fields = {
@@ -131,12 +146,15 @@ export class Notifier {
       const { source } = server
       const remote = { address: server.address, ...(key && { key }), ...(source !== undefined && { source }) }
       const { rcode } = await askByDatagram(this.options, remote, notification(zone.origin, soa), WAITS)
+      span.set({ 'dns.rcode': rcodeName(rcode) })
       // RFC 1996 §3.12: one that does not know NOTIFY says NOTIMP; whatever the answer, it was heard.
       if (rcode === 0) log.debug(fields, 'secondary notified')
       else log.warn({ ...fields, rcode: rcodeName(rcode) }, 'a secondary refused to be notified')
     } catch (error) {
       // RFC 1996 §3.6: also where ICMP says that nobody is there; a secondary that starts asks by itself.
-      log.warn({ ...fields, reason: (error as Error).message }, 'a secondary could not be notified')
+      const reason = (error as Error).message
+      span.fail(reason)
+      log.warn({ ...fields, reason }, 'a secondary could not be notified')
     }
   }
 
@@ -145,6 +163,11 @@ export class Notifier {
     this.closed = true
     for (const { timer } of this.targets.values()) timer?.cancel()
   }
+}
+
+function describeNotify({ origin, view }: NotifyingZone, { address }: RemoteServer, serial: number) {
+  const server = { 'server.address': address.address, 'server.port': address.port }
+  return { 'dns.zone': printName(origin), 'dns.view': view, 'dns.serial': serial, ...server }
 }
 
 /** RFC 1996 §3.7: AA set, the zone's SOA in question and, as a hint, in the answer. */

@@ -3,6 +3,7 @@ import { RcodeError } from '../dns/errors.ts'
 import { printName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { Tracer } from '../host/tracer.ts'
 import { Additions } from './additions.ts'
 import type { Changeset } from './change.ts'
 import { Holders, type Holding } from './holders.ts'
@@ -68,6 +69,7 @@ export interface PipelineOptions {
   holders: Holders
   clock: Clock
   log: Log
+  tracer?: Tracer
   /** Signs what changes, where the zone is signed. */
   signer?: ZoneSigner
   /** Those that change along with this zone; may differ from one change to the next. */

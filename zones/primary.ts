@@ -7,6 +7,7 @@ import type { ResourceRecord } from '../dns/record.ts'
 import type { Clock } from '../host/clock.ts'
 import { type Log, overheard } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
+import type { Tracer } from '../host/tracer.ts'
 import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
@@ -53,6 +54,7 @@ export interface PrimaryDependencies {
   /** Of zones that are signed here. */
   keyRings?: KeyRings
   random?: Random
+  tracer?: Tracer
   /** Whether other threads make the signatures of many RRsets at once. */
   signAside?: boolean
   /** Those that change along with the zone. */

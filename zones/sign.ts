@@ -202,32 +202,41 @@ class SigningPass {
     const { tip } = this
     const { owner } = name
     const touched = this.changed.get(nameKey(owner))?.types
+    const existing = new Set(this.signatures(owner, false))
     const before = tip.rrset(owner, Type.NSEC)
-    const existing = this.signatures(owner, false)
+    if (isStanding(name)) {
+      for (const type of signedTypes(name)) this.signed(tip.rrset(owner, type)!, existing, touched?.has(type) ?? false)
+      this.renewProof(before, nsec, existing)
+    } else this.renewProof(before, undefined, existing)
     this.gone.push(...existing)
-    if (before) this.gone.push(...recordsOf(before))
-    if (!isStanding(name)) return
-    for (const type of signedTypes(name)) this.signed(tip.rrset(owner, type)!, existing, touched?.has(type) ?? false)
-    if (!nsec) return
-    this.come.push(...recordsOf(nsec))
-    this.signed(nsec, existing, !sameRRset(before, nsec))
   }
 
   private renewHashed(owner: Name, rrset: RRset | undefined): void {
-    const before = this.tip.rrset(owner, Type.NSEC3)
-    const existing = this.signatures(owner, true)
+    const existing = new Set(this.signatures(owner, true))
+    this.renewProof(this.tip.rrset(owner, Type.NSEC3), rrset, existing)
     this.gone.push(...existing)
-    if (before) this.gone.push(...recordsOf(before))
-    if (!rrset) return
-    this.come.push(...recordsOf(rrset))
-    this.signed(rrset, existing, !sameRRset(before, rrset))
   }
 
-  private signed(rrset: RRset, existing: readonly ResourceRecord[], changed: boolean): void {
+  /** Puts one NSEC or NSEC3 in the place of another, where they differ. */
+  private renewProof(before: RRset | undefined, rrset: RRset | undefined, existing: Set<ResourceRecord>): void {
+    const same = rrset !== undefined && sameRRset(before, rrset)
+    if (before && !same) this.gone.push(...recordsOf(before))
+    if (!rrset) return
+    if (!same) this.come.push(...recordsOf(rrset))
+    this.signed(rrset, existing, !same)
+  }
+
+  /** Sees to the signatures of an RRset; those that stay are taken out of `existing`. */
+  private signed(rrset: RRset, existing: Set<ResourceRecord>, changed: boolean): void {
     const { type, owner } = rrset
-    const own = existing.map(({ rdata }) => rdata).filter(rdata => Rrsig.typeCovered(rdata) === type)
-    const rdatas = this.maker.signaturesOf(rrset, own, changed)
-    this.come.push(...recordsOf({ owner, type: Type.RRSIG, ttl: rrset.ttl, rdatas }))
+    const own = [...existing].filter(({ rdata }) => Rrsig.typeCovered(rdata) === type)
+    const present = own.map(({ rdata }) => rdata)
+    const rdatas = this.maker.signaturesOf(rrset, present, changed)
+    for (const record of recordsOf({ owner, type: Type.RRSIG, ttl: rrset.ttl, rdatas })) {
+      const stays = own.find(({ rdata, ttl }) => rdata === record.rdata && ttl === record.ttl)
+      if (stays) existing.delete(stays)
+      else this.come.push(record)
+    }
   }
 
   /** The signatures at an owner as they are: those of its NSEC3, or all others. */

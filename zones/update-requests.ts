@@ -6,6 +6,7 @@ import type { Message } from '../dns/message.ts'
 import { readTsig } from '../dns/tsig.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import { silentTracer, type Tracer } from '../host/tracer.ts'
 import { isEmptyChange } from './change.ts'
 import { DeleteLimits } from './delete-limits.ts'
 import { type Holders, keyText } from './holders.ts'
@@ -60,14 +61,20 @@ const LEAST_VALIDITY = 60_000
 /** Ignored updates of one message that the log shows. */
 const IGNORED_LOGGED = 5
 
+interface UpdateDeps {
+  store: ZoneStore
+  clock: Clock
+  tracer?: Tracer
+}
+
 /** Answers the UPDATE messages to one zone, each once, by its rules. */
 export class UpdateRequests {
   private readonly zone: UpdatedZone
-  private readonly deps: { store: ZoneStore; clock: Clock }
+  private readonly deps: UpdateDeps
   private readonly replays: ReplayCache<UpdateReply>
   private readonly deleteLimits: DeleteLimits
 
-  constructor(zone: UpdatedZone, deps: { store: ZoneStore; clock: Clock }) {
+  constructor(zone: UpdatedZone, deps: UpdateDeps) {
     this.zone = zone
     this.deps = deps
     this.replays = new ReplayCache(deps.clock)
@@ -106,19 +113,23 @@ export class UpdateRequests {
   private async change(message: Message, requestor: UpdateRequestor): Promise<void> {
     const settled = this.zone.settled()
     if (settled) await settled
+    const { tracer = silentTracer } = this.deps
     const targets = this.zone.targets()
     permitRequestor(this.zone.config().update, requestor)
     const actor = this.actor(message, requestor, targets[0]!.writer)
     const ignored = new Set<string>()
     let takeBack: (() => void) | undefined
-    const decide = (contents: ZoneVersion, holders: Holders) => {
-      // Counted once, though it may be decided in several zones, and again.
-      takeBack?.()
-      const judged = this.judge(message, requestor, contents, holders)
-      takeBack = this.deleteLimits.charge(judged.policy, judged.deletes)
-      for (const what of judged.outcome.ignored) ignored.add(what)
-      return judged.outcome
-    }
+    const decide = (contents: ZoneVersion, holders: Holders) =>
+      tracer.span('decide', {}, span => {
+        // Counted once, though it may be decided in several zones, and again.
+        takeBack?.()
+        const judged = this.judge(message, requestor, contents, holders)
+        takeBack = this.deleteLimits.charge(judged.policy, judged.deletes)
+        for (const what of judged.outcome.ignored) ignored.add(what)
+        const { added, deleted } = judged.outcome.change
+        span.set({ 'dns.records.added': added.length, 'dns.records.deleted': deleted.length })
+        return judged.outcome
+      })
     const parts = targets.map(({ writer }) => ({ writer, decide }))
     const written = await writeTogether(actor, parts).catch(error => {
       takeBack?.()

@@ -194,10 +194,9 @@ export class ZoneVersion {
 
   /** The NSEC3 of this owner or its signatures, which no query finds by name (RFC 5155 §7.2.8). */
   private hashed(owner: Name, type: number): RRset | undefined {
-    const { arena, key, origin } = this.image
+    const { arena, origin } = this.image
     if (!this.hasHashes() || owner.length === origin.length || !isSubdomain(owner, origin)) return undefined
-    key.read(owner, 0, owner.length - origin.length)
-    return hashedRRset(arena, origin, this.at, key, type)
+    return hashedRRset(arena, origin, this.at, this.keyOf(owner), type)
   }
 
   /** Whether there is a chain of hashed names (RFC 5155), whole or not. */
@@ -208,8 +207,8 @@ export class ZoneVersion {
   /** Whether the name exists: it owns records, or a name below it does (RFC 4592 §2.2.3). */
   exists(owner: Name): boolean {
     if (!isSubdomain(owner, this.origin)) return false
-    const { key, reader } = this.image
-    key.read(owner, 0, owner.length - this.origin.length)
+    const { reader } = this.image
+    const key = this.keyOf(owner)
     reader.locate(this.at, key)
     return reader.closest === key.labels
   }
@@ -225,7 +224,7 @@ export class ZoneVersion {
   }
 
   /** The owners before the name, nearest first; the apex is the last. */
-  ownersBefore(owner: Name): Generator<Name> {
+  ownersBefore(owner: Name): Iterable<Name> {
     return ownersBefore(this.image.arena, this.origin, this.at, this.keyOf(owner))
   }
 
@@ -234,8 +233,9 @@ export class ZoneVersion {
     return hashNeighbours(this.image.arena, this.at, label)
   }
 
+  /** The owner's key; the image's one, until the next name is looked for. */
   private keyOf(owner: Name): SearchKey {
-    const key = new SearchKey()
+    const { key } = this.image
     key.read(owner, 0, owner.length - this.origin.length)
     return key
   }
@@ -273,9 +273,8 @@ export class ZoneVersion {
 
   private entry(owner: Name): number {
     if (!isSubdomain(owner, this.origin)) return 0
-    const { key, reader } = this.image
-    key.read(owner, 0, owner.length - this.origin.length)
-    return reader.ancestor(this.at, key, key.labels)
+    const key = this.keyOf(owner)
+    return this.image.reader.ancestor(this.at, key, key.labels)
   }
 
   /** The SOA's RRset, for `ZoneReader`. */

@@ -142,7 +142,8 @@ class LateClient implements Client {
     this.recipient = recipient
     this.address = of.address.slice()
     this.port = of.port
-    this.destination = of.destination.slice()
+    // Only of a wildcard's client it changes.
+    this.destination = recipient.control ? of.destination.slice() : of.destination
     this.destinationPort = of.destinationPort
   }
 

@@ -13,6 +13,7 @@ import { type Log, silentLog } from '../../host/log.ts'
 import type { ShownCertificate } from '../../host/network.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
+import type { Tracer } from '../../host/tracer.ts'
 import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { scratchFolder } from '../scratch.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
@@ -99,6 +100,7 @@ export interface World {
 export interface WorldOptions {
   config?: CaConfig
   log?: Log
+  tracer?: Tracer
   fetchText?: CaDeps['fetchText']
   /** What the CA is told of DNS beside look-ups. */
   dns?: Pick<CaDeps, 'provenance' | 'mayWrite'>
@@ -122,6 +124,7 @@ export async function createWorld(t: Test, options: WorldOptions = {}): Promise<
       random: systemRandom,
       log,
       lookup,
+      ...(options.tracer && { tracer: options.tracer }),
       ...(options.fetchText && { fetchText: options.fetchText }),
       network: systemNetwork,
       ...options.dns,

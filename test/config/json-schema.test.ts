@@ -24,6 +24,12 @@ const EXAMPLE = {
   ...(parse(fixture('contract.yaml')) as { [key: string]: Json }),
   tls: { certificate: 'tls.crt', key: 'tls.key' },
   workers: 2,
+  tracing: {
+    endpoint: 'http://127.0.0.1:4318',
+    headers: { authorization: 'secret' },
+    sample: 10,
+    trust: ['localhost'],
+  },
   dashboard: {
     oidc: {
       issuer: 'https://login.example.com/',

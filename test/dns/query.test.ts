@@ -182,3 +182,13 @@ t.test('what it accepts as simple, parseMessage reads the same', async () => {
     { numRuns: 3000 },
   )
 })
+
+t.test('a copy of a query has all that the query has', async t => {
+  const query = new Query()
+  const members = query as unknown as Record<string, unknown>
+  for (const [i, key] of Object.keys(query).entries()) {
+    const value = members[key]
+    members[key] = typeof value === 'number' ? i + 1 : typeof value === 'boolean' ? true : Uint8Array.of(i)
+  }
+  t.same({ ...new Query().copyFrom(query) }, { ...query })
+})

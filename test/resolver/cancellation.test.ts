@@ -4,10 +4,10 @@ import { Cancellation } from '../../resolver/cancellation.ts'
 t.test('tasks are run once, when it is cancelled, but for those that were taken off', async t => {
   const cancellation = new Cancellation()
   const ran: string[] = []
-  const off = () => void ran.push('off')
-  cancellation.onCancel(() => ran.push('first'))
-  cancellation.onCancel(off)
-  cancellation.off(off)
+  const [gone, , last] = ['gone', 'first', 'last'].map(name => cancellation.onCancel(() => ran.push(name)))
+  cancellation.off(gone!)
+  cancellation.off(gone!)
+  cancellation.off(last!)
   t.notOk(cancellation.cancelled)
   cancellation.cancel()
   cancellation.cancel()

@@ -26,15 +26,17 @@ export interface HandlingOptions {
   config: string
   images: readonly ZoneImage[]
   clock?: Clock
+  /** What resolves for each view; left out: no name is covered. */
+  resolver?: Resolver
 }
 
-/** The handler of a serving thread with everything that is on by default, and no thread, no socket and no resolver. */
+/** The handler of a serving thread with everything that is on by default, and no thread and no socket. */
 export class Handling {
   readonly handler: Handler
   readonly counters = new Float64Array(createCounters())
   readonly out = new Uint8Array(2 * 65536)
 
-  constructor({ config: text, images, clock = systemClock }: HandlingOptions) {
+  constructor({ config: text, images, clock = systemClock, resolver = NO_RESOLVER }: HandlingOptions) {
     const config = servingConfig(readConfig(text))
     const answers = new AnswerCache(ANSWERS, 4711)
     const cookies = new Cookies(4711)
@@ -44,7 +46,7 @@ export class Handling {
     const zones = config.views.flatMap(({ name: view }) =>
       images.map(({ origin, buffer }) => ({ view, origin, image: buffer })),
     )
-    const state = new State({ epoch: 0, config, zones, certificate: null }, () => NO_RESOLVER, {
+    const state = new State({ epoch: 0, config, zones, certificate: null }, () => resolver, {
       zonesChanged: all => answers.reset(all),
       imageChanged: (before, after, image) => answers.renumber(before, after, image),
       retired() {},
@@ -64,13 +66,13 @@ export class Handling {
   }
 
   /** The length of the answer to the message at `octets[at, end)`; it lies in `out`. As of `RequestHandler`. */
-  ask(octets: Uint8Array, at = 0, end: number = octets.length): number {
-    return this.handler.handle(octets, at, end, UDP_CLIENT, this.out, 0, UDP_LIMIT)
+  ask(octets: Uint8Array, at = 0, end: number = octets.length, client: Client = UDP_CLIENT): number {
+    return this.handler.handle(octets, at, end, client, this.out, 0, UDP_LIMIT)
   }
 }
 
 /** Hears of nothing that comes later. */
-const UDP_CLIENT: Client = {
+export const UDP_CLIENT: Client = {
   transport: 'udp',
   address: Uint8Array.of(127, 0, 0, 1),
   port: 4711,

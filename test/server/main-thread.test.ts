@@ -6,7 +6,7 @@ import type { ToMain } from '../../server/messages.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 
 const from = { transport: 'udp' as const, address: Uint8Array.of(127, 0, 0, 1), port: 1, view: 'all' }
-const update = { kind: 'update' as const, wire: new Uint8Array(), zone: ROOT, from }
+const update = { kind: 'update' as const, wire: new Uint8Array(), zone: ROOT, from, received: 0 }
 
 t.test('results find their questions in any order', async t => {
   const posted: ToMain[] = []

@@ -59,15 +59,15 @@ export function rrsetData(rrset: number): number {
   return (rrset + RRSET_HEAD) * 4
 }
 
-/** Copies of the RDATAs. */
+/** Copies of the RDATAs: all on one piece of memory, for many small ones are what collecting garbage takes longest for. */
 export function rrsetRdatas(arena: Arena, rrset: number): Uint8Array[] {
-  const { octets } = arena
+  const begin = rrsetData(rrset)
+  const copy = arena.octets.slice(begin, begin + arena.words[rrset + 2]!)
   const rdatas: Uint8Array[] = []
-  let at = rrsetData(rrset)
-  for (let left = rrsetCount(arena, rrset); left > 0; left--) {
-    const length = (octets[at]! << 8) | octets[at + 1]!
-    rdatas.push(octets.slice(at + 2, at + 2 + length))
-    at += 2 + length
+  for (let at = 0; at < copy.length; ) {
+    const end = at + 2 + ((copy[at]! << 8) | copy[at + 1]!)
+    rdatas.push(copy.subarray(at + 2, end))
+    at = end
   }
   return rdatas
 }

@@ -6,18 +6,26 @@ import { ownerOf } from './reader.ts'
 import { Cursor } from './tree.ts'
 import { apexOf, cutsOf, hashedOf, rootOf } from './version.ts'
 
-/** The owners after the key in canonical order, not the apex; each is looked for only when it is asked for. */
-export function* ownersAfter(arena: Arena, origin: Name, version: number, key: SearchKey): Generator<Name> {
+/** The owners after the key in canonical order, not the apex; each is looked for only when it is asked for, the key not any more. */
+export function ownersAfter(arena: Arena, origin: Name, version: number, key: SearchKey): Generator<Name> {
   const cursor = new Cursor(arena)
   cursor.seek(rootOf(arena, version), key.octets, key.length)
+  return following(arena, origin, cursor)
+}
+
+function* following(arena: Arena, origin: Name, cursor: Cursor): Generator<Name> {
   for (let entry = cursor.next(); entry !== 0; entry = cursor.next()) yield ownerOf(arena, origin, entry)
 }
 
 /** The owners before the key in the reverse of canonical order; the apex is the last. */
-export function* ownersBefore(arena: Arena, origin: Name, version: number, key: SearchKey): Generator<Name> {
-  if (key.length === 0) return
+export function ownersBefore(arena: Arena, origin: Name, version: number, key: SearchKey): Iterable<Name> {
+  if (key.length === 0) return []
   const cursor = new Cursor(arena)
   const exact = cursor.seek(rootOf(arena, version), key.octets, key.length)
+  return preceding(arena, origin, cursor, exact)
+}
+
+function* preceding(arena: Arena, origin: Name, cursor: Cursor, exact: boolean): Generator<Name> {
   for (let entry = exact ? cursor.previous() : cursor.entry; entry !== 0; entry = cursor.previous())
     yield ownerOf(arena, origin, entry)
   yield origin

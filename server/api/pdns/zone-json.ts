@@ -21,7 +21,7 @@ export function describeZone(zone: ServedZone, server: string, metadata: Readonl
     name: printName(zone.origin),
     type: 'Zone' as const,
     url: `/api/v1/servers/${server}/zones/${idOfZone(zone.origin)}`,
-    kind: kindOf(zone),
+    kind: kindOf(zone, noted('X-KIND')),
     serial,
     notified_serial: zone.notify.length > 0 ? serial : 0,
     edited_serial: serial,
@@ -41,9 +41,10 @@ export function describeZone(zone: ServedZone, server: string, metadata: Readonl
   }
 }
 
-/** PowerDNS tells primaries that notify from those that do not. */
-function kindOf(zone: ServedZone): 'Slave' | 'Master' | 'Native' {
+/** PowerDNS tells primaries that notify from those that do not; a client finds what it has said itself. */
+function kindOf(zone: ServedZone, said: string): 'Slave' | 'Master' | 'Native' {
   if (isSecondary(zone)) return 'Slave'
+  if (said !== '') return said === 'master' ? 'Master' : 'Native'
   return zone.notify.length > 0 ? 'Master' : 'Native'
 }
 

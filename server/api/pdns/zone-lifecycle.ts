@@ -29,9 +29,11 @@ export function zoneLifecycleRoutes(scope: ApiScope, context: ApiContext): void 
 
   const note = async (zone: ServedZone, settings: Static<typeof ZoneSettings>) => {
     const { account, soa_edit: edit, soa_edit_api: editApi } = settings
-    for (const [kind, value] of Object.entries({ ACCOUNT: account, 'SOA-EDIT': edit, 'SOA-EDIT-API': editApi }))
+    const kind = settings.kind?.toLowerCase().replace('primary', 'master')
+    const noted = { ACCOUNT: account, 'X-KIND': kind, 'SOA-EDIT': edit, 'SOA-EDIT-API': editApi }
+    for (const [what, value] of Object.entries(noted))
       if (value !== undefined)
-        await notes.setMetadata(zone.view, keyText(zone.origin), kind, value === '' ? [] : [value])
+        await notes.setMetadata(zone.view, keyText(zone.origin), what, value === '' ? [] : [value])
   }
 
   scope.post(

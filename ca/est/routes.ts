@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Log } from '../../host/log.ts'
+import type { ShownCertificate } from '../../host/network.ts'
+import { AcmeError } from '../problems.ts'
+import { refusalOf } from '../refusal.ts'
+import type { EstService } from './service.ts'
+
+/** What the routes act on. */
+export interface EstRoutesDeps {
+  /** The service of a label, as the configuration has it now; undefined where there is none. Without a label, the first issuer's. */
+  service(label: string | undefined): EstService | undefined
+  /** What the client of a request has shown in its handshake. */
+  shownBy(request: FastifyRequest): ShownCertificate | undefined
+  log: Log
+}
+
+/** Octets of a request: the longest CSR in base64. */
+const BODY_LIMIT = 96 * 1024
+
+/** EST (RFC 7030), below the CA's URL; with a label, which is the name of an issuer, and without. */
+export function estRoutes(app: FastifyInstance, deps: EstRoutesDeps): void {
+  const { shownBy, log } = deps
+  const served = (request: FastifyRequest): EstService => {
+    const found = deps.service((request.params as { label?: string }).label)
+    if (!found) throw new AcmeError('malformed', 'there is no EST at this path', { status: 404 })
+    return found
+  }
+  const enrolled = async (request: FastifyRequest, reply: FastifyReply, decide: () => Promise<Uint8Array>) => {
+    const certificate = await decide()
+    log.info({ from: request.ip, url: request.url }, 'enrolled by EST')
+    return send(reply, 'application/pkcs7-mime; smime-type=certs-only', certificate)
+  }
+
+  app.register(async scope => {
+    scope.removeAllContentTypeParsers()
+    const options = { parseAs: 'string', bodyLimit: BODY_LIMIT } as const
+    scope.addContentTypeParser('application/pkcs10', options, (_request, body, done) => done(null, body))
+    scope.setErrorHandler((error, request, reply) => sendRefusal(error, request, reply, log))
+    for (const path of ['/.well-known/est', '/.well-known/est/:label']) {
+      scope.get(`${path}/cacerts`, async (request, reply) =>
+        send(reply, 'application/pkcs7-mime', served(request).caCertificates()),
+      )
+      scope.get(`${path}/csrattrs`, async (request, reply) =>
+        send(reply, 'application/csrattrs', served(request).csrAttributes()),
+      )
+      scope.post(`${path}/simpleenroll`, (request, reply) => {
+        const service = served(request)
+        return enrolled(request, reply, () => service.enrol(bodyOf(request), secretOf(request), request.ip))
+      })
+      scope.post(`${path}/simplereenroll`, (request, reply) => {
+        const service = served(request)
+        const shown = shownBy(request)
+        // RFC 7030 §3.2.3: who shows no certificate that is good may have another credential.
+        if (!shown || (!shown.verified && request.headers.authorization !== undefined))
+          return enrolled(request, reply, () => service.enrol(bodyOf(request), secretOf(request), request.ip))
+        return enrolled(request, reply, () => service.reenrol(bodyOf(request), shown))
+      })
+    }
+  })
+}
+
+/** RFC 8951 §3: base64 in which white space is passed over, whatever Content-Transfer-Encoding says. */
+function bodyOf({ body }: FastifyRequest): Uint8Array {
+  const text = String(body ?? '').replace(/\s+/g, '')
+  if (text === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(text))
+    throw new AcmeError('malformed', 'the body must be a CSR in base64, as application/pkcs10')
+  return Buffer.from(text, 'base64')
+}
+
+/** The password of Basic (RFC 7617 §2); the user name means nothing. */
+function secretOf({ headers }: FastifyRequest): string {
+  const [, value] = /^basic +(\S+)$/i.exec(headers.authorization ?? '') ?? []
+  if (value === undefined)
+    throw new AcmeError(
+      'unauthorized',
+      'show an enrolment secret as the password of HTTP Basic, or to re-enrol a certificate',
+      { status: 401 },
+    )
+  const text = Buffer.from(value, 'base64').toString('utf8')
+  return text.slice(text.indexOf(':') + 1)
+}
+
+function send(reply: FastifyReply, type: string, der: Uint8Array): FastifyReply {
+  // RFC 8951 §3 has given the field up; clients older than that look for it.
+  reply.header('content-transfer-encoding', 'base64').header('cache-control', 'no-store')
+  return reply.type(type).send(Buffer.from(Buffer.from(der).toString('base64')))
+}
+
+/** RFC 7030 §4.2.3: an error is text for humans; who waits for a person is told 202, and when to ask again. */
+function sendRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const { status, message, retryAfter, waiting } = refusalOf(error, request, log)
+  if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
+  // RFC 7030 §3.2.3, RFC 9110 §11.6.1.
+  if (status === 401) reply.header('www-authenticate', 'Basic realm="enrolment", charset="UTF-8"')
+  return reply
+    .code(waiting ? 202 : status)
+    .type('text/plain; charset=utf-8')
+    .send(`${message}\n`)
+}

@@ -1,0 +1,192 @@
+import { Ede, Rcode } from '../dns/codes.ts'
+import type { Question } from '../dns/message.ts'
+import { equalNames, lowerName, type Name } from '../dns/name.ts'
+import { equalOctets, type ResourceRecord } from '../dns/record.ts'
+import { Type, targetOf } from '../dns/types.ts'
+import type { Clock } from '../host/clock.ts'
+import { emptyAnswer, failure, type ResolverAnswer } from './answer.ts'
+import { joinAuthorities } from './authorities.ts'
+import type { Counters } from './counters.ts'
+import { createDelegationRoute, type Delegation } from './delegation.ts'
+import type { DescentContext } from './descent.ts'
+import type { LeakGuard } from './leak-guard.ts'
+import type { ResolverLimits } from './limits.ts'
+import type { createParts, NoPart, Part } from './parts.ts'
+import type { UpstreamQuestion } from './question.ts'
+import type { RebindingProtection } from './rebinding.ts'
+import type { Route } from './route.ts'
+import type { RuleTable } from './rules.ts'
+import { withoutDnssec } from './validate/presentation.ts'
+import type { Security } from './validate/security.ts'
+
+/** What a client asked for beside the question. */
+export interface ResolveOptions {
+  dnssecOk?: boolean
+  checkingDisabled?: boolean
+  /** Whose question it is, for the limit per client. */
+  client?: string
+  /** The client's subnet (RFC 7871), passed on where the rule says so. */
+  subnet?: Uint8Array
+  /** The daemons that have sent the question on before. */
+  hops?: Uint8Array
+  /** Ask these authoritative servers, whatever the rules say, and follow their referrals. */
+  delegation?: Delegation
+}
+
+/** What following a chain needs. */
+export interface ChainContext {
+  clock: Clock
+  limits: ResolverLimits
+  counters: Counters
+  parts: ReturnType<typeof createParts>
+  routes: RuleTable<Route>
+  /** The route that validates what another answers, where that is wanted. */
+  validating: ReadonlyMap<Route, Route>
+  descent: DescentContext
+  /** Names that the caller answers from its own zones: chains stop there. */
+  ownName: (name: Name) => boolean
+  leaks: LeakGuard | undefined
+  rebinding: RebindingProtection | undefined
+}
+
+/** A question with its CNAME chain (RFC 1034 §5.3.3 step 4c), each link resolved by the route that its name has. */
+export class Chain {
+  private readonly context: ChainContext
+  private readonly question: Question
+  private readonly asked: ResolveOptions
+  private readonly until: number
+  private readonly visited: Name[] = []
+  private readonly whole: ResolverAnswer
+
+  constructor(question: Question, asked: ResolveOptions, context: ChainContext) {
+    this.context = context
+    this.question = question
+    this.asked = asked
+    this.until = context.clock.monotonic() + context.limits.patience
+    this.whole = emptyAnswer(Rcode.NOERROR, 'cache')
+    this.whole.ad = true
+    this.whole.renewIn = Number.MAX_SAFE_INTEGER
+  }
+
+  /** The answer, as far as the rules go, within the client's patience. */
+  async follow(): Promise<ResolverAnswer> {
+    const { asked, context, question, whole } = this
+    const { delegation } = asked
+    let name = question.name
+    let route = delegation ? createDelegationRoute(delegation, context.descent) : context.routes.find(name)
+    if (!route) return failure({ code: Ede.NOT_AUTHORITATIVE, text: 'no forward rule covers the name' }, Rcode.REFUSED)
+    for (; route; route = context.ownName(name) ? undefined : context.routes.find(name)) {
+      if (!this.visit(name)) return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
+      const kept = this.keptBack(name, route)
+      if (kept) return kept
+      const told = await this.link(name, route)
+      if (told.kind === 'failed') return failure(told.error)
+      const part = this.protect(told, route)
+      this.add(part, name, route)
+      if (!part.unfinished) return whole
+      name = targetOf(Type.CNAME, part.answer.findLast(({ type }) => type === Type.CNAME)!.rdata)!
+    }
+    whole.next = name
+    return whole
+  }
+
+  private visit(name: Name): boolean {
+    const { visited } = this
+    if (visited.length >= this.context.limits.chainLength) return false
+    if (visited.some(other => equalNames(other, name))) return false
+    visited.push(name)
+    return true
+  }
+
+  /** The answer for a name that must not leave the site: NXDOMAIN is what the world would say. */
+  private keptBack(name: Name, route: Route): ResolverAnswer | undefined {
+    const { leaks, counters } = this.context
+    const reason = leaks && isGuarded(route) ? leaks.reason(name, route.zone) : undefined
+    if (!reason) return undefined
+    counters.guarded++
+    return { ...this.whole, ad: false, rcode: Rcode.NXDOMAIN, ede: { code: Ede.BLOCKED, text: reason } }
+  }
+
+  /** Resolves one name of the chain, validated where its rule wants that. */
+  private link(name: Name, route: Route): Promise<Part | NoPart> {
+    const checked = this.checkedBy(route)
+    const question = this.upstreamQuestion(name, route)
+    if (checked) question.dnssecOk = true
+    return this.context.parts.part(checked ?? route, question, this.until)
+  }
+
+  private checkedBy(route: Route): Route | undefined {
+    return this.asked.checkingDisabled ? undefined : this.context.validating.get(route)
+  }
+
+  private upstreamQuestion(name: Name, route: Route): UpstreamQuestion {
+    const { dnssecOk = false, checkingDisabled = false, subnet, hops } = this.asked
+    const question: UpstreamQuestion = {
+      // In lower case, so that what is kept does not depend on who asked first.
+      name: lowerName(name),
+      type: this.question.type,
+      class: this.question.class,
+      recursionDesired: route.recursive,
+      dnssecOk,
+      checkingDisabled,
+    }
+    if (subnet && route.passesSubnet) question.subnet = subnet
+    if (hops) question.hops = hops
+    return question
+  }
+
+  /** The part without addresses that names from outside must not have. */
+  private protect(part: Part, route: Route): Part {
+    const { rebinding, counters } = this.context
+    if (!rebinding || route.zone.length !== 1 || !isGuarded(route)) return part
+    const answer = rebinding.pass(part.answer) as ResourceRecord[]
+    if (answer === part.answer) return part
+    counters.rebinding++
+    return { ...part, answer, authentic: false, error: { code: Ede.BLOCKED, text: 'a private address from outside' } }
+  }
+
+  private add(part: Part, name: Name, route: Route): void {
+    const { whole } = this
+    for (const record of this.shown(part.answer, route)) whole.answer.push(spelledAs(name, record))
+    whole.rcode = part.rcode as Rcode
+    whole.authority = this.shown(part.authority, route)
+    whole.ad &&= part.authentic
+    whole.renewIn = Math.min(whole.renewIn, part.renewIn)
+    whole.rule = route.zone
+    if (part.upstream !== undefined) whole.upstream = part.upstream
+    if (part.authorities) whole.authorities = joinAuthorities(whole.authorities, part.authorities)
+    if (part.security) whole.security = weakest(whole.security, part.security)
+    if (part.security?.ede) whole.ede ??= part.security.ede
+    whole.from = slowest(whole.from, part.from)
+    if (part.error) whole.ede ??= part.error
+  }
+
+  /** What was asked for in order to validate is not for who did not ask for it. */
+  private shown(records: ResourceRecord[], route: Route): ResourceRecord[] {
+    if (this.asked.dnssecOk || !this.checkedBy(route)) return records
+    return withoutDnssec(records, this.question.type)
+  }
+}
+
+/** Whether some server of the route is outside of our site. */
+function isGuarded(route: Route): boolean {
+  return route.recursive && (route.upstreams?.known().some(server => server.isPublic) ?? false)
+}
+
+/** The record, one of `name` owned by it in the spelling that the client or the link before used. */
+function spelledAs(name: Name, record: ResourceRecord): ResourceRecord {
+  if (equalOctets(record.owner, name) || !equalNames(record.owner, name)) return record
+  return { ...record, owner: name }
+}
+
+const STRENGTH = ['indeterminate', 'insecure', 'secure'] as const
+
+function weakest(a: Security | undefined, b: Security): Security {
+  return a && STRENGTH.indexOf(a.status) <= STRENGTH.indexOf(b.status) ? a : b
+}
+
+const SPEED = ['cache', 'upstream', 'stale'] as const
+
+function slowest(a: ResolverAnswer['from'], b: (typeof SPEED)[number]): ResolverAnswer['from'] {
+  return SPEED.indexOf(a as (typeof SPEED)[number]) > SPEED.indexOf(b) ? a : b
+}
