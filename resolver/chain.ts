@@ -1,6 +1,6 @@
 import { Ede, Rcode } from '../dns/codes.ts'
 import type { Question } from '../dns/message.ts'
-import { equalNames, lowerName, type Name } from '../dns/name.ts'
+import { ancestorName, equalNames, lowerName, type Name } from '../dns/name.ts'
 import { equalOctets, type ResourceRecord } from '../dns/record.ts'
 import { Type, targetOf } from '../dns/types.ts'
 import type { Clock } from '../host/clock.ts'
@@ -73,9 +73,9 @@ export class Chain {
     const { asked, context, question, whole } = this
     const { delegation } = asked
     let name = question.name
-    let route = delegation ? createDelegationRoute(delegation, context.descent) : context.routes.find(name)
+    let route = delegation ? createDelegationRoute(delegation, context.descent) : this.routeFor(name)
     if (!route) return failure({ code: Ede.NOT_AUTHORITATIVE, text: 'no forward rule covers the name' }, Rcode.REFUSED)
-    for (; route; route = context.ownName(name) ? undefined : context.routes.find(name)) {
+    for (; route; route = context.ownName(name) ? undefined : this.routeFor(name)) {
       if (!this.visit(name)) return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
       const kept = this.keptBack(name, route)
       if (kept) return kept
@@ -88,6 +88,13 @@ export class Chain {
     }
     whole.next = name
     return whole
+  }
+
+  /** RFC 4035 §3.1.4.1: a DS is in the zone above, though the name may have a rule of its own. */
+  private routeFor(name: Name): Route | undefined {
+    const { routes } = this.context
+    const isAbove = this.question.type === Type.DS && name.length > 1
+    return (isAbove ? routes.find(ancestorName(name)) : undefined) ?? routes.find(name)
   }
 
   private visit(name: Name): boolean {

@@ -80,11 +80,12 @@ function ednsOf({ dnssecOk, subnet }: UpstreamQuestion, { hops, padded }: QueryD
 /** The option that brings a message of `length` octets to a multiple of the block. */
 function padding(length: number): EdnsOption {
   const unpadded = length + 4
-  return {
-    code: OptionCode.PADDING,
-    data: new Uint8Array((PADDING_BLOCK - (unpadded % PADDING_BLOCK)) % PADDING_BLOCK),
-  }
+  const data = ZEROS.subarray(0, (PADDING_BLOCK - (unpadded % PADDING_BLOCK)) % PADDING_BLOCK)
+  return { code: OptionCode.PADDING, data }
 }
+
+/** Never written to. */
+const ZEROS = new Uint8Array(PADDING_BLOCK)
 
 /** The name with every letter in upper or lower case at random. Length octets are below 64, letters above: they can't be mistaken. */
 export function mixCase(name: Name, random: Random): Name {

@@ -1,4 +1,4 @@
-import { MAX_NAME, type Name, nameKey } from '../dns/name.ts'
+import { MAX_NAME, type Name, nameKey, ROOT } from '../dns/name.ts'
 
 /** Rules found by the longest suffix of a name. */
 export interface RuleTable<Rule> {
@@ -15,13 +15,15 @@ export function createRuleTable<Rule extends { zone: Name }>(rules: readonly Rul
     if (!byZone.has(nameKey(rule.zone))) byZone.set(nameKey(rule.zone), rule)
     lengths[rule.zone.length] = 1
   }
+  const root = byZone.get(nameKey(ROOT))
   return {
     all: [...byZone.values()],
     find(name) {
-      for (let at = 0; ; at += name[at]! + 1) {
+      for (let at = 0; name[at] !== 0; at += name[at]! + 1) {
         const rule = lengths[name.length - at] ? byZone.get(nameKey(name.subarray(at))) : undefined
-        if (rule || name[at] === 0) return rule
+        if (rule) return rule
       }
+      return root
     },
   }
 }

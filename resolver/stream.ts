@@ -46,9 +46,12 @@ interface Pending {
 
 /** Begins to connect. */
 export function createDnsStream({ connect, clock, random, onClosed }: StreamOptions): DnsStream {
-  const pending = new Map<number, Pending>()
+  /** In the order in which they were asked. An array: a Map's tables would hold what is long answered (cancellation.ts). */
+  const pending: Pending[] = []
   const abort = new AbortController()
-  let opened = false
+  let opened: Connection | undefined
+  /** Questions of this turn of the event loop, which go out in one piece. */
+  let unsent: Uint8Array[] = []
   let worked = false
   let closed = false
   let heard = clock.monotonic()
@@ -58,7 +61,7 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
 
   function established(connection: Connection): void {
     if (closed) return
-    opened = true
+    opened = connection
     heard = clock.monotonic()
     timer.cancel()
     rest()
@@ -68,33 +71,50 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
   async function ask(question: UpstreamQuestion, dress: QueryDress, cancellation: Cancellation): Promise<Message> {
     const sent = buildQuery(question, dress, freeId(), random)
     const answer = new Promise<Message>((resolve, reject) =>
-      pending.set(sent.id, { sent, begun: clock.monotonic(), resolve, reject }),
+      pending.push({ sent, begun: clock.monotonic(), resolve, reject }),
     )
-    const abandon = () => pending.get(sent.id)?.reject(new ExchangeError('timeout', 'no answer'))
     if (opened) timer.cancel()
-    connection.then(
-      connection => pending.has(sent.id) && connection.write(frame(sent.wire)),
-      () => {},
-    )
+    if (opened) send(opened, sent)
+    else
+      connection.then(
+        connection => asked(sent.id) && send(connection, sent),
+        () => {},
+      )
+    const abandon = () => asked(sent.id)?.reject(new ExchangeError('timeout', 'no answer'))
     const task = cancellation.onCancel(abandon)
     try {
       return await answer
     } finally {
       cancellation.off(task)
-      pending.delete(sent.id)
+      pending.splice(
+        pending.findIndex(({ sent: { id } }) => id === sent.id),
+        1,
+      )
       rest()
     }
+  }
+
+  function send(connection: Connection, { wire }: SentQuery): void {
+    if (unsent.push(frame(wire)) > 1) return
+    queueMicrotask(() => {
+      connection.write(unsent.length === 1 ? unsent[0]! : Buffer.concat(unsent))
+      unsent = []
+    })
+  }
+
+  function asked(id: number): Pending | undefined {
+    return pending.find(({ sent }) => sent.id === id)
   }
 
   function freeId(): number {
     for (;;) {
       const id = random.below(65536)
-      if (!pending.has(id)) return id
+      if (!asked(id)) return id
     }
   }
 
   function rest(): void {
-    if (!opened || closed || pending.size > 0) return
+    if (!opened || closed || pending.length > 0) return
     timer.cancel()
     timer = clock.after(IDLE, () => close('idle'))
   }
@@ -110,25 +130,25 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
   }
 
   function deliver(bytes: Uint8Array): void {
-    const asked = bytes.length < 2 ? undefined : pending.get((bytes[0]! << 8) | bytes[1]!)
-    const verdict = asked && judge(bytes, asked.sent, false)
-    if (verdict?.kind === 'malformed') asked?.reject(new ExchangeError('invalid', verdict.reason))
+    const query = bytes.length < 2 ? undefined : asked((bytes[0]! << 8) | bytes[1]!)
+    const verdict = query && judge(bytes, query.sent, false)
+    if (verdict?.kind === 'malformed') query?.reject(new ExchangeError('invalid', verdict.reason))
     if (verdict?.kind !== 'response') return
     worked = true
     heard = clock.monotonic()
-    asked?.resolve(verdict.message)
+    query?.resolve(verdict.message)
   }
 
   function fit(question?: UpstreamQuestion): boolean {
-    if (closed || pending.size >= MAX_PIPELINED) return false
+    if (closed || pending.length >= MAX_PIPELINED) return false
     // A stream loses nothing: to ask on it again is of use only where it is dead, and then of none.
     if (opened && question && unheard(question)) return false
-    const [oldest] = pending.values()
+    const [oldest] = pending
     return !oldest || clock.monotonic() - Math.max(heard, oldest.begun) < SILENCE_BORNE
   }
 
   function unheard({ name, type }: UpstreamQuestion): boolean {
-    for (const { sent, begun } of pending.values())
+    for (const { sent, begun } of pending)
       if (heard <= begun && sent.type === type && equalNames(sent.name, name)) return true
     return false
   }
@@ -146,7 +166,7 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
       connection => connection.close(),
       () => {},
     )
-    for (const { reject } of pending.values()) reject(error)
+    for (const { reject } of pending) reject(error)
     onClosed()
   }
 
@@ -155,7 +175,7 @@ export function createDnsStream({ connect, clock, random, onClosed }: StreamOpti
     fit,
     close,
     get opened() {
-      return opened
+      return opened !== undefined
     },
     get worked() {
       return worked

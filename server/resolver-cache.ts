@@ -9,7 +9,7 @@ import { PARTITION_LENGTH } from '../resolver/cache.ts'
 import { loadCache, saveCache } from '../resolver/cache-file.ts'
 import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
 import { KEY_NAME_AT } from '../resolver/question.ts'
-import { MAIN_HOLDER } from './workers.ts'
+import { MAIN_HOLDER } from './place.ts'
 
 /** The resolver cache of the daemon. */
 export interface ResolverCache {

@@ -1,52 +1,33 @@
 import type { QueryLine } from '../cli/replies.ts'
-import type { Rcode } from '../dns/codes.ts'
 import { nameKey } from '../dns/name.ts'
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { systemRandom } from '../host/random.ts'
 import { CacheMemory, createCacheBuffer } from '../resolver/cache-memory.ts'
-import { closeLeft, createDescriptorBuffer } from './descriptors.ts'
+import { Decider, type Decisions } from './decisions.ts'
+import { closeLeft } from './descriptors.ts'
+import { HandedRequests } from './handed-requests.ts'
 import { loadLibc } from './listen/libc.ts'
 import { type OpenSockets, reachableAt } from './listen/sockets.ts'
 import type { ServerCertificate, TlsSecrets } from './listen/tls.ts'
 import {
   CONTROL_WORDS,
   ControlWord,
-  type DifferencesRequest,
   type HandedRequest,
-  type NotifyRequest,
   type ServingChange,
   type ServingConfig,
   type ServingInit,
   type ServingState,
   type ServingZone,
   type ToMain,
-  type UpdateRequest,
 } from './messages.ts'
-import { type Counted, createCounters, exposeMetrics, sumCounters } from './metrics.ts'
+import { type Counted, exposeMetrics, sumCounters } from './metrics.ts'
+import { createPlace, holderOf, MAIN_HOLDER, type Place } from './place.ts'
 import { createRateTable } from './rate-limit.ts'
 import { mergeReports, type ResolverReport, type ThreadReport } from './report.ts'
-import { type ServingThread, type SpawnThread, startAhead } from './spawn-serving.ts'
+import { type SpawnThread, startAhead } from './spawn-serving.ts'
 
 export type { ServingThread, SpawnThread } from './spawn-serving.ts'
-
-/** What main decided: the RCODE for the client, and an INFO-CODE of RFC 8914. */
-export interface Decision {
-  /** A whole answer that somebody else has decided on. */
-  wire?: Uint8Array
-  rcode: Rcode
-  reason?: string
-  ede?: number
-}
-
-/** What serving threads leave to main. */
-export interface Decisions {
-  /** What an UPDATE changes must be committed and published, or posted by `replaceZone`, before this resolves. */
-  update(request: UpdateRequest): Promise<Decision>
-  notify(request: NotifyRequest): Promise<Decision>
-  /** The records of an IXFR in packed parts; undefined where the journal does not lead from that serial to the zone as it is. */
-  differences(request: DifferencesRequest): Promise<Iterator<Uint8Array> | undefined>
-}
 
 export interface WorkersOptions {
   count: number
@@ -98,8 +79,6 @@ export interface Workers {
 /** A thread that ends sooner than this after its start is not replaced at once. */
 const SHORT_LIFE = 5000
 const PATIENCE = { first: 100, most: 5000 }
-/** Requests handed to threads at once. */
-const MOST_HANDED = 4096
 const REPORT_PATIENCE = 1000
 const SMALL_CACHE = 2 ** 20
 /** Octets of a key of session tickets, and how long it is used: as long as OpenSSL has a session live at most. */
@@ -118,20 +97,6 @@ export async function startWorkers(options: WorkersOptions): Promise<Workers> {
   return workers
 }
 
-/** One place among the threads; the thread in it may change. */
-interface Place {
-  index: number
-  counters: SharedArrayBuffer
-  /** What the thread has opened beside its sockets. */
-  descriptors: SharedArrayBuffer
-  thread: ServingThread | undefined
-  began: number
-  crashes: number
-  stopped: (() => void) | undefined
-  /** Differences that the thread is sending, by the id that they were first asked for with. */
-  differences: Map<number, Iterator<Uint8Array>>
-}
-
 class ServingWorkers implements Workers {
   private readonly options: WorkersOptions
   private readonly spawn: SpawnThread
@@ -142,7 +107,8 @@ class ServingWorkers implements Workers {
   private readonly id: Uint8Array
   private readonly places: Place[]
   private readonly reports = new Map<number, (report: ThreadReport) => void>()
-  private readonly handed = new Map<number, { place: Place; resolve: (wire: Uint8Array | undefined) => void }>()
+  private readonly handed: HandedRequests
+  private readonly decider: Decider
   /** What a thread that starts now begins with; replaced by each change. */
   private state: ServingState
   private watcher: QueryWatcher | undefined
@@ -161,16 +127,9 @@ class ServingWorkers implements Workers {
     this.cacheMemory = new CacheMemory(this.cache, MAIN_HOLDER)
     this.id = options.id ?? systemRandom.bytes(8)
     Atomics.store(new Int32Array(this.control), ControlWord.EPOCH, options.state.epoch)
-    this.places = Array.from({ length: options.count }, (_, index) => ({
-      index,
-      counters: createCounters(),
-      descriptors: createDescriptorBuffer(),
-      thread: undefined,
-      began: 0,
-      crashes: 0,
-      stopped: undefined,
-      differences: new Map(),
-    }))
+    this.places = Array.from({ length: options.count }, (_, index) => createPlace(index))
+    this.handed = new HandedRequests(this.places)
+    this.decider = new Decider(options.main, options.log)
   }
 
   async start(): Promise<void> {
@@ -209,48 +168,13 @@ class ServingWorkers implements Workers {
   }
 
   private accept(place: Place, message: ToMain): void {
-    const { log, main } = this.options
-    if (message.kind === 'update') this.decide(place, message.id, 'updated', main.update(message))
-    else if (message.kind === 'notify') this.decide(place, message.id, 'notified', main.notify(message))
-    else if (message.kind === 'differences') void this.openDifferences(place, message)
-    else if (message.kind === 'more-differences') this.sendDifferences(place, message.first, message.id)
-    else if (message.kind === 'enough-differences') place.differences.delete(message.first)
-    else if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
+    const { log } = this.options
+    if (this.decider.accept(place, message)) return
+    if (message.kind === 'log') log[message.level]({ thread: place.index, ...message.fields }, message.message)
     else if (message.kind === 'queries') this.watcher?.(message.lines, message.skipped)
     else if (message.kind === 'stopped') place.stopped?.()
     else if (message.kind === 'report') this.reports.get(message.id)?.(message.report)
-    else if (message.kind === 'response') {
-      this.handed.get(message.id)?.resolve(message.wire)
-      this.handed.delete(message.id)
-    }
-  }
-
-  private decide(place: Place, id: number, kind: 'updated' | 'notified', decision: Promise<Decision>): void {
-    const { thread } = place
-    decision.then(
-      result => thread?.postMessage({ kind, id, ...result }),
-      (error: unknown) => {
-        this.options.log.error({ error: String(error) }, 'a request could not be decided on')
-        thread?.postMessage({ kind, id, rcode: SERVFAIL })
-      },
-    )
-  }
-
-  private async openDifferences(place: Place, request: DifferencesRequest): Promise<void> {
-    const { thread } = place
-    const parts = await this.options.main.differences(request).catch((error: unknown) => {
-      this.options.log.error({ error: String(error) }, 'the journal could not be read')
-    })
-    if (place.thread !== thread) return
-    if (parts) place.differences.set(request.id, parts)
-    this.sendDifferences(place, request.id, request.id)
-  }
-
-  private sendDifferences(place: Place, first: number, id: number): void {
-    const next = place.differences.get(first)?.next()
-    const records = next?.done === false ? next.value : undefined
-    if (!records) place.differences.delete(first)
-    place.thread?.postMessage({ kind: 'differences', id, ...(records && { records }) })
+    else if (message.kind === 'response') this.handed.answered(message.id, message.wire)
   }
 
   /** The sockets' queues hold what arrives until the replacement has started. */
@@ -258,7 +182,7 @@ class ServingWorkers implements Workers {
     place.thread = undefined
     place.stopped?.()
     place.differences.clear()
-    this.abandon(place)
+    this.handed.abandon(place)
     this.cacheMemory.releaseLocksOf(holderOf(place.index))
     const libc = loadLibc()
     if (libc) closeLeft(place.descriptors, libc)
@@ -284,14 +208,6 @@ class ServingWorkers implements Workers {
     if (!place.thread) return
     this.options.log.error({ thread: place.index, error: error.message }, 'a serving thread could not begin to serve')
     void place.thread.terminate()
-  }
-
-  private abandon(place: Place): void {
-    for (const [id, call] of this.handed) {
-      if (call.place !== place) continue
-      this.handed.delete(id)
-      call.resolve(undefined)
-    }
   }
 
   configure(config: ServingConfig, zones: readonly ServingZone[]): void {
@@ -339,14 +255,7 @@ class ServingWorkers implements Workers {
   }
 
   request(request: Omit<HandedRequest, 'kind' | 'id' | 'transport'>): Promise<Uint8Array | undefined> {
-    const id = ++this.lastId
-    const living = this.places.filter(({ thread }) => thread)
-    const place = living[id % living.length]
-    if (!place || this.handed.size >= MOST_HANDED) return Promise.resolve(undefined)
-    return new Promise(resolve => {
-      this.handed.set(id, { place, resolve })
-      place.thread!.postMessage({ kind: 'request', id, transport: 'https', ...request })
-    })
+    return this.handed.hand(request)
   }
 
   flushed(): void {
@@ -394,7 +303,7 @@ class ServingWorkers implements Workers {
     this.tickets?.cancel()
     this.options.sockets.endStreams()
     await Promise.all(this.places.map(place => this.stopPlace(place, grace)))
-    for (const place of this.places) this.abandon(place)
+    for (const place of this.places) this.handed.abandon(place)
   }
 
   private async stopPlace(place: Place, grace: number): Promise<void> {
@@ -409,13 +318,4 @@ class ServingWorkers implements Workers {
     timer.cancel()
     await thread.terminate()
   }
-}
-
-const SERVFAIL = 2
-/** The number by which main holds locks of the resolver cache. */
-export const MAIN_HOLDER = 1
-
-/** The number by which a thread does. */
-export function holderOf(index: number): number {
-  return MAIN_HOLDER + 1 + index
 }

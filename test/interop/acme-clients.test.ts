@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:https'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import acme from 'acme-client'
 import { decode, encode, RECURSION_AVAILABLE } from 'dns-packet'
 import t, { type Test } from 'tap'
@@ -21,6 +21,7 @@ import { caConfig } from '../ca/world.ts'
 import { scratchFolder } from '../scratch.ts'
 import { selfSigned } from '../server/certificate.ts'
 import { openHttps } from '../server/https.ts'
+import { goClient } from './go-client.ts'
 import { freePorts, run, without } from './tools.ts'
 
 /** Pebble's: clients that live with them live with any server. */
@@ -323,24 +324,15 @@ t.test(
   },
 )
 
-const GO_CLIENT = resolve('.cache', 'acme-go')
-
-/** Built once from the Go module proxy; kept in .cache. */
-async function buildGoClient(): Promise<string> {
-  if (existsSync(GO_CLIENT)) return ''
-  mkdirSync('.cache', { recursive: true })
-  const cwd = join('test', 'interop', 'acme-go')
-  const built = await run('go', ['build', '-o', GO_CLIENT, '.'], { cwd, timeout: 600_000 })
-  return built.status === 0 ? '' : built.stderr
-}
+const goAcme = goClient('acme-go')
 
 t.test(
   "Go's x/crypto/acme pre-authorizes, orders, revokes, changes its key and ends it all",
-  { skip: existsSync(GO_CLIENT) ? without('openssl') : without('go', 'openssl') },
+  { skip: goAcme.skip || without('openssl') },
   async t => {
-    t.equal(await buildGoClient(), '')
+    t.equal(await goAcme.build(), '')
     const { directory, folder, hook, root } = await serveCa(t)
-    const ran = await run(GO_CLIENT, [directory, root, hook, 'www.example.test', '*.www.example.test'])
+    const ran = await run(goAcme.binary, [directory, root, hook, 'www.example.test', '*.www.example.test'])
     t.equal(ran.status, 0, ran.stderr.slice(-600))
     const chain = join(folder, 'chain.pem')
     writeFileSync(chain, ran.stdout)

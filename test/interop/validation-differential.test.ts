@@ -4,7 +4,7 @@ import t from 'tap'
 import { nastyZones } from './differential/generator.ts'
 import { serveByBind } from './differential/peers.ts'
 import { freePorts, scratch, without } from './tools.ts'
-import { askUnbound, askUs, openUnbound, ourResolver, startUnbound } from './validation/judges.ts'
+import { askUnbound, askUs, openDelv, openUnbound, ourResolver, startUnbound } from './validation/judges.ts'
 import { buildZone } from './validation/laboratory.ts'
 
 t.setTimeout(300_000)
@@ -19,7 +19,7 @@ const CHAINS = [[], ['-3', '-', '-H', '0'], ['-3', 'AABB', '-H', '2', '-A']]
 
 t.test(
   'signed zones full of wildcards, cuts and aliases are validated as unbound does',
-  { skip: without('named', 'unbound', 'dnssec-signzone', 'dnssec-keygen', 'dnssec-dsfromkey') },
+  { skip: without('named', 'unbound', 'delv', 'dnssec-signzone', 'dnssec-keygen', 'dnssec-dsfromkey') },
   async t => {
     const folder = scratch(t)
     mkdirSync(join(folder, 'zones'))
@@ -40,6 +40,7 @@ t.test(
     startUnbound(t, folder, judge, authority, { anchor: anchor! })
     const unbound = await openUnbound(t, judge, 'ns.test.')
     const resolver = ourResolver(t, authority, { anchor: anchor! })
+    const askDelv = openDelv(folder, authority, { anchor: anchor! })
     const differences: string[] = []
     const tally: Record<string, number> = {}
     // unbound has an answer of its own for the others.
@@ -48,6 +49,11 @@ t.test(
         for (const type of TYPES) {
           const [ours, theirs] = await Promise.all([askUs(resolver, name, type), askUnbound(unbound, name, type)])
           if (isBeyondComparison(type, ours.why, theirs)) continue
+          // RFC 6672 §5.3.1: the alias that a DNAME makes has no signature. unbound 1.17 wants one where the alias is what is asked for.
+          if (type === 'CNAME' && ours.redirected && theirs === 'SERVFAIL') {
+            t.equal(ours.status, await askDelv(name, type), `${name} CNAME, by delv`)
+            continue
+          }
           tally[theirs] = (tally[theirs] ?? 0) + 1
           if (ours.status !== theirs)
             differences.push(`${name} ${type}: ${ours.status} (${ours.why}), unbound says ${theirs}`)
@@ -64,6 +70,8 @@ function isBeyondComparison(type: string, why: string, theirs: string): boolean 
   if (why.endsWith('answered nothing of use')) return true
   // At the end of an alias BIND has the child deny its own DS; unbound asks again.
   if (/^the denial of \S+ DS came/.test(why)) return true
+  // RFC 6672 §5.3.1: the alias that a DNAME makes is not signed, and need not be. unbound 1.17 wants it to be where it is asked for by its type.
+  if (type === 'CNAME' && theirs === 'SERVFAIL' && why.startsWith('signatures prove it')) return true
   if (!why.includes('RFC 8198')) return false
   // Where BIND's proof is not whole, what was learned before may be. unbound's memory of denied DS takes a wildcard that is an empty
   // non-terminal (RFC 4592 §2.2.2) for none.

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { Daemon } from './daemon.ts'
 import { serveByBind } from './differential/peers.ts'
 import { freePorts, run, scratch, without } from './tools.ts'
-import { askUnbound, askUs, openUnbound, ourResolver, startUnbound } from './validation/judges.ts'
+import { askUnbound, askUs, openDelv, openUnbound, ourResolver, startUnbound } from './validation/judges.ts'
 import { buildLaboratory, type Laboratory } from './validation/laboratory.ts'
 import { QUESTIONS, ZONES } from './validation/zones.ts'
 
@@ -17,6 +17,8 @@ const DELIBERATE: Record<string, string> = {
   // RFC 9276 §3.2: unbound 1.17 goes up to 150 iterations; we take what is above 50 for unsigned and what is above 150 for bogus.
   fiftyone: 'insecure',
   toomany: 'SERVFAIL',
+  // RFC 8198 §5.3: what is forged below a wildcard that we know is not even asked for; unbound 1.17 asks, and finds no proof.
+  forgedwild: 'secure',
 }
 
 t.test(
@@ -37,7 +39,11 @@ t.test(
       for (const zone of ZONES)
         for (const [label, type] of QUESTIONS) {
           const name = label === '@' ? `${zone.name}.lab.` : `${label}.${zone.name}.lab.`
-          const [ours, theirs] = await Promise.all([askUs(resolver, name, type), askUnbound(unbound, name, type)])
+          const [first, theirs] = await Promise.all([askUs(resolver, name, type), askUnbound(unbound, name, type)])
+          // What was learned before may answer without being asked, and what is forged is not seen then: who knows nothing has to ask.
+          const ours = first.why.includes('RFC 8198')
+            ? await askUs(ourResolver(t, authority, laboratory), name, type)
+            : first
           tally[theirs] = (tally[theirs] ?? 0) + 1
           // Without its NSEC records BIND can't answer at all.
           const fails = / answered /.test(ours.why) && !zone.name.endsWith('nonsec')
@@ -63,13 +69,11 @@ t.test(
     })
 
     await t.test('is judged as delv judges it', async t => {
-      const anchors = join(folder, 'delv.anchors')
-      const [, tag, algorithm, digest, hash] = / DS (\d+) (\d+) (\d+) (\S+)$/.exec(laboratory.anchor)!
-      writeFileSync(anchors, `trust-anchors { "." static-ds ${tag} ${algorithm} ${digest} "${hash}"; };\n`)
+      const askDelv = openDelv(folder, authority, laboratory)
       for (const { name } of ZONES) {
         if (DELIBERATE[name]) continue
         const owner = `www.${name}.lab.`
-        const [ours, theirs] = await Promise.all([askUs(resolver, owner, 'A'), askDelv(authority, anchors, owner)])
+        const [ours, theirs] = await Promise.all([askUs(resolver, owner, 'A'), askDelv(owner, 'A')])
         t.equal(ours.status, theirs, `${owner} (${ours.why})`)
       }
     })
@@ -77,14 +81,6 @@ t.test(
     await t.test('is judged by the daemon', t => throughDaemon(t, authority, laboratory))
   },
 )
-
-async function askDelv(port: number, anchors: string, name: string): Promise<string> {
-  const { stdout, stderr } = await run('delv', ['@127.0.0.1', '-p', String(port), '-a', anchors, '+root=.', name, 'A'])
-  if (stdout.includes('; fully validated')) return 'NOERROR secure'
-  return stdout.includes('; unsigned answer')
-    ? 'NOERROR insecure'
-    : `SERVFAIL${stderr.includes('resolution failed') ? '' : stderr}`
-}
 
 /** The daemon with the laboratory's anchor in a file, asked by dig, and told to leave a broken zone alone. */
 async function throughDaemon(t: Test, upstream: number, { anchor }: Laboratory): Promise<void> {

@@ -30,8 +30,9 @@ export function ourResolver(t: Test, port: number, { anchor }: Pick<Laboratory, 
 /** What ours makes of a question, and why. */
 export async function askUs(resolver: Resolver, name: string, type: string) {
   const question = { name: parseName(name), type: typeCode(type)!, class: 1 }
-  const { rcode, ad, ede, security } = await resolver.resolve(question, { dnssecOk: true })
-  return { status: statusOf(rcode, ad), why: ede?.text ?? security?.reason ?? '' }
+  const { rcode, ad, ede, security, answer } = await resolver.resolve(question, { dnssecOk: true })
+  const redirected = answer.some(record => record.type === Type.DNAME)
+  return { status: statusOf(rcode, ad), why: ede?.text ?? security?.reason ?? '', redirected }
 }
 
 /** What unbound makes of it. */
@@ -44,6 +45,20 @@ export async function askUnbound(pipeline: Pipeline, name: string, type: string)
 function statusOf(rcode: number, ad: boolean): string {
   if (rcode === Rcode.SERVFAIL) return 'SERVFAIL'
   return `${rcodeName(rcode)} ${ad ? 'secure' : 'insecure'}`
+}
+
+/** delv of BIND, which validates what an authority says by itself. */
+export function openDelv(folder: string, port: number, { anchor }: Pick<Laboratory, 'anchor'>) {
+  const anchors = join(folder, 'delv.anchors')
+  const [, tag, algorithm, digest, hash] = / DS (\d+) (\d+) (\d+) (\S+)$/.exec(anchor)!
+  writeFileSync(anchors, `trust-anchors { "." static-ds ${tag} ${algorithm} ${digest} "${hash}"; };\n`)
+  return async (name: string, type: string): Promise<string> => {
+    const asked = ['@127.0.0.1', '-p', String(port), '-a', anchors, '+root=.', name, type]
+    const { stdout, stderr } = await run('delv', asked)
+    if (stdout.includes('; fully validated')) return 'NOERROR secure'
+    if (stdout.includes('; unsigned answer')) return 'NOERROR insecure'
+    return `SERVFAIL${stderr.includes('resolution failed') ? '' : stderr}`
+  }
 }
 
 /** unbound, validating, in front of the same upstream. */

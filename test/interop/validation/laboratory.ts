@@ -11,7 +11,6 @@ export interface Laboratory {
 
 /** Signs the zones from the leaves to the root with BIND's tools. */
 export async function buildLaboratory(folder: string): Promise<Laboratory> {
-  mkdirSync(join(folder, 'zones'))
   const files = new Map<string, string>()
   const build = async (zone: LabZone): Promise<string> => {
     const cuts = await Promise.all(ZONES.filter(({ name }) => parentOf(name) === zone.name).map(build))
@@ -42,6 +41,7 @@ export async function buildZone(
 ): Promise<string[]> {
   const keys = join(folder, 'keys', zone.name)
   mkdirSync(keys, { recursive: true })
+  mkdirSync(join(folder, 'zones'), { recursive: true })
   const plain = join(folder, 'zones', `${zone.name}.plain`)
   writeFileSync(plain, `$ORIGIN ${origin}\n${text}${zone.records ?? ''}`)
   files.set(origin, plain)
