@@ -16,6 +16,7 @@ import { type Message, writeMessage } from '../dns/message.ts'
 import { type Name, parseName } from '../dns/name.ts'
 import { signRequest, type TsigKey, tsigKey } from '../dns/tsig.ts'
 import { Type } from '../dns/types.ts'
+import { startBind, updatedZone } from './bind.ts'
 import {
   answering,
   CLIENT_CORE,
@@ -52,6 +53,7 @@ const rounds = Number(values.rounds ?? (values.smoke ? 1 : 7))
 /** Messages of one measurement with many at once; a fifth of it for one at a time. */
 const messages = Number(values.messages ?? (values.smoke ? 200 : 5000))
 const APEX = 'bench.test'
+const ZONE = { apex: APEX, names: Number(values.names) }
 const SECRET = Buffer.alloc(32, 'bench')
 const KEY: TsigKey = tsigKey(parseName('bench.'), 'hmac-sha256', [SECRET])
 
@@ -84,7 +86,10 @@ const contenders: Contender[] = []
 try {
   execFileSync('taskset', ['-apc', CLIENT_CORE, String(process.pid)], { stdio: 'ignore' })
   contenders.push(await startOurs(await freePort()))
-  if (!values.ours && !values.profile) contenders.push(await startBind(await freePort()))
+  if (!values.ours && !values.profile) {
+    const zone = { ...ZONE, algorithm: KEY.algorithm, secret: SECRET.toString('base64'), signed: values.signed }
+    contenders.push(await startBind(directory, await freePort(), zone))
+  }
   const results = await measureAll()
   report(results)
 } finally {
@@ -92,19 +97,12 @@ try {
   rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
 }
 
-function writeZone(file: string): void {
-  const names = Array.from({ length: Number(values.names) }, (_, i) => `h${i} IN A 192.0.2.1`)
-  const soa = '@ IN SOA ns1 hostmaster 1 3600 600 86400 300'
-  const text = [`$ORIGIN ${APEX}.`, '$TTL 300', soa, '@ IN NS ns1', 'ns1 IN A 127.0.0.1', ...names, ''].join('\n')
-  writeFileSync(path(file), text)
-}
-
 function path(name: string): string {
   return join(directory, name)
 }
 
 function startOurs(port: number): Promise<Contender> {
-  writeZone('ours.zone')
+  writeFileSync(path('ours.zone'), updatedZone(ZONE))
   const config = {
     name: 'ns1.bench.test',
     data_dir: path('data'),
@@ -136,25 +134,6 @@ function startOurs(port: number): Promise<Contender> {
     path('namestead.yaml'),
   ])
   return answering({ name: 'namestead', port, process }, `h1.${APEX}`)
-}
-
-function startBind(port: number): Promise<Contender> {
-  writeZone('bind.zone')
-  const options = [
-    `directory "${directory}"`,
-    `listen-on port ${port} { 127.0.0.1; }`,
-    'listen-on-v6 { none; }',
-    'recursion no',
-    'notify no',
-    'pid-file none',
-    'session-keyfile none',
-  ]
-  const key = `key bench { algorithm ${KEY.algorithm}; secret "${SECRET.toString('base64')}"; }`
-  const signing = values.signed ? 'dnssec-policy default; ' : ''
-  const zone = `zone "${APEX}" { type primary; file "${path('bind.zone')}"; ${signing}allow-update { key bench; }; }`
-  writeFileSync(path('named.conf'), `${key};\noptions { ${options.join('; ')}; };\ncontrols { };\n${zone};\n`)
-  const process = pinned(['named', '-f', '-n', '1', '-U', '1', '-c', path('named.conf')])
-  return answering({ name: 'BIND', port, process }, `h1.${APEX}`)
 }
 
 /** Turn by turn, so that whatever else the machine does falls on all alike. */
@@ -194,7 +173,7 @@ function updates(count: number, seed: number): Uint8Array[] {
   const now = Math.floor(Date.now() / 1000)
   return Array.from({ length: count }, (_, i) => {
     const number = ++lastMessage
-    const owner = parseName(`h${i % Number(values.names)}.${APEX}.`)
+    const owner = parseName(`h${i % ZONE.names}.${APEX}.`)
     const address = Uint8Array.of(10, seed & 255, number >> 8, number)
     return signRequest(writeMessage(replacing(number & 0xffff, owner, address)), KEY, now).wire
   })

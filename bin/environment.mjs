@@ -22,7 +22,8 @@ export function installMissing() {
     process.exit(1)
   }
   process.stderr.write('namestead: installing the packages of package-lock.json …\n')
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // No package needs a script: what is native comes built. From a lock file npm would compile better-sqlite3 all the same, and fail without a compiler.
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: ROOT,
     stdio: ['ignore', 2, 2],
   })

@@ -9,6 +9,7 @@ import { approvalCommands } from './approval-commands.ts'
 import type { Authority } from './authority.ts'
 import type { CaCertificate } from './ca-certificate.ts'
 import { createCaaChecker } from './caa.ts'
+import type { CertificateRecord } from './certificate-store.ts'
 import type { CaCommands } from './command.ts'
 import { createCommands } from './commands.ts'
 import type { CaDeps } from './deps.ts'
@@ -22,6 +23,7 @@ import { inquiryCommands } from './inquiry-commands.ts'
 import { createInventory, type Inventory } from './inventory.ts'
 import { caaIdentities, openIssuers, tokenKeys } from './issuers.ts'
 import { createKey, loadKey } from './keystore.ts'
+import { AcmeError } from './problems.ts'
 import { admissionPublications, statusPublications, stepPublications, trustPublications } from './publications.ts'
 import { recordCommands } from './record/commands.ts'
 import type { RecordEntry } from './record/entry.ts'
@@ -60,6 +62,8 @@ export interface Ca {
   serverCertificate(hosts: readonly string[]): Promise<ServerCertificate | undefined>
   /** Called with every renewal of our own certificate. */
   onServerCertificate(listener: (renewed: ServerCertificate) => void): void
+  /** The certificate of ours that a client has shown, where it stands now; undefined where it is none. */
+  standing(shown: ShownCertificate): Promise<CertificateRecord | undefined>
   /** Those in PEM whose certificates clients may show: roots and intermediates that are to be trusted. */
   clientIssuers(): string[]
   /** Called with every change of them. */
@@ -205,6 +209,14 @@ export async function createCa(deps: CaDeps): Promise<Ca> {
     }),
     serverCertificate: hosts => own.open(hosts),
     onServerCertificate: listener => own.onRenewal(listener),
+    standing: shown =>
+      reissues.holder(shown).then(
+        ({ record }) => record,
+        error => {
+          if (error instanceof AcmeError) return undefined
+          throw error
+        },
+      ),
     clientIssuers: () => [
       ...new Set(hierarchies.flatMap(one => [...one.roots(), ...one.intermediates()]).map(({ pem }) => pem)),
     ],

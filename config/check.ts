@@ -21,6 +21,8 @@ export function checkConfig(
   for (const [i, key] of config.keys.entries()) checkKey(key, i, doubt)
   for (const [i, view] of config.views.entries()) checkView(config, view, i, refuse, doubt)
   if (config.ca) checkCa(config, config.ca, refuse, doubt)
+  else if (config.api.certificates.length > 0)
+    refuse(['api', 'certificates'], 'there is no CA whose certificates could be shown')
 }
 
 /** The longest path of a Unix socket (`sun_path`), less its final NUL. */

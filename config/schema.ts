@@ -1,4 +1,5 @@
 import { nameKey, parseName } from '../dns/name.ts'
+import { api } from './api-schema.ts'
 import { ca } from './ca-schema.ts'
 import { dashboard } from './dashboard-schema.ts'
 import { type Decoded, defaulted, derived, dictionary, type Kind, list, optional, record, required } from './kinds.ts'
@@ -23,6 +24,7 @@ import {
 
 import { view } from './view-schema.ts'
 
+export type { CertificateIdentity } from './api-schema.ts'
 export type {
   CaConfig,
   ChallengeType,
@@ -194,6 +196,7 @@ export const schema = record({
     'zones that are taken for unsigned until they are mended (RFC 7646); others come and go by `namestead nta`',
   ),
   ca: optional(ca, 'the certificate authority; left out: none'),
+  api: defaulted(api, {}, 'the HTTP API, which is at `/api` of `https`'),
   dashboard: defaulted(dashboard, {}, 'the dashboard, which is at `/` of `https`'),
   probes: defaulted(list(probe), [], 'names that are asked and connected to from outside in'),
   database: defaulted(database, {}, 'where state is kept'),

@@ -1,5 +1,6 @@
 import { type Decoded, defaulted, list, optional, record, required } from './kinds.ts'
 import { pem, secret } from './secret.ts'
+import { uriPattern } from './uri-pattern.ts'
 import { accessList, domainName, duration, file, flag, namePattern, parsed, reference, text, url } from './values.ts'
 
 const word = parsed('name: letters, digits, - and _', value =>
@@ -8,10 +9,6 @@ const word = parsed('name: letters, digits, - and _', value =>
 
 const mountPath = parsed('path such as pki or pki/prod', value =>
   /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/.test(value) && !/^(auth|sys)(\/|$)/.test(value) ? value : undefined,
-)
-
-const uriPattern = parsed('URI, or one that ends in /** for all below it', value =>
-  /^[a-z][a-z0-9+.-]*:\/\/[^*]+?(\/\*\*)?$/.test(value) ? value : undefined,
 )
 
 const role = record(

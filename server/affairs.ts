@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { type Ca, createCa } from '../ca/ca.ts'
 import { addressBytes } from '../config/address.ts'
 import { usesClientCertificates } from '../config/client-certificates.ts'
@@ -7,6 +8,7 @@ import { printName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
 import { serveDashboard } from '../web/dashboard.ts'
 import { serveApi } from './api/api.ts'
+import { identityOf } from './api/certificate-identity.ts'
 import type { ApiContext } from './api/context.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { backupCommands } from './backup/commands.ts'
@@ -88,6 +90,12 @@ export async function openAffairs(foundation: Foundation, names: Names): Promise
     zones: authority.zones,
     notifySecondaries: authority.notifySecondaries,
     statistics: () => workers.metrics(authority.slots),
+    byCertificate: async ({ socket }: FastifyRequest) => {
+      const { certificates } = config().api
+      const shown = certificates.length > 0 ? shownOn(socket) : undefined
+      const record = shown && (await ca?.standing(shown))
+      return record && identityOf(record, certificates)
+    },
     note: ca && ((call: object) => ca.note({ kind: 'call', ...call })),
   }
   await serveHttp(foundation, names, context, { ca, backups, watch })

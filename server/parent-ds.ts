@@ -1,7 +1,7 @@
 import { Class, Rcode } from '../dns/codes.ts'
 import type { Name } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
-import type { ParentDs } from '../zones/keys/ring.ts'
+import type { ParentDs } from '../zones/keys/parent.ts'
 import type { ServingView } from './state.ts'
 
 /**

@@ -11,21 +11,21 @@ import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
 import { recordsIn } from './baseline.ts'
 import { readCatalog } from './catalog/read.ts'
-import { type Changeset, isEmptyChange } from './change.ts'
+import type { Changeset } from './change.ts'
 import { differencesSince } from './differences.ts'
 import type { Gate } from './gate.ts'
 import { Holders } from './holders.ts'
 import { ZoneError } from './image/errors.ts'
-import { versionAfter } from './next-version.ts'
 import type { Follower, Pipeline } from './pipeline.ts'
 import { permitRequestor, type Requestor } from './policy.ts'
 import { forwardToOne, printServer, remoteOf, senderAmong } from './primaries.ts'
-import { type LoadWhole, type Refreshed, refreshFrom, type TransferLimits } from './refresh.ts'
+import { type LoadWhole, refreshFrom, type TransferLimits } from './refresh.ts'
+import { RefreshSchedule } from './refresh-schedule.ts'
 import { RemoteError } from './remote.ts'
 import type { StoredZone, ZoneStore } from './store.ts'
 import { readStored, type StoredImage } from './stored-image.ts'
+import { type Taken, wholeOf, writeTaken } from './taken.ts'
 import { soaOf } from './transfer.ts'
-import { differenceOf } from './version-difference.ts'
 import { ZoneWriter } from './writer.ts'
 import type { ZoneImage, ZoneVersion } from './zone.ts'
 
@@ -79,10 +79,6 @@ export interface SecondaryStatus {
 const FIRST_RETRY = { least: 2000, most: 600_000 }
 /** After a start the first question comes within this time. */
 const START_SPREAD = 500
-/** However often a primary says that there is something new, it is asked no more often. */
-const INTERVAL = 250
-/** A change of more than this share of the zone is published as a new image. */
-const LARGE = 0.25
 
 /**
  * Opens a zone of type secondary, with what was kept of it on disk. It asks its primaries once it is started. What it was `before`, as
@@ -113,14 +109,8 @@ export class SecondaryZone {
   private served = false
   /** Whether what is served was never its primaries': then whatever they have is right. */
   private inherited = false
-  private failures = 0
-  private timer: Timer | undefined
+  private readonly schedule: RefreshSchedule<PrimaryServer>
   private expiry: Timer | undefined
-  private next: number | undefined
-  private running = false
-  private began = -INTERVAL
-  /** A primary that has said meanwhile that there is something new. */
-  private again: PrimaryServer | undefined
   private readonly closing = new AbortController()
 
   /** Use `openSecondary`. */
@@ -129,6 +119,13 @@ export class SecondaryZone {
     this.config = config
     this.deps = deps
     this.log = deps.log.child({ zone: printName(config.name), view })
+    this.schedule = new RefreshSchedule(deps, {
+      ask: first => this.askPrimaries(first),
+      pause: (fresh, failures) =>
+        this.writer
+          ? this.times()[fresh ? 'refresh' : 'retry']
+          : Math.min(FIRST_RETRY.least * 2 ** (failures - 1), FIRST_RETRY.most),
+    })
   }
 
   get origin(): Name {
@@ -164,7 +161,8 @@ export class SecondaryZone {
   holderOf(): undefined {}
 
   get status(): SecondaryStatus {
-    const { checked, next, running } = this
+    const { checked } = this
+    const { next, running } = this.schedule
     const expires = checked === undefined ? undefined : checked + this.times().expire
     return { primaries: this.config.primaries!, checked, next, expires, refreshing: running }
   }
@@ -184,10 +182,10 @@ export class SecondaryZone {
 
   /** Begins to ask the primaries. */
   start(): void {
-    if (this.timer || this.running || this.closing.signal.aborted) return
+    if (this.schedule.started) return
     if (this.served) this.watchExpiry()
     this.writer?.keepImage()
-    this.schedule(this.deps.random.below(START_SPREAD))
+    this.schedule.after(this.deps.random.below(START_SPREAD))
   }
 
   /** Takes over a changed config. */
@@ -201,7 +199,7 @@ export class SecondaryZone {
     return async () => {
       this.config = config
       // Whatever changed, the primaries are asked: that is what an operator reloads for.
-      if (this.timer) this.refreshSoon()
+      if (this.schedule.started) this.refreshSoon()
     }
   }
 
@@ -254,37 +252,7 @@ export class SecondaryZone {
 
   /** Asks the primaries now, this one first. */
   refreshSoon(primary: PrimaryServer = this.config.primaries![0]!): void {
-    if (this.running) this.again = primary
-    else this.schedule(Math.max(0, this.began + INTERVAL - this.deps.clock.monotonic()), primary)
-  }
-
-  private schedule(wait: number, first?: PrimaryServer): void {
-    const { clock } = this.deps
-    this.timer?.cancel()
-    if (this.closing.signal.aborted) return
-    this.next = clock.now() + wait
-    this.timer = clock.after(wait, () => void this.refresh(first))
-  }
-
-  private async refresh(first: PrimaryServer | undefined): Promise<void> {
-    this.running = true
-    this.began = this.deps.clock.monotonic()
-    const fresh = await this.askPrimaries(first)
-    this.running = false
-    this.failures = fresh ? 0 : this.failures + 1
-    const { again } = this
-    this.again = undefined
-    if (again) this.refreshSoon(again)
-    else this.schedule(this.untilNext(fresh))
-  }
-
-  /** Not everybody asks at the same moment: up to a tenth sooner than the SOA says. */
-  private untilNext(fresh: boolean): number {
-    const { random } = this.deps
-    const wait = this.writer
-      ? this.times()[fresh ? 'refresh' : 'retry']
-      : Math.min(FIRST_RETRY.least * 2 ** (this.failures - 1), FIRST_RETRY.most)
-    return wait - random.below(Math.floor(wait / 10) + 1)
+    this.schedule.soon(primary)
   }
 
   /** In their order, until one has answered; whether one has. */
@@ -319,12 +287,11 @@ export class SecondaryZone {
   }
 
   /** Stores and publishes what has come; until it is on disk, the zone is as it was. */
-  private async take(
-    refreshed: Exclude<Refreshed, { kind: 'current' }>,
-    base: ZoneVersion | undefined,
-    server: PrimaryServer,
-  ): Promise<void> {
-    const change = base ? await this.write(refreshed, base, server) : await this.create(wholeOf(refreshed))
+  private async take(refreshed: Taken, base: ZoneVersion | undefined, server: PrimaryServer): Promise<void> {
+    const require = (version: ZoneVersion) => this.requireCatalog(version)
+    const change = base
+      ? await writeTaken(this.writer!, refreshed, base, printServer(server), require)
+      : await this.create(wholeOf(refreshed))
     this.deps.counts.done++
     const counts = change && { added: change.added.length, deleted: change.deleted.length }
     const kind = refreshed.kind === 'whole' ? 'AXFR' : 'IXFR'
@@ -343,25 +310,6 @@ export class SecondaryZone {
     const records = { [Symbol.iterator]: () => recordsIn(version) }
     const stored = await this.deps.store.create(this.view, this.origin, records)
     this.hold(stored, { image: version.image, kept: undefined })
-  }
-
-  private async write(
-    refreshed: Exclude<Refreshed, { kind: 'current' }>,
-    base: ZoneVersion,
-    server: PrimaryServer,
-  ): Promise<Changeset> {
-    const whole = refreshed.kind === 'whole' ? refreshed.version : undefined
-    const change = refreshed.kind === 'whole' ? await differenceOf(base, refreshed.version) : refreshed.change
-    if (isEmptyChange(change)) return change
-    const large = change.added.length + change.deleted.length > base.size() * LARGE
-    const actor = { key: undefined, source: printServer(server) }
-    await this.writer!.write(actor, tip => {
-      if (tip.serial() !== base.serial()) throw new ZoneError('the zone has changed meanwhile')
-      const version = whole && large ? whole : versionAfter(tip, change)
-      this.requireCatalog(version)
-      return { change, version }
-    })
-    return change
   }
 
   /** RFC 9432 §5.1 lets a broken catalog in, and nothing come of it; here it is not let in, so that what we have is good. */
@@ -410,16 +358,10 @@ export class SecondaryZone {
   /** Asks nobody any more, and resolves when what was taken is on disk. */
   async close(): Promise<void> {
     this.closing.abort()
-    this.timer?.cancel()
+    this.schedule.stop()
     this.expiry?.cancel()
     await this.writer?.close()
   }
-}
-
-/** What a zone of which there is nothing yet begins with. */
-function wholeOf(refreshed: Refreshed): ZoneVersion {
-  if (refreshed.kind !== 'whole') throw new ZoneError('differences to nothing')
-  return refreshed.version
 }
 
 function describeFailure(error: unknown): string {

@@ -1,5 +1,6 @@
 import { addressBytes, containsAddress } from '../../config/address.ts'
 import { matchesPattern } from '../../config/pattern.ts'
+import { coversUri } from '../../config/uri-pattern.ts'
 import type { VaultConfig, VaultRole } from '../../config/vault-schema.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Authority } from '../authority.ts'
@@ -121,10 +122,6 @@ function covers({ names, wildcards, addresses, uris }: VaultRole, identifier: Id
   if (type !== 'dns') return false
   const name = nameOfIdentifier(identifier)
   return names.some(pattern => matchesPattern(pattern, name, undefined, { wildcards }))
-}
-
-function coversUri(pattern: string, uri: string): boolean {
-  return pattern.endsWith('/**') ? uri.startsWith(pattern.slice(0, -2)) : uri === pattern
 }
 
 /** The issuer of that id, and what is above it up to the root that is preferred. */

@@ -13,6 +13,8 @@ export interface AuthenticationDeps {
   tokens: Tokens
   /** Of browsers, in which a session stands for the token that it was opened with. */
   sessions: Sessions
+  /** What stands for a token where the client has shown a certificate in its handshake; left out: nothing does. */
+  byCertificate?: ((request: FastifyRequest) => Promise<Token | undefined>) | undefined
   /** Keeps who changed something, or tried to get in; left out: the log alone does. */
   note?: ((call: object) => void) | undefined
   clock: Clock
@@ -53,7 +55,8 @@ export function requireAll(request: FastifyRequest, role: Role): void {
  * Lets only holders of a token into `scope`, before a body is read, and writes every call into the log. A wrong token is answered late, and not
  * looked at where too many came from the same address.
  */
-export function authenticate(scope: FastifyInstance, { tokens, sessions, note, clock, log }: AuthenticationDeps): void {
+export function authenticate(scope: FastifyInstance, deps: AuthenticationDeps): void {
+  const { tokens, sessions, note, clock, log } = deps
   const requests = new Allowance(clock, REQUESTS)
   const failures = new Allowance(clock, FAILURES)
   let delayed = 0
@@ -73,8 +76,16 @@ export function authenticate(scope: FastifyInstance, { tokens, sessions, note, c
     throw unauthenticated(request, reply, 'the token is not known, or does not hold any more')
   }
 
-  const bySession = (request: FastifyRequest, reply: FastifyReply): Token => {
+  /** Browsers show certificates whoever's page asks, as they send cookies. */
+  const byCertificate = async (request: FastifyRequest): Promise<Token | undefined> => {
+    const token = await deps.byCertificate?.(request)
+    if (token && (isFromPage(request) || request.headers.origin !== undefined)) requireOwnPage(request)
+    return token
+  }
+  const withoutCredential = async (request: FastifyRequest, reply: FastifyReply): Promise<Token> => {
     const secret = sessionOf(request)
+    const shown = secret === undefined ? await byCertificate(request) : undefined
+    if (shown) return shown
     if (secret === undefined)
       throw unauthenticated(request, reply, 'a token is needed: as X-API-Key, as Bearer, or as password of Basic')
     requireOwnPage(request)
@@ -86,7 +97,7 @@ export function authenticate(scope: FastifyInstance, { tokens, sessions, note, c
   scope.addHook('onRequest', async (request, reply) => {
     if (isForeign(request)) throw new ApiError(403, "this was asked for by another site's page")
     const text = credentialOf(request)
-    const token = text === undefined ? bySession(request, reply) : tokens.find(text)
+    const token = text === undefined ? await withoutCredential(request, reply) : tokens.find(text)
     if (!token) return refuse(request, reply)
     holders.set(request, token)
     if (!allowsAddress(token, addressBytes(request.ip)))
@@ -97,7 +108,8 @@ export function authenticate(scope: FastifyInstance, { tokens, sessions, note, c
     const token = holders.get(request)
     if (!token) return
     const { method, ip: from } = request
-    const who = { [token.kind]: token.name, from }
+    const serial = token.kind === 'certificate' && { serial: token.id }
+    const who = { [token.kind]: token.name, ...serial, from }
     const call = { audit: true, ...who, method, path: pathOf(request), status: reply.statusCode }
     if (method !== 'GET' && method !== 'HEAD') note?.({ ...who, method, path: call.path, status: call.status })
     log.info({ ...call, ms: Math.round(reply.elapsedTime) }, 'API call')

@@ -14,7 +14,7 @@ import type { CreatedZones } from './created-zones.ts'
 import type { NoteStore } from './note-store.ts'
 import { ApiError } from './problem.ts'
 import type { Sessions } from './sessions.ts'
-import { coversView, coversZone, holderOf, type Tokens } from './tokens.ts'
+import { coversView, coversZone, holderOf, type Token, type Tokens } from './tokens.ts'
 
 /** What the API shows and changes. */
 export interface ApiContext {
@@ -22,6 +22,8 @@ export interface ApiContext {
   config: () => Config
   tokens: Tokens
   sessions: Sessions
+  /** What stands for a token where the client has shown a certificate in its handshake. */
+  byCertificate: (request: FastifyRequest) => Promise<Token | undefined>
   notes: NoteStore
   live: Live
   created: CreatedZones

@@ -4,6 +4,7 @@ import { tokenOf } from './authenticate.ts'
 import type { ApiContext } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { requireOwnPage } from './origin.ts'
+import { ApiError } from './problem.ts'
 import { described } from './resources.ts'
 import { sessionOf } from './sessions.ts'
 import { describeToken, isForAll } from './tokens.ts'
@@ -22,6 +23,8 @@ export function sessionRoutes(scope: ApiScope, { sessions, config }: ApiContext)
     { schema: described('session', 'Opens a session for the token that came along: sets a cookie', {}) },
     async (request, reply) => {
       requireOwnPage(request)
+      if (tokenOf(request).kind === 'certificate')
+        throw new ApiError(422, 'sessions are opened by tokens; who shows a certificate needs none')
       reply.header('set-cookie', sessions.open(tokenOf(request)))
       return tell(request)
     },

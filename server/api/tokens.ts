@@ -17,8 +17,8 @@ export type Role = (typeof ROLES)[number]
 /** A token without its secret, or what stands for one of a person who has logged in. Times are milliseconds since 1970. */
 export interface Token {
   readonly id: string
-  /** Whether it is one, or somebody who logged in without: the two do not share names. */
-  readonly kind: 'token' | 'person'
+  /** Whether it is one, or somebody who logged in or has shown a certificate without: they do not share names. */
+  readonly kind: 'token' | 'person' | 'certificate'
   readonly name: string
   /** The apexes of the zones that it is for. */
   readonly zones: readonly NamePattern[]
@@ -109,7 +109,7 @@ function digestOf(secret: string): Uint8Array {
 
 /** Its holder, as refusals begin with. */
 export function holderOf({ kind, name }: Token): string {
-  return kind === 'token' ? `the token ${name}` : name
+  return kind === 'person' ? name : `the ${kind} ${name}`
 }
 
 /** Whether the token's role includes this one. */

@@ -97,6 +97,15 @@ t.test('legal, but unsafe or of no use', async t => {
       ca('http_url: "http://ca.example.com"'),
       ['3:85: there is an http_url but no http listener to serve it'],
     ],
+    ['SCEP that nobody serves', ca('scep: {}'), ['3:81: there is SCEP but no http listener to serve it']],
+    [
+      'SCEP without a profile for RSA keys',
+      ca('scep: {}, profiles: [{ name: p, validity: 1d, keys: [ecdsa-p256] }]').replace(
+        '{ https:',
+        '{ http: ["127.0.0.1:80"], https:',
+      ),
+      ['3:81: no profile takes RSA keys, and clients of SCEP have no others'],
+    ],
     [
       'a CA that issues nothing',
       ca('')
@@ -168,6 +177,11 @@ t.test('what can not be', async t => {
       'an overlay without a base',
       view('{ name: a }, { name: b, zones: [{ name: a.b, overlay_of: a }] }'),
       ['3:66: the view a has no zone a.b'],
+    ],
+    [
+      'SCEP of no issuer',
+      ca('scep: { issuers: [acme, staging] }'),
+      ['3:99: there is no issuer "staging"; there are acme'],
     ],
     [
       'PTR records of no zone',

@@ -16,6 +16,7 @@ t.test('clients are asked for certificates only where something needs them', asy
     [false, CA('  profiles: [{ name: default, validity: 1d, usages: [server, client] }]\n')],
     [true, CA('  profiles: [{ name: default, validity: 1d, usages: [server, client], renewable: true }]\n')],
     [true, CA('  issuers: { a: { profiles: [{ name: b, validity: 1d, usages: [client], renewable: true }] } }\n')],
+    [true, `${CA('')}api: { certificates: [{ name: bot, names: ["bot.a.example"], role: read, zones: ["**"] }] }\n`],
   ]
   for (const [expected, text] of cases) t.equal(usesClientCertificates(load(text).config!), expected, text)
 })

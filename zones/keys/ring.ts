@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { dsRdata, type SigningKey } from '../../dns/dnssec.ts'
+import type { SigningKey } from '../../dns/dnssec.ts'
 import { type Name, printName } from '../../dns/name.ts'
 import { equalOctets } from '../../dns/record.ts'
 import type { Clock, Timer } from '../../host/clock.ts'
@@ -7,9 +7,11 @@ import type { Log } from '../../host/log.ts'
 import type { ActiveKeys } from '../sign/signatures.ts'
 import { type KeyFiles, type StoredRing, writeRing } from './file.ts'
 import { type ZoneKey, zoneKey } from './key.ts'
+import { isMoving, shownOf, tellMoves } from './moves.ts'
+import { type AskParents, seenAt } from './parent.ts'
 import { cdnskeyRdatas, cdsRdatas, dnskeyRdatas } from './rdata.ts'
 import { type KeyPolicy, observeParent, type Seen, type Step, settle, step } from './roll.ts'
-import { type Delays, isEntryPoint, isIn, isInUse, type KeyRole, signsData, stageOf } from './state.ts'
+import { type Delays, isEntryPoint, isIn, isInUse, type KeyRole, signsData } from './state.ts'
 
 /** How long what a zone and its parent say takes to be known, in milliseconds (RFC 7583 §3.1). */
 export interface Lags {
@@ -28,15 +30,6 @@ export interface RingMember {
   /** The zone is to show what the ring has now. */
   wake(): void
 }
-
-/** The DS RRset that a parent has for a zone, and its TTL in milliseconds. */
-export interface ParentDs {
-  ds: readonly Uint8Array[]
-  ttl: number
-}
-
-/** Asks every parent of a zone that can be asked: there may be one for each view. */
-export type AskParents = (origin: Name) => Promise<readonly ParentDs[]>
 
 /** What a ring needs of the world. */
 export interface RingDependencies {
@@ -250,7 +243,7 @@ export class KeyRing {
     const members = [...this.members.values()]
     const whole = members.every(({ shown }) => shown === this.revision)
     const longestTtl = whole ? Math.max(...members.map(one => one.longestTtl)) : this.stored.longestTtl
-    const moving = this.keys.some(key => [key.publication, key.signing].some(isMoving))
+    const moving = this.keys.some(isMoving)
     if (whole && moving) await this.save({ keys: settle(this.keys, this.deps.clock.now()), longestTtl })
     else if (longestTtl !== this.stored.longestTtl) await this.save({ longestTtl })
   }
@@ -321,12 +314,7 @@ export class KeyRing {
     this.asked = clock.now()
     this.schedule()
     const parents = await askParents(this.origin).catch(() => [])
-    const names = (parent: ParentDs, key: ZoneKey) => parent.ds.some(ds => this.isDsOf(ds, key))
-    const seen = (key: ZoneKey): Seen => {
-      if (!parents.some(parent => names(parent, key))) return 'nowhere'
-      // A parent without any DS takes the zone for unsigned, whatever the others have.
-      return parents.every(parent => parent.ds.length === 0 || names(parent, key)) ? 'everywhere' : 'somewhere'
-    }
+    const seen = seenAt(this.origin, parents)
     const found = this.keys.some(key => seen(key) !== 'nowhere')
     // That there is no DS counts only where one has been seen from here: others may be asked than those who validate.
     if (!found && (parents.length === 0 || !this.stored.parentKnown)) return
@@ -338,27 +326,14 @@ export class KeyRing {
     })
   }
 
-  private isDsOf(ds: Uint8Array, key: ZoneKey): boolean {
-    const own = dsRdata(this.origin, key.dnskey, ds[3])
-    return own !== undefined && equalOctets(own, ds)
-  }
-
   private async observe(seen: (key: ZoneKey) => Seen, changes: Partial<StoredRing> = {}): Promise<void> {
     const before = this.keys
     await this.save({ ...changes, keys: observeParent(before, seen, this.deps.clock.now()) })
     this.tell(before)
   }
 
-  /** Logs what of the keys is otherwise than before. */
   private tell(before: readonly ZoneKey[]): void {
-    const stages = new Map(before.map(key => [key.keyTag, stageOf(key)]))
-    for (const key of this.keys) {
-      const stage = stageOf(key)
-      const { keyTag: key_tag, role, algorithm } = key
-      if (stages.get(key_tag) !== stage) this.log.info({ key_tag, role, algorithm, stage }, 'a key has moved on')
-      stages.delete(key_tag)
-    }
-    for (const key_tag of stages.keys()) this.log.info({ key_tag }, 'a key was deleted')
+    tellMoves(this.log, before, this.keys)
     const asked = (keys: readonly ZoneKey[]) => String(cdsRdatas(this.origin, keys))
     if (asked(before) !== asked(this.keys) && this.isWaitingForParent)
       this.log.warn({}, 'the parent zone is to have another DS: see `zone dnssec`, and CDS')
@@ -366,18 +341,3 @@ export class KeyRing {
 }
 
 const NO_LAGS: Lags = { propagation: 0, parentPropagation: 0, dsTtl: 0 }
-
-function isMoving({ phase }: { phase: string }): boolean {
-  return phase === 'entering' || phase === 'leaving'
-}
-
-/** What of the keys can be seen in the zone. */
-function shownOf(keys: readonly ZoneKey[]): string {
-  return JSON.stringify(
-    keys.map(({ keyTag, publication, signing, trust, retired }) => [
-      keyTag,
-      ...[publication, signing, trust].map(isIn),
-      retired === undefined,
-    ]),
-  )
-}

@@ -27,7 +27,7 @@ views:
   - name: outside
     match: { clients: [any] }
     zones: [{ name: a.example, dynamic: true }]
-ca: { name: Test, url: "https://localhost", issue: [], profiles: [{ name: default, validity: 1d }] }
+ca: { name: Test, url: "https://localhost", issue: [], profiles: [{ name: default, validity: 1d, usages: [server, client] }] }
 `
 const ZONE = `$TTL 300
 @ SOA ns hostmaster 7 3600 600 604800 60
@@ -57,6 +57,8 @@ export interface Running {
 export interface CallOptions {
   token?: string
   headers?: Record<string, string>
+  /** Shown in the handshake; PEM. */
+  certificate?: { cert: string; key: string }
   body?: unknown
 }
 
@@ -90,11 +92,11 @@ async function call(
   port: number,
   method: string,
   path: string,
-  { token, headers, body }: CallOptions,
+  { token, headers, certificate, body }: CallOptions,
 ): Promise<Answer> {
   const sent = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   const outgoing = httpsRequest({
-    ...{ host: '127.0.0.1', port, method, path, rejectUnauthorized: false, agent: false },
+    ...{ host: '127.0.0.1', port, method, path, rejectUnauthorized: false, agent: false, ...certificate },
     headers: {
       ...(token !== undefined && { 'x-api-key': token }),
       ...(sent !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }),
