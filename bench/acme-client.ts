@@ -7,6 +7,8 @@ export interface AcmeTarget {
   directory: string
   /** Publishes a TXT record where the server looks; resolves once it is there. */
   publish(name: string, text: string): Promise<void>
+  /** Takes it away again. */
+  withdraw?(name: string, text: string): Promise<void>
 }
 
 /** One order as it went, in milliseconds. */
@@ -95,10 +97,13 @@ export async function openAcmeClient(target: AcmeTarget) {
     const { authorizations, finalize } = JSON.parse(created.text)
     const authorization = await ask(authorizations[0])
     const updated = performance.now()
+    let withdraw: (() => Promise<void>) | undefined
     if (authorization.status !== 'valid') {
       const { token, url } = authorization.challenges.find(({ type }: { type: string }) => type === 'dns-01')
       const digest = createHash('sha256').update(`${token}.${thumbprint}`).digest('base64url')
-      await target.publish(`_acme-challenge.${name}`, digest)
+      const owner = `_acme-challenge.${name}`
+      await target.publish(owner, digest)
+      withdraw = async () => target.withdraw?.(owner, digest)
       const answered = await ask(url, {})
       if (answered.status !== 'valid') await until(authorizations[0], 'valid')
     }
@@ -107,6 +112,7 @@ export async function openAcmeClient(target: AcmeTarget) {
     const { text } = await post(valid.certificate, '')
     if (!text.includes('BEGIN CERTIFICATE')) throw new Error('no certificate came')
     const ended = performance.now()
+    await withdraw?.()
     return { whole: ended - begun, fromUpdate: ended - updated }
   }
   return { order, close: () => agent.destroy() }

@@ -123,33 +123,6 @@ export function cpuSeconds(pid: number): number {
   return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own)
 }
 
-/** What a thread has used so far. */
-export interface ThreadUse {
-  /** Processor time, µs. */
-  cpu: number
-  /** How often it has waited for something, and how often another has taken its core. */
-  waits: number
-  evictions: number
-}
-
-/** The same for each thread of a process and of those that it has started, by name. */
-export function threadUses(pid: number, uses: Map<string, ThreadUse> = new Map()): Map<string, ThreadUse> {
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const read = (file: string) => readFileSync(`/proc/${pid}/task/${thread}/${file}`, 'utf8')
-    const status = read('status')
-    const count = (field: string) => Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(status)![1])
-    const name = read('comm').trim()
-    const { cpu, waits, evictions } = uses.get(name) ?? { cpu: 0, waits: 0, evictions: 0 }
-    uses.set(name, {
-      cpu: cpu + Number(read('schedstat').split(' ')[0]) / 1000,
-      waits: waits + count('voluntary_ctxt_switches'),
-      evictions: evictions + count('nonvoluntary_ctxt_switches'),
-    })
-  }
-  for (const child of childrenOf(pid)) threadUses(child, uses)
-  return uses
-}
-
 /** Processes that a process has started and that still run. */
 export function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap(thread =>

@@ -3,11 +3,10 @@
  * every name proved by DNS; what passes from the update of the record to the certificate; memory and disk over many orders. Ours looks the
  * records up in its own zone; step-ca asks BIND, which takes the same updates on the same core; Pebble keeps all in memory and, as it can't
  * look at other ports, waves challenges through. The same client orders from each in turns within one run; medians are printed.
- *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--ours] [--profile FOLDER] [--soak N]
+ *   node bench/issue.ts [--smoke] [--rounds N] [--orders N] [--concurrent N] [--threads] [--ours] [--profile FOLDER] [--soak N]
  * Pebble and step-ca are built from the Go module proxy where they are not in .cache: `go install …` with GOBIN=.cache.
  */
 import { execFileSync } from 'node:child_process'
-import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
@@ -18,11 +17,8 @@ import { parseArgs } from 'node:util'
 import { createIssuance } from '../ca/issue.ts'
 import { makeKey } from '../ca/keystore.ts'
 import { CA_MIGRATIONS, createCaStore } from '../ca/store.ts'
-import { Class, Opcode } from '../dns/codes.ts'
-import { writeMessage } from '../dns/message.ts'
 import { parseName } from '../dns/name.ts'
-import { signRequest, tsigKey } from '../dns/tsig.ts'
-import { parseRdataText, Type } from '../dns/types.ts'
+import { tsigKey } from '../dns/tsig.ts'
 import { systemClock } from '../host/clock.ts'
 import { openDatabase } from '../server/database.ts'
 import { createCsr } from '../test/ca/client.ts'
@@ -30,6 +26,8 @@ import { leafKey, openFixture, profile } from '../test/ca/fixture.ts'
 import { type AcmeTarget, type OrderTimes, openAcmeClient, USER_AGENT } from './acme-client.ts'
 import { startBind } from './bind.ts'
 import { CLIENT_CORE, type Contender, cpuSeconds, end, freePort, median, pinned, requireAlive } from './contender.ts'
+import { openPublisher, type Publisher } from './publisher.ts'
+import { reportThreads, type ThreadUses, threadUses, usesBetween } from './thread-use.ts'
 
 const { values } = parseArgs({
   options: {
@@ -37,6 +35,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     orders: { type: 'string' },
     concurrent: { type: 'string', default: '16' },
+    /** Also what each thread of ours takes for an order. */
+    threads: { type: 'boolean', default: false },
     /** Only ours. */
     ours: { type: 'boolean', default: false },
     /** Only ours; with a folder, under Node's profiler, which writes there. */
@@ -58,6 +58,7 @@ const path = (name: string) => join(folder, name)
 interface AcmeContender extends Contender {
   /** Whose processor time counts besides. */
   besides?: Contender
+  directory: string
   clients: Awaited<ReturnType<typeof openAcmeClient>>[]
 }
 
@@ -65,6 +66,8 @@ interface Measurement {
   rate: number
   /** Milliseconds of server CPU for an order. */
   cpu: number
+  /** Of each thread, for an order. */
+  threads: ThreadUses
   times: OrderTimes[]
 }
 
@@ -72,20 +75,23 @@ const { pem: leafPem } = await makeKey('ecdsa-p256')
 let names = 0
 const contenders: AcmeContender[] = []
 /** What is closed at the end. */
-const sockets: Socket[] = []
+const publishers: Publisher[] = []
 try {
   execFileSync('taskset', ['-apc', CLIENT_CORE, String(process.pid)], { stdio: 'ignore' })
   const dns = await freePort()
-  const ours = await startOurs(dns, openPublisher(dns))
+  const publisher = publisherAt(dns)
+  const ours = await startOurs(dns, publisher.publish)
   contenders.push(ours)
   if (!alone && existsSync(resolve('.cache/pebble'))) contenders.push(await startPebble())
   if (!alone && existsSync(resolve('.cache/step-ca'))) contenders.push(await startStepCa())
-  report(await measureAll())
-  for (const contender of contenders) if (contender.name !== 'Pebble') await measureAlone(contender)
-  if (Number(values.soak) > 0) await soak(ours, Number(values.soak))
-  await measureSigning()
+  if (rounds > 0) {
+    report(await measureAll())
+    for (const contender of contenders) if (contender.name !== 'Pebble') await measureAlone(contender)
+  }
+  if (Number(values.soak) > 0) await soak(ours, publisher, Number(values.soak))
+  if (rounds > 0) await measureSigning()
 } finally {
-  for (const socket of sockets) socket.close()
+  for (const publisher of publishers) publisher.close()
   for (const { clients, process, besides } of contenders) {
     for (const client of clients) client.close()
     await end(process)
@@ -94,42 +100,10 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Publishes TXT records by signed updates over UDP. */
-function openPublisher(port: number): AcmeTarget['publish'] {
-  const socket = createSocket('udp4')
-  sockets.push(socket)
-  const waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
-  let id = 0
-  socket.on('message', reply => {
-    const pending = waiting.get(reply.readUInt16BE(0))
-    waiting.delete(reply.readUInt16BE(0))
-    if ((reply[3]! & 15) === 0) pending?.resolve()
-    else pending?.reject(new Error(`the update was answered with ${reply[3]! & 15}`))
-  })
-  return (name, text) =>
-    new Promise<void>((resolve, reject) => {
-      id = (id + 1) & 0xffff
-      waiting.set(id, { resolve, reject })
-      const record = {
-        owner: parseName(name),
-        type: Type.TXT,
-        class: Class.IN,
-        ttl: 1,
-        rdata: parseRdataText(Type.TXT, `"${text}"`),
-      }
-      const question = [{ name: parseName(APEX), type: Type.SOA, class: Class.IN }]
-      const message = {
-        id,
-        flags: 0,
-        opcode: Opcode.UPDATE,
-        rcode: 0,
-        question,
-        answer: [],
-        authority: [record],
-        additional: [],
-      }
-      socket.send(signRequest(writeMessage(message), KEY, Math.floor(Date.now() / 1000)).wire, port, '127.0.0.1')
-    })
+function publisherAt(port: number): Publisher {
+  const publisher = openPublisher(port, APEX, KEY)
+  publishers.push(publisher)
+  return publisher
 }
 
 async function startOurs(dns: number, publish: AcmeTarget['publish']): Promise<AcmeContender> {
@@ -225,7 +199,7 @@ async function startStepCa(): Promise<AcmeContender> {
     path('step.json'),
   ]
   const process = pinned(command, ['ignore', 'ignore', 'ignore'])
-  const target = { directory: `https://localhost:${port}/acme/acme/directory`, publish: openPublisher(dns) }
+  const target = { directory: `https://localhost:${port}/acme/acme/directory`, publish: publisherAt(dns).publish }
   return { ...(await opened({ name: 'BIND + step-ca', port, process }, target)), besides: bind }
 }
 
@@ -240,7 +214,7 @@ async function opened(contender: Contender, target: AcmeTarget): Promise<AcmeCon
   for (const until = Date.now() + 20_000; ; ) {
     if (await isUp(target.directory)) {
       const lanes = Array.from({ length: Number(values.concurrent) }, () => openAcmeClient(target))
-      return { ...contender, clients: await Promise.all(lanes) }
+      return { ...contender, directory: target.directory, clients: await Promise.all(lanes) }
     }
     if (Date.now() > until || contender.process.exitCode !== null) break
     await new Promise(resolve => setTimeout(resolve, 100))
@@ -285,13 +259,15 @@ async function measure(contender: AcmeContender, count: number, concurrent: numb
   }
   const times: OrderTimes[] = []
   const cpu = cpuOf()
+  const threadsBefore = threadUses(process.pid!)
   const begun = performance.now()
   const lane = async (client: AcmeContender['clients'][number]) => {
     for (let next = work.pop(); next; next = work.pop()) times.push(await client.order(next.name, next.csr))
   }
   await Promise.all(clients.slice(0, concurrent).map(lane))
   const seconds = (performance.now() - begun) / 1000
-  return { rate: count / seconds, cpu: ((cpuOf() - cpu) * 1000) / count, times }
+  const threads = usesBetween(threadsBefore, threadUses(process.pid!), count)
+  return { rate: count / seconds, cpu: ((cpuOf() - cpu) * 1000) / count, threads, times }
 }
 
 function report(results: Map<string, Measurement[]>): void {
@@ -309,6 +285,11 @@ function report(results: Map<string, Measurement[]>): void {
   })
   console.log(`${rounds} rounds of ${orders} orders, ${values.concurrent} at once`)
   console.table(rows)
+  if (values.threads)
+    reportThreads(
+      'namestead, for an order',
+      results.get('namestead')!.map(({ threads }) => threads),
+    )
 }
 
 /** One order at a time: what a client waits between its update and its certificate. */
@@ -319,10 +300,14 @@ async function measureAlone(contender: AcmeContender): Promise<void> {
   console.log(`${contender.name}, from update to certificate, one at a time: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`)
 }
 
-/** Memory and disk over many orders. */
-async function soak(ours: AcmeContender, count: number): Promise<void> {
+/** Memory and disk over many orders, whose records clients take away again. */
+async function soak(ours: AcmeContender, publisher: Publisher, count: number): Promise<void> {
+  const lanes = Array.from({ length: Number(values.concurrent) }, () =>
+    openAcmeClient({ directory: ours.directory, ...publisher }),
+  )
+  const clients = await Promise.all(lanes)
   for (let done = 0; done < count; ) {
-    const { rate } = await measure(ours, Math.min(1000, count - done), Number(values.concurrent))
+    const { rate } = await measure({ ...ours, clients }, Math.min(1000, count - done), Number(values.concurrent))
     done += 1000
     const database = ['namestead.db', 'namestead.db-wal'].map(name => statSync(path(`data/${name}`)).size)
     const [file, log] = database.map(size => Math.round(size / 2 ** 20))
@@ -332,6 +317,7 @@ async function soak(ours: AcmeContender, count: number): Promise<void> {
           `${Math.round((database[0]! + database[1]!) / names)} octets an order`,
       )
   }
+  for (const client of clients) client.close()
 }
 
 function residentMiB(pid: number): number {

@@ -2,7 +2,7 @@
  * Claim: queries do not feel what the main thread does. 20,000 queries a second are asked while 100 certificates a second are issued and a zone takes
  * 500 updates a second; their 99th percentile stays under a millisecond. Beside it the same queries alone, of ours and of BIND. All share all cores;
  * but certificates and updates are asked for by threads that yield to the rest, as clients elsewhere would.
- *   node bench/mixed.ts [--seconds N] [--queries N] [--certificates N] [--updates N] [--smoke]
+ *   node bench/mixed.ts [--seconds N] [--queries N] [--certificates N] [--updates N] [--realtime] [--smoke]
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     queries: { type: 'string', default: '20000' },
     certificates: { type: 'string', default: '100' },
     updates: { type: 'string', default: '500' },
+    /** Ours lets its serving threads go first. */
+    realtime: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
   },
 })
@@ -48,6 +50,7 @@ function startOurs(): Promise<Contender> {
   const config = {
     name: `ns1.${APEX}`,
     data_dir: join(folder, 'data'),
+    realtime: values.realtime,
     listen: { dns: [`127.0.0.1:${ports.dns}`], https: [`127.0.0.1:${ports.https}`], metrics: ['127.0.0.1:0'] },
     keys: [{ name: 'bench', algorithm: MIXED_KEY.algorithm, secret: MIXED_KEY.text }],
     views: [

@@ -27,10 +27,9 @@ import {
   median,
   pinned,
   requireAlive,
-  type ThreadUse,
-  threadUses,
 } from './contender.ts'
 import { sendAll, type Transport } from './load.ts'
+import { reportThreads, type ThreadUses, threadUses, usesBetween } from './thread-use.ts'
 
 const { values } = parseArgs({
   options: {
@@ -77,7 +76,7 @@ interface Measurement {
   /** Microseconds of server CPU for an update. */
   cpu: number
   /** Of each thread, for an update. */
-  threads: Map<string, ThreadUse>
+  threads: ThreadUses
 }
 
 let lastMessage = 0
@@ -160,11 +159,7 @@ async function measure({ port, process }: Contender, mode: Mode, round: number):
   const threadsBefore = threadUses(process.pid!)
   const seconds = await sendAll({ ...mode, port, wires })
   const cpu = ((cpuSeconds(process.pid!) - before) * 1e6) / wires.length
-  const threads = new Map<string, ThreadUse>()
-  for (const [name, after] of threadUses(process.pid!)) {
-    const of = (key: keyof ThreadUse) => (after[key] - (threadsBefore.get(name)?.[key] ?? 0)) / wires.length
-    threads.set(name, { cpu: of('cpu'), waits: of('waits'), evictions: of('evictions') })
-  }
+  const threads = usesBetween(threadsBefore, threadUses(process.pid!), wires.length)
   return { rate: wires.length / seconds, cpu, threads }
 }
 
@@ -210,24 +205,15 @@ function report(results: Map<string, Map<string, Measurement[]>>): void {
     }
   })
   console.table(rows)
-  if (values.threads) for (const [mode, measured] of results) reportThreads(mode, measured)
+  if (values.threads)
+    for (const [mode, measured] of results)
+      for (const [server, all] of measured)
+        reportThreads(
+          `${mode}, ${server}, for an update`,
+          all.map(({ threads }) => threads),
+        )
   console.log(`${values.names} names, ${rounds} rounds of ${messages} messages, ${messages / 5} alone, medians`)
   // A few messages on a busy machine, not warmed up, prove only that both can be measured.
   const claimed = values.smoke || values.signed ? [] : MODES.filter(({ concurrent }) => concurrent > 1)
   if (claimed.some(({ name }) => rows.find(({ mode }) => mode === name)!.ratio < 2)) process.exitCode = 1
-}
-
-function reportThreads(mode: string, measured: ReadonlyMap<string, Measurement[]>): void {
-  for (const [server, all] of measured) {
-    const of = (name: string, key: keyof ThreadUse) => median(all.map(({ threads }) => threads.get(name)?.[key] ?? 0))
-    const names = new Set(all.flatMap(({ threads }) => [...threads.keys()]))
-    const rows = [...names].map(thread => ({
-      thread,
-      'CPU µs': Math.round(of(thread, 'cpu')),
-      waits: Number(of(thread, 'waits').toFixed(1)),
-      'taken off its core': Number(of(thread, 'evictions').toFixed(1)),
-    }))
-    console.log(`${mode}, ${server}, for an update:`)
-    console.table(rows.filter(row => row['CPU µs'] > 0))
-  }
 }

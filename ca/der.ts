@@ -66,9 +66,10 @@ function elementAt(octets: Uint8Array, start: number): Element {
 
 /** The one element that these octets are, with this tag. Throws DerError. */
 export function only(octets: Uint8Array, tag: number): Element {
-  const [element, ...more] = elementsIn(octets)
-  if (more.length > 0) throw new DerError('there are octets after the end')
-  return { ...element!, content: contentOf(element, tag) }
+  const element = octets.length === 0 ? undefined : elementAt(octets, 0)
+  contentOf(element, tag)
+  if (element!.whole.length < octets.length) throw new DerError('there are octets after the end')
+  return element!
 }
 
 /** What is in the one SEQUENCE that these octets are. Throws DerError. */

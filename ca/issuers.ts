@@ -41,7 +41,7 @@ export async function openIssuers(
   let shared: Signing | undefined
   const preferred = () => config().preferred_chain
   for (const own of deps.config.issuers) {
-    const settings = () => ({ ...config(), ...defined(config().issuers.find(({ name }) => name === own.name) ?? {}) })
+    const settings = following(config, of => ({ ...of, ...defined(issuerIn(of, own.name) ?? {}) }))
     const profiles = () => settings().profiles
     const named = ownConfig(deps.config, own)
     const signing =
@@ -69,6 +69,20 @@ export async function openIssuers(
     () => undefined,
   )
   return [...issuers, assemble(deps, store, { name: 'staging', plain: false, staging: true }, signing, config)]
+}
+
+function issuerIn({ issuers }: CaConfig, name: string): IssuerConfig | undefined {
+  return issuers.find(issuer => issuer.name === name)
+}
+
+/** What is made of the config, once for each that comes. */
+function following<Made>(config: () => CaConfig, make: (config: CaConfig) => Made): () => Made {
+  let last: { config: CaConfig; made: Made } | undefined
+  return () => {
+    const now = config()
+    if (last?.config !== now) last = { config: now, made: make(now) }
+    return last.made
+  }
 }
 
 /** An issuer's own over what all share. A token tells the keys of two hierarchies apart by their labels. */

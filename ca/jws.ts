@@ -225,9 +225,11 @@ function decodeUtf8(value: string, what: string): string {
   return decode(Buffer.from(value, 'base64url'), what)
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
 function decode(octets: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(octets)
+    return UTF8.decode(octets)
   } catch {
     throw new AcmeError('malformed', `${what} is not UTF-8`)
   }

@@ -19,7 +19,7 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
     shedLoad(scope)
     const index = `<${urls.directory}>;rel="index"`
 
-    scope.addHook('onSend', async (request, reply) => {
+    scope.addHook('onSend', (request, reply, _payload, done) => {
       // RFC 8555 §6.5: a nonce in every answer to a POST, errors too; §6.1: for clients in browsers.
       if (request.method === 'POST') reply.header('replay-nonce', directory.nonces.issue())
       reply.header('access-control-allow-origin', '*')
@@ -27,6 +27,7 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
       if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
       // RFC 8555 §7.1: "index" in all answers but the directory's own.
       if (!request.url.endsWith('/directory')) reply.header('link', [...linksOf(reply), index])
+      done()
     })
     scope.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log))
 
@@ -63,10 +64,11 @@ function takeJose(scope: FastifyInstance): void {
 
 function shedLoad(scope: FastifyInstance): void {
   let inFlight = 0
-  scope.addHook('onRequest', async (_request, reply) => {
+  scope.addHook('onRequest', (_request, reply, done) => {
     inFlight++
     reply.raw.once('close', () => inFlight--)
-    if (inFlight > MAX_IN_FLIGHT) throw overloaded('the server is busy', 2)
+    if (inFlight > MAX_IN_FLIGHT) done(overloaded('the server is busy', 2))
+    else done()
   })
 }
 

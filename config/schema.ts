@@ -172,6 +172,11 @@ export const schema = record({
   data_dir: defaulted(file, './data', 'where all that the daemon keeps lies'),
   listen: defaulted(listen, {}, 'what we listen on, each a list of `address:port`; all off but what is listed'),
   workers: defaulted(workers, 'auto', 'threads that serve DNS; `auto` is one for each processor'),
+  realtime: defaulted(
+    flag,
+    false,
+    'threads that serve DNS run before all other programs (SCHED_RR) where the system permits it; a flood of queries then leaves those little of these processors',
+  ),
   user: optional(text, 'who we become after binding, where started as root'),
   tls: optional(tls, 'for `https` and `dot`, instead of a certificate from our own CA'),
   keys: defaulted(list(key, { unique: one => nameKey(one.name) }), [], 'TSIG keys'),

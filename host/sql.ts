@@ -1,4 +1,12 @@
-import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import {
+  type Compilable,
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 import type { Statement } from './database.ts'
 
 /** Builds and compiles queries on these tables; a Database executes them. */
@@ -8,7 +16,7 @@ export function createCompiler<Tables>(): Kysely<Tables> {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: db => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createQueryCompiler: () => new TemplateCompiler(),
     },
   })
 }
@@ -24,6 +32,30 @@ class Mark {
   readonly name: string
   constructor(name: string) {
     this.name = name
+  }
+}
+
+/**
+ * Writes the constants of a query with marks into its text. As parameters they would be looked at by SQLite's planner, which asks whether they
+ * fit the condition of a partial index, and has a statement compiled anew each time other values are bound to it.
+ */
+class TemplateCompiler extends SqliteQueryCompiler {
+  private hasMarks = false
+
+  override compileQuery(...query: Parameters<SqliteQueryCompiler['compileQuery']>): CompiledQuery {
+    const compiled = super.compileQuery(...query)
+    if (!compiled.parameters.some(one => one instanceof Mark)) return compiled
+    this.hasMarks = true
+    try {
+      return super.compileQuery(...query)
+    } finally {
+      this.hasMarks = false
+    }
+  }
+
+  protected override appendValue(value: unknown): void {
+    if (this.hasMarks && ['string', 'number'].includes(typeof value)) this.appendImmediateValue(value)
+    else super.appendValue(value)
   }
 }
 

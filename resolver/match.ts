@@ -1,7 +1,6 @@
 import { Flag, Opcode, Rcode } from '../dns/codes.ts'
 import { type Message, parseMessage } from '../dns/message.ts'
-import { equalNames } from '../dns/name.ts'
-import { equalOctets } from '../dns/record.ts'
+import { equalNames, type Name } from '../dns/name.ts'
 import type { SentQuery } from './question.ts'
 
 /** What a datagram or frame is to the query it may answer. */
@@ -24,9 +23,9 @@ const QUESTION_AT = 12
  */
 export function judge(bytes: Uint8Array, sent: SentQuery, exactCase: boolean): Verdict {
   if (!headerFits(bytes, sent.id)) return { kind: 'foreign' }
-  const exact = equalOctets(bytes.subarray(QUESTION_AT, QUESTION_AT + sent.name.length), sent.name)
+  const exact = hasName(bytes, sent.name)
   // Other names of the message may end in a pointer into the question: they shall not inherit its random case.
-  if (exact) bytes.set(sent.plainName, QUESTION_AT)
+  if (exact && sent.plainName !== sent.name) bytes.set(sent.plainName, QUESTION_AT)
   let message: Message
   try {
     message = parseMessage(bytes)
@@ -40,6 +39,12 @@ export function judge(bytes: Uint8Array, sent: SentQuery, exactCase: boolean): V
     return { kind: 'foreign' }
   if (exactCase && !exact) return { kind: 'case' }
   return { kind: 'response', message }
+}
+
+/** Whether the question's name is this one, letter case included. */
+function hasName(bytes: Uint8Array, name: Name): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[QUESTION_AT + i] !== name[i]) return false
+  return true
 }
 
 function headerFits(bytes: Uint8Array, id: number): boolean {

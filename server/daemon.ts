@@ -6,7 +6,7 @@ import { openDataDir } from './data-dir.ts'
 import { type DaemonOwner, type Foundation, GRACE } from './foundation.ts'
 import { loadLibc } from './listen/libc.ts'
 import { openListeners } from './listeners.ts'
-import { yieldToServing } from './priorities.ts'
+import { keepPriorities, yieldToServing } from './priorities.ts'
 import { dropPrivileges } from './privileges.ts'
 import { compareConfigs } from './reload.ts'
 import { startAhead, type ThreadsAhead } from './spawn-serving.ts'
@@ -61,9 +61,11 @@ async function open(
   const threads = startAhead(count)
   opened.push(() => threads.end())
   // All sockets are opened here: a thread that is replaced later could not bind them as another user.
-  const listeners = await openListeners(config.listen, count, loadLibc())
+  const libc = loadLibc()
+  const listeners = await openListeners(config.listen, count, libc)
   opened.push(() => listeners.dns.close())
   opened.push(() => listeners.closeHttp(GRACE))
+  keepPriorities(libc)
   if (dropPrivileges(config.user, config.data_dir)) log.info({ user: config.user }, 'gave up root')
 
   const foundation: Foundation = {

@@ -55,6 +55,7 @@ class ThreadDatabase implements CopyableDatabase {
   private readonly pending = new Map<number, Pending>()
   /** Not sent yet. */
   private waiting: (NumberedOperation & Pending)[] = []
+  private sending: NodeJS.Immediate | undefined
   private nextId = 0
   private wasOpened = false
   /** Why no further operation is accepted. */
@@ -125,8 +126,14 @@ class ThreadDatabase implements CopyableDatabase {
       // Here it fails this call alone, later it would fail the batch.
       for (const { parameters } of operation.statements) parameters.forEach(requireEncodable)
       this.waiting.push({ id, operation, resolve, reject })
-      this.send()
+      this.sending ??= setImmediate(this.sendSoon)
     })
+  }
+
+  /** At the end of a turn of the event loop: what one turn brings is executed under one sync. */
+  private readonly sendSoon = (): void => {
+    this.sending = undefined
+    this.send()
   }
 
   private send(most: number = BATCHES_UNDER_WAY): void {

@@ -14,8 +14,9 @@ export function createApp(log: Log): FastifyInstance {
     schemaController: { compilersFactory: lateCompilers },
   })
   // RFC 9113 §8.2.2: HTTP/2 has no such field; fastify sets it where a body is refused.
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
+    done()
   })
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500

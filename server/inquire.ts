@@ -30,38 +30,42 @@ export interface InquiryOptions {
   address?: Uint8Array
 }
 
-/** Asks a view once; whoever asks often has `createInquirer`. */
+/**
+ * Asks a view from inside this process, once: our own zones as they are this moment, the resolver for the rest where `recursive`. The very
+ * code that answers clients, without a socket and without the answer cache. Whoever asks often has `createInquirer`.
+ */
 export function inquire(view: ServingView, name: Name, type: number, options: InquiryOptions): Promise<Inquiry> {
-  return inquireAt(new Desk(), view, name, type, options)
+  return createInquirer()(view, name, type, options)
 }
 
-/** Desks that are kept for the next question. */
-const SPARE = 8
-
-/** `inquire` for whoever asks often: it has as many desks as questions at a time. */
+/** `inquire` for whoever asks often: what zones answer needs but one desk, which is free again at once. */
 export function createInquirer(): typeof inquire {
-  const spare: Desk[] = []
+  let spare: Desk | undefined
   return async (view, name, type, options) => {
-    const desk = spare.pop() ?? new Desk()
+    const desk = spare ?? new Desk()
+    spare = undefined
+    const unresolved = askZones(desk, view, name, type, options)
+    if (!unresolved) {
+      spare = desk
+      return { message: messageOf(desk), unresolved, parts: [] }
+    }
     try {
-      return await inquireAt(desk, view, name, type, options)
+      const parts = await askResolver(desk, view, unresolved, options)
+      return { message: messageOf(desk), unresolved, parts }
     } finally {
-      if (spare.length < SPARE) spare.push(desk)
+      spare = desk
     }
   }
 }
 
-/**
- * Asks a view from inside this process: our own zones as they are this moment, the resolver for the rest where `recursive`. The very code
- * that answers clients, without a socket and without the answer cache.
- */
-async function inquireAt(
+/** Writes what zones answer; gives what they leave to the resolver. */
+function askZones(
   { query, answerer, response }: Desk,
   view: ServingView,
   name: Name,
   type: number,
-  { recursive, client, address = LOOPBACK }: InquiryOptions,
-): Promise<Inquiry> {
+  { recursive }: InquiryOptions,
+): Unresolved | undefined {
   const wire = writeMessage({
     ...{ id: 0, flags: Flag.RD, opcode: 0, rcode: 0, answer: [], authority: [], additional: [] },
     question: [{ name, type, class: Class.IN }],
@@ -69,18 +73,27 @@ async function inquireAt(
   })
   readQuery(wire, 0, wire.length, query)
   response.begin(query)
-  const unresolved = answerFromZones(query, view, { allowed: recursive, desired: recursive }, answerer, response)
-  let parts: readonly Part[] = []
-  if (unresolved) {
-    const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
-    const forwarded = await resolveForwarded(query, view, unresolved, { account: client, address, udp: false }, scratch)
-    parts = forwarded.parts
-    response.begin(query)
-    writeForwarded(forwarded, answerer, response)
-  }
+  return answerFromZones(query, view, { allowed: recursive, desired: recursive }, answerer, response)
+}
+
+/** Writes what the resolver says to that, and gives it. */
+async function askResolver(
+  { query, answerer, response }: Desk,
+  view: ServingView,
+  unresolved: Unresolved,
+  { client, address = LOOPBACK }: InquiryOptions,
+): Promise<readonly Part[]> {
+  const scratch = { answerer: new Answerer(), response: new ResponseWriter() }
+  const forwarded = await resolveForwarded(query, view, unresolved, { account: client, address, udp: false }, scratch)
+  response.begin(query)
+  writeForwarded(forwarded, answerer, response)
+  return forwarded.parts
+}
+
+function messageOf({ response }: Desk): Message {
   response.finish()
   // Cut out: the desk is used again.
-  return { message: parseMessage(response.message().slice()), unresolved, parts }
+  return parseMessage(response.message().slice())
 }
 
 /** Who asks from inside. */

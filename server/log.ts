@@ -43,16 +43,16 @@ function stdout(): { write(line: string): void } {
   }
 }
 
-/** pino's own level stays behind in children. */
-function logAbove(threshold: { at: number }, logger: Logger): Log {
+/** Not by pino's children: their level stays behind, and making one costs more than the one line that most of ours write. */
+function logAbove(threshold: { at: number }, logger: Logger, bound: object = {}): Log {
   const write = (level: Level) => (fields: object, message: string) => {
-    if (LEVELS.indexOf(level) >= threshold.at) logger[level](fields, message)
+    if (LEVELS.indexOf(level) >= threshold.at) logger[level]({ ...bound, ...fields }, message)
   }
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: fields => logAbove(threshold, logger.child(fields)),
+    child: fields => logAbove(threshold, logger, { ...bound, ...fields }),
   }
 }

@@ -79,6 +79,8 @@ export interface ServingInit {
   sockets: readonly ServingSocket[]
   /** The Unix socket on which main takes over connections of HTTPS that ask for anything but DoH. */
   takeover: string
+  /** Whether the thread is to run before all others. */
+  realtime?: boolean
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
   state: ServingState

@@ -24,8 +24,8 @@ export interface RecordedChange {
   source?: string
 }
 
-/** Changes looked through for a record, few first: what a challenge looks at was made a moment ago. */
-const LOOKED_THROUGH = [32, 500]
+/** Changes looked through for a record. */
+const LOOKED_THROUGH = 500
 
 /** Answers from the view in which challenges are looked up. */
 export function createOwnership(
@@ -49,12 +49,9 @@ export function createOwnership(
       if (!pipeline) return where
       const holder = pipeline.holders.of(record)
       const held = { ...where, ...(holder !== undefined && { key: holder }) }
-      for (const limit of LOOKED_THROUGH) {
-        const found = await additionOf(pipeline, record, limit)
-        if (!found) continue
-        return { ...held, serial: found.serialAfter, at: new Date(found.at).toISOString(), source: found.source }
-      }
-      return held
+      const found = await additionOf(pipeline, record, LOOKED_THROUGH)
+      if (!found) return held
+      return { ...held, serial: found.serialAfter, at: new Date(found.at).toISOString(), source: found.source }
     },
   }
 }

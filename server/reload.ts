@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config/schema.ts'
 
 /** Top-level keys that are read at start alone; a reload names those that changed. */
-const AT_START = ['listen', 'workers', 'user', 'data_dir', 'database', 'tls', 'name', 'tracing'] as const
+const AT_START = ['listen', 'workers', 'realtime', 'user', 'data_dir', 'database', 'tls', 'name', 'tracing'] as const
 
 /** The top-level keys whose values differ, by whether a running daemon can take them over. */
 export function compareConfigs(before: Config, after: Config): { changed: string[]; restart: string[] } {

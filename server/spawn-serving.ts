@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { ServingInit, ToMain, ToServing } from './messages.ts'
+import { niceness, startNice } from './priorities.ts'
 
 /** A serving thread as main sees it: a Worker, or in tests the same code inline. */
 export interface ServingThread {
@@ -23,11 +24,13 @@ export interface ThreadsAhead {
   end(): Promise<void>
 }
 
-/** Starts `count` threads that wait for their work. */
+/** Starts `count` threads that wait for their work. Those that come later are as nice as these, though whoever starts them yields by then. */
 export function startAhead(count: number): ThreadsAhead {
-  const waiting = Array.from({ length: count }, () => new WaitingThread())
+  const nice = niceness()
+  const start = () => startNice(nice, () => new WaitingThread())
+  const waiting = Array.from({ length: count }, start)
   return {
-    spawn: (init, onMessage, onExit) => (waiting.shift() ?? new WaitingThread()).begin(init, onMessage, onExit),
+    spawn: (init, onMessage, onExit) => (waiting.shift() ?? start()).begin(init, onMessage, onExit),
     async end() {
       await Promise.all(waiting.splice(0).map(({ worker }) => worker.terminate()))
     },

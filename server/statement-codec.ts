@@ -23,6 +23,8 @@ const Tag = { NULL: 0, NUMBER: 1, TEXT: 2, OCTETS: 3 } as const
 const MOST_TEXTS = 500
 const FIRST_SIZE = 1 << 16
 const NO_CHANGES = -1
+/** The most octets that UTF-8 takes for a unit of UTF-16. */
+const OCTETS_A_UNIT = 3
 
 /**
  * Writes operations for the storage thread. A structured clone of the same copies every text each time and makes an object of every
@@ -79,10 +81,11 @@ export class OperationEncoder {
 
   private text(value: string): void {
     this.tag(Tag.TEXT)
-    const length = Buffer.byteLength(value)
-    this.number(length)
-    const at = this.need(length)
-    this.buffer.write(value, at, length, 'utf8')
+    // Written before its length is known: asking for that takes as long.
+    const at = this.need(8 + OCTETS_A_UNIT * value.length)
+    const length = this.buffer.write(value, at + 8)
+    this.buffer.writeDoubleLE(length, at)
+    this.at = at + 8 + length
   }
 
   private tag(tag: number): void {

@@ -18,6 +18,7 @@ import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type To
 import { Outstanding } from './outstanding.ts'
 import { holderOf } from './place.ts'
 import { createPolledNetwork } from './polled-network.ts'
+import { goFirst } from './priorities.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { reportOf } from './report.ts'
 import { Dnstap } from './sight/dnstap.ts'
@@ -62,6 +63,11 @@ export async function createServing(
   // What is logged while the state is being made is logged at the level that it will have.
   let configured: Pick<State, 'config'> = initial.state
   const log = createThreadLog(post, () => configured.config.log.level, clock)
+  if (initial.realtime && !goFirst(libc))
+    log.warn(
+      { what: 'realtime' },
+      'the system does not let threads go before others; give us CAP_SYS_NICE or RLIMIT_RTPRIO',
+    )
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)

@@ -44,6 +44,8 @@ export interface WorkersOptions {
   /** Tells this daemon apart from others of its kind; left out: by chance. */
   id?: Uint8Array
   spawn?: SpawnThread
+  /** Whether threads run before all others. */
+  realtime?: boolean
 }
 
 /** Hears of answered queries, and how many were answered in the meantime and not shown. */
@@ -151,6 +153,7 @@ class ServingWorkers implements Workers {
       id: this.id,
       sockets: sockets.forWorker(place.index),
       takeover: this.options.takeover ?? '',
+      realtime: this.options.realtime ?? false,
       own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
     }

@@ -167,8 +167,9 @@ class CommitDraft {
   async commit(): Promise<void> {
     const changed = [...this.zones].filter(([, draft]) => isChanged(draft))
     const pipelines = changed.map(([pipeline]) => pipeline)
+    const commits = changed.map(([pipeline, draft]) => this.entry(pipeline, draft))
     const settled = this.store.commitTogether(
-      changed.map(([pipeline, draft]) => this.entry(pipeline, draft)),
+      commits,
       // What a zone was only looked at for must be as it was seen.
       [...this.zones]
         .filter(([pipeline, draft]) => !isChanged(draft) && pipeline.newest)
@@ -185,7 +186,10 @@ class CommitDraft {
     this.tracer.span('publish', { attributes: { 'dns.serial': changed[0]![1].tip.serial() } }, () =>
       publishSettled(pipelines.map((pipeline, i) => ({ pipeline, pending: pending[i]! }))),
     )
-    for (const [i, pipeline] of pipelines.entries()) this.published.set(pipeline, pending[i]!)
+    for (const [i, pipeline] of pipelines.entries()) {
+      pipeline.additions.note(commits[i]!.entry)
+      this.published.set(pipeline, pending[i]!)
+    }
     for (const [pipeline, written] of this.published) pipeline.options.onPublished?.(written)
   }
 

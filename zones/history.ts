@@ -1,6 +1,7 @@
 import type { ResourceRecord } from '../dns/record.ts'
 import { serialAfter } from '../dns/serial.ts'
 import { Type } from '../dns/types.ts'
+import type { Addition } from './additions.ts'
 import { recordsOfVersion } from './baseline.ts'
 import { diffRecords, isEmptyChange, recordKey } from './change.ts'
 import type { Holders, Holding } from './holders.ts'
@@ -34,10 +35,11 @@ export async function additionOf(
   pipeline: Pipeline,
   record: ResourceRecord,
   limit: number,
-): Promise<JournalEntry | undefined> {
+): Promise<Addition | undefined> {
+  const known = pipeline.additions.of(record)
+  if (known) return known
   const { store, zone } = pipeline.options
   const key = keyOf(record)
-  // Reading a change takes much longer than seeing that the record's data is nowhere in it.
   const entries = await store.journal(zone, Math.max(0, pipeline.revision - limit), limit, record.rdata)
   return entries.findLast(({ change }) => change.added.some(added => keyOf(added) === key))
 }

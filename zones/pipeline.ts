@@ -4,6 +4,7 @@ import { printName } from '../dns/name.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Tracer } from '../host/tracer.ts'
+import { Additions } from './additions.ts'
 import type { Changeset } from './change.ts'
 import { Holders, type Holding } from './holders.ts'
 import { versionAfter } from './next-version.ts'
@@ -106,6 +107,7 @@ export class Pipeline {
   tip: ZoneVersion
   tipRevision: number
   closed = false
+  readonly additions = new Additions()
   /** The revision that `image` shows. */
   revision: number
   private readonly pending: Pending[] = []
@@ -229,6 +231,7 @@ export class Pipeline {
       return { version: this.tip, revision, change, settled: Promise.resolve() }
     })
     this.holders = holders
+    this.additions.forget()
     this.tipRevision = found.at(-1)?.revision ?? this.revision
     this.broken = false
     this.mates.clear()

@@ -131,7 +131,7 @@ export const reusableAuthorizations = prepared<{
 }>(({ account, now, validatedSince, names }) => {
   const own = sql.selectFrom('acme_authorizations').selectAll().where('account', '=', account)
   const named = own.where('value', 'in', raw<string>`(SELECT value FROM json_each(${names}))`)
-  const usable = named.where('expires_at', '>', now).where(({ and, or, eb, exists, not, selectFrom }) => {
+  return named.where('expires_at', '>', now).where(({ and, or, eb, exists, not, selectFrom }) => {
     const used = selectFrom('acme_order_authorizations as link')
       .select('link.order_id')
       .whereRef('link.authorization', '=', 'acme_authorizations.id')
@@ -142,8 +142,6 @@ export const reusableAuthorizations = prepared<{
     const fresh = and([eb('status', '=', 'valid'), exists(proved)])
     return or([fresh, and([eb('status', 'in', ['pending', 'valid']), not(exists(used))])])
   })
-  // Of several the last one wins: one that is valid, and lasts longest.
-  return usable.orderBy('status').orderBy('expires_at')
 })
 
 /** An open order past its end has failed, though nobody wrote it down; it must not hold the place of a new one. */

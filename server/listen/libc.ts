@@ -22,6 +22,10 @@ export interface Libc {
   /** `headers` is an array of `struct mmsghdr` inside `memory`, given by its address. */
   recvmmsg(fd: number, headers: bigint, count: number, flags: number, timeout: null): number
   sendmmsg(fd: number, headers: bigint, count: number, flags: number): number
+  /** `limit` is a `struct rlimit`; process 0 is our own. */
+  prlimit(process: number, resource: number, limit: Uint8Array, before: null): number
+  /** Thread 0 is the one that calls; `parameters` is a `struct sched_param`. */
+  sched_setscheduler(thread: number, policy: number, parameters: Uint8Array): number
   epoll_create1(flags: number): number
   /** `event` is a `struct epoll_event`. */
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint8Array): number
@@ -131,6 +135,8 @@ function bindLibc(): Libc {
     malloc_trim: declare('malloc_trim', 'ulong'),
     recvmmsg: declare('recvmmsg', 'int', 'void *', 'uint', 'int', 'void *'),
     sendmmsg: declare('sendmmsg', 'int', 'void *', 'uint', 'int'),
+    prlimit: declare('prlimit', 'int', 'int', 'void *', 'void *'),
+    sched_setscheduler: declare('sched_setscheduler', 'int', 'int', 'void *'),
     epoll_create1: declare('epoll_create1', 'int'),
     epoll_wait: declare('epoll_wait', 'int', 'void *', 'int', 'int'),
     epoll_ctl: declare('epoll_ctl', 'int', 'int', 'int', 'void *'),

@@ -48,7 +48,7 @@ t.test(
   'a disk that fails for so long that not even the failure can be kept ends the order once it works again',
   async t => {
     const certificates = faulty(INSERT)
-    const orders = faulty('update "acme_orders" set "status" = ?, "error" = ?')
+    const orders = faulty(`update "acme_orders" set "status" = 'invalid', "error" = ?`)
     const world = await createWorld(t, { wrap: database => orders.wrap(certificates.wrap(database)) })
     const { client, url, finalize, csr } = await ready(world)
     certificates.faults.before = 99

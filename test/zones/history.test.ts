@@ -3,7 +3,7 @@ import t from 'tap'
 import { openMemoryDatabase } from '../../server/memory-database.ts'
 import { diffRecords } from '../../zones/change.ts'
 import { compareZones } from '../../zones/compare.ts'
-import { historyOf, revertTo, zoneAt, zoneAtTime } from '../../zones/history.ts'
+import { additionOf, historyOf, revertTo, zoneAt, zoneAtTime } from '../../zones/history.ts'
 import { createZoneStore, type JournalLimits, ZONE_MIGRATIONS } from '../../zones/store.ts'
 import { lines, NS, ORIGIN, record, records, SOA } from './lines.ts'
 import { content, machine } from './split.ts'
@@ -43,6 +43,42 @@ t.test('a revert has a new serial, is in the history, and gives records back to 
   t.equal((await historyOf(pipeline, 1))[0]!.source, 'revert to 2')
   t.equal((await revert(2)).version.serial(), 4, 'it is so already')
   t.equal(await zoneAt(pipeline, 99), undefined)
+})
+
+t.test(
+  'by which change a record came: of those remembered, and of those in the journal after a restart or a failed write',
+  async t => {
+    const daemon = await open()
+    const { update, configure, restart, zone, database } = daemon
+    const serialOf = async (text: string) => (await additionOf(zone('in').pipeline!, record(text), 100))?.serialAfter
+    const first = 'www 60 IN A 192.0.2.1'
+    const second = 'www 60 IN A 192.0.2.2'
+    const known = async () => [await serialOf(first), await serialOf(second), await serialOf('x 60 IN A 192.0.2.9')]
+    await update(first)
+    await update(second)
+    t.same(await known(), [2, 3, undefined])
+    await update('www 0 NONE A 192.0.2.1', 'y 60 IN A 192.0.2.1')
+    await update(first)
+    t.same(await known(), [5, 3, undefined], 'the last one counts')
+    restart()
+    await configure({ in: [{ name: 'a.example.', dynamic: true }] })
+    t.same(await known(), [5, 3, undefined])
+    await update('www 0 NONE A 192.0.2.1')
+    database.next('reply is lost')
+    await update(first)
+    await update('x 60 IN A 192.0.2.9')
+    t.same(await known(), [7, 3, 8], 'what nobody was told of is on disk all the same')
+  },
+)
+
+t.test('a change that is too large to be remembered is found in the journal', async t => {
+  const { update, pipeline } = await open()
+  await update('www 60 IN A 192.0.2.1')
+  await update('www 0 NONE A 192.0.2.1')
+  const many = Array.from({ length: 1001 }, (_, i) => `h${i} 60 IN A 192.0.2.1`)
+  await update('www 60 IN A 192.0.2.1', ...many)
+  t.equal((await additionOf(pipeline, record('www 60 IN A 192.0.2.1'), 100))?.serialAfter, 4)
+  t.equal(pipeline.additions.of(record('www 60 IN A 192.0.2.1')), undefined)
 })
 
 t.test('a zone as it was at a time: before its first change, between two, and now', async t => {
