@@ -88,20 +88,30 @@ async function startUpstream(): Promise<ChildProcess> {
 }
 
 async function compare(forwarder: Forwarder): Promise<void> {
-  const without = await start(forwarder, {})
-  const before = measureCosts(forwarder, without, false)
-  await end(without.process)
+  const before = await during(start(forwarder, {}), async contender => measureCosts(forwarder, contender, false))
+  tables.costs.push({ ...before.row, 'octets/rule': '' })
   const begun = performance.now()
-  const contender = await start(forwarder, { policy })
+  await during(start(forwarder, { policy }), contender => compareWith(forwarder, contender, before.memory, begun))
+}
+
+async function compareWith(forwarder: Forwarder, contender: Contender, memory: number, begun: number): Promise<void> {
   await untilRefused(contender.port, 'r0.bad.test')
   const ready = performance.now() - begun
   const after = measureCosts(forwarder, contender, true)
-  tables.costs.push({ ...before.row, 'octets/rule': '' })
-  tables.costs.push({ ...after.row, 'octets/rule': Math.round((after.memory - before.memory) / rules) })
+  tables.costs.push({ ...after.row, 'octets/rule': Math.round((after.memory - memory) / rules) })
   const row = { forwarder: forwarder.name, 'at the start, ms': Math.round(ready) }
   if (forwarder.name !== 'namestead') tables.holds.push(row)
   else tables.holds.push({ ...row, ...(await reloadOurs(contender)), ...(await transferOurs(forwarder)) })
-  await end(contender.process)
+}
+
+/** What comes of a server that ends with it, however that ends. */
+async function during<T>(started: Promise<Contender>, use: (contender: Contender) => Promise<T>): Promise<T> {
+  const contender = await started
+  try {
+    return await use(contender)
+  } finally {
+    await end(contender.process)
+  }
 }
 
 async function start(forwarder: Forwarder, options: Pick<ForwarderOptions, 'policy'>): Promise<Contender> {
@@ -168,21 +178,25 @@ views:
   try {
     await untilServed(port)
     const begun = performance.now()
-    const secondary = await start(forwarder, { policy: { primary: port } })
-    await untilRefused(secondary.port, 'r0.bad.test')
-    const whole = performance.now() - begun
-    execFileSync('nsupdate', ['-y', `hmac-sha256:bench:${SECRET}`], {
-      input: `server 127.0.0.1 ${port}\nzone policy.rpz\nupdate add added.test.policy.rpz 60 CNAME .\nsend\n`,
-    })
-    const changed = performance.now()
-    command('zone', 'refresh', 'policy.rpz', '--config', configOf(secondary.port))
-    await untilRefused(secondary.port, 'added.test')
-    const rest = performance.now() - changed
-    await end(secondary.process)
-    return { 'by AXFR from the start on, ms': Math.round(whole), 'one by IXFR, ms': Math.round(rest) }
+    return await during(start(forwarder, { policy: { primary: port } }), secondary =>
+      followPrimary(secondary, port, begun),
+    )
   } finally {
     await end(primary)
   }
+}
+
+async function followPrimary(secondary: Contender, port: number, begun: number): Promise<object> {
+  await untilRefused(secondary.port, 'r0.bad.test')
+  const whole = performance.now() - begun
+  execFileSync('nsupdate', ['-y', `hmac-sha256:bench:${SECRET}`], {
+    input: `server 127.0.0.1 ${port}\nzone policy.rpz\nupdate add added.test.policy.rpz 60 CNAME .\nsend\n`,
+  })
+  const changed = performance.now()
+  command('zone', 'refresh', 'policy.rpz', '--config', configOf(secondary.port))
+  await untilRefused(secondary.port, 'added.test')
+  const rest = performance.now() - changed
+  return { 'by AXFR from the start on, ms': Math.round(whole), 'one by IXFR, ms': Math.round(rest) }
 }
 
 /** As forward-servers.ts has it. */

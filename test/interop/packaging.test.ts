@@ -23,6 +23,12 @@ t.test(
   },
 )
 
+t.test('Compose takes the services, those of the lab too', { skip: without('docker-compose') }, async t => {
+  const read = await run('docker-compose', ['--profile', 'lab', 'config', '--services'])
+  t.equal(read.status, 0, read.stderr)
+  t.strictSame(read.stdout.trim().split('\n').sort(), ['coredns', 'grafana', 'namestead', 'prometheus'])
+})
+
 t.test('the Debian package holds a daemon that runs', { skip: without('dpkg-deb', 'npm') }, async t => {
   const folder = scratch(t)
   const [env, ...args] = [...PLAIN_NODE, 'scripts/package-deb.ts', folder]

@@ -80,6 +80,18 @@ t.test('a flood of guesses makes the question go over TCP, where guessing is in 
   )
 })
 
+t.test('RFC 5452 §5: however many ask the same, one query is there to be guessed at', async t => {
+  const world = createWorld({ '.': '192.0.2.53' })
+  const open: number[] = []
+  world.network.serve(UP, (bytes, _via, reply) => {
+    open.push(world.network.open())
+    reply(respond(parseMessage(bytes), { answer: HONEST }), 200)
+  })
+  const all = Array.from({ length: 500 }, () => world.begin('www.example.com.'))
+  for (const told of await world.clock.until(Promise.all(all))) t.same(told.answer, [GOOD])
+  t.same(open, [1])
+})
+
 t.test('the right answer in the wrong case of letters is not taken over UDP', async t => {
   const world = createWorld({ '.': '192.0.2.53' })
   world.network.serve(UP, (bytes, via, reply) => {
@@ -170,6 +182,17 @@ t.test('answers that are none', async t => {
     ['an address of three octets', query => shortAddress(respond(query, { answer: HONEST }))],
     ['octets after the last record', query => Uint8Array.of(...respond(query, { answer: HONEST }), 0)],
     ['more records announced than there are', query => respond(query, { answer: HONEST }).fill(0xff, 6, 8)],
+    ['a name that points to itself', query => pointing(query, at => at)],
+    ['a name that points ahead', query => pointing(query, at => at + 20)],
+    [
+      'names that point to each other',
+      query =>
+        pointing(
+          query,
+          at => at + 2,
+          at => at,
+        ),
+    ],
     [
       'noise behind the right header',
       query => Uint8Array.of(query.id >>> 8, query.id, 0x81, 0x80, 0, 1, 0, 9, ...createSeededRandom(3).bytes(200)),
@@ -191,6 +214,30 @@ t.test('answers that are none', async t => {
     await poisoned(t, world, ['www.bank.example.', 'a.example.', 'b.example.'], sentence)
   }
 })
+
+/** An answer whose record begins with these pointers (RFC 1035 §4.1.4), each made from where the first of them stands. */
+function pointing(query: Message, ...pointers: ((at: number) => number)[]): Uint8Array {
+  const bare = respond({ ...query, edns: undefined } as unknown as Message, { answer: [] })
+  const targets = pointers.map(target => target(bare.length))
+  const record = [
+    ...targets.flatMap(to => [0xc0 | (to >> 8), to & 255]),
+    0,
+    1,
+    0,
+    1,
+    0,
+    0,
+    1,
+    44,
+    0,
+    4,
+    203,
+    0,
+    113,
+    66,
+  ]
+  return Uint8Array.of(...bare, ...record).fill(1, 7, 8)
+}
 
 /** Takes an octet from the last RDATA, and leaves the message otherwise well-formed. */
 function shortAddress(message: Uint8Array): Uint8Array {
