@@ -70,8 +70,6 @@ function isBeyondComparison(type: string, why: string, theirs: string): boolean 
   if (why.endsWith('answered nothing of use')) return true
   // At the end of an alias BIND has the child deny its own DS; unbound asks again.
   if (/^the denial of \S+ DS came/.test(why)) return true
-  // RFC 6672 §5.3.1: the alias that a DNAME makes is not signed, and need not be. unbound 1.17 wants it to be where it is asked for by its type.
-  if (type === 'CNAME' && theirs === 'SERVFAIL' && why.startsWith('signatures prove it')) return true
   if (!why.includes('RFC 8198')) return false
   // Where BIND's proof is not whole, what was learned before may be. unbound's memory of denied DS takes a wildcard that is an empty
   // non-terminal (RFC 4592 §2.2.2) for none.
