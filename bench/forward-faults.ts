@@ -8,6 +8,7 @@ import { type ChildProcess, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { answering, type Contender, end, freePort, pinning, requireAlive, startOn } from './contender.ts'
@@ -89,7 +90,7 @@ async function runPhases(forwarder: Forwarder, queries: string): Promise<void> {
 async function startUpstream(way: Way, port: number): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
   const args = [port, await freePort(), 0, folder, TTL, way.address].map(String)
-  const process = startOn('client', [...way.within, 'node', script, ...args])
+  const process = startOn('client', [...way.within, execPath, script, ...args])
   await answering({ name: 'the upstream', port, process }, 'any.bench', { address: way.address })
   return process
 }

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { withSbin } from './contender.ts'
 
@@ -78,7 +79,7 @@ cache: { save: false }
 log: { level: warn }
 views: [{ name: all, recursion: [any], forward: [{ zone: ".", to: [${to}] }]${ourPolicy(options.policy)} }]
 `
-  return ['node', inTree('bin/namestead.mjs'), 'serve', '--config', write(options, 'namestead.yaml', config)]
+  return [execPath, inTree('bin/namestead.mjs'), 'serve', '--config', write(options, 'namestead.yaml', config)]
 }
 
 function ourPolicy(policy: ForwarderOptions['policy']): string {

@@ -7,6 +7,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Class, Flag } from '../dns/codes.ts'
@@ -81,7 +82,7 @@ async function measureRow(row: Row): Promise<Map<Forwarder, Result[]>> {
   const upstream = { port: await freePort(), tlsPort: await freePort() }
   const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
   const args = [upstream.port, upstream.tlsPort, row.delay, folder].map(String)
-  const process = startOn('client', ['node', script, ...args])
+  const process = startOn('client', [execPath, script, ...args])
   const running = new Map<Forwarder, Contender>()
   try {
     await answering({ name: 'the upstream', port: upstream.port, process }, 'any.bench')

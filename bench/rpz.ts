@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { answering, type Contender, childrenOf, end, freePort, startOn } from './contender.ts'
@@ -82,7 +83,7 @@ function writeQuestions(name: string, count: number, owner: (i: number) => strin
 
 async function startUpstream(): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
-  const process = startOn('client', ['node', script, ...[upstream.port, await freePort(), 0, folder].map(String)])
+  const process = startOn('client', [execPath, script, ...[upstream.port, await freePort(), 0, folder].map(String)])
   await answering({ name: 'the upstream', port: upstream.port, process }, 'any.bench')
   return process
 }
@@ -174,7 +175,7 @@ views:
     zones: [{ name: policy.rpz, file: ${policy}, dynamic: true, transfer: [{ from: [here] }], update: [{ key: bench, names: ["**"], types: [CNAME] }] }]
 `,
   )
-  const primary = startOn('client', ['node', program, 'serve', '--config', configOf(port)])
+  const primary = startOn('client', [execPath, program, 'serve', '--config', configOf(port)])
   try {
     await untilServed(port)
     const begun = performance.now()
@@ -205,7 +206,7 @@ function configOf(port: number): string {
 }
 
 function command(...args: string[]): void {
-  execFileSync('node', [program, ...args], { stdio: 'ignore' })
+  execFileSync(execPath, [program, ...args], { stdio: 'ignore' })
 }
 
 function untilServed(port: number): Promise<void> {
