@@ -105,7 +105,7 @@ export function openToken(address: TokenAddress, pin: string | undefined, crypto
       }
     }
   }
-  /** A session does one thing at a time (PKCS#11 §2.6.7), so calls take turns. */
+  /** What takes several calls of the module takes its turn as one, so that `close` finds nothing half done. */
   const inTurn = <T>(work: (held: Connection) => Promise<T>): Promise<T> => {
     const done = turn.then(() => use(work))
     turn = done.catch(() => {})
