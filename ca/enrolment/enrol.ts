@@ -82,20 +82,15 @@ function profileOf({ profiles }: Authority, name: string | null): Profile {
 
 async function check(deps: EnrolDeps, enrolment: EnrolmentRow, identifiers: readonly Identifier[], profile: Profile) {
   const account = accountOf(enrolment)
-  const refused: { name: string; because: string; waiting: boolean }[] = []
+  const refused: { identifier: Identifier; because: string; waiting: boolean }[] = []
   for (const identifier of identifiers) {
     const why = await whyNot(deps, enrolment, identifier, profile)
-    if (why) refused.push({ name: identifierText(identifier), because: why.reason, waiting: why.waiting })
+    if (why) refused.push({ identifier, because: why.reason, waiting: why.waiting })
   }
-  const [first] = refused
-  if (!first) return
-  const message = refused.map(({ name, because }) => `${name}: ${because}`).join('; ')
+  if (refused.length === 0) return
+  const message = refused.map(({ identifier, because }) => `${identifierText(identifier)}: ${because}`).join('; ')
   if (refused.every(({ waiting }) => waiting)) throw new EnrolmentError('waiting', message)
-  const names = refused.map(({ name, because }) => ({
-    type: name.slice(0, name.indexOf(':')),
-    value: name.slice(name.indexOf(':') + 1),
-    because,
-  }))
+  const names = refused.map(({ identifier: { type, value }, because }) => ({ type, value, because }))
   await deps.store.append({
     kind: 'refused',
     at: deps.clock.now(),
