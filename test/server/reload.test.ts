@@ -13,7 +13,7 @@ import { silentLog } from '../../host/log.ts'
 import { systemWorld } from '../../host/world.ts'
 import { startDaemon } from '../../server/daemon.ts'
 import { compareConfigs } from '../../server/reload.ts'
-import { ZoneLoadError } from '../../zones/load-error.ts'
+import { ZoneLoadError } from '../../zones/file/load-error.ts'
 import { put, scratch } from '../cli/session.ts'
 
 const SECRET = Buffer.alloc(32, 'k')

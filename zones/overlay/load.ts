@@ -1,5 +1,5 @@
 import type { ZoneConfig } from '../../config/schema.ts'
-import { Holders } from '../holders.ts'
+import type { SourceZone } from '../derived/source.ts'
 import {
   firstRecords,
   kindOf,
@@ -8,13 +8,13 @@ import {
   type OpenedZone,
   openStored,
   writerOf,
-} from '../load.ts'
-import { ZoneLoadError } from '../load-error.ts'
-import { Overlay, type OverlayRules } from '../overlay.ts'
-import { catchUpSigning, findKeys, signingWith } from '../signing.ts'
-import type { SourceZone } from '../source.ts'
+} from '../file/load.ts'
+import { ZoneLoadError } from '../file/load-error.ts'
+import { Holders } from '../holders.ts'
+import { catchUpSigning, findKeys, signingWith } from '../sign/signing.ts'
 import { ZoneImage } from '../zone.ts'
 import { NO_FILE, readOverlayFile } from './file.ts'
+import { Overlay, type OverlayRules } from './overlay.ts'
 
 /** An overlay in memory. */
 export type LoadedOverlay = LoadedZone & { overlay: Overlay }
