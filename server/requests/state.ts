@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ViewConfig, ZoneConfig } from '../../config/schema.ts'
 import { isSubdomain, type Name, nameKey, printName } from '../../dns/name.ts'
-import { type TsigKey, tsigKey } from '../../dns/tsig.ts'
+import { type TsigKey, tsigKey } from '../../dns/tsig-record.ts'
 import { Type } from '../../dns/types.ts'
 import { Policies } from '../../resolver/policy/policies.ts'
 import type { Resolver } from '../../resolver/resolver.ts'

@@ -4,7 +4,7 @@ import type { TransfersConfig, ViewConfig, ZoneConfig } from '../../config/schem
 import { Rcode } from '../../dns/codes.ts'
 import { RcodeError } from '../../dns/errors.ts'
 import { equalNames, type Name, printName } from '../../dns/name.ts'
-import type { TsigKey } from '../../dns/tsig.ts'
+import type { TsigKey } from '../../dns/tsig-record.ts'
 import type { ZonefileError } from '../../dns/zonefile.ts'
 import type { Log } from '../../host/log.ts'
 import type { World } from '../../host/world.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseName } from '../../../dns/name.ts'
-import { tsigKey } from '../../../dns/tsig.ts'
+import { tsigKey } from '../../../dns/tsig-record.ts'
 import { loadInThread } from '../../../server/zones/loader.ts'
 import { diffRecords } from '../../../zones/change.ts'
 import { recordsOfVersion } from '../../../zones/history/baseline.ts'
