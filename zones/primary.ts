@@ -12,15 +12,8 @@ import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
 import type { SourceZone } from './derived/source.ts'
 import type { ReadFile, ReadZone } from './file/file.ts'
-import {
-  checkLoadable,
-  continueFrom,
-  kindOf,
-  type LoadDependencies,
-  type LoadedFile,
-  type LoadedZone,
-  loadZone,
-} from './file/load.ts'
+import { checkLoadable, loadZone } from './file/load.ts'
+import { continueFrom, kindOf, type LoadDependencies, type LoadedFile, type LoadedZone } from './file/loaded.ts'
 import { differencesSince } from './history/differences.ts'
 import type { FileHistory } from './history/file-history.ts'
 import type { Holders } from './holders.ts'

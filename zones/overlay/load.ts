@@ -1,15 +1,9 @@
 import type { ZoneConfig } from '../../config/schema.ts'
 import type { SourceZone } from '../derived/source.ts'
-import {
-  firstRecords,
-  kindOf,
-  type LoadDependencies,
-  type LoadedZone,
-  type OpenedZone,
-  openStored,
-  writerOf,
-} from '../file/load.ts'
+import { firstRecords } from '../file/first-records.ts'
+import { type OpenedZone, openStored, writerOf } from '../file/load.ts'
 import { ZoneLoadError } from '../file/load-error.ts'
+import { kindOf, type LoadDependencies, type LoadedZone } from '../file/loaded.ts'
 import { Holders } from '../holders.ts'
 import { catchUpSigning, findKeys, signingWith } from '../sign/signing.ts'
 import { ZoneImage } from '../zone.ts'
