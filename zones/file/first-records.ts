@@ -19,6 +19,7 @@ export function firstRecords(origin: Name, serverName: Name): ResourceRecord[] {
     record(Type.NS, makeRdata('NS', { host: serverName })),
   ]
 }
+
 /** What a zone of this config begins with where it has no file. */
 export function firstOf({ name, catalog_of: lists }: ZoneConfig, serverName: Name): ResourceRecord[] {
   const [soa, ns] = firstRecords(name, serverName)
