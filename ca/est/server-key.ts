@@ -1,9 +1,9 @@
-import type { RequestedContent } from '../csr.ts'
 import { EnrolmentError } from '../enrolment/error.ts'
-import { isMade, makeKey } from '../keystore.ts'
+import { isMade, makeKey } from '../hierarchy/keystore.ts'
+import type { Profile } from '../issue/profiles.ts'
 import { AcmeError } from '../problems.ts'
-import type { Profile } from '../profiles.ts'
-import { derBlocks } from '../x509.ts'
+import type { RequestedContent } from '../x509/csr.ts'
+import { derBlocks } from '../x509/x509.ts'
 
 /** A key that is made for a client (RFC 7030 §4.4), once. */
 export interface ServerKey {
