@@ -209,6 +209,7 @@ async function serveHttp(
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
+  for (const app of [https, http]) tracing?.follow(app)
   ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)
