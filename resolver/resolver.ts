@@ -24,17 +24,19 @@ import { DEFAULT_LIMITS, type ResolverLimits } from './limits.ts'
 import { createParts } from './parts.ts'
 import { createRacing } from './race.ts'
 import { createRebindingProtection } from './rebinding.ts'
-import type { Route, RouteContext } from './route.ts'
+import type { RouteContext } from './route.ts'
 import { createRoutes, keyRoutes, type ResolverRule, type StubRule } from './routes.ts'
 import { createServerTable, type Server } from './server.ts'
 import { reportUpstreams, type UpstreamReport } from './upstream-report.ts'
 import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
+import type { OwnSigners } from './validate/footing.ts'
 import { probeRoot, type RootProbe } from './validate/probe.ts'
 import { createValidator } from './validate/validator.ts'
 
 export type { ResolverAnswer } from './answer.ts'
 export type { ResolveOptions } from './chain.ts'
 export type { ResolverRule, StubRule } from './routes.ts'
+export type { OwnSigners } from './validate/footing.ts'
 
 /** Resolves names that are not ours, for one view. */
 export interface Resolver {
@@ -73,6 +75,8 @@ export interface ResolverOptions {
   partition?: Uint8Array
   /** Names that the caller answers from its own zones: chains stop there, and no upstream speaks for them. */
   ownName?: (name: Name) => boolean
+  /** What the caller's own zones say of the keys of a zone below them; undefined where that zone's parent is not theirs. */
+  ownSigners?: (cut: Name) => OwnSigners | undefined
   /** Where this daemon itself listens: forwarding there would come straight back. */
   own?: readonly SocketAddress[]
   /** What validation begins with; left out: the root's built-in anchors. */
@@ -135,11 +139,12 @@ export function createResolver(options: ResolverOptions): Resolver {
     counters,
     routeOf: name => routes.table.find(name),
     part: (route, question) => parts.part(route, question, clock.monotonic() + limits.lifetime),
+    ownSigners: options.ownSigners ?? (() => undefined),
   })
   const chains: ChainContext = {
     ...{ clock, limits, counters, parts, descent, ownName },
     routes: routes.table,
-    validating: new Map<Route, Route>(routes.validated.map(route => [route, validator.route(route)])),
+    validating: validator.validating,
     leaks: options.internal && createLeakGuard(options.internal),
     rebinding: options.mayBePrivate && createRebindingProtection(options.mayBePrivate),
   }
