@@ -3,7 +3,7 @@ import { ancestorName, equalNames, isSubdomain, labelCount, lowerName, type Name
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type, typeName } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { ExtendedError } from '../failures.ts'
+import type { ExtendedError } from '../cache/failures.ts'
 import type { AnchorTable, KeyPointer } from './anchors.ts'
 import { dnskeySet, trustKeys, usablePointers } from './delegation.ts'
 import { denialIn, isDenial } from './denial.ts'

@@ -1,6 +1,6 @@
 import { ancestorName, isSubdomain, type Name, printName } from '../../dns/name.ts'
 import { Type } from '../../dns/types.ts'
-import type { Route } from '../route.ts'
+import type { Route } from '../routes/route.ts'
 import type { AnchorTable, Footing } from './anchors.ts'
 
 /** The DS records that our own zones have for a zone below them, none where they delegate it unsigned or not at all; and their TTL. */

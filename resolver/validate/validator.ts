@@ -1,7 +1,7 @@
 import { type Name, nameKey } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Counters } from '../counters.ts'
-import type { Route } from '../route.ts'
+import type { Route } from '../routes/route.ts'
 import { type AggressiveCache, createAggressiveCache } from './aggressive.ts'
 import { type AnchorTable, createAnchorTable, type Trust } from './anchors.ts'
 import { type Chain, createChain } from './chain.ts'
