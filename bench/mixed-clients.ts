@@ -113,8 +113,8 @@ export interface Load {
   end(): Promise<LoadDone>
 }
 
-/** Clients are elsewhere: these run when nothing else wants to (SCHED_IDLE), and so keep no server from a processor. */
-const ELSEWHERE = ['chrt', '--idle', '0']
+/** Clients are elsewhere: these yield to all else. */
+const ELSEWHERE = ['nice', '-n', '10']
 
 /** Resolves once the clients have an account that has proved its name. */
 export async function startLoad(program: string, options: LoadOptions): Promise<Load> {
