@@ -3,7 +3,7 @@ import type { Answer } from './answer.ts'
 import type { AccountRequest, Authenticator, SignedRequest } from './authenticate.ts'
 import type { AcmeDirectory } from './directory.ts'
 import { AcmeError, notFound } from './problems.ts'
-import { RENEWAL_INFO_RETRY, readCertificateId, renewalInfo } from './renewal.ts'
+import { readCertificateId, renewalInfo, renewalInfoRetry } from './renewal.ts'
 
 /** The part of a request that handlers need beside its signed content. */
 export interface Context {
@@ -78,7 +78,7 @@ async function readRenewalInfo({ authority, store }: AcmeDirectory, { parameters
   const id = readCertificateId(parameters['id']!)
   const record = authority.hierarchy.find(id.issuer) && (await store.certificate(id.serial))
   if (record?.issuer !== id.issuer) throw notFound('certificate')
-  return { body: renewalInfo(record), retryAfter: RENEWAL_INFO_RETRY }
+  return { body: renewalInfo(record), retryAfter: renewalInfoRetry(record) }
 }
 
 async function newAccount(
