@@ -38,8 +38,11 @@ const POLL_AFTER = 1
 
 export const OPEN_RESOURCES: readonly OpenResource[] = [{ path: '/renewal-info/:id', answer: readRenewalInfo }]
 
-/** RFC 8555 §7.1, but for the directory and nonces; each with who must have signed. */
+/** RFC 8555 §7.1; each with who must have signed. */
 export const SIGNED_RESOURCES: readonly SignedResource[] = [
+  // RFC 8555 §6.3: both are read by POST-as-GET, too.
+  signed('/directory', 'byAccount', async directory => ({ body: directory.view() })),
+  signed('/new-nonce', 'byAccount', async () => ({ status: 204 })),
   signed('/new-account', 'byKey', newAccount),
   signed('/account/:id', 'byAccount', readAccount),
   signed('/account/:id/orders', 'byAccount', listOrders),
