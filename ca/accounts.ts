@@ -5,6 +5,7 @@ import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
 import type { AccountRequest, SignedRequest } from './authenticate.ts'
+import { IdentifierError, isWildcardIdentifier, parseIdentifier } from './identifier.ts'
 import { BINDING_ALGORITHMS, checkAlgorithm, importKey, parseJws, readPayload, verifyJws, verifyMac } from './jws.ts'
 import type { Limits } from './limits.ts'
 import { AcmeError, printable } from './problems.ts'
@@ -129,13 +130,13 @@ export function createAccounts(deps: {
     async update({ account, payload }, log) {
       // RFC 8555 §7.3.2: an update may change "contact" alone; other members are ignored. §7.3.6: or it deactivates.
       if (payload?.['status'] === 'deactivated') {
-        await store.deactivateAccount(account.id)
+        await store.deactivateAccount(account.id).catch(ended)
         log.info({ account: account.id }, 'account deactivated')
         return { ...account, status: 'deactivated' }
       }
       if (payload?.['contact'] === undefined) return account
       const contact = JSON.stringify(readContact(payload['contact'], settings))
-      await store.setContact(account.id, contact)
+      await store.setContact(account.id, contact).catch(ended)
       return { ...account, contact }
     },
 
@@ -177,6 +178,11 @@ export function createAccounts(deps: {
   }
 }
 
+/** Another request has deactivated the account since this one was let in. */
+function ended(error: unknown): never {
+  throw error instanceof ConflictError ? new AcmeError('unauthorized', 'the account is deactivated') : error
+}
+
 /** RFC 8555 §7.3: `mailto:` alone is supported, with one address and no header fields. */
 export function readContact(
   value: unknown,
@@ -192,7 +198,7 @@ export function readContact(
   for (const contact of value as string[]) {
     if (!/^mailto:/i.test(contact))
       throw new AcmeError('unsupportedContact', `"${printable(contact)}" is not a mailto: URL`)
-    if (!/^mailto:[^\s,?@]{1,64}@[A-Za-z0-9.-]{1,255}$/i.test(contact))
+    if (!/^mailto:[^\s,?@]{1,64}@[^\s@]{1,253}$/i.test(contact) || !isDnsName(domainOf(contact)))
       throw new AcmeError('invalidContact', `"${printable(contact)}" is not the mailto: URL of one address`)
     if (domains && !isAtOneOf(contact, domains))
       throw new AcmeError('invalidContact', `"${printable(contact)}" is at no domain that is accepted here`)
@@ -200,12 +206,21 @@ export function readContact(
   return value as string[]
 }
 
-function isAtOneOf(contact: string, domains: readonly Name[]): boolean {
-  const host = contact.slice(contact.indexOf('@') + 1)
+function domainOf(contact: string): string {
+  return contact.slice(contact.indexOf('@') + 1)
+}
+
+/** Such as mail can be sent to: letters, digits and hyphens, no wildcard. */
+function isDnsName(text: string): boolean {
   try {
-    const name = parseName(host)
-    return domains.some(domain => isSubdomain(name, domain))
-  } catch {
-    return false
+    return !isWildcardIdentifier(parseIdentifier('dns', text))
+  } catch (error) {
+    if (error instanceof IdentifierError) return false
+    throw error
   }
+}
+
+function isAtOneOf(contact: string, domains: readonly Name[]): boolean {
+  const name = parseName(domainOf(contact))
+  return domains.some(domain => isSubdomain(name, domain))
 }

@@ -33,6 +33,11 @@ t.test('contacts are mailto: URLs of one address (RFC 8555 §7.3)', async t => {
     ['header fields', ['mailto:a@example.test?subject=x'], 'invalidContact'],
     ['two addresses in one', ['mailto:a@example.test,b@example.test'], 'invalidContact'],
     ['no domain', ['mailto:root'], 'invalidContact'],
+    ['a domain of dots', ['mailto:a@..'], 'invalidContact'],
+    ['a domain that begins with a hyphen', ['mailto:a@-example.test'], 'invalidContact'],
+    ['a domain with a label of 64 octets', [`mailto:a@${'x'.repeat(64)}.test`], 'invalidContact'],
+    ['a wildcard', ['mailto:a@*.example.test'], 'invalidContact'],
+    ['an address that is no name', ['mailto:a@192.0.2.1'], 'invalidContact'],
     ['a line feed', ['mailto:a@example.test\n'], 'invalidContact'],
     ['text instead of a list', 'mailto:a@example.test', 'invalidContact'],
     ['too many', Array(11).fill('mailto:a@example.test'), 'invalidContact'],
@@ -59,6 +64,17 @@ t.test('an account is updated and deactivated; then it may do nothing (RFC 8555 
   t.match(again, { status: 403, json: { type: `${URN}unauthorized` } }, 'nor does its key make another')
   const row = await world.database.read({ sql: 'SELECT status FROM acme_orders', parameters: [] })
   t.strictSame(row, [{ status: 'invalid' }], `its open order ${order.headers['location']} is ended`)
+})
+
+t.test('what comes with the end of an account is refused like what comes after it', async t => {
+  const world = await createWorld(t)
+  const client = await createAccount(world)
+  const url = client.kid!
+  const bodies = [{ status: 'deactivated' }, { status: 'deactivated' }, { contact: ['mailto:a@example.test'] }]
+  const signed = await Promise.all(bodies.map(async body => JSON.stringify(await client.sign(url, body))))
+  const replies = await Promise.all(signed.map(body => client.send(url, body)))
+  t.equal(replies[0]!.status, 200)
+  for (const late of replies.slice(1)) t.match(late, { status: 403, json: { type: `${URN}unauthorized` } })
 })
 
 t.test('an account sees no other account', async t => {
