@@ -78,6 +78,7 @@ export function createAccounts(deps: {
       id: Buffer.from(random.bytes(16)).toString('base64url'),
       issuer,
       thumbprint: request.key.thumbprint,
+      former_thumbprints: '[]',
       jwk: JSON.stringify(request.key.jwk),
       status: 'valid',
       contact: JSON.stringify(contact),
@@ -158,15 +159,15 @@ export function createAccounts(deps: {
         throw new AcmeError('malformed', 'the inner payload\'s "oldKey" is not the key of the account')
       // Nor may it be the key that the account has already.
       if (key.thumbprint === account.thumbprint) throw await keyInUse(key.thumbprint)
-      const jwk = JSON.stringify(key.jwk)
+      const next = { jwk: JSON.stringify(key.jwk), thumbprint: key.thumbprint, former_thumbprints: formerOf(account) }
       try {
-        await store.replaceKey(account.id, account, { jwk, thumbprint: key.thumbprint })
+        await store.replaceKey(account.id, account, next)
       } catch (error) {
         if (error instanceof ConflictError) throw await keyInUse(key.thumbprint)
         throw error
       }
       log.info({ account: account.id, thumbprint: key.thumbprint }, 'account key changed')
-      return { ...account, jwk, thumbprint: key.thumbprint }
+      return { ...account, ...next }
     },
 
     view: account => ({
@@ -176,6 +177,13 @@ export function createAccounts(deps: {
       orders: urls.orders(account.id),
     }),
   }
+}
+
+/** Of an account, how many of the keys that it had are known: records that name it by one of them go on to hold. */
+const MAX_FORMER = 100
+
+function formerOf({ thumbprint, former_thumbprints: former }: AccountRow): string {
+  return JSON.stringify([thumbprint, ...JSON.parse(former)].slice(0, MAX_FORMER))
 }
 
 /** Another request has deactivated the account since this one was let in. */

@@ -35,7 +35,10 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
     scope.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log))
 
     /** The first issuer's directory is the plain one as well. */
-    const pathsOf = (path: string) => [urls.path + path, ...(directory.plain && path === DIRECTORY ? [`/acme${path}`] : [])]
+    const pathsOf = (path: string) => [
+      urls.path + path,
+      ...(directory.plain && path === DIRECTORY ? [`/acme${path}`] : []),
+    ]
     for (const path of pathsOf(DIRECTORY)) scope.get(path, async () => directory.view())
     nonceRoutes(scope, directory)
     for (const { path, answer } of OPEN_RESOURCES)

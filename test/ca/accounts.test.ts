@@ -1,7 +1,7 @@
 import { FlattenedSign } from 'jose'
 import t from 'tap'
 import { readContact } from '../../ca/accounts.ts'
-import { at, type Client, createAccount, createClient, createKeys, type KeyPair } from './client.ts'
+import { at, createAccount, createClient, createKeys, rollover } from './client.ts'
 import { caConfig, createWorld } from './world.ts'
 
 const URN = 'urn:ietf:params:acme:error:'
@@ -90,15 +90,6 @@ t.test('an account sees no other account', async t => {
   ])
     t.match(await other.post(url, ''), { status: 403, json: { type: `${URN}unauthorized` } }, url)
 })
-
-async function rollover(client: Client, next: KeyPair, bend: { payload?: object; header?: object } = {}) {
-  const url = at('key-change')
-  const payload = { account: client.kid, oldKey: client.keys.jwk, ...bend.payload }
-  const inner = await new FlattenedSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: next.alg, jwk: next.jwk, url, ...bend.header } as never)
-    .sign(next.privateKey)
-  return client.post(url, inner)
-}
 
 t.test('keyChange replaces the key of an account (RFC 8555 §7.3.5)', async t => {
   const world = await createWorld(t)

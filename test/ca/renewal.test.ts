@@ -47,7 +47,8 @@ t.test('renewalInfo of what is no certificate of ours', async t => {
   for (const [name, id, status] of rows) t.equal((await client.get(`${at('renewal-info')}/${id}`)).status, status, name)
 })
 
-const withZero = (part: string) => Buffer.concat([new Uint8Array(1), Buffer.from(part, 'base64url')]).toString('base64url')
+const withZero = (part: string) =>
+  Buffer.concat([new Uint8Array(1), Buffer.from(part, 'base64url')]).toString('base64url')
 
 /** A text that base64url decoders take for the same octets: the bits after a last octet are another's. */
 function otherSpelling(id: string): string {
