@@ -13,7 +13,7 @@ import type { Limits } from './limits.ts'
 import { newAuthorization, rowId } from './new-authorization.ts'
 import type { Permission } from './permission.ts'
 import { AcmeError, notFound, printable, type RequestedIdentifier } from './problems.ts'
-import { chooseProfile, keyRefusal, type Profile } from './profiles.ts'
+import { boundsOf, chooseProfile, keyRefusal, type Profile } from './profiles.ts'
 import type { Evidence } from './record/entry.ts'
 import { checkReplaced, readCertificateId } from './renewal.ts'
 import { orderStatus, timestamp } from './states.ts'
@@ -206,18 +206,35 @@ async function reusable(
   return new Map(found.map(authorization => [textOf(authorization), authorization]))
 }
 
-/** RFC 8555 §7.4: notBefore and notAfter as wished, kept within the profile. */
+/** How far the clocks of clients may be off: who asks for all that the profile gives, counted from its own now, gets it. */
+const CLOCK_SKEW = 300_000
+
+/**
+ * RFC 8555 §7.4: notBefore and notAfter as wished, within the profile. What goes beyond it by no more than a clock's error is shown as it will
+ * be; what goes further is refused, for nothing is issued that was not asked for.
+ */
 function readValidity(payload: Record<string, unknown>, profile: Profile, now: number) {
   const notBefore = readTime(payload['notBefore'], 'notBefore')
   const notAfter = readTime(payload['notAfter'], 'notAfter')
-  const start = Math.max(notBefore ?? now, now - profile.backdate)
+  const { earliest, latest } = boundsOf(profile, now)
+  const start = Math.max(notBefore ?? now, earliest)
   if (notBefore !== null && notBefore > now + profile.validity)
     throw new AcmeError('malformed', '"notBefore" is too far ahead')
+  if (notBefore !== null && notBefore < earliest - CLOCK_SKEW)
+    throw new AcmeError(
+      'malformed',
+      `"notBefore" must be ${timestamp(earliest)} or later in the profile "${profile.name}"`,
+    )
   if (notAfter !== null && (notAfter <= start || notAfter <= now))
     throw new AcmeError('malformed', '"notAfter" is over before the certificate would begin')
+  if (notAfter !== null && notAfter > now + profile.validity + CLOCK_SKEW)
+    throw new AcmeError(
+      'malformed',
+      `"notAfter" must be ${timestamp(latest)} or sooner in the profile "${profile.name}"`,
+    )
   return {
     not_before: notBefore === null ? null : start,
-    not_after: notAfter === null ? null : Math.min(notAfter, start + profile.validity),
+    not_after: notAfter === null ? null : Math.min(notAfter, latest),
   }
 }
 

@@ -4,6 +4,7 @@ import type { Authority } from './authority.ts'
 import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
 import type { OcspAnswer } from './revoke.ts'
 import { entityTag, spiffeBundle, type TrustedRoot } from './trust.ts'
+import { fingerprint } from './x509.ts'
 
 /** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
 export interface Publication {
@@ -123,7 +124,12 @@ function ocsp({ der, thisUpdate, nextUpdate }: OcspAnswer): Published {
   return {
     type,
     body: der,
-    headers: { 'last-modified': date(thisUpdate), expires: date(nextUpdate), 'cache-control': 'public' },
+    headers: {
+      'last-modified': date(thisUpdate),
+      expires: date(nextUpdate),
+      etag: `"${fingerprint(der)}"`,
+      'cache-control': 'public, no-transform, must-revalidate',
+    },
   }
 }
 
