@@ -1,10 +1,10 @@
 import { VERSION } from '../host/version.ts'
-import { reviewAdmission } from './admission.ts'
 import type { Authority } from './authority.ts'
-import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
-import type { OcspAnswer } from './revoke.ts'
-import { entityTag, spiffeBundle, type TrustedRoot } from './trust.ts'
-import { fingerprint } from './x509.ts'
+import { entityTag, spiffeBundle, type TrustedRoot } from './hierarchy/trust.ts'
+import { reviewAdmission } from './permission/admission.ts'
+import { ocspFailure, ocspRequestOfPath } from './revocation/ocsp.ts'
+import type { OcspAnswer } from './revocation/revoke.ts'
+import { fingerprint } from './x509/x509.ts'
 
 /** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
 export interface Publication {
