@@ -170,7 +170,9 @@ t.test('a certificate of one issuer is no reason for one of another', async t =>
   const shared = '{ issue: [{ names: ["**.example.test"] }] }'
   const apart = '{ root: { generate: ecdsa-p256 }, issue: [{ names: ["**.example.test"] }] }'
   const world = await createWorld(t, {
-    config: caConfig(`  scep: { issuers: [acme, shared, apart] }\n  issuers: { acme: {}, shared: ${shared}, apart: ${apart} }\n`),
+    config: caConfig(
+      `  scep: { issuers: [acme, shared, apart] }\n  issuers: { acme: {}, shared: ${shared}, apart: ${apart} }\n`,
+    ),
   })
   const at = async (path: string, type: keyof typeof TYPES, content: Uint8Array, as: Identity = self) => {
     const { rawPayload } = await world.http.inject({ url: `${path}?operation=GetCACert` })

@@ -164,7 +164,9 @@ zone "x" { type primary; file "x"; allow-transfer { key nobody; key k; };
 })
 
 t.test('lists of addresses within lists are read', async t => {
-  const { listen } = migrated('options { listen-on port 5353 { { 192.0.2.1; 192.0.2.2; }; 192.0.2.3; }; listen-on-v6 { none; }; forwarders { {}; }; };')
+  const { listen } = migrated(
+    'options { listen-on port 5353 { { 192.0.2.1; 192.0.2.2; }; 192.0.2.3; }; listen-on-v6 { none; }; forwarders { {}; }; };',
+  )
   t.strictSame(listen, { dns: ['192.0.2.1:5353', '192.0.2.2:5353', '192.0.2.3:5353'] })
 })
 
