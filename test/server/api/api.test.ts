@@ -265,6 +265,17 @@ t.test('the HTTP API', async t => {
     t.match((await api.call('GET', '/api/v1/status', { token: admin })).body, { ready: true })
   })
 
+  t.test('explain tells of the views and zones alone that a token is for', async t => {
+    const asked = '/api/v1/explain?name=www.a.example&from=192.0.2.1'
+    const all = await api.call('GET', asked, { token: admin })
+    t.match(all.body, { view: 'outside', elsewhere: [{ view: 'inside', answer: [/192\.0\.2\.\d/, /192/] }] })
+    const outside = await api.token({ zones: ['a.example'], views: ['outside'] })
+    const told = await api.call('GET', asked, { token: outside })
+    t.match(told, { status: 200, body: { view: 'outside', elsewhere: [] } })
+    t.notMatch(JSON.stringify(told.body), /inside|192\.0\.2\.[23]\b/)
+    t.equal((await api.call('GET', '/api/v1/explain?name=www.a.example&from=127.0.0.1', { token: outside })).status, 403)
+  })
+
   t.test('tokens are made and revoked by whoever has one for everything', async t => {
     const made = await api.call('POST', '/api/v1/tokens', { token: admin, body: { name: 'tmp', zones: ['a.example'] } })
     t.equal((await api.call('GET', A, { token: made.body.token })).status, 200)
