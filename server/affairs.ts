@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Ca, createCa } from '../ca/ca.ts'
+import type { Status } from '../cli/replies.ts'
 import { addressBytes } from '../config/address.ts'
 import { usesClientCertificates } from '../config/client-certificates.ts'
 import type { Config } from '../config/schema.ts'
@@ -13,32 +14,32 @@ import type { ApiContext } from './api/context.ts'
 import { tokenCommands } from './api/token-commands.ts'
 import { backupCommands } from './backup/commands.ts'
 import { type BackupKeeper, openBackupKeeper } from './backup/keeper.ts'
-import { cacheCommands } from './cache-commands.ts'
-import { createCommands } from './commands.ts'
-import { type Command, listenControl } from './control.ts'
-import { serveDoh } from './doh.ts'
+import { cacheCommands } from './control/cache-commands.ts'
+import { createCommands } from './control/commands.ts'
+import { type Command, listenControl } from './control/control.ts'
+import { keyCommands } from './control/key-commands.ts'
+import { describeStatus } from './control/status.ts'
+import { createTrustCommands } from './control/trust-commands.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
 import { type Foundation, GRACE } from './foundation.ts'
-import { createApp } from './http-app.ts'
-import { createInquirer } from './inquire.ts'
-import { keyCommands } from './key-commands.ts'
+import { serveDoh } from './http/doh.ts'
+import { createApp } from './http/http-app.ts'
+import { shownOn } from './http/take-over.ts'
 import { isWildcardAddress } from './listen/sockaddr.ts'
 import { reachableAt } from './listen/sockets.ts'
 import { Live } from './live/live.ts'
 import { describeSituation } from './live/situation.ts'
-import { serveMetrics } from './metrics-listener.ts'
+import { serveMetrics } from './metrics/metrics-listener.ts'
 import type { Names } from './names.ts'
 import { serveOidc } from './oidc/routes.ts'
-import { createOwnership } from './ownership.ts'
-import { describeStatus, type StatusReport } from './status.ts'
-import { shownOn } from './take-over.ts'
-import { createTrustCommands } from './trust-commands.ts'
+import { createInquirer } from './requests/inquire.ts'
 import { Watch } from './watch/watch.ts'
+import { createOwnership } from './zones/ownership.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
-  status(): StatusReport
+  status(): Status
   /** Takes over what of another configuration is its own; names what needs a restart. */
   reload(next: Config): string[]
   /** Begins, or begins anew, what is done from time to time. */
@@ -157,7 +158,7 @@ interface Managed {
   backups: BackupKeeper
   watch: Watch
   live: Live
-  status: () => StatusReport
+  status: () => Status
 }
 
 function commandsOf(
@@ -208,6 +209,7 @@ async function serveHttp(
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
+  for (const app of [https, http]) tracing?.follow(app)
   ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)
