@@ -22,6 +22,7 @@ export function plainProfile(own: Pick<Profile, 'name' | 'validity' | 'backdate'
     san: ['dns', 'ip'],
     max_names: 100,
     renewable: false,
+    server_keys: false,
     common_name: true,
     subject: {},
     ocsp: true,
