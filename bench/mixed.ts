@@ -137,7 +137,11 @@ function besides({ certificates, updates, seconds, cpu, failures, failure }: Loa
   }
 }
 
-function startOurs(name: string, ports: { dns: number; https: number }, realtime: boolean | 'auto'): Promise<Contender> {
+function startOurs(
+  name: string,
+  ports: { dns: number; https: number },
+  realtime: boolean | 'auto',
+): Promise<Contender> {
   const own = mkdtempSync(join(folder, 'ours-'))
   const config = {
     name: `ns1.${APEX}`,
