@@ -50,8 +50,7 @@ export async function enrol(
   request: Wish,
   way: Way,
 ): Promise<IssuedCertificate> {
-  if (enrolment.issuer !== null && enrolment.issuer !== deps.issuer)
-    throw new EnrolmentError('refused', 'the enrolment secret is for another issuer')
+  requireIssuer(deps, enrolment)
   const profile = profileOf(deps.authority, enrolment.profile)
   await check(deps, enrolment, request.identifiers, profile)
   const given = await givenBefore(deps, enrolment, request)
@@ -61,8 +60,8 @@ export async function enrol(
 }
 
 /**
- * The next certificate of who has one, for the same names: the secret by which the first was had may have ended or been used up, but must not
- * have been revoked, and the issue rules must still allow it. Throws EnrolmentError.
+ * The next certificate of who has one of this issuer, for the same names: the secret by which the first was had may have ended or been used up,
+ * but must not have been revoked, and the issue rules must still allow it. Throws EnrolmentError.
  */
 export async function renew(
   deps: EnrolDeps,
@@ -71,6 +70,9 @@ export async function renew(
   request: Wish,
   way: Way,
 ): Promise<IssuedCertificate> {
+  requireIssuer(deps, enrolment)
+  if (!deps.authority.hierarchy.find(former.issuer))
+    throw new EnrolmentError('refused', 'the former certificate is of another issuer')
   if (former.revocation || former.notAfter < deps.clock.now() || former.notBefore > deps.clock.now())
     throw new EnrolmentError('refused', 'the former certificate is not valid any more; enrol with a new secret')
   if (!sameIdentifiers(former.identifiers, request.identifiers))
@@ -78,6 +80,11 @@ export async function renew(
   const profile = profileOf(deps.authority, former.profile)
   await check(deps, enrolment, request.identifiers, profile)
   return issue(deps, enrolment, request, profile, { ...way, replaces: former.serial })
+}
+
+function requireIssuer({ issuer }: EnrolDeps, enrolment: EnrolmentRow): void {
+  if (enrolment.issuer !== null && enrolment.issuer !== issuer)
+    throw new EnrolmentError('refused', 'the enrolment secret is for another issuer')
 }
 
 /** The profile that an enrolment secret or a former certificate names, or the first. Throws EnrolmentError. */

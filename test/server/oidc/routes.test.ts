@@ -174,6 +174,17 @@ t.test('an address names nobody that the provider has not verified', async t => 
   t.match(person(await logIn()), { name: 'a@b.example' })
 })
 
+t.test('an address that the provider has not verified grants nothing', async t => {
+  const grants: OidcConfig['grants'] = [
+    { claim: 'email', values: ['a@b.example'], role: 'admin', zones: [compilePattern('**')] },
+  ]
+  const { provider, logIn, person } = await open(t, { grants })
+  provider.claims = { ...ALICE, email: 'a@b.example', email_verified: false }
+  t.match(await logIn(), { statusCode: 403 })
+  provider.claims = { ...ALICE, email: 'a@b.example', email_verified: true }
+  t.match(person(await logIn()), { name: 'alice@example', roles: ['admin'] })
+})
+
 t.test('what the ID token lacks is asked of userinfo', async t => {
   const { provider, logIn, person } = await open(t)
   provider.more = { sub: 'u1', ...ALICE }
