@@ -166,6 +166,35 @@ t.test('a revoked certificate renews nothing, nor does one that was had otherwis
   })
 })
 
+t.test('a certificate of one issuer is no reason for one of another', async t => {
+  const shared = '{ issue: [{ names: ["**.example.test"] }] }'
+  const apart = '{ root: { generate: ecdsa-p256 }, issue: [{ names: ["**.example.test"] }] }'
+  const world = await createWorld(t, {
+    config: caConfig(
+      `  scep: { issuers: [acme, shared, apart] }\n  issuers: { acme: {}, shared: ${shared}, apart: ${apart} }\n`,
+    ),
+  })
+  const at = async (path: string, type: keyof typeof TYPES, content: Uint8Array, as: Identity = self) => {
+    const { rawPayload } = await world.http.inject({ url: `${path}?operation=GetCACert` })
+    const [ra] = contentsOf(rawPayload).certificates
+    const body = Buffer.from(messageOf(TYPES[type], content, ra!, as))
+    const url = `${path}?operation=PKIOperation`
+    return openAnswer((await world.http.inject({ method: 'POST', url, body })).rawPayload, ra!, as.key)
+  }
+  const names = ['r1.example.test']
+  const obtain = async (issuer?: string) => {
+    const wanted = { name: 'routers', names: ['**.example.test'], issuer }
+    const { secret } = (await world.ca.commands['ca.enrolment.create']!(wanted)) as { secret: string }
+    return identityOf((await at('/scep/acme', 'PKCSReq', await csrFor(names, secret))).certificates)
+  }
+  const tied = await obtain('acme')
+  const renewal = await csrFor(names)
+  t.equal((await at('/scep/acme', 'RenewalReq', renewal, tied)).status, '0')
+  t.match(await at('/scep/shared', 'RenewalReq', renewal, tied), { status: '2', text: /secret is for another issuer/ })
+  const free = await obtain()
+  t.match(await at('/scep/apart', 'RenewalReq', renewal, free), { status: '2', text: /is of another issuer/ })
+})
+
 t.test('what a person must approve is pending until then (RFC 8894 §3.3.3)', async t => {
   const { send, secret, run } = await open(t, SCEP, '{ names: ["**.example.test"], approval: true }')
   const csr = await csrFor(['r1.example.test'], await secret())
