@@ -82,8 +82,8 @@ export interface ServingInit {
   takeover: string
   /** Whether main takes connections over whole (EntrustedConnection), too. */
   entrusts?: boolean
-  /** Whether the thread is to run before all others. */
-  realtime?: boolean
+  /** Whether the thread is to run before all others; `auto`: while it takes less than half of its processor. */
+  realtime?: boolean | 'auto'
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
   state: ServingState
