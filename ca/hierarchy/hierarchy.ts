@@ -8,7 +8,7 @@ import { crossSubject, importCross, openCrossCertificates } from './cross.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './deps.ts'
 import { importPkcs12 } from './import.ts'
 import { differs, isBelow, loadIntermediates, makeIntermediate } from './intermediate.ts'
-import { keepRecord } from './material.ts'
+import { keepRecord, warnOfExposedKeys } from './material.ts'
 import { importIntermediate, requestIntermediate } from './offline.ts'
 import { nextRoot, openRoots, type Roots } from './roots.ts'
 
@@ -54,6 +54,7 @@ const DAY = 24 * HOUR
 /** Opens what is there and makes what is missing; nothing that is there is ever made again. */
 export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
   const { clock, log, settings } = deps
+  await warnOfExposedKeys(deps)
   let roots = await openRoots(deps)
   let intermediates = await loadIntermediates(deps, allRoots(roots))
   for (const one of [...ownRoots(roots), ...intermediates]) await keepRecord(deps, one)

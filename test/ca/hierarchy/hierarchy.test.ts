@@ -82,7 +82,7 @@ t.test('a key file that others can read is named in the log', async t => {
   const { lines } = await openFixture({ files: { ...files, isExposed: async () => true }, memory: memoryStore() })
   t.match(
     lines.filter(line => line.level === 'warn').map(line => line.message),
-    [/^root\.key can be read by others; make its mode 0600/, /^intermediate-1\.key/],
+    [/^intermediate-1\.key can be read by others; make its mode 0600/, /^root\.key/],
   )
 })
 
