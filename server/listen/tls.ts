@@ -1,4 +1,5 @@
 import { createServer } from 'node:tls'
+import { limitClients } from './client-limit.ts'
 import type { Serve, StreamOptions } from './connections.ts'
 import { readHeadersFirst } from './proxy-tls.ts'
 import { StreamClient } from './stream-client.ts'
@@ -62,7 +63,9 @@ export async function listenSecure(
   server.on('secureConnection', socket => {
     socket.allowHalfOpen = true
   })
-  const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
+  const proxies = options.proxies ?? (() => [])
+  const behind = readHeadersFirst(server, proxies, HANDSHAKE)
+  limitClients(server, options.limits.perClient * 2, proxies)
   const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind })
   return {
     ...listener,
