@@ -244,7 +244,7 @@ function peerOf({ remoteAddress, remotePort = 0, localAddress, localPort = 0 }: 
   return { address, port: remotePort, destination, destinationPort: localPort }
 }
 
-/** RFC 9210 §4.3 limits clients; one host commonly holds a whole /64 of IPv6. */
-function clientKey(address: Uint8Array): string {
+/** Names a client that RFC 9210 §4.3 has limited; one host commonly holds a whole /64 of IPv6. */
+export function clientKey(address: Uint8Array): string {
   return printAddress(address.length === 4 ? address : Uint8Array.from(address, (octet, i) => (i < 8 ? octet : 0)))
 }

@@ -1,5 +1,6 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { ShownCertificate } from '../../host/network.ts'
+import { limitClients } from './client-limit.ts'
 import type { Connections, Serve, StreamOptions } from './connections.ts'
 import { type Entrusting, entrustFirst } from './entrust.ts'
 import { readHeadersFirst } from './proxy-tls.ts'
@@ -52,9 +53,12 @@ export async function listenSecure(
   const server = createSecureServer(secrets, protocols)
   // Those that have not shaken hands yet count too.
   server.maxConnections = options.limits.connections * 2
-  const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
+  const proxies = options.proxies ?? (() => [])
+  const behind = readHeadersFirst(server, proxies, HANDSHAKE)
+  // What is set up last is first to see a connection.
   const first = (connections: Connections): void => {
     if (entrusting) entrustFirst(server, connections, entrusting, HANDSHAKE)
+    limitClients(server, options.limits.perClient * 2, proxies)
   }
   const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind }, first)
   return { ...listener, renew: renewed => renewSecrets(server, renewed) }
