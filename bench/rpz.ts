@@ -135,9 +135,9 @@ function measureCosts({ name }: Forwarder, contender: Contender, judged: boolean
     measure(contender, { queries, seconds, transport: 'udp', more }, 'client')
   // What is to come from the cache is asked for twice before.
   ask(hot, ['-n', '2'])
+  const memory = residentOctets(contender.process.pid!)
   // What has never asked an upstream is compiled while it does: that does not count.
   ask(warm)
-  const memory = residentOctets(contender.process.pid!)
   const [hits, misses] = [ask(hot), ask(cold)]
   const row = {
     forwarder: name,

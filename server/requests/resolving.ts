@@ -36,7 +36,7 @@ export interface ViewAnswer extends ResolverAnswer {
 export function verdictOn(name: Name, client: Uint8Array, policies: Policies): PolicyVerdict | undefined {
   policies.refresh()
   const early = policies.before(name, client)
-  return early && early !== 'wait' ? verdictOf(early) : undefined
+  return early && !('kind' in early) ? verdictOf(early) : undefined
 }
 
 /** Resolves for a client of the view: by its resolver, its DNS64 and its policies. */
@@ -61,7 +61,8 @@ async function resolveByPolicy(
   const { address } = client
   policies.refresh()
   const early = policies.before(question.name, address)
-  if (early && early !== 'wait') {
+  const pending = early && 'kind' in early ? early : undefined
+  if (early && !('kind' in early)) {
     if (changesAnswer(early, client)) {
       const made = await ruled(view, question, options, early, undefined)
       return LASTING.has(early.action.kind) ? { ...made, lasting: true } : made
@@ -70,7 +71,7 @@ async function resolveByPolicy(
   }
   const answer = await translated(view, question, options, address)
   policies.refresh()
-  const ruling = policies.after(question.name, address, answer.answer, answer.authorities)
+  const ruling = policies.after(question.name, address, answer.answer, answer.authorities, pending)
   if (!ruling) return answer
   if (!changesAnswer(ruling, client)) return { ...answer, verdict: passedBy(ruling) }
   return ruled(view, question, options, ruling, answer)
