@@ -84,16 +84,17 @@ export interface OrderRows {
 
 export function createOrderStore(database: Database, { orders, authorizations }: OrderRows): OrderStore {
   const read = async <Row>(query: Statement) => (await database.read(query)) as Row[]
-  /** Commits a change of an authorization; its last statement gives the orders that follow it. */
+  /** Commits a change of an authorization; its last statement gives the orders that follow it, and are in that state then. */
   const settle = async (
     id: string,
     statements: Statement[],
+    follow: Partial<StoredOrder>,
     changed?: (row: StoredAuthorization) => StoredAuthorization,
   ) => {
     const commit = async () => {
       try {
         const results = await database.commit(statements)
-        orders.forget(...results.at(-1)!.rows.map(row => String(row['id'])))
+        for (const row of results.at(-1)!.rows) orders.update(String(row['id']), order => ({ ...order, ...follow }))
       } catch (error) {
         // It may be on disk all the same.
         orders.clear()
@@ -108,6 +109,7 @@ export function createOrderStore(database: Database, { orders, authorizations }:
       const { replaces } = added.order
       if (replaces) orders.forgetWhere(order => order.replaces === replaces)
       keepNew(added, authorizations)
+      keepOrder(added, orders)
     },
     order: id =>
       orders.get(id, async () => {
@@ -150,7 +152,8 @@ export function createOrderStore(database: Database, { orders, authorizations }:
         readyOrders({ authorization }),
       ]
       const passed = withChallenge(id, { status: 'valid', validated_at: at, proof })
-      await settle(authorization, statements, row => ({ ...passed(row), status: 'valid', expires_at: until }))
+      const changed = (row: StoredAuthorization) => ({ ...passed(row), status: 'valid' as const, expires_at: until })
+      await settle(authorization, statements, { status: 'ready' }, changed)
     },
     async failChallenge({ id, authorization }, error) {
       const statements = [
@@ -158,9 +161,12 @@ export function createOrderStore(database: Database, { orders, authorizations }:
         endAuthorization({ id: authorization }),
         failOrders({ authorization, error }),
       ]
-      await settle(authorization, statements)
+      await settle(authorization, statements, { status: 'invalid', error })
     },
-    deactivateAuthorization: (id, error) => settle(id, [deactivate({ id }), failOrders({ authorization: id, error })]),
+    deactivateAuthorization(id, error) {
+      const statements = [deactivate({ id }), failOrders({ authorization: id, error })]
+      return settle(id, statements, { status: 'invalid', error })
+    },
     processingChallenges: () => read<ChallengeRow>(processing('acme_challenges')),
     async startOrder(id, csr, request) {
       const commit = () => database.commit([beginOrder({ id, csr, request })])
@@ -205,6 +211,23 @@ function keepNew(added: Pick<NewOrder, 'authorizations' | 'challenges'>, cache: 
     const challenges = own.map(challenge => ({ ...NOT_BEGUN, ...challenge })).sort((a, b) => (a.id < b.id ? -1 : 1))
     cache.keep(authorization.id, { ...authorization, challenges })
   }
+}
+
+/** What an order has only later. */
+const NOTHING_YET = {
+  error: null,
+  csr: null,
+  certificate: null,
+  not_before: null,
+  not_after: null,
+  replaces: null,
+  names: null,
+}
+
+/** One whose authorizations are all new is pending; what is reused may have moved it already. */
+function keepOrder({ order, ids, authorizations }: NewOrder, cache: OrderRows['orders']): void {
+  if (authorizations.length < ids.length) return
+  cache.keep(order.id, { ...NOTHING_YET, ...order, authorizations: ids })
 }
 
 /** The authorization after a change of one of its challenges. */
