@@ -3,7 +3,8 @@ import { createSocket } from 'node:dgram'
 import { Class, Opcode } from '../dns/codes.ts'
 import { writeMessage } from '../dns/message.ts'
 import { parseName } from '../dns/name.ts'
-import { signRequest, type TsigKey } from '../dns/tsig.ts'
+import { signRequest } from '../dns/tsig.ts'
+import type { TsigKey } from '../dns/tsig-record.ts'
 import { parseRdataText, Type } from '../dns/types.ts'
 
 /** Where records appear, and where they go again. */

@@ -4,8 +4,8 @@ import { Query, readQuery } from '../dns/query.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { ResponseWriter } from '../dns/response.ts'
 import { parseRdataText, Type } from '../dns/types.ts'
-import { Answerer } from '../zones/answer.ts'
-import { ZoneTable } from '../zones/table.ts'
+import { Answerer } from '../zones/lookup/answer.ts'
+import { ZoneTable } from '../zones/lookup/table.ts'
 import { ZoneImage } from '../zones/zone.ts'
 
 const NAMES = Number(process.argv[2] ?? 1_000_000)

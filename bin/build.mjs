@@ -12,10 +12,10 @@ rmSync(outdir, { recursive: true, force: true })
 /** Files that are started by their names: the command line, and those of threads and processes, which lie beside whatever starts them. */
 const ENTRIES = {
   'cli/main': 'cli/main.ts',
-  'server/serving-thread': 'server/serving-thread.ts',
-  'server/storage-thread': 'server/storage-thread.ts',
-  'server/load-thread': 'server/load-thread.ts',
-  'server/zone-loader-thread': 'server/zone-loader-thread.ts',
+  'server/serving-thread': 'server/threads/serving-thread.ts',
+  'server/storage-thread': 'server/storage/storage-thread.ts',
+  'server/load-thread': 'server/zones/load-thread.ts',
+  'server/zone-loader-thread': 'server/zones/zone-loader-thread.ts',
   'server/module-process': 'host/pkcs11/module-process.ts',
   'server/pack-thread': 'server/backup/pack-thread.ts',
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../host/clock.ts'
 import { ConflictError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
+import { timestamp } from './acme/states.ts'
 import { CaCommandError, type CaCommands } from './command.ts'
-import { timestamp } from './states.ts'
 import type { ApprovalStore } from './store/approvals.ts'
 import type { ApprovalRow } from './store/schema.ts'
 

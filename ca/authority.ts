@@ -1,8 +1,8 @@
-import type { Hierarchy } from './hierarchy.ts'
-import type { Issuance } from './issue.ts'
-import type { Policy } from './policy.ts'
-import type { Profile } from './profiles.ts'
-import type { RevocationService } from './revoke.ts'
+import type { Hierarchy } from './hierarchy/hierarchy.ts'
+import type { Issuance } from './issue/issue.ts'
+import type { Profile } from './issue/profiles.ts'
+import type { Policy } from './permission/policy.ts'
+import type { RevocationService } from './revocation/revoke.ts'
 
 /** What stands behind one directory: who signs, for whom, how, and how it is taken back. */
 export interface Authority {

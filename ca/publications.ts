@@ -1,9 +1,9 @@
 import { VERSION } from '../host/version.ts'
-import { reviewAdmission } from './admission.ts'
 import type { Authority } from './authority.ts'
-import { ocspFailure, ocspRequestOfPath } from './ocsp.ts'
-import type { OcspAnswer } from './revoke.ts'
-import { entityTag, spiffeBundle, type TrustedRoot } from './trust.ts'
+import { entityTag, spiffeBundle, type TrustedRoot } from './hierarchy/trust.ts'
+import { reviewAdmission } from './permission/admission.ts'
+import { ocspFailure, ocspRequestOfPath } from './revocation/ocsp.ts'
+import type { OcspAnswer } from './revocation/revoke.ts'
 
 /** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
 export interface Publication {

@@ -1,13 +1,13 @@
 import type { Clock, Timer } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { type CertificateFacts, readCertificate } from './certificate-facts.ts'
-import type { CaFiles } from './files.ts'
-import type { Hierarchy } from './hierarchy.ts'
+import type { CaFiles } from './hierarchy/files.ts'
+import type { Hierarchy } from './hierarchy/hierarchy.ts'
+import { makeKey, signerOf } from './hierarchy/keystore.ts'
 import { type Identifier, IdentifierError, identifierOfHost, identifierText, uniqueIdentifiers } from './identifier.ts'
-import { type Issuance, IssueError } from './issue.ts'
-import { makeKey, signerOf } from './keystore.ts'
-import { plainProfile } from './profiles.ts'
-import { derBlocks } from './x509.ts'
+import { type Issuance, IssueError } from './issue/issue.ts'
+import { plainProfile } from './issue/profiles.ts'
+import { type CertificateFacts, readCertificate } from './x509/certificate-facts.ts'
+import { derBlocks } from './x509/x509.ts'
 
 /** What a TLS listener takes. */
 export interface ServerCertificate {

@@ -79,12 +79,9 @@ function bound(remote: string, source: string | undefined, port: number): Promis
 
 function connected(socket: DatagramSocket, remote: SocketAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (error: Error) => reject(error)
-    socket.once('error', failed)
-    socket.connect(remote.port, remote.address, () => {
-      socket.removeListener('error', failed)
-      resolve()
-    })
+    // Of what connect(2) refuses, such as a network without a route, the callback is told; its type knows nothing of that.
+    const done = (error?: Error) => (error ? reject(error) : resolve())
+    socket.connect(remote.port, remote.address, done)
   })
 }
 

@@ -3,9 +3,9 @@ import type { Question } from '../dns/message.ts'
 import type { Name } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
 import { isMetaType, Type } from '../dns/types.ts'
-import type { Authorities } from './authorities.ts'
-import type { ExtendedError } from './failures.ts'
-import { localAnswer } from './local.ts'
+import type { ExtendedError } from './cache/failures.ts'
+import type { Authorities } from './routes/authorities.ts'
+import { localAnswer } from './routes/local.ts'
 import type { Security } from './validate/security.ts'
 
 /** An answer, its TTLs counted down. */

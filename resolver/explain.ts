@@ -1,8 +1,8 @@
 import { Ede, OptionCode, rcodeName } from '../dns/codes.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
-import type { ExtendedError } from './failures.ts'
-import type { Failure } from './race.ts'
+import type { ExtendedError } from './cache/failures.ts'
+import type { Failure } from './upstreams/race.ts'
 
 /** Why nobody could answer, as the Extended DNS Error that says most (RFC 8914 §4.23, §4.24). */
 export function explainFailures(zone: Name, failures: readonly Failure[]): ExtendedError {

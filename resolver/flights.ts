@@ -1,4 +1,4 @@
-import type { Outcome } from './route.ts'
+import type { Outcome } from './routes/route.ts'
 
 /** A question that is being asked upstream, once for all who wait for it. */
 export class Flight {

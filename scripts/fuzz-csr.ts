@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readCertificate } from '../ca/certificate-facts.ts'
-import { CsrError, readCsr } from '../ca/csr.ts'
-import { DerError } from '../ca/der.ts'
-import { OcspError, readOcspRequest } from '../ca/ocsp.ts'
+import { OcspError, readOcspRequest } from '../ca/revocation/ocsp.ts'
+import { readCertificate } from '../ca/x509/certificate-facts.ts'
+import { CsrError, readCsr } from '../ca/x509/csr.ts'
+import { DerError } from '../ca/x509/der.ts'
 
 /** Longer than this, one input would hold up everything else that the main thread does. */
 const MAX_MILLISECONDS = 500

@@ -1,7 +1,7 @@
 import { printSocketAddress } from '../config/address.ts'
 import type { ListenConfig } from '../config/schema.ts'
 import type { SocketAddress } from '../host/network.ts'
-import { type Early, type HttpListener, openHttp } from './http.ts'
+import { type Early, type HttpListener, openHttp } from './http/http.ts'
 import { takeInherited } from './listen/inherited.ts'
 import type { Libc } from './listen/libc.ts'
 import { describeListenError, ListenError, type OpenSockets, openSockets } from './listen/sockets.ts'

@@ -5,14 +5,14 @@ import { StorageError } from '../host/database.ts'
 import type { Log } from '../host/log.ts'
 import { TokenError } from '../host/pkcs11/token.ts'
 import { systemWorld } from '../host/world.ts'
-import { ZoneLoadError } from '../zones/load-error.ts'
-import { CommandError } from './control.ts'
+import { ZoneLoadError } from '../zones/file/load-error.ts'
+import { CommandError } from './control/control.ts'
+import type { StatusReport } from './control/status.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { loadLibc } from './listen/libc.ts'
 import { ListenError } from './listen/sockets.ts'
 import { createLog } from './log.ts'
 import { createServiceManager } from './service-manager.ts'
-import type { StatusReport } from './status.ts'
 
 /** What `serve` needs of its caller. */
 export interface ServeOptions {

@@ -1,7 +1,7 @@
 import { lchownSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Account, findAccount } from '../host/account.ts'
-import { CommandError } from './control.ts'
+import { CommandError } from './control/control.ts'
 
 /**
  * Becomes `user` where we are root: the data directory is handed over first, then supplementary groups, group and user are set, in

@@ -10,35 +10,28 @@ import type { Random } from '../host/random.ts'
 import type { Tracer } from '../host/tracer.ts'
 import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
-import { differencesSince } from './differences.ts'
-import type { ReadFile, ReadZone } from './file.ts'
-import type { FileHistory } from './file-history.ts'
+import type { SourceZone } from './derived/source.ts'
+import type { ReadFile, ReadZone } from './file/file.ts'
+import { checkLoadable, loadZone } from './file/load.ts'
+import { continueFrom, kindOf, type LoadDependencies, type LoadedFile, type LoadedZone } from './file/loaded.ts'
+import { differencesSince } from './history/differences.ts'
+import type { FileHistory } from './history/file-history.ts'
 import type { Holders } from './holders.ts'
-import type { KeyRing, KeyRings } from './keys.ts'
-import {
-  checkLoadable,
-  continueFrom,
-  kindOf,
-  type LoadDependencies,
-  type LoadedFile,
-  type LoadedZone,
-  loadZone,
-} from './load.ts'
+import type { KeyRing, KeyRings } from './keys/keys.ts'
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
-import type { Overlay, OverlayRules } from './overlay.ts'
-import type { Follower, Pipeline } from './pipeline.ts'
+import type { Overlay, OverlayRules } from './overlay/overlay.ts'
 import type { Requestor } from './policy.ts'
-import type { SourceZone } from './source.ts'
-import type { ZoneStore } from './store.ts'
-import { soaOf } from './transfer.ts'
+import type { ZoneStore } from './store/store.ts'
+import { soaOf } from './transfer/transfer.ts'
 import {
   type UpdatedZone,
   type UpdateReply,
   type UpdateRequestor,
   UpdateRequests,
   type UpdateTrial,
-} from './update-requests.ts'
-import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './writer.ts'
+} from './update/update-requests.ts'
+import type { Follower, Pipeline } from './write/pipeline.ts'
+import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter } from './write/writer.ts'
 import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 /** What a primary zone needs of the world. */

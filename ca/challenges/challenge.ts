@@ -2,7 +2,7 @@ import type { ChallengeType } from '../../config/schema.ts'
 import type { Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import type { Connection, ConnectOptions } from '../../host/network.ts'
-import type { Subject } from '../subjects.ts'
+import type { Subject } from '../permission/subjects.ts'
 
 /** Looks a name up where challenges are to be seen: own zones in the CA's view first, then the resolver. The answer holds its CNAME chain. */
 export type Lookup = (name: Name, type: number) => Promise<{ rcode: number; answer: ResourceRecord[] }>

@@ -1,4 +1,4 @@
-import { type IssueValue, parseIssueValue } from '../issue-value.ts'
+import { type IssueValue, parseIssueValue } from '../permission/issue-value.ts'
 import { AcmeError } from '../problems.ts'
 import type { Attempt, Challenge, ChallengeNetwork, Proof } from './challenge.ts'
 import { textsAt } from './texts.ts'

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { addressBytes } from '../../config/address.ts'
-import { type CertificateFacts, readCertificate } from '../certificate-facts.ts'
 import type { Identifier } from '../identifier.ts'
 import { AcmeError } from '../problems.ts'
+import { type CertificateFacts, readCertificate } from '../x509/certificate-facts.ts'
 import type { Attempt, Challenge, ChallengeNetwork, Proof } from './challenge.ts'
 
 /** TLS challenge (RFC 8737, for addresses RFC 8738 §6): a self-signed certificate with the key authorization's digest, under its own ALPN protocol. */

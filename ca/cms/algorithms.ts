@@ -1,4 +1,4 @@
-import { objectIdentifier, Tag, tlv } from '../der.ts'
+import { objectIdentifier, Tag, tlv } from '../x509/der.ts'
 
 /** An algorithm of messages by its object identifier and by what node:crypto calls it. */
 export interface MessageAlgorithm {

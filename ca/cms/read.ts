@@ -19,9 +19,9 @@ import {
 } from '@peculiar/asn1-cms'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import * as asn1js from 'asn1js'
-import { readCertificate } from '../certificate-facts.ts'
-import { contentOf, DerError, elementsIn, oidOf, sequence, Tag, tlv } from '../der.ts'
-import { hex } from '../x509.ts'
+import { readCertificate } from '../x509/certificate-facts.ts'
+import { contentOf, DerError, elementsIn, oidOf, sequence, Tag, tlv } from '../x509/der.ts'
+import { hex } from '../x509/x509.ts'
 import { algorithmOf, CIPHERS, type Cipher, DIGESTS, type MessageAlgorithm, RSA } from './algorithms.ts'
 import { ATTRIBUTE, CONTENT } from './write.ts'
 

@@ -1,6 +1,6 @@
 import { constants, createCipheriv, createHash, type KeyObject, publicEncrypt, sign } from 'node:crypto'
 import type { Random } from '../../host/random.ts'
-import { objectIdentifier, Tag, tlv } from '../der.ts'
+import { objectIdentifier, Tag, tlv } from '../x509/der.ts'
 import { type Cipher, plainAlgorithm, RSA } from './algorithms.ts'
 
 /** Content types (RFC 5652 §4, §5.1, §6.1). */

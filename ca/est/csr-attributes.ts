@@ -1,7 +1,7 @@
-import { objectIdentifier, Tag, tlv, unsignedInteger } from '../der.ts'
-import { SIGNATURES } from '../keystore.ts'
-import type { Profile } from '../profiles.ts'
-import { keyAlgorithm } from '../public-key.ts'
+import { SIGNATURES } from '../hierarchy/keystore.ts'
+import type { Profile } from '../issue/profiles.ts'
+import { objectIdentifier, Tag, tlv, unsignedInteger } from '../x509/der.ts'
+import { keyAlgorithm } from '../x509/public-key.ts'
 
 /**
  * The DER CsrAttrs (RFC 7030 §4.5.2): the kind of key that the profile would rather certify, and what the request is to be signed with. Names are the

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../../host/log.ts'
 import type { ShownCertificate } from '../../host/network.ts'
+import { refusalOf } from '../enrolment/refusal.ts'
 import { AcmeError } from '../problems.ts'
-import { refusalOf } from '../refusal.ts'
 import type { EstService } from './service.ts'
 
 /** What the routes act on. */

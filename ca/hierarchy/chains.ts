@@ -1,4 +1,4 @@
-import type { CaCertificate } from '../ca-certificate.ts'
+import type { CaCertificate } from './ca-certificate.ts'
 import { isBelow } from './intermediate.ts'
 
 /** A way from an intermediate to a root. */

@@ -2,10 +2,10 @@ import type { CrossSigning, FormerRootConfig, IntermediateConfig, RootConfig } f
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
-import type { CertificateStore } from '../certificate-store.ts'
-import type { CaFiles } from '../files.ts'
-import type { Keyring } from '../keystore.ts'
-import type { Tokens } from '../tokens.ts'
+import type { CertificateStore } from '../store/certificate-store.ts'
+import type { CaFiles } from './files.ts'
+import type { Keyring } from './keystore.ts'
+import type { Tokens } from './tokens.ts'
 
 /** What the config says about one issuer. */
 export interface HierarchySettings {

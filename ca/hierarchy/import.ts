@@ -1,11 +1,11 @@
-import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
-import { pemOfKey, signerOf } from '../keystore.ts'
-import { openPkcs12 } from '../pkcs12.ts'
-import { derBlocks } from '../x509.ts'
+import { derBlocks } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError } from './deps.ts'
 import { differs, freeNumber } from './intermediate.ts'
+import { pemOfKey, signerOf } from './keystore.ts'
 import { keepRecord } from './material.ts'
 import { faultOf } from './offline.ts'
+import { openPkcs12 } from './pkcs12.ts'
 
 const ORIGIN = 'the PKCS#12 file'
 

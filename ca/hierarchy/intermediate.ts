@@ -1,9 +1,9 @@
-import { authorityCertificate, type CaCertificate, intermediateTemplate } from '../ca-certificate.ts'
-import type { CaFiles } from '../files.ts'
-import { createKey, loadKey, type Signer } from '../keystore.ts'
-import { sameLimits, UNLIMITED } from '../name-constraints.ts'
-import { encodeTbsCertificate, signStructure } from '../x509.ts'
+import { sameLimits, UNLIMITED } from '../x509/name-constraints.ts'
+import { encodeTbsCertificate, signStructure } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate, intermediateTemplate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
+import type { CaFiles } from './files.ts'
+import { createKey, loadKey, type Signer } from './keystore.ts'
 import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 
 /** The next intermediate, signed by the root. */

@@ -1,8 +1,8 @@
-import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
-import { readCertificate } from '../certificate-facts.ts'
-import type { Signer } from '../keystore.ts'
-import { derBlocks, fingerprint, formatSerial } from '../x509.ts'
+import { readCertificate } from '../x509/certificate-facts.ts'
+import { derBlocks, fingerprint, formatSerial } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError } from './deps.ts'
+import type { Signer } from './keystore.ts'
 
 /** A CA certificate in PEM with its key, both checked; `origin` names it in errors. */
 export function openCertificate(pem: string, signer: Signer, origin: string, deps: HierarchyDeps): CaCertificate {

@@ -10,12 +10,12 @@ import {
   Name,
   SubjectPublicKeyInfo,
 } from '@peculiar/asn1-x509'
-import { authorityCertificate, type CaCertificate, intermediateRequest } from '../ca-certificate.ts'
-import type { CaFiles } from '../files.ts'
-import { loadKey, type Signer } from '../keystore.ts'
-import { arrayBuffer, derBlocks, encode, pemOf, signStructure } from '../x509.ts'
+import { arrayBuffer, derBlocks, encode, pemOf, signStructure } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate, intermediateRequest } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
+import type { CaFiles } from './files.ts'
 import { isBelow, nextKey, nextNumber } from './intermediate.ts'
+import { loadKey, type Signer } from './keystore.ts'
 import { date, keepRecord } from './material.ts'
 
 /** RFC 2985 §5.4.2. */

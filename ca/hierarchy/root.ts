@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import type { KeySource } from '../../config/ca-schema.ts'
 import { printPkcs11Uri } from '../../config/pkcs11.ts'
 import { reasonOf } from '../../config/secret.ts'
-import { authorityCertificate, type CaCertificate, rootTemplate } from '../ca-certificate.ts'
-import { absentSigner, createKey, loadKey, pemOfKey, type Signer, signerOf } from '../keystore.ts'
-import { openPkcs12 } from '../pkcs12.ts'
-import { keyIdentifier } from '../public-key.ts'
-import { encodeTbsCertificate, signStructure } from '../x509.ts'
+import { keyIdentifier } from '../x509/public-key.ts'
+import { encodeTbsCertificate, signStructure } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate, rootTemplate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
+import { absentSigner, createKey, loadKey, pemOfKey, type Signer, signerOf } from './keystore.ts'
 import { newSerial, openCertificate, publicKeyIn } from './material.ts'
+import { openPkcs12 } from './pkcs12.ts'
 
 /** The root that the config gives; undefined where it is ours to make. */
 export async function configuredRoot(deps: HierarchyDeps): Promise<CaCertificate | undefined> {

@@ -1,8 +1,8 @@
-import { authorityCertificate, type CaCertificate } from '../ca-certificate.ts'
-import { readCertificate } from '../certificate-facts.ts'
-import { absentSigner, KeyError, loadKey } from '../keystore.ts'
-import { derBlocks } from '../x509.ts'
+import { readCertificate } from '../x509/certificate-facts.ts'
+import { derBlocks } from '../x509/x509.ts'
+import { authorityCertificate, type CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
+import { absentSigner, KeyError, loadKey } from './keystore.ts'
 import { date, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
 import { configuredRoot, importedKey, makeRoot } from './root.ts'
 

@@ -1,7 +1,7 @@
+import { timestamp } from '../acme/states.ts'
 import { CaCommandError, type CaCommands } from '../command.ts'
-import { timestamp } from '../states.ts'
 import type { RecordRow, RecordStore, TreeHead } from '../store/record.ts'
-import { parseSerial, pemOf } from '../x509.ts'
+import { parseSerial, pemOf } from '../x509/x509.ts'
 import type { CaRecord, ConsistencyProof } from './record.ts'
 
 const PAGE = 1000

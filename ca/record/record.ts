@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import type { Signer } from '../keystore.ts'
+import type { Signer } from '../hierarchy/keystore.ts'
 import { type RecordRow, type RecordStore, TILE, type TreeHead } from '../store/record.ts'
 import { consistencyPath, inclusionPath, leafHash, MerkleFrontier, rootOf } from './merkle.ts'
 import { isSigned, signTreeHead } from './tree-head.ts'

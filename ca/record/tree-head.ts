@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto'
-import type { Signer } from '../keystore.ts'
+import type { Signer } from '../hierarchy/keystore.ts'
 import type { TreeHead } from '../store/record.ts'
 
 /** The TreeHeadDataV2 that is signed (RFC 9162 §4.10): timestamp, size, root hash, no extensions. */

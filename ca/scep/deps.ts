@@ -3,7 +3,7 @@ import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
 import type { EnrolDeps } from '../enrolment/enrol.ts'
 import type { Enrolments } from '../enrolment/enrolments.ts'
-import type { CaStore } from '../store.ts'
+import type { CaStore } from '../store/store.ts'
 import type { RegistrationAuthority } from './registration.ts'
 
 /** What SCEP at one issuer needs. */

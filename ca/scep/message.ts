@@ -1,6 +1,6 @@
 import { CmsError, readSigned, type SignedMessage } from '../cms/read.ts'
 import { attribute } from '../cms/write.ts'
-import { contentOf, DerError, type Element, elementsIn, only, Tag, textOf, tlv } from '../der.ts'
+import { contentOf, DerError, type Element, elementsIn, only, Tag, textOf, tlv } from '../x509/der.ts'
 
 /** Attributes of messages (RFC 8894 §3.2.1), and RFC 8894 §3.2.1.4's words on a failure. */
 export const ATTRIBUTE = {

@@ -1,14 +1,14 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
-import type { CaCertificate } from '../ca-certificate.ts'
-import { readCertificate } from '../certificate-facts.ts'
 import type { MessageSigner } from '../cms/write.ts'
-import { certifyDelegate, type DelegateDeps } from '../delegate.ts'
-import { Tag, tlv, unsignedInteger } from '../der.ts'
-import type { CaFiles } from '../files.ts'
-import type { Hierarchy } from '../hierarchy.ts'
-import { makeKey, privateKeyOf } from '../keystore.ts'
-import { derBlocks, pemOf } from '../x509.ts'
+import type { CaCertificate } from '../hierarchy/ca-certificate.ts'
+import type { CaFiles } from '../hierarchy/files.ts'
+import type { Hierarchy } from '../hierarchy/hierarchy.ts'
+import { makeKey, privateKeyOf } from '../hierarchy/keystore.ts'
+import { certifyDelegate, type DelegateDeps } from '../revocation/delegate.ts'
+import { readCertificate } from '../x509/certificate-facts.ts'
+import { Tag, tlv, unsignedInteger } from '../x509/der.ts'
+import { derBlocks, pemOf } from '../x509/x509.ts'
 
 /** Who messages are encrypted to, and who signs the answers: an RSA key, for clients of SCEP know no other, certified by the intermediate of now. */
 export interface RegistrationAuthority {

@@ -4,7 +4,6 @@ import { coversUri } from '../../config/uri-pattern.ts'
 import type { VaultConfig, VaultRole } from '../../config/vault-schema.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Authority } from '../authority.ts'
-import { CsrError, readCsr, type SigningRequest } from '../csr.ts'
 import {
   type Identifier,
   IdentifierError,
@@ -13,9 +12,10 @@ import {
   parseIdentifier,
   uniqueIdentifiers,
 } from '../identifier.ts'
-import { IssueError } from '../issue.ts'
-import { chooseProfile } from '../profiles.ts'
-import { derBlocks } from '../x509.ts'
+import { IssueError } from '../issue/issue.ts'
+import { chooseProfile } from '../issue/profiles.ts'
+import { CsrError, readCsr, type SigningRequest } from '../x509/csr.ts'
+import { derBlocks } from '../x509/x509.ts'
 import { readTtl } from './duration.ts'
 import { denied, VaultError } from './error.ts'
 import type { Body } from './logins.ts'

@@ -1,7 +1,7 @@
 import type { Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type, targetOf } from '../../dns/types.ts'
-import type { Authorities } from '../authorities.ts'
+import type { Authorities } from '../routes/authorities.ts'
 import { type PolicySource, PolicyZone, type Ruling } from './policy-zone.ts'
 
 /** A ruling for a name: the one that was asked, or one that the answer's aliases led to. */

@@ -3,7 +3,7 @@ import { ancestorName, compareNames, type Name, nameKey, wildcardOf } from '../.
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import type { UpstreamQuestion } from '../question.ts'
-import type { Outcome } from '../route.ts'
+import type { Outcome } from '../routes/route.ts'
 import { closestEncloser, covers, nsecProvesNoData, nsecProvesNoName, nsecProvesWildcard, nsecsOf } from './nsec.ts'
 import { coversHash, MOST_ITERATIONS, Nsec3Proofs, type Nsec3Source, nsec3sOf, sameParameters } from './nsec3.ts'
 import type { Proof } from './proof.ts'

@@ -13,7 +13,7 @@ import {
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type, typeName } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { ExtendedError } from '../failures.ts'
+import type { ExtendedError } from '../cache/failures.ts'
 import type { AnchorTable } from './anchors.ts'
 import { dnskeySet, type KeyPointer, trustKeys, usablePointers } from './delegation.ts'
 import { denialIn, isDenial } from './denial.ts'

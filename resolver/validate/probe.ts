@@ -3,9 +3,9 @@ import { ROOT } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import type { Cancellation } from '../cancellation.ts'
-import type { Route } from '../route.ts'
-import type { Server } from '../server.ts'
-import type { UpstreamSet } from '../upstream-set.ts'
+import type { Route } from '../routes/route.ts'
+import type { Server } from '../upstreams/server.ts'
+import type { UpstreamSet } from '../upstreams/upstream-set.ts'
 
 /** What one upstream says when it is asked for the root's keys with their signatures. */
 export interface RootProbe {

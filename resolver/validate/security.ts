@@ -1,4 +1,4 @@
-import type { ExtendedError } from '../failures.ts'
+import type { ExtendedError } from '../cache/failures.ts'
 
 /**
  * What is known of an answer after validation (RFC 4035 §4.3): proved by signatures, in a zone that is proved to be unsigned or signed

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.ts'
-import type { Route } from '../route.ts'
+import type { Route } from '../routes/route.ts'
 import { type AggressiveCache, createAggressiveCache } from './aggressive.ts'
 import { createAnchorTable, type Trust } from './anchors.ts'
 import { createChain } from './chain.ts'

@@ -1,4 +1,4 @@
-import { reviewAdmission } from '../../ca/admission.ts'
+import { reviewAdmission } from '../../ca/permission/admission.ts'
 import { compilePattern } from '../../config/pattern.ts'
 import type { FuzzTarget } from './target.ts'
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { CmsError, readEnveloped, readSigned } from '../../ca/cms/read.ts'
-import { DerError } from '../../ca/der.ts'
 import { issuerAndSerial, readRequest } from '../../ca/scep/message.ts'
+import { DerError } from '../../ca/x509/der.ts'
 import type { FuzzTarget } from './target.ts'
 
 /** Object identifiers of contents, attributes and algorithms (RFC 5652, RFC 8894), and the beginnings of elements in DER and BER. */

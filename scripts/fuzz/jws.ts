@@ -1,8 +1,8 @@
-import { readContact } from '../../ca/accounts.ts'
-import { decodeBase64url, importKey, parseJws, readPayload, verifyJws } from '../../ca/jws.ts'
+import { readContact } from '../../ca/acme/accounts.ts'
+import { decodeBase64url, importKey, parseJws, readPayload, verifyJws } from '../../ca/acme/jws.ts'
+import { readCertificateId } from '../../ca/acme/renewal.ts'
+import { readIdentifiers, subjectsOf } from '../../ca/permission/subjects.ts'
 import { AcmeError } from '../../ca/problems.ts'
-import { readCertificateId } from '../../ca/renewal.ts'
-import { readIdentifiers, subjectsOf } from '../../ca/subjects.ts'
 import type { FuzzTarget } from './target.ts'
 
 /** What an ACME request is read by: only AcmeError may be thrown, and no signature holds that the seed's key did not make. */

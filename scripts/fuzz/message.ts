@@ -4,7 +4,7 @@ import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
 import { equalNames } from '../../dns/name.ts'
 import { Query, readQuery } from '../../dns/query.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
-import { readTsig } from '../../dns/tsig.ts'
+import { readTsig } from '../../dns/tsig-record.ts'
 import { canonicalRdata, parseRdataText, printRdata } from '../../dns/types.ts'
 import type { FuzzTarget } from './target.ts'
 

@@ -1,5 +1,5 @@
-import { KeyError } from '../../ca/keystore.ts'
-import { openPkcs12 } from '../../ca/pkcs12.ts'
+import { KeyError } from '../../ca/hierarchy/keystore.ts'
+import { openPkcs12 } from '../../ca/hierarchy/pkcs12.ts'
 import type { FuzzTarget } from './target.ts'
 
 /** Object identifiers of bags, ciphers and MACs (RFC 7292), as DER has them. */

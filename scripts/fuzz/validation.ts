@@ -5,7 +5,7 @@ import { isSubdomain, type Name, nameKey, parseName, ROOT } from '../../dns/name
 import type { ResourceRecord } from '../../dns/record.ts'
 import { canonicalRdata, parseRdataText, Type } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
-import { type Accepted, accept } from '../../resolver/accept.ts'
+import { type Accepted, accept } from '../../resolver/upstreams/accept.ts'
 import { createAnchorTable } from '../../resolver/validate/anchors.ts'
 import { createChain, type Inquiry } from '../../resolver/validate/chain.ts'
 import { createJudge } from '../../resolver/validate/validate.ts'

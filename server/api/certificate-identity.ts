@@ -1,5 +1,5 @@
-import type { CertificateRecord } from '../../ca/certificate-store.ts'
 import { type Identifier, nameOfIdentifier } from '../../ca/identifier.ts'
+import type { CertificateRecord } from '../../ca/store/certificate-store.ts'
 import type { CertificateIdentity } from '../../config/api-schema.ts'
 import { matchesPattern } from '../../config/pattern.ts'
 import { coversUri } from '../../config/uri-pattern.ts'

@@ -4,7 +4,7 @@ import { equalNames, type Name, printName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import { keyText } from '../../zones/holders.ts'
-import type { ZoneStore } from '../../zones/store.ts'
+import type { ZoneStore } from '../../zones/store/store.ts'
 import type { CreatedStore, CreatedZone } from './created-store.ts'
 import { ApiError } from './problem.ts'
 

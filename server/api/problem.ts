@@ -4,9 +4,9 @@ import { Rcode } from '../../dns/codes.ts'
 import { RcodeError, TextError } from '../../dns/errors.ts'
 import { ConflictError, StorageError } from '../../host/database.ts'
 import type { Log } from '../../host/log.ts'
-import { EditError } from '../../zones/edit.ts'
+import { EditError } from '../../zones/update/edit.ts'
 import { ZoneError } from '../../zones/zone.ts'
-import { CommandError } from '../control.ts'
+import { CommandError } from '../control/control.ts'
 
 /** A request that is refused: the HTTP status, a sentence, and where it is about one part of the body, that part as a JSON pointer (RFC 6901). */
 export class ApiError extends Error {

@@ -1,6 +1,6 @@
 import { readDuration } from '../../config/values.ts'
 import type { Log } from '../../host/log.ts'
-import { type Command, CommandError } from '../control.ts'
+import { type Command, CommandError } from '../control/control.ts'
 import { describeToken, type Tokens } from './tokens.ts'
 
 /** `token.create`, `token.list`, `token.revoke`; `views` names those that there are now. */

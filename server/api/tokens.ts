@@ -8,7 +8,7 @@ import { ancestorName, labelCount, type Name } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
 import { ConflictError } from '../../host/database.ts'
 import type { Random } from '../../host/random.ts'
-import { CommandError } from '../control.ts'
+import { CommandError } from '../control/control.ts'
 import type { TokenRow, TokenStore } from './token-store.ts'
 
 /** What a token lets its holder do; each includes those before it. */

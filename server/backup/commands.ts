@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path'
-import { type Command, CommandError } from '../control.ts'
+import { type Command, CommandError } from '../control/control.ts'
 import { complaintOfRecipients, type Encryption } from './encryption.ts'
 import type { BackupKeeper } from './keeper.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { BackupConfig } from '../../config/schema.ts'
 import type { Timer } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import { CommandError } from '../control.ts'
+import { CommandError } from '../control/control.ts'
 import type { Encryption } from './encryption.ts'
 import { type BackupSource, type TakenBackup, takeBackup } from './take.ts'
 

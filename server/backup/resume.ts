@@ -2,8 +2,8 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { printName } from '../../dns/name.ts'
 import type { Log } from '../../host/log.ts'
-import { leapSerial } from '../../zones/leap.ts'
-import { isSecondary, type Zones } from '../zones.ts'
+import { leapSerial } from '../../zones/write/leap.ts'
+import { isSecondary, type Zones } from '../zones/zones.ts'
 
 /** Says that the data directory was restored and not started since. */
 export const LEAP_FILE = 'restored.json'

@@ -1,8 +1,8 @@
 import type { ForwardRule } from '../../config/schema.ts'
 import { OptionCode } from '../../dns/codes.ts'
 import { equalNames, isSubdomain, type Name, printName } from '../../dns/name.ts'
-import type { Inquiry } from '../inquire.ts'
-import type { ServingView } from '../state.ts'
+import type { Inquiry } from '../requests/inquire.ts'
+import type { ServingView } from '../requests/state.ts'
 
 /** The Extended DNS Errors of an answer (RFC 8914 §2). */
 export function errorsOf({ message }: Inquiry): { code: number; text: string }[] {

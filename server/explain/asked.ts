@@ -1,8 +1,8 @@
 import { addressBytes, printAddress } from '../../config/address.ts'
 import { equalNames, printName } from '../../dns/name.ts'
 import type { RequestFacts } from '../../zones/views.ts'
-import { CommandError, nameArgument } from '../control.ts'
-import type { ServingView } from '../state.ts'
+import { CommandError, nameArgument } from '../control/control.ts'
+import type { ServingView } from '../requests/state.ts'
 
 /** Who asks, as far as the choice of the view goes: `{ from?, key? }`. Throws CommandError. */
 export function factsOf(args: Record<string, unknown>): RequestFacts {

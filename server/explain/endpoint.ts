@@ -1,4 +1,4 @@
-import { readCertificate } from '../../ca/certificate-facts.ts'
+import { readCertificate } from '../../ca/x509/certificate-facts.ts'
 import { printAddress } from '../../config/address.ts'
 import { type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'

@@ -1,7 +1,7 @@
 import type { LiveState, QueryLine, Sample, Situation } from '../../cli/replies.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
-import type { Workers } from '../workers.ts'
+import type { Workers } from '../threads/workers.ts'
 import { Sampler } from './sampler.ts'
 
 /** Somebody who watches. `send` is called with the name of an event and what it says. */

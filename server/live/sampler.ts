@@ -1,6 +1,6 @@
 import type { Sample } from '../../cli/replies.ts'
 import type { Clock, Timer } from '../../host/clock.ts'
-import type { Counted } from '../metrics.ts'
+import type { Counted } from '../metrics/metrics.ts'
 
 /** Milliseconds between samples, and how many are kept: half an hour. */
 const EVERY = 5000

@@ -2,8 +2,8 @@ import type { Ca } from '../../ca/ca.ts'
 import type { Situation } from '../../cli/replies.ts'
 import { printName } from '../../dns/name.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { ResolverReport } from '../report.ts'
-import { isSecondary, type Zones } from '../zones.ts'
+import type { ResolverReport } from '../threads/report.ts'
+import { isSecondary, type Zones } from '../zones/zones.ts'
 
 /** What a situation is gathered from. */
 export interface SituationDeps {

@@ -2,8 +2,8 @@ import { printAddress } from '../../config/address.ts'
 import { rcodeName } from '../../dns/codes.ts'
 import { printName } from '../../dns/name.ts'
 import { silentTracer, type Tracer } from '../../host/tracer.ts'
-import type { Decision } from '../decisions.ts'
-import type { UpdateRequest } from '../messages.ts'
+import type { Decision } from '../threads/decisions.ts'
+import type { UpdateRequest } from '../threads/messages.ts'
 
 /** Decides on an UPDATE as a span that began when a serving thread had it, the way to here being its first part. */
 export function traceUpdate(

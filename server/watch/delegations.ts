@@ -3,7 +3,7 @@ import { dsRdata } from '../../dns/dnssec.ts'
 import { isSubdomain, type Name, nameKey, printName } from '../../dns/name.ts'
 import { Type, targetOf } from '../../dns/types.ts'
 import type { ZoneVersion } from '../../zones/zone.ts'
-import type { ServingView } from '../state.ts'
+import type { ServingView } from '../requests/state.ts'
 
 /** How a zone is delegated to the servers that it names. */
 export interface DelegationReport {

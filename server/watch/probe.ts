@@ -5,7 +5,7 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { printRdata, Type } from '../../dns/types.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import type { World } from '../../host/world.ts'
-import { askByDatagram } from '../../zones/remote.ts'
+import { askByDatagram } from '../../zones/transfer/remote.ts'
 import { certificateFault } from '../explain/certificate-findings.ts'
 import { type Endpoint, lookAt } from '../explain/endpoint.ts'
 

@@ -2,13 +2,13 @@ import { printSocketAddress } from '../../config/address.ts'
 import type { RemoteServer } from '../../config/schema.ts'
 import { Class, Opcode, Rcode, rcodeName } from '../../dns/codes.ts'
 import { equalNames, type Name, printName } from '../../dns/name.ts'
-import type { TsigKey } from '../../dns/tsig.ts'
+import type { TsigKey } from '../../dns/tsig-record.ts'
 import { Type } from '../../dns/types.ts'
 import type { World } from '../../host/world.ts'
-import { Gate } from '../../zones/gate.ts'
-import { askByDatagram } from '../../zones/remote.ts'
 import { soaSerial } from '../../zones/soa.ts'
-import type { ServedZone } from '../members.ts'
+import { askByDatagram } from '../../zones/transfer/remote.ts'
+import { Gate } from '../../zones/write/gate.ts'
+import type { ServedZone } from '../zones/members.ts'
 
 /** What one of those who are told of a zone's changes serves of it. */
 export interface SecondaryReport {

@@ -12,8 +12,8 @@ import {
   SubjectPublicKeyInfo,
 } from '@peculiar/asn1-x509'
 import { calculateJwkThumbprint, exportJWK, type FlattenedJWS, FlattenedSign, type JWK } from 'jose'
-import { makeKey, signerOf } from '../../ca/keystore.ts'
-import { encode, signStructure } from '../../ca/x509.ts'
+import { makeKey, signerOf } from '../../ca/hierarchy/keystore.ts'
+import { encode, signStructure } from '../../ca/x509/x509.ts'
 import { ORIGIN, type World } from './world.ts'
 
 /** An answer as a client sees it. */

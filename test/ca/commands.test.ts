@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
-import { pemOf } from '../../ca/x509.ts'
+import { pemOf } from '../../ca/x509/x509.ts'
 import { createAccount, createCsr } from './client.ts'
 import { createWorld } from './world.ts'
 

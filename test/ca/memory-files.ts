@@ -1,4 +1,4 @@
-import type { CaFiles } from '../../ca/files.ts'
+import type { CaFiles } from '../../ca/hierarchy/files.ts'
 
 /** How a write fails: nothing is kept, or everything is but nobody hears of it. */
 export type Fault = 'write lost' | 'reply lost'

@@ -1,4 +1,4 @@
-import type { CertificateRecord, CertificateStore } from '../../ca/certificate-store.ts'
+import type { CertificateRecord, CertificateStore } from '../../ca/store/certificate-store.ts'
 import { ConflictError } from '../../host/database.ts'
 
 /** A certificate store that forgets everything with the test; `records` and `reserved` may be looked into. */

@@ -1,8 +1,8 @@
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { CertificateList, IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509'
 import t from 'tap'
-import { readCertificate } from '../../ca/certificate-facts.ts'
-import { serialOctets } from '../../ca/x509.ts'
+import { readCertificate } from '../../ca/x509/certificate-facts.ts'
+import { serialOctets } from '../../ca/x509/x509.ts'
 import { dns, HTTP, judge, leafKey, openFixture, profile } from './fixture.ts'
 
 type Fixture = Awaited<ReturnType<typeof openFixture>>

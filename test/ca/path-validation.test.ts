@@ -4,8 +4,10 @@ import {
   type CaCertificate,
   intermediateTemplate,
   rootTemplate,
-} from '../../ca/ca-certificate.ts'
-import { distinguishedName } from '../../ca/distinguished-name.ts'
+} from '../../ca/hierarchy/ca-certificate.ts'
+import { makeKey } from '../../ca/hierarchy/keystore.ts'
+import type { Identifier } from '../../ca/identifier.ts'
+import { distinguishedName } from '../../ca/x509/distinguished-name.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -15,12 +17,10 @@ import {
   nameConstraints,
   subjectAltName,
   subjectKeyIdentifier,
-} from '../../ca/extensions.ts'
-import type { Identifier } from '../../ca/identifier.ts'
-import { makeKey } from '../../ca/keystore.ts'
-import { permitsName } from '../../ca/name-constraints.ts'
-import { keyIdentifier } from '../../ca/public-key.ts'
-import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
+} from '../../ca/x509/extensions.ts'
+import { permitsName } from '../../ca/x509/name-constraints.ts'
+import { keyIdentifier } from '../../ca/x509/public-key.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509/x509.ts'
 import type { CertificatePolicy } from '../../config/ca-schema.ts'
 import type { Subtree } from '../../config/constraints-schema.ts'
 import { DAY, judge, leafKey, settings } from './fixture.ts'

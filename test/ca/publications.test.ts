@@ -1,5 +1,5 @@
 import t from 'tap'
-import { derBlocks, fingerprint } from '../../ca/x509.ts'
+import { derBlocks, fingerprint } from '../../ca/x509/x509.ts'
 import { judge, leafOf } from './fixture.ts'
 import { caConfig, createWorld } from './world.ts'
 

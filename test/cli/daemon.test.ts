@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse as parseYaml } from 'yaml'
 import type { Replies } from '../../cli/replies.ts'
-import { CommandError } from '../../server/control.ts'
+import { CommandError } from '../../server/control/control.ts'
 import { playDaemon, put, type } from './session.ts'
 
 const STATUS: Replies['status'] = {

@@ -4,7 +4,7 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../config/load.ts'
 import { printName } from '../../dns/name.ts'
-import { CommandError } from '../../server/control.ts'
+import { CommandError } from '../../server/control/control.ts'
 import { playDaemon, put, type } from './session.ts'
 
 const CONFIG = `# ours

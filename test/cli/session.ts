@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { run } from '../../cli/main.ts'
 import type { Terminal } from '../../cli/terminal.ts'
 import { silentLog } from '../../host/log.ts'
-import { type Command, listenControl } from '../../server/control.ts'
+import { type Command, listenControl } from '../../server/control/control.ts'
 import { scratchFolder } from '../scratch.ts'
 
 /** What a command line printed and how it ended. */

@@ -1,6 +1,6 @@
 import { globSync } from 'node:fs'
 import t from 'tap'
-import type { ZoneTable } from '../../zones/table.ts'
+import type { ZoneTable } from '../../zones/lookup/table.ts'
 import { sameByDatagram } from '../server/datagrams.ts'
 import { onAsked } from '../zones/ask.ts'
 

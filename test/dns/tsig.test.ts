@@ -4,20 +4,15 @@ import { BADSIG, Rcode } from '../../dns/codes.ts'
 import { type Message, parseMessage, writeMessage } from '../../dns/message.ts'
 import { parseName } from '../../dns/name.ts'
 import {
-  createStreamSigner,
-  createStreamVerifier,
-  readTsig,
   respondInvalid,
   signRequest,
   signResponse,
-  TSIG_ALGORITHMS,
-  type TsigAlgorithm,
-  TsigError,
   type TsigVerdict,
-  tsigKey,
   tsigOverhead,
   verifyRequest,
 } from '../../dns/tsig.ts'
+import { readTsig, TSIG_ALGORITHMS, type TsigAlgorithm, tsigKey } from '../../dns/tsig-record.ts'
+import { createStreamSigner, createStreamVerifier, TsigError } from '../../dns/tsig-stream.ts'
 
 const NOW = 1_700_000_000
 const SECRET = Buffer.from('0123456789abcdef0123456789abcdef')

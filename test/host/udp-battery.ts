@@ -75,6 +75,13 @@ export async function testUdp(t: Test, create: (random: Random) => Network, rand
     forger.close()
   })
 
+  await t.test('where no datagram may go there is no socket, as on a machine without a route', async t => {
+    // Nobody may send to all without asking the system for it: connect(2) refuses at once, whatever routes there are.
+    const nowhere = { address: '255.255.255.255', port: 53 }
+    const opened = Promise.resolve().then(() => create(random).udp(nowhere, () => {}, fail))
+    await t.rejects(opened, { code: 'EACCES' })
+  })
+
   await t.test('a refused datagram is an error', async t => {
     const unused = createSocket('udp4')
     await new Promise<void>(resolve => unused.bind(0, '127.0.0.1', resolve))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseName, printName } from '../../dns/name.ts'
 import { typeCode } from '../../dns/types.ts'
-import { ZoneTable } from '../../zones/table.ts'
+import { ZoneTable } from '../../zones/lookup/table.ts'
 import { sameByDatagram } from '../server/datagrams.ts'
 import { askWire, imageOf, queryWire } from '../zones/ask.ts'
 import { PARTS, type Part, type Reply, replyOf, replyOfMessage } from './differential/compare.ts'

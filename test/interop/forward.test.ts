@@ -10,7 +10,7 @@ import type { Network } from '../../host/network.ts'
 import { systemRandom } from '../../host/random.ts'
 import { systemNetwork } from '../../host/system-network.ts'
 import { createResolver, type ResolveOptions } from '../../resolver/resolver.ts'
-import type { ServerAddress } from '../../resolver/server.ts'
+import type { ServerAddress } from '../../resolver/upstreams/server.ts'
 import { startBind } from './peers/bind.ts'
 import { eventually, freePorts, scratch, selfSigned, startPeer, stopPeer, without } from './tools.ts'
 

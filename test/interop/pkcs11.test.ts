@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
-import { createTokens } from '../../ca/token-signer.ts'
+import { createTokens } from '../../ca/hierarchy/token-signer.ts'
 import type { KeyAlgorithm } from '../../config/ca-schema.ts'
 import type { TokenKey } from '../../config/pkcs11.ts'
 import { systemClock } from '../../host/clock.ts'

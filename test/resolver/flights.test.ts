@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Flight, Flights } from '../../resolver/flights.ts'
-import type { Outcome } from '../../resolver/route.ts'
+import type { Outcome } from '../../resolver/routes/route.ts'
 
 t.test('flights are found by their key as long as they are under way', async t => {
   const flights = new Flights()

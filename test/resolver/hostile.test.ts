@@ -3,7 +3,7 @@ import { Class, Flag, Rcode } from '../../dns/codes.ts'
 import { frame } from '../../dns/frames.ts'
 import { type Message, parseMessage } from '../../dns/message.ts'
 import { parseName, printName } from '../../dns/name.ts'
-import { CacheMemory, createCacheBuffer } from '../../resolver/cache-memory.ts'
+import { CacheMemory, createCacheBuffer } from '../../resolver/cache/cache-memory.ts'
 import { createSeededRandom } from '../simulation/random.ts'
 import { createWorld, type Reply, respond, serve, type World } from './world.ts'
 

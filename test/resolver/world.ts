@@ -11,7 +11,7 @@ import {
   type ResolverAnswer,
   type ResolverOptions,
 } from '../../resolver/resolver.ts'
-import type { ServerAddress } from '../../resolver/server.ts'
+import type { ServerAddress } from '../../resolver/upstreams/server.ts'
 import { createSimulatedClock, type SimulatedClock } from '../simulation/clock.ts'
 import { createSimulatedNetwork, type SimulatedNetwork, type Via } from '../simulation/network.ts'
 import { createSeededRandom } from '../simulation/random.ts'

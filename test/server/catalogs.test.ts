@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { ZoneConfig } from '../../config/schema.ts'
 import { parseName, printName } from '../../dns/name.ts'
-import { isSecondary } from '../../server/zones.ts'
+import { isSecondary } from '../../server/zones/zones.ts'
 import { readCatalog } from '../../zones/catalog/read.ts'
 import { type Script, servePrimary } from '../zones/peer.ts'
 import { at, secondary, view, world, type Zones, zoneText } from './zones-world.ts'

@@ -1,6 +1,6 @@
-import { distinguishedName } from '../../ca/distinguished-name.ts'
-import { makeKey } from '../../ca/keystore.ts'
-import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509.ts'
+import { makeKey } from '../../ca/hierarchy/keystore.ts'
+import { distinguishedName } from '../../ca/x509/distinguished-name.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../ca/x509/x509.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
 
 /** A certificate that vouches for itself. */

@@ -10,8 +10,8 @@ import { silentLog } from '../../host/log.ts'
 import type { SocketAddress } from '../../host/network.ts'
 import { loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
-import { startAhead } from '../../server/spawn-serving.ts'
-import { type SpawnThread, startWorkers } from '../../server/workers.ts'
+import { startAhead } from '../../server/threads/spawn-serving.ts'
+import { type SpawnThread, startWorkers } from '../../server/threads/workers.ts'
 import { imageOf, queryMessage, readConfig, servingConfig } from './serving.ts'
 
 const CLIENTS = 8

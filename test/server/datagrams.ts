@@ -9,9 +9,9 @@ import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
 import { type Libc, loadLibc } from '../../server/listen/libc.ts'
 import { openSockets } from '../../server/listen/sockets.ts'
-import { startWorkers } from '../../server/workers.ts'
-import { Answerer } from '../../zones/answer.ts'
-import type { ZoneTable } from '../../zones/table.ts'
+import { startWorkers } from '../../server/threads/workers.ts'
+import { Answerer } from '../../zones/lookup/answer.ts'
+import type { ZoneTable } from '../../zones/lookup/table.ts'
 import { readConfig, servingConfig } from './serving.ts'
 
 /** Questions about the same zones, as messages. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import { openTakeover } from '../../server/http.ts'
+import { openTakeover } from '../../server/http/http.ts'
 import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
 import { listenHttps } from '../../server/listen/https.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { compilePattern } from '../../config/pattern.ts'
 import { parseName } from '../../dns/name.ts'
-import { recordsOfVersion } from '../../zones/baseline.ts'
+import { recordsOfVersion } from '../../zones/history/baseline.ts'
 import { lines } from '../zones/lines.ts'
 import { type Script, servePrimary } from '../zones/peer.ts'
 import { secondary, view, world, zoneText } from './zones-world.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseName } from '../../dns/name.ts'
 import { typeCode } from '../../dns/types.ts'
-import { ZoneTable } from '../../zones/table.ts'
+import { ZoneTable } from '../../zones/lookup/table.ts'
 import { type NastyZone, nastyZones } from '../interop/differential/generator.ts'
 import { imageOf, queryWire } from '../zones/ask.ts'
 import { signedImage } from '../zones/signed-image.ts'

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { silentLog } from '../../host/log.ts'
-import { createApp } from '../../server/http-app.ts'
+import { createApp } from '../../server/http/http-app.ts'
 import { readAssets } from '../../web/assets.ts'
 import { serveDashboard } from '../../web/dashboard.ts'
 

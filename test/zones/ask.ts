@@ -7,8 +7,8 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { ResponseWriter, udpLimit } from '../../dns/response.ts'
 import { printRecord, typeCode } from '../../dns/types.ts'
 import { parseZonefile } from '../../dns/zonefile.ts'
-import { Answerer, type AnswerResult } from '../../zones/answer.ts'
-import { ZoneTable } from '../../zones/table.ts'
+import { Answerer, type AnswerResult } from '../../zones/lookup/answer.ts'
+import { ZoneTable } from '../../zones/lookup/table.ts'
 import { ZoneImage } from '../../zones/zone.ts'
 
 /** The records of a master file given as text. Throws where it has an error. */

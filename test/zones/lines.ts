@@ -6,7 +6,7 @@ import type { ResourceRecord, RRset } from '../../dns/record.ts'
 import { parseRdataText, printRecord, typeCode } from '../../dns/types.ts'
 import { applyToRecords, rrsetKey } from '../../zones/change.ts'
 import type { ZoneContents } from '../../zones/draft.ts'
-import { applyUpdate, type UpdateOutcome } from '../../zones/update.ts'
+import { applyUpdate, type UpdateOutcome } from '../../zones/update/update.ts'
 
 /** The zone of the tests: what most rules need, once. */
 export const ORIGIN = parseName('a.example.')

@@ -1,7 +1,7 @@
 import { equalNames, isSubdomain, labelCount, type Name } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
-import type { OutcomeKind } from '../../zones/lookup.ts'
+import type { OutcomeKind } from '../../zones/lookup/lookup.ts'
 import type { PlainZone } from './plain-zone.ts'
 
 /** What a lookup in a plain zone comes to. */

@@ -1,7 +1,7 @@
 import { dnssecAlgorithm } from '../../dns/algorithms.ts'
 import { zoneKey } from '../../zones/keys/key.ts'
+import { ZoneSigner } from '../../zones/sign/sign.ts'
 import { SIGNATURE_TIMES } from '../../zones/sign/signatures.ts'
-import { ZoneSigner } from '../../zones/sign.ts'
 import type { ZoneImage } from '../../zones/zone.ts'
 import { createSimulatedClock } from '../simulation/clock.ts'
 import { createSeededRandom } from '../simulation/random.ts'

@@ -4,7 +4,7 @@ import { BEST_PARAMETERS, nsec3Hash } from '../../dns/nsec3.ts'
 import type { RRset } from '../../dns/record.ts'
 import { printBase32Hex } from '../../dns/text.ts'
 import { readRdata, Type, typeName } from '../../dns/types.ts'
-import type { KeyFiles } from '../../zones/keys.ts'
+import type { KeyFiles } from '../../zones/keys/keys.ts'
 import type { ZoneVersion } from '../../zones/zone.ts'
 
 /** Key files that live as long as the test. */

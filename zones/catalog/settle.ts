@@ -1,7 +1,7 @@
 import type { CatalogConfig, ZoneConfig } from '../../config/schema.ts'
 import type { Name } from '../../dns/name.ts'
 import { keyText } from '../holders.ts'
-import type { Owned } from '../store.ts'
+import type { Owned } from '../store/store.ts'
 import type { Member } from './read.ts'
 
 /** A catalog of a view, and what it lists. */

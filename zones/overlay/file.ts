@@ -5,7 +5,7 @@ import type { RRset } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import { ZonefileError, ZonefileReader } from '../../dns/zonefile.ts'
 import { rdataKey } from '../change.ts'
-import type { ReadFile } from '../file.ts'
+import type { ReadFile } from '../file/file.ts'
 
 /** What an overlay's own file has of one owner, by type. */
 export interface OwnerSets {

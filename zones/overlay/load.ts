@@ -1,20 +1,14 @@
 import type { ZoneConfig } from '../../config/schema.ts'
+import type { SourceZone } from '../derived/source.ts'
+import { firstRecords } from '../file/first-records.ts'
+import { type OpenedZone, openStored, writerOf } from '../file/load.ts'
+import { ZoneLoadError } from '../file/load-error.ts'
+import { kindOf, type LoadDependencies, type LoadedZone } from '../file/loaded.ts'
 import { Holders } from '../holders.ts'
-import {
-  firstRecords,
-  kindOf,
-  type LoadDependencies,
-  type LoadedZone,
-  type OpenedZone,
-  openStored,
-  writerOf,
-} from '../load.ts'
-import { ZoneLoadError } from '../load-error.ts'
-import { Overlay, type OverlayRules } from '../overlay.ts'
-import { catchUpSigning, findKeys, signingWith } from '../signing.ts'
-import type { SourceZone } from '../source.ts'
+import { catchUpSigning, findKeys, signingWith } from '../sign/signing.ts'
 import { ZoneImage } from '../zone.ts'
 import { NO_FILE, readOverlayFile } from './file.ts'
+import { Overlay, type OverlayRules } from './overlay.ts'
 
 /** An overlay in memory. */
 export type LoadedOverlay = LoadedZone & { overlay: Overlay }

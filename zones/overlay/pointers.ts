@@ -1,6 +1,6 @@
 import { isSubdomain, type Name, nameKey } from '../../dns/name.ts'
 import type { Changeset } from '../change.ts'
-import type { Followed, Standing } from '../pipeline.ts'
+import type { Followed, Standing } from '../write/pipeline.ts'
 import type { ZoneVersion } from '../zone.ts'
 import { recordsIn, type Selection } from './selection.ts'
 

@@ -4,7 +4,7 @@ import type { ResourceRecord } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
 import type { Row, Statement } from '../../host/database.ts'
 import { recordKey, rrsetKey } from '../change.ts'
-import { packRecords, unpackRecords } from '../packed.ts'
+import { packRecords, unpackRecords } from './packed.ts'
 import { prepared, sql, statement } from './schema.ts'
 
 export { packRecords, unpackRecords }

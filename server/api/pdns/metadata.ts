@@ -1,7 +1,7 @@
 import { Type as T } from 'typebox'
 import { printPrefix, printSocketAddress } from '../../../config/address.ts'
 import { keyText } from '../../../zones/holders.ts'
-import type { ServedZone } from '../../zones.ts'
+import type { ServedZone } from '../../zones/zones.ts'
 import { requireRole } from '../authenticate.ts'
 import { type ApiContext, zoneOf } from '../context.ts'
 import type { ApiScope } from '../openapi.ts'

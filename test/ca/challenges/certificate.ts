@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { KeyUsageFlags } from '@peculiar/asn1-x509'
-import { tlv } from '../../../ca/der.ts'
-import { distinguishedName } from '../../../ca/distinguished-name.ts'
-import { encodeExtension, keyUsage, subjectAltName } from '../../../ca/extensions.ts'
+import { makeKey } from '../../../ca/hierarchy/keystore.ts'
 import { identifierOfHost } from '../../../ca/identifier.ts'
-import { makeKey } from '../../../ca/keystore.ts'
-import { encodeTbsCertificate, pemOf, signStructure } from '../../../ca/x509.ts'
+import { tlv } from '../../../ca/x509/der.ts'
+import { distinguishedName } from '../../../ca/x509/distinguished-name.ts'
+import { encodeExtension, keyUsage, subjectAltName } from '../../../ca/x509/extensions.ts'
+import { encodeTbsCertificate, pemOf, signStructure } from '../../../ca/x509/x509.ts'
 
 /** What may be wrong about the acmeIdentifier (RFC 8737 §3). */
 export interface Mark {

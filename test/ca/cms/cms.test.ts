@@ -2,7 +2,7 @@ import t from 'tap'
 import { CIPHERS, DIGESTS } from '../../../ca/cms/algorithms.ts'
 import { CmsError, readEnveloped, readSigned } from '../../../ca/cms/read.ts'
 import { certificatesOnly } from '../../../ca/cms/write.ts'
-import { pemOf } from '../../../ca/x509.ts'
+import { pemOf } from '../../../ca/x509/x509.ts'
 import { judge } from '../fixture.ts'
 import { messageOf, selfSigned, TYPES } from '../scep/device.ts'
 

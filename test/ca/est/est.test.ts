@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { derBlocks } from '../../../ca/x509.ts'
+import { derBlocks } from '../../../ca/x509/x509.ts'
 import type { ShownCertificate } from '../../../host/network.ts'
 import { createCsr } from '../client.ts'
 import { judge } from '../fixture.ts'

@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto'
 import t from 'tap'
 import { isConsistent, leafHash, rootFromPath } from '../../../ca/record/merkle.ts'
-import { createCaStore } from '../../../ca/store.ts'
+import { createCaStore } from '../../../ca/store/store.ts'
 import { createAccount } from '../client.ts'
 import { createWorld, type World } from '../world.ts'
 

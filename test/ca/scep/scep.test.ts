@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { readCertificate } from '../../../ca/certificate-facts.ts'
-import { Tag, tlv, unsignedInteger } from '../../../ca/der.ts'
-import { makeKey } from '../../../ca/keystore.ts'
-import { derBlocks } from '../../../ca/x509.ts'
+import { makeKey } from '../../../ca/hierarchy/keystore.ts'
+import { readCertificate } from '../../../ca/x509/certificate-facts.ts'
+import { Tag, tlv, unsignedInteger } from '../../../ca/x509/der.ts'
+import { derBlocks } from '../../../ca/x509/x509.ts'
 import { caConfig, createWorld, type World } from '../world.ts'
 import {
   type Bent,

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Class, Rcode } from '../../../dns/codes.ts'
 import { parseName } from '../../../dns/name.ts'
 import { Type } from '../../../dns/types.ts'
-import { zoneSection } from '../../../server/update.ts'
+import { zoneSection } from '../../../server/requests/update.ts'
 import { ORIGIN, updateMessage } from '../../zones/lines.ts'
 
 const zone = (type: number, rrclass: number = Class.IN) => ({ name: ORIGIN, type, class: rrclass })

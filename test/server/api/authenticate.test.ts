@@ -7,8 +7,8 @@ import { sendProblem } from '../../../server/api/problem.ts'
 import { Sessions } from '../../../server/api/sessions.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from '../../../server/api/token-store.ts'
 import { openTokens } from '../../../server/api/tokens.ts'
-import { createApp } from '../../../server/http-app.ts'
-import { openMemoryDatabase } from '../../../server/memory-database.ts'
+import { createApp } from '../../../server/http/http-app.ts'
+import { openMemoryDatabase } from '../../../server/storage/memory-database.ts'
 
 const world = async () => {
   const waits: { ms: number; task: () => void }[] = []

@@ -5,8 +5,8 @@ import { systemClock } from '../../../host/clock.ts'
 import { systemRandom } from '../../../host/random.ts'
 import { createTokenStore, TOKEN_MIGRATIONS } from '../../../server/api/token-store.ts'
 import { allowsAddress, coversName, coversView, coversZone, hasRole, openTokens } from '../../../server/api/tokens.ts'
-import { CommandError } from '../../../server/control.ts'
-import { openMemoryDatabase } from '../../../server/memory-database.ts'
+import { CommandError } from '../../../server/control/control.ts'
+import { openMemoryDatabase } from '../../../server/storage/memory-database.ts'
 
 const open = async (now = { at: 0 }) => {
   const database = openMemoryDatabase(TOKEN_MIGRATIONS)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Class } from '../../../dns/codes.ts'
 import { printName } from '../../../dns/name.ts'
 import { printRdata, typeName } from '../../../dns/types.ts'
-import { CommandError } from '../../../server/control.ts'
+import { CommandError } from '../../../server/control/control.ts'
 import { parseUpdate } from '../../../server/explain/update.ts'
 
 const shown = (line: string) => {

@@ -5,7 +5,7 @@ import { systemClock } from '../../../host/clock.ts'
 import { silentLog } from '../../../host/log.ts'
 import { systemRandom } from '../../../host/random.ts'
 import { Sessions } from '../../../server/api/sessions.ts'
-import { createApp } from '../../../server/http-app.ts'
+import { createApp } from '../../../server/http/http-app.ts'
 import { serveOidc } from '../../../server/oidc/routes.ts'
 import { ISSUER, standIn } from './stand-in.ts'
 

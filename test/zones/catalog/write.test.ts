@@ -1,10 +1,10 @@
 import t from 'tap'
 import { compilePattern } from '../../../config/pattern.ts'
 import { parseName, printName } from '../../../dns/name.ts'
-import { recordsOfVersion } from '../../../zones/baseline.ts'
 import { readCatalog } from '../../../zones/catalog/read.ts'
 import { firstOfCatalog, listedBy, listZones } from '../../../zones/catalog/write.ts'
 import { applyToRecords, isEmptyChange } from '../../../zones/change.ts'
+import { recordsOfVersion } from '../../../zones/history/baseline.ts'
 import { ZoneImage, type ZoneVersion } from '../../../zones/zone.ts'
 import { ORIGIN, record } from '../lines.ts'
 

@@ -1,0 +1,66 @@
+import type { Ca } from '../../ca/ca.ts'
+import type { Config } from '../../config/schema.ts'
+import { VERSION } from '../../host/version.ts'
+import type { Listeners } from '../listeners.ts'
+import type { TrustKeeper, ValidationReport } from '../resolver/trust.ts'
+import type { Authority } from '../zones/authority.ts'
+
+/** The daemon at a glance, as the `status` command prints it. */
+export interface StatusReport {
+  version: string
+  pid: number
+  /** ISO 8601. */
+  started: string
+  ready: boolean
+  config: string
+  /** What was bound, by listener: "127.0.0.1:53". */
+  listen: Record<string, string[]>
+  workers: number
+  zones: number
+  ca?: { directory: string; root_sha256: string }
+  /** Where a forward rule has its answers validated. */
+  validation?: ValidationReport
+}
+
+export function describeStatus(of: {
+  started: number
+  ready: boolean
+  config: Config
+  configFile: string
+  count: number
+  authority: Authority
+  listeners: Listeners
+  ca: Ca | undefined
+  trust: TrustKeeper
+}): StatusReport {
+  const { config, ca } = of
+  const listening = Object.entries(of.listeners.bound).filter(([, addresses]) => addresses.length > 0)
+  return {
+    version: VERSION,
+    pid: process.pid,
+    started: new Date(of.started).toISOString(),
+    ready: of.ready,
+    config: of.configFile,
+    listen: Object.fromEntries(listening),
+    workers: of.count,
+    zones: [...of.authority.zones].length,
+    ...(validates(config) && { validation: of.trust.report() }),
+    ...(ca &&
+      config.ca && {
+        ca: {
+          directory: `${config.ca.url.replace(/\/+$/, '')}/acme/directory`,
+          root_sha256: colons(ca.rootFingerprint),
+        },
+      }),
+  }
+}
+
+/** Whether any view has answers validated. */
+export function validates({ views }: Pick<Config, 'views'>): boolean {
+  return views.some(({ forward }) => forward.some(({ dnssec }) => dnssec === 'validate'))
+}
+
+/** "AB:CD:…", as humans compare it. */
+function colons(hex: string): string {
+  return (hex.toUpperCase().match(/../g) ?? []).join(':')
+}
