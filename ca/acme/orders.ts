@@ -113,12 +113,10 @@ export function createOrders(deps: OrderDeps): Orders {
       await permission.check({ account, profile, proofs }, JSON.parse(order.identifiers))
       fulfilment.admit()
       try {
-        await store.startOrder(id, csr, requestId)
+        await fulfilment.start({ ...order, csr, request: requestId }, log, publicKey)
       } catch (error) {
-        if (error instanceof ConflictError) return find(account, id)
-        throw error
+        if (!(error instanceof ConflictError)) throw error
       }
-      await fulfilment.start({ ...order, status: 'processing', csr, request: requestId }, log, publicKey)
       return find(account, id)
     },
 

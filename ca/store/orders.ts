@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../../host/database.ts'
 import type { Problem } from '../problems.ts'
+import type { OrderStart } from './certificate-store.ts'
 import {
   authorizationById,
   authorizedOf,
@@ -65,7 +66,7 @@ export interface OrderStore {
   deactivateAuthorization(id: string, error: string): Promise<void>
   /** Challenges that a stop left in the middle. */
   processingChallenges(): Promise<ChallengeRow[]>
-  /** Order: ready → processing, with its CSR. */
+  /** Order: ready → processing, with its CSR. `reserveSerial` of `store/certificates.ts` does the same in the commit that takes its serial. */
   startOrder(id: string, csr: Uint8Array, request: string): Promise<void>
   /** Order: processing → invalid, into the record. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
   failOrder(order: StoredOrder, problem: Problem, at: number): Promise<void>
@@ -169,8 +170,7 @@ export function createOrderStore(database: Database, { orders, authorizations }:
     },
     processingChallenges: () => read<ChallengeRow>(processing('acme_challenges')),
     async startOrder(id, csr, request) {
-      const commit = () => database.commit([beginOrder({ id, csr, request })])
-      await orders.change(id, commit, order => ({ ...order, status: 'processing', csr, request }))
+      await startOrder(orders, id, { csr, request }, statements => database.commit(statements))
     },
     async failOrder({ id, account, identifiers }, problem, at) {
       const names = JSON.parse(identifiers)
@@ -191,6 +191,17 @@ export function createOrderStore(database: Database, { orders, authorizations }:
       return results.reduce((sum, result) => sum + result.changes, 0)
     },
   }
+}
+
+/** Commits that an order goes from ready to processing, with what else `commit` has. */
+export async function startOrder(
+  orders: OrderRows['orders'],
+  id: string,
+  start: OrderStart,
+  commit: (statements: Statement[]) => Promise<unknown>,
+): Promise<void> {
+  const begun = () => commit([beginOrder({ id, ...start })])
+  await orders.change(id, begun, order => ({ ...order, ...start, status: 'processing' }))
 }
 
 /** Of several for one name the last one serves: one that is valid, and lasts longest. */
