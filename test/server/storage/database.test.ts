@@ -138,6 +138,8 @@ t.test('a storage thread that crashes is replaced: what was in flight fails, wha
   const { database, threads, told, crash } = await fragile('crashed.db')
   await database.commit([insert('before')])
   const inFlight = Array.from({ length: 2000 }, (_, i) => database.commit([insert(`x${i}`)]))
+  // By then it has the next batch.
+  await inFlight[0]
   const crashed = crash()
   const outcomes = await Promise.allSettled(inFlight)
   await crashed
