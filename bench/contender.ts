@@ -86,15 +86,11 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves once the server answers the question, an A record's, in the affirmative. */
-export async function answering(
-  contender: Contender,
-  owner: string,
-  { seconds = 10, address = '127.0.0.1' } = {},
-): Promise<Contender> {
+export async function answering(contender: Contender, owner: string, { seconds = 10 } = {}): Promise<Contender> {
   for (const until = Date.now() + seconds * 1000; Date.now() < until && isAlive(contender); ) {
     await new Promise(resolve => setTimeout(resolve, 100))
     try {
-      const args = [`@${address}`, '-p', String(contender.port), '+time=1', '+tries=1', '+short', owner, 'A']
+      const args = ['@127.0.0.1', '-p', String(contender.port), '+time=1', '+tries=1', '+short', owner, 'A']
       if (/^\d/.test(execFileSync('dig', args, { encoding: 'utf8' })) && isAlive(contender)) return contender
     } catch {
       // Not yet.

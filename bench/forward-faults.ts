@@ -12,7 +12,7 @@ import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { answering, type Contender, end, freePort, pinning, requireAlive, startOn } from './contender.ts'
-import { openWay, type Way } from './faults.ts'
+import { worsen } from './faults.ts'
 import { FORWARDERS, type Forwarder } from './forward-servers.ts'
 import { makeCertificate } from './query-rows.ts'
 
@@ -28,7 +28,7 @@ const TTL = 2
 const NAMES = 300
 const RATE = '300'
 
-/** What becomes of the upstream: of a hundred datagrams so many are lost, the others take so many milliseconds; or it is killed, and started again after. */
+/** What becomes of the upstream: of a hundred questions so many are lost, the others take so many milliseconds; or it is killed, and started again after. */
 const PHASES: readonly { upstream: string; loss?: number; delay?: number; killed?: true }[] = [
   { upstream: 'healthy, 20 ms away', delay: 20 },
   { upstream: 'a fifth is lost', loss: 20, delay: 20 },
@@ -68,38 +68,31 @@ for (const [upstream, rows] of tables) {
 
 async function runPhases(forwarder: Forwarder, queries: string): Promise<void> {
   const [port, upstreamPort] = [await freePort(), await freePort()]
-  const way = openWay(upstreamPort)
-  console.log(`${forwarder.name}: losses and delays by ${way.by}`)
-  let upstream = await startUpstream(way, upstreamPort)
-  const contender = await start(forwarder, port, { address: way.address, port: upstreamPort, tls: false })
+  let upstream = await startUpstream(upstreamPort)
+  const contender = await start(forwarder, port, { port: upstreamPort, tls: false })
   try {
     for (const { upstream: phase, loss = 0, delay = 0, killed } of PHASES) {
       if (killed) await end(upstream, 'SIGKILL')
-      else if (hasEnded(upstream)) upstream = await startUpstream(way, upstreamPort)
-      if (!killed) await way.set(loss, delay)
+      else if (hasEnded(upstream)) upstream = await startUpstream(upstreamPort)
+      if (!killed) await worsen(upstreamPort, loss, delay)
       tables.get(phase)!.push({ forwarder: forwarder.name, ...measurePhase(contender, queries) })
       await requireAlive(contender)
     }
   } finally {
     await Promise.all([end(contender.process), end(upstream)])
-    way.remove()
   }
 }
 
 /** Resolves once it can be told how to behave. */
-async function startUpstream(way: Way, port: number): Promise<ChildProcess> {
+async function startUpstream(port: number): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./forward-upstream.ts', import.meta.url))
-  const args = [port, await freePort(), 0, folder, TTL, way.address].map(String)
-  const process = startOn('client', [...way.within, execPath, script, ...args])
-  await answering({ name: 'the upstream', port, process }, 'any.bench', { address: way.address })
+  const args = [port, await freePort(), 0, folder, TTL].map(String)
+  const process = startOn('client', [execPath, script, ...args])
+  await answering({ name: 'the upstream', port, process }, 'any.bench')
   return process
 }
 
-async function start(
-  forwarder: Forwarder,
-  port: number,
-  upstream: { address: string; port: number; tls: boolean },
-): Promise<Contender> {
+async function start(forwarder: Forwarder, port: number, upstream: { port: number; tls: boolean }): Promise<Contender> {
   const { command, env } = forwarder.command({ folder, port, upstream })
   const log = openSync(join(folder, 'log'), 'w')
   const process = startOn('server', command, env, ['ignore', log, log])

@@ -11,8 +11,8 @@ import { withSbin } from './contender.ts'
 export interface ForwarderOptions {
   folder: string
   port: number
-  /** Left out, its address is loopback's. */
-  upstream: { address?: string; port: number; tls: boolean }
+  /** On loopback. */
+  upstream: { port: number; tls: boolean }
   /** The file of a response policy zone, `policy.rpz`; or where it is transferred from. */
   policy?: string | { primary: number }
 }
@@ -53,8 +53,8 @@ function isInstalled(program: string, flag: string): boolean {
 
 const LOOPBACK = '127.0.0.1'
 
-function socketOf({ address = LOOPBACK, port }: ForwarderOptions['upstream']): string {
-  return `${address}:${port}`
+function socketOf({ port }: ForwarderOptions['upstream']): string {
+  return `${LOOPBACK}:${port}`
 }
 
 function write({ folder, port }: ForwarderOptions, name: string, text: string): string {
@@ -115,7 +115,7 @@ function unbound(options: ForwarderOptions): string[] {
   tls-cert-bundle: ${join(folder, 'certificate.pem')}
 forward-zone:
   name: "."
-  forward-addr: ${upstream.address ?? LOOPBACK}@${upstream.port}${tls}
+  forward-addr: ${LOOPBACK}@${upstream.port}${tls}
   forward-tls-upstream: ${upstream.tls ? 'yes' : 'no'}
 ${policy}`
   return ['unbound', '-d', '-c', write(options, 'unbound.conf', config)]

@@ -1,7 +1,7 @@
 /**
  * A resolver for bench/forward.ts that knows every name: A records over UDP and DNS over TLS, after so many milliseconds, TTL an hour unless said.
  * Asked for the TXT of "count." it tells how many questions it was asked, asked for that of "LOSS.DELAY.set." it loses so many of a hundred from
- * then on and takes so many milliseconds for others: node bench/forward-upstream.ts PORT TLS_PORT DELAY FOLDER [TTL [ADDRESS]]
+ * then on and takes so many milliseconds for others: node bench/forward-upstream.ts PORT TLS_PORT DELAY FOLDER [TTL]
  */
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { createFrameReader, frame } from '../dns/frames.ts'
 
-const [, , port, tlsPort, firstDelay, folder, ttl = '3600', address = '127.0.0.1'] = process.argv
+const [, , port, tlsPort, firstDelay, folder, ttl = '3600'] = process.argv
+const LOOPBACK = '127.0.0.1'
 const HEADER = 12
 const TXT = 16
 const A = 1
@@ -59,7 +60,7 @@ function later(query: Uint8Array, task: () => void): void {
 
 const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20, sendBufferSize: 4 << 20 })
 socket.on('message', (query, from) => later(query, () => socket.send(respond(query), from.port, from.address)))
-socket.bind(Number(port), address)
+socket.bind(Number(port), LOOPBACK)
 
 const certificate = {
   key: readFileSync(join(folder!, 'key.pem')),
@@ -73,4 +74,4 @@ const server = createServer({ ...certificate, ALPNProtocols: ['dot'] }, stream =
     for (const query of frames.push(chunk)) later(query, () => stream.write(frame(respond(query))))
   })
 })
-server.listen(Number(tlsPort), address)
+server.listen(Number(tlsPort), LOOPBACK)

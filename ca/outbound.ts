@@ -15,10 +15,14 @@ const REFUSED: readonly Prefix[] = [
   '0.0.0.0/8', // RFC 1122 §3.2.1.3: this host
   '127.0.0.0/8', // RFC 1122 §3.2.1.3: loopback
   '169.254.0.0/16', // RFC 3927: this link
+  '192.0.0.0/24', // RFC 6890 §2.2.2: protocols of the network itself, and instance metadata of a cloud
+  '100.100.100.200/32', // instance metadata of a cloud
   '224.0.0.0/4', // RFC 5771: multicast
   '240.0.0.0/4', // RFC 1112 §4: reserved, and broadcast
   '::/96', // RFC 4291 §2.5.2, §2.5.3, §2.5.5.1: no address, loopback, and IPv4 addresses in an old form
   '64:ff9b::/96', // RFC 6052: an IPv4 address that would pass unseen
+  '64:ff9b:1::/48', // RFC 8215: likewise
+  '2001::/32', // RFC 4380: likewise
   '2002::/16', // RFC 3056: likewise
   'fe80::/10', // RFC 4291 §2.5.6: this link
   'ff00::/8', // RFC 4291 §2.7: multicast
@@ -28,6 +32,8 @@ const REFUSED: readonly Prefix[] = [
 /** Addresses of one host that are tried, and how long each may take to connect. */
 const MAX_ADDRESSES = 4
 const LONGEST_CONNECT = 3000
+/** How long a host may take over its answer; as long as a try lasts, after which nobody waits for it. */
+const LONGEST_USE = 10_000
 
 /**
  * Connects challenges to hosts. Names are looked up by us, each time anew, and what is connected to is the address that was checked:
@@ -46,7 +52,19 @@ export function createOutbound(deps: {
   const dial = (address: string, port: number, options: ConnectOptions): Promise<Connection> => {
     const abort = new AbortController()
     const timer = clock.after(LONGEST_CONNECT, () => abort.abort())
-    return network.connect({ address, port }, { ...options, signal: abort.signal }).finally(() => timer.cancel())
+    return network
+      .connect({ address, port }, { ...options, signal: abort.signal })
+      .then(leashed)
+      .finally(() => timer.cancel())
+  }
+  /** A host that says nothing, or a little at a time, must not hold a socket for ever. */
+  const leashed = (connection: Connection): Connection => {
+    const timer = clock.after(LONGEST_USE, () => connection.close())
+    const close = () => {
+      timer.cancel()
+      connection.close()
+    }
+    return { ...connection, close }
   }
 
   return async (host, port, options = {}) => {

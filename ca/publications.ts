@@ -4,6 +4,7 @@ import { entityTag, spiffeBundle, type TrustedRoot } from './hierarchy/trust.ts'
 import { reviewAdmission } from './permission/admission.ts'
 import { ocspFailure, ocspRequestOfPath } from './revocation/ocsp.ts'
 import type { OcspAnswer } from './revocation/revoke.ts'
+import { fingerprint } from './x509/x509.ts'
 
 /** Something that anybody may read: roots, CRLs, OCSP, and what the step CLI asks. */
 export interface Publication {
@@ -123,7 +124,12 @@ function ocsp({ der, thisUpdate, nextUpdate }: OcspAnswer): Published {
   return {
     type,
     body: der,
-    headers: { 'last-modified': date(thisUpdate), expires: date(nextUpdate), 'cache-control': 'public' },
+    headers: {
+      'last-modified': date(thisUpdate),
+      expires: date(nextUpdate),
+      etag: `"${fingerprint(der)}"`,
+      'cache-control': 'public, no-transform, must-revalidate',
+    },
   }
 }
 

@@ -79,6 +79,7 @@ ${printForward(first.forwardTo)}${first.outside ? printOutside(domain) : ''}ca:
   profiles:
     - { name: default, validity: 90d }
     - { name: short, validity: 24h }
+  # est: {}                   # for devices that speak no ACME: namestead ca enrolment; scep: {} for older ones
 
 log: { level: info, queries: false }
 `

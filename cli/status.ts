@@ -39,7 +39,6 @@ function printStatus(status: Status): string {
         ] as const)
       : []),
     ...(status.validation ? describeValidation(status.validation) : []),
-    ...Object.entries(status.counters ?? {}),
   ])
 }
 

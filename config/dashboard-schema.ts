@@ -1,6 +1,6 @@
 import { type Decoded, defaulted, list, optional, record, required } from './kinds.ts'
 import { pem, secretElsewhere } from './secret.ts'
-import { choice, namePattern, parsed, reference, text, url } from './values.ts'
+import { choice, flag, namePattern, parsed, reference, text, url } from './values.ts'
 
 /** What holders of tokens and people may do; each includes those before it. */
 export const ROLES = ['read', 'write', 'admin'] as const
@@ -49,6 +49,11 @@ const oidc = record(
       'the claim by which the history and the log name people; `sub` alone is never given to somebody else, an `email` must not be said to be unverified',
     ),
     label: defaulted(text, 'single sign-on', 'what the login page calls it'),
+    logout: defaulted(
+      flag,
+      true,
+      'who signs out here is signed out at the provider, where that has an `end_session_endpoint`; it must know `{url}/` as post-logout redirect URI',
+    ),
     roots: optional(pem, "the roots that the provider's certificate may come from, in PEM; left out: the system's"),
     grants: required(
       list(grant, { nonEmpty: true }),

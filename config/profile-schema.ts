@@ -51,6 +51,11 @@ const profile = record(
       false,
       'whether who shows a certificate of it in the TLS handshake may have it renewed: `step ca renew`, re-enrolment by EST; `usages` must have `client`',
     ),
+    server_keys: defaulted(
+      flag,
+      false,
+      'whether devices that can make no good keys are given one with the certificate, of the first of `keys` that is no `ecdsa-p521`: `serverkeygen` of EST (RFC 7030 §4.4); it is kept nowhere',
+    ),
     keys: defaulted(
       list(choice('ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'), {
         nonEmpty: true,
@@ -99,11 +104,14 @@ const profile = record(
       'further extensions, as they are',
     ),
   },
-  // RFC 5280 §4.2.1.12: what a client shows must be for clients.
-  ({ renewable, usages }) =>
-    renewable && !usages.includes('client')
-      ? 'certificates that are renewable must have `client` among their usages'
-      : undefined,
+  ({ renewable, usages, server_keys: made, keys }) => {
+    // RFC 5280 §4.2.1.12: what a client shows must be for clients.
+    if (renewable && !usages.includes('client'))
+      return 'certificates that are renewable must have `client` among their usages'
+    if (made && keys.every(kind => kind === 'ecdsa-p521'))
+      return 'a profile with `server_keys` must take another kind of key than `ecdsa-p521`, which is not made here'
+    return undefined
+  },
 )
 /** How a certificate is made. */
 export type ProfileConfig = Decoded<typeof profile>

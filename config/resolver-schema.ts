@@ -46,6 +46,11 @@ const stubZone = record({
     list(socketAddress(53), { nonEmpty: true }),
     'its authoritative servers, asked directly; where they delegate, those below are asked',
   ),
+  dnssec: defaulted(
+    choice('off', 'validate'),
+    'validate',
+    'whether what they say is validated where a trust anchor reaches it: one of the zone or below it, or one above it if the rule for its parent validates',
+  ),
 })
 /** A zone whose authoritative servers are known. */
 export type StubZone = Decoded<typeof stubZone>

@@ -222,7 +222,7 @@ export const schema = record({
   dnstap: optional(dnstap, 'queries and answers of clients are told to a reader of dnstap; left out: they are not'),
   tracing: optional(
     tracing,
-    'traces of updates and orders, for a collector of OpenTelemetry; left out: none; taken up at the next start',
+    'traces of updates, orders and calls of the API, for a collector of OpenTelemetry; left out: none; taken up at the next start',
   ),
   backup: optional(backup, 'backups: when, where, and how they are encrypted'),
   rate_limit: optional(

@@ -21,5 +21,5 @@ export const tracing = record({
     'the addresses from which the `traceparent` of an HTTP request is taken (W3C Trace Context): it becomes part of the trace of whoever asks; all others are ignored',
   ),
 })
-/** Where traces of updates and orders are sent. */
+/** Where traces of updates, orders and calls are sent. */
 export type TracingConfig = Decoded<typeof tracing>

@@ -44,7 +44,7 @@ export interface Place {
   column: number
 }
 
-/** All records of a master file (RFC 1035 §5), and everything that is wrong with it. With any error the records are not to be used. */
+/** All records of a master file (RFC 1035 §5), and what is wrong with it, in up to a thousand places. With any error the records are not to be used. */
 export function parseZonefile(
   text: string,
   options: ZonefileOptions,
@@ -55,6 +55,8 @@ export function parseZonefile(
 
 /** Files may include each other this deep. */
 const MAX_DEPTH = 16
+/** What is wrong beyond so many places is not looked for: each takes many times the octets of its line. */
+const MOST_ERRORS = 1000
 
 /** What belongs to one file and comes back when an included one ends (RFC 1035 §5.1). */
 interface FileState {
@@ -116,6 +118,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
 
   private nextEntry(scanner: Scanner, state: FileState): Entry | undefined {
     for (;;) {
+      if (this.errors.length >= MOST_ERRORS) return undefined
       try {
         return scanner.next()
       } catch (error) {
@@ -207,7 +210,7 @@ export class ZonefileReader implements Iterable<ResourceRecord> {
     const owner = tokens.word('an owner')
     const { type, ttl } = this.head(tokens)
     const template = rdataTemplate(tokens)
-    for (let number = start; number <= stop; number += step) {
+    for (let number = start; number <= stop && this.errors.length < MOST_ERRORS; number += step) {
       const name = parseNameToken(expandTemplate(owner, number), state.origin)
       const rdata = parseRdata(type, scanTokens(expandTemplate(template, number)), state.origin, this.writer)
       yield { owner: name, type, class: Class.IN, ttl: this.ttlFor(ttl, type, rdata), rdata }

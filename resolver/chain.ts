@@ -40,8 +40,8 @@ export interface ChainContext {
   counters: Counters
   parts: ReturnType<typeof createParts>
   routes: RuleTable<Route>
-  /** The route that validates what another answers, where that is wanted. */
-  validating: ReadonlyMap<Route, Route>
+  /** The route that validates what another answers for a name, where that is wanted and something that is trusted reaches the name. */
+  validating: (route: Route, name: Name) => Route | undefined
   descent: DescentContext
   /** Names that the caller answers from its own zones: chains stop there. */
   ownName: (name: Name) => boolean
@@ -79,10 +79,11 @@ export class Chain {
       if (!this.visit(name)) return failure({ code: Ede.OTHER, text: 'a CNAME chain that is endless or too long' })
       const kept = this.keptBack(name, route)
       if (kept) return kept
-      const told = await this.link(name, route)
+      const checked = asked.checkingDisabled ? undefined : context.validating(route, name)
+      const told = await this.link(name, route, checked)
       if (told.kind === 'failed') return failure(told.error)
       const part = this.protect(told, route)
-      this.add(part, name, route)
+      this.add(part, name, route, checked !== undefined)
       if (!part.unfinished) return whole
       name = targetOf(Type.CNAME, part.answer.findLast(({ type }) => type === Type.CNAME)!.rdata)!
     }
@@ -114,16 +115,11 @@ export class Chain {
     return { ...this.whole, ad: false, rcode: Rcode.NXDOMAIN, ede: { code: Ede.BLOCKED, text: reason } }
   }
 
-  /** Resolves one name of the chain, validated where its rule wants that. */
-  private link(name: Name, route: Route): Promise<Part | NoPart> {
-    const checked = this.checkedBy(route)
+  /** Resolves one name of the chain, by the route that validates where there is one. */
+  private link(name: Name, route: Route, checked: Route | undefined): Promise<Part | NoPart> {
     const question = this.upstreamQuestion(name, route)
     if (checked) question.dnssecOk = true
     return this.context.parts.part(checked ?? route, question, this.until)
-  }
-
-  private checkedBy(route: Route): Route | undefined {
-    return this.asked.checkingDisabled ? undefined : this.context.validating.get(route)
   }
 
   private upstreamQuestion(name: Name, route: Route): UpstreamQuestion {
@@ -152,11 +148,11 @@ export class Chain {
     return { ...part, answer, authentic: false, error: { code: Ede.BLOCKED, text: 'a private address from outside' } }
   }
 
-  private add(part: Part, name: Name, route: Route): void {
+  private add(part: Part, name: Name, route: Route, checked: boolean): void {
     const { whole } = this
-    for (const record of this.shown(part.answer, route)) whole.answer.push(spelledAs(name, record))
+    for (const record of this.shown(part.answer, checked)) whole.answer.push(spelledAs(name, record))
     whole.rcode = part.rcode as Rcode
-    whole.authority = this.shown(part.authority, route)
+    whole.authority = this.shown(part.authority, checked)
     whole.ad &&= part.authentic
     whole.renewIn = Math.min(whole.renewIn, part.renewIn)
     whole.rule = route.zone
@@ -169,8 +165,8 @@ export class Chain {
   }
 
   /** What was asked for in order to validate is not for who did not ask for it. */
-  private shown(records: ResourceRecord[], route: Route): ResourceRecord[] {
-    if (this.asked.dnssecOk || !this.checkedBy(route)) return records
+  private shown(records: ResourceRecord[], checked: boolean): ResourceRecord[] {
+    if (this.asked.dnssecOk || !checked) return records
     return withoutDnssec(records, this.question.type)
   }
 }

@@ -20,7 +20,7 @@ import { createRebindingProtection } from './rebinding.ts'
 import { createCutCache } from './routes/cuts.ts'
 import type { DescentContext } from './routes/descent.ts'
 import { createLeakGuard } from './routes/leak-guard.ts'
-import type { Route, RouteContext } from './routes/route.ts'
+import type { RouteContext } from './routes/route.ts'
 import { createRoutes, keyRoutes, type ResolverRule, type StubRule } from './routes/routes.ts'
 import { createExchanger } from './upstreams/exchange.ts'
 import { createHealthChecks } from './upstreams/health.ts'
@@ -29,12 +29,14 @@ import { createRacing } from './upstreams/race.ts'
 import { createServerTable, type Server } from './upstreams/server.ts'
 import { reportUpstreams, type UpstreamReport } from './upstreams/upstream-report.ts'
 import { DEFAULT_TRUST, type Trust } from './validate/anchors.ts'
+import type { OwnSigners } from './validate/footing.ts'
 import { probeRoot, type RootProbe } from './validate/probe.ts'
 import { createValidator } from './validate/validator.ts'
 
 export type { ResolverAnswer } from './answer.ts'
 export type { ResolveOptions } from './chain.ts'
 export type { ResolverRule, StubRule } from './routes/routes.ts'
+export type { OwnSigners } from './validate/footing.ts'
 
 /** Resolves names that are not ours, for one view. */
 export interface Resolver {
@@ -73,6 +75,8 @@ export interface ResolverOptions {
   partition?: Uint8Array
   /** Names that the caller answers from its own zones: chains stop there, and no upstream speaks for them. */
   ownName?: (name: Name) => boolean
+  /** What the caller's own zones say of the keys of a zone below them; undefined where that zone's parent is not theirs. */
+  ownSigners?: (cut: Name) => OwnSigners | undefined
   /** Where this daemon itself listens: forwarding there would come straight back. */
   own?: readonly SocketAddress[]
   /** What validation begins with; left out: the root's built-in anchors. */
@@ -135,11 +139,12 @@ export function createResolver(options: ResolverOptions): Resolver {
     counters,
     routeOf: name => routes.table.find(name),
     part: (route, question) => parts.part(route, question, clock.monotonic() + limits.lifetime),
+    ownSigners: options.ownSigners ?? (() => undefined),
   })
   const chains: ChainContext = {
     ...{ clock, limits, counters, parts, descent, ownName },
     routes: routes.table,
-    validating: new Map<Route, Route>(routes.validated.map(route => [route, validator.route(route)])),
+    validating: validator.validating,
     leaks: options.internal && createLeakGuard(options.internal),
     rebinding: options.mayBePrivate && createRebindingProtection(options.mayBePrivate),
   }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Ca, createCa } from '../ca/ca.ts'
+import type { Status } from '../cli/replies.ts'
 import { addressBytes } from '../config/address.ts'
 import { usesClientCertificates } from '../config/client-certificates.ts'
 import type { Config } from '../config/schema.ts'
@@ -17,7 +18,7 @@ import { cacheCommands } from './control/cache-commands.ts'
 import { createCommands } from './control/commands.ts'
 import { type Command, listenControl } from './control/control.ts'
 import { keyCommands } from './control/key-commands.ts'
-import { describeStatus, type StatusReport } from './control/status.ts'
+import { describeStatus } from './control/status.ts'
 import { createTrustCommands } from './control/trust-commands.ts'
 import { createExplain } from './explain/explain.ts'
 import { createExplainUpdate } from './explain/update.ts'
@@ -38,7 +39,7 @@ import { createOwnership } from './zones/ownership.ts'
 
 /** The part of a daemon that names are answered without: the CA, HTTP, the control socket, backups. */
 export interface Affairs {
-  status(): StatusReport
+  status(): Status
   /** Takes over what of another configuration is its own; names what needs a restart. */
   reload(next: Config): string[]
   /** Begins, or begins anew, what is done from time to time. */
@@ -157,7 +158,7 @@ interface Managed {
   backups: BackupKeeper
   watch: Watch
   live: Live
-  status: () => StatusReport
+  status: () => Status
 }
 
 function commandsOf(
@@ -208,6 +209,7 @@ async function serveHttp(
   { ca, backups, watch }: Omit<Managed, 'live' | 'status'>,
 ): Promise<void> {
   const [https, http, metrics] = [createApp(log), createApp(log), createApp(log)]
+  for (const app of [https, http]) tracing?.follow(app)
   ca?.registerHttps(https, ({ socket }) => shownOn(socket))
   ca?.registerHttp(http)
   serveDoh(https, workers)

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { KeyError, signerOf } from '../ca/hierarchy/keystore.ts'
 import { publicKeyIn } from '../ca/hierarchy/material.ts'
@@ -32,7 +32,11 @@ export function checkFiles(loaded: LoadedConfig, { readFile }: ConfigSources): F
     for (const [j, zone] of view.zones.entries())
       checkZone(zone, readFile, findings, refuse(['views', i, 'zones', j, 'file']))
   if (config.tls) checkPair(config.tls.certificate, config.tls.key, 'tls', refuse(['tls']))
-  if (config.ca) checkAuthority(config, refuse(['ca']))
+  if (config.ca) {
+    checkAuthority(config, refuse(['ca']))
+    for (const message of exposedKeys(join(config.data_dir, 'ca')))
+      findings.warnings.push({ file: loaded.file, ...loaded.place(['ca']), message })
+  }
   return findings
 }
 
@@ -97,6 +101,20 @@ function checkAuthority({ data_dir, ca }: Config, refuse: (message: string) => v
     } catch (error) {
       refuse(`${crt} and its .key belong together, and one can't be read: ${reasonOf(error)}`)
     }
+  }
+}
+
+/** What is said of keys of the CA that others can read, those of staging and of issuers with a hierarchy of their own, too. */
+function exposedKeys(folder: string): string[] {
+  try {
+    const keys = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.key'))
+    return keys
+      .map(name => join(folder, name))
+      .filter(path => (statSync(path).mode & 0o077) !== 0)
+      .map(path => `${path} can be read by others; make its mode 0600`)
+  } catch {
+    // That the folder can't be read is said by who reads the certificates in it.
+    return []
   }
 }
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
+import type { Status } from '../cli/replies.ts'
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../host/log.ts'
 import type { World } from '../host/world.ts'
-import type { StatusReport } from './control/status.ts'
 import { type DaemonOwner, type Foundation, GRACE } from './foundation.ts'
 import { loadLibc } from './listen/libc.ts'
 import { openListeners } from './listeners.ts'
@@ -17,7 +17,7 @@ export type { DaemonOwner } from './foundation.ts'
 
 /** A running daemon. */
 export interface Daemon {
-  status(): StatusReport
+  status(): Status
   /** Takes over a checked configuration; names what changed, and what needs a restart. Rejects, and nothing changed, where a zone can't be loaded. */
   reload(config: Config): Promise<{ changed: string[]; restart: string[]; warnings: string[] }>
   /** Stops accepting, finishes what is in flight, flushes, closes. */

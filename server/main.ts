@@ -1,3 +1,4 @@
+import type { Status } from '../cli/replies.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
@@ -7,7 +8,6 @@ import { TokenError } from '../host/pkcs11/token.ts'
 import { systemWorld } from '../host/world.ts'
 import { ZoneLoadError } from '../zones/file/load-error.ts'
 import { CommandError } from './control/control.ts'
-import type { StatusReport } from './control/status.ts'
 import { type Daemon, startDaemon } from './daemon.ts'
 import { loadLibc } from './listen/libc.ts'
 import { ListenError } from './listen/sockets.ts'
@@ -18,7 +18,7 @@ import { createServiceManager } from './service-manager.ts'
 export interface ServeOptions {
   configFile: string
   /** Called once every listener answers. */
-  onReady?: (status: StatusReport) => void
+  onReady?: (status: Status) => void
 }
 
 /**
@@ -82,7 +82,7 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
 }
 
 /** What `systemctl status` shows. */
-function summary({ zones, listen }: StatusReport): string {
+function summary({ zones, listen }: Status): string {
   return `serving ${zones} zones on ${(listen['dns'] ?? []).join(', ')}`
 }
 

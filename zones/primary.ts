@@ -4,24 +4,27 @@ import { RcodeError } from '../dns/errors.ts'
 import type { Message } from '../dns/message.ts'
 import { type Name, printName } from '../dns/name.ts'
 import type { ResourceRecord } from '../dns/record.ts'
-import type { Clock } from '../host/clock.ts'
 import { type Log, overheard } from '../host/log.ts'
 import type { Random } from '../host/random.ts'
-import type { Tracer } from '../host/tracer.ts'
 import { listedBy, listZones } from './catalog/write.ts'
 import type { Changeset } from './change.ts'
 import type { SourceZone } from './derived/source.ts'
-import type { ReadFile, ReadZone } from './file/file.ts'
 import { checkLoadable, loadZone } from './file/load.ts'
-import { continueFrom, kindOf, type LoadDependencies, type LoadedFile, type LoadedZone } from './file/loaded.ts'
+import {
+  continueFrom,
+  kindOf,
+  type LoadDependencies,
+  type LoadedFile,
+  type LoadedZone,
+  type ZoneNeeds,
+} from './file/loaded.ts'
 import { differencesSince } from './history/differences.ts'
 import type { FileHistory } from './history/file-history.ts'
 import type { Holders } from './holders.ts'
-import type { KeyRing, KeyRings } from './keys/keys.ts'
+import type { KeyRing } from './keys/keys.ts'
 import { loadOverlay, readOverlayRules } from './overlay/load.ts'
 import type { Overlay, OverlayRules } from './overlay/overlay.ts'
 import type { Requestor } from './policy.ts'
-import type { ZoneStore } from './store/store.ts'
 import { soaOf } from './transfer/transfer.ts'
 import {
   type UpdatedZone,
@@ -35,21 +38,7 @@ import { type Actor, type Decision, type Written, writeTogether, type ZoneWriter
 import type { ZoneImage, ZoneVersion } from './zone.ts'
 
 /** What a primary zone needs of the world. */
-export interface PrimaryDependencies {
-  store: ZoneStore
-  clock: Clock
-  log: Log
-  /** Our own host name: MNAME and NS of a zone without a file. */
-  serverName: Name
-  readFile: ReadFile
-  /** Reads whole zones; by default here. */
-  readZone?: ReadZone
-  /** Of zones that are signed here. */
-  keyRings?: KeyRings
-  random?: Random
-  tracer?: Tracer
-  /** Whether other threads make the signatures of many RRsets at once. */
-  signAside?: boolean
+export interface PrimaryDependencies extends ZoneNeeds {
   /** Those that change along with the zone. */
   followers?: (zone: PrimaryZone) => readonly Follower[]
   /** The zone of this name in another view, for `also_update` and `overlay_of`. */

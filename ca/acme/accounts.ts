@@ -4,6 +4,7 @@ import type { Clock } from '../../host/clock.ts'
 import { ConflictError } from '../../host/database.ts'
 import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
+import { IdentifierError, isWildcardIdentifier, parseIdentifier } from '../identifier.ts'
 import type { Limits } from '../permission/limits.ts'
 import { AcmeError, printable } from '../problems.ts'
 import type { AccountStore } from '../store/accounts.ts'
@@ -77,6 +78,7 @@ export function createAccounts(deps: {
       id: Buffer.from(random.bytes(16)).toString('base64url'),
       issuer,
       thumbprint: request.key.thumbprint,
+      former_thumbprints: '[]',
       jwk: JSON.stringify(request.key.jwk),
       status: 'valid',
       contact: JSON.stringify(contact),
@@ -129,13 +131,13 @@ export function createAccounts(deps: {
     async update({ account, payload }, log) {
       // RFC 8555 §7.3.2: an update may change "contact" alone; other members are ignored. §7.3.6: or it deactivates.
       if (payload?.['status'] === 'deactivated') {
-        await store.deactivateAccount(account.id)
+        await store.deactivateAccount(account.id).catch(ended)
         log.info({ account: account.id }, 'account deactivated')
         return { ...account, status: 'deactivated' }
       }
       if (payload?.['contact'] === undefined) return account
       const contact = JSON.stringify(readContact(payload['contact'], settings))
-      await store.setContact(account.id, contact)
+      await store.setContact(account.id, contact).catch(ended)
       return { ...account, contact }
     },
 
@@ -157,15 +159,15 @@ export function createAccounts(deps: {
         throw new AcmeError('malformed', 'the inner payload\'s "oldKey" is not the key of the account')
       // Nor may it be the key that the account has already.
       if (key.thumbprint === account.thumbprint) throw await keyInUse(key.thumbprint)
-      const jwk = JSON.stringify(key.jwk)
+      const next = { jwk: JSON.stringify(key.jwk), thumbprint: key.thumbprint, former_thumbprints: formerOf(account) }
       try {
-        await store.replaceKey(account.id, account, { jwk, thumbprint: key.thumbprint })
+        await store.replaceKey(account.id, account, next)
       } catch (error) {
         if (error instanceof ConflictError) throw await keyInUse(key.thumbprint)
         throw error
       }
       log.info({ account: account.id, thumbprint: key.thumbprint }, 'account key changed')
-      return { ...account, jwk, thumbprint: key.thumbprint }
+      return { ...account, ...next }
     },
 
     view: account => ({
@@ -175,6 +177,18 @@ export function createAccounts(deps: {
       orders: urls.orders(account.id),
     }),
   }
+}
+
+/** Of an account, how many of the keys that it had are known: records that name it by one of them go on to hold. */
+const MAX_FORMER = 100
+
+function formerOf({ thumbprint, former_thumbprints: former }: AccountRow): string {
+  return JSON.stringify([thumbprint, ...JSON.parse(former)].slice(0, MAX_FORMER))
+}
+
+/** Another request has deactivated the account since this one was let in. */
+function ended(error: unknown): never {
+  throw error instanceof ConflictError ? new AcmeError('unauthorized', 'the account is deactivated') : error
 }
 
 /** RFC 8555 §7.3: `mailto:` alone is supported, with one address and no header fields. */
@@ -192,7 +206,7 @@ export function readContact(
   for (const contact of value as string[]) {
     if (!/^mailto:/i.test(contact))
       throw new AcmeError('unsupportedContact', `"${printable(contact)}" is not a mailto: URL`)
-    if (!/^mailto:[^\s,?@]{1,64}@[A-Za-z0-9.-]{1,255}$/i.test(contact))
+    if (!/^mailto:[^\s,?@]{1,64}@[^\s@]{1,253}$/i.test(contact) || !isDnsName(domainOf(contact)))
       throw new AcmeError('invalidContact', `"${printable(contact)}" is not the mailto: URL of one address`)
     if (domains && !isAtOneOf(contact, domains))
       throw new AcmeError('invalidContact', `"${printable(contact)}" is at no domain that is accepted here`)
@@ -200,12 +214,21 @@ export function readContact(
   return value as string[]
 }
 
-function isAtOneOf(contact: string, domains: readonly Name[]): boolean {
-  const host = contact.slice(contact.indexOf('@') + 1)
+function domainOf(contact: string): string {
+  return contact.slice(contact.indexOf('@') + 1)
+}
+
+/** Such as mail can be sent to: letters, digits and hyphens, no wildcard. */
+function isDnsName(text: string): boolean {
   try {
-    const name = parseName(host)
-    return domains.some(domain => isSubdomain(name, domain))
-  } catch {
-    return false
+    return !isWildcardIdentifier(parseIdentifier('dns', text))
+  } catch (error) {
+    if (error instanceof IdentifierError) return false
+    throw error
   }
+}
+
+function isAtOneOf(contact: string, domains: readonly Name[]): boolean {
+  const name = parseName(domainOf(contact))
+  return domains.some(domain => isSubdomain(name, domain))
 }

@@ -7,6 +7,7 @@ import type { Random } from '../../host/random.ts'
 import { silentTracer, type Tracer } from '../../host/tracer.ts'
 import type { Authority } from '../authority.ts'
 import type { Lookup } from '../challenges/challenge.ts'
+import { dnsPersist01, issuerDomainNames } from '../challenges/dns-persist01.ts'
 import { challengesFor } from '../challenges/table.ts'
 import { createOutbound } from '../outbound.ts'
 import { type CaaChecker, createCaaChecker } from '../permission/caa.ts'
@@ -87,7 +88,10 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
   const validator = createValidator({
     store,
     challenges,
-    network: { lookup, connect, ports: config.challenge_ports, identities: caaIdentities, now: clock.now },
+    network: {
+      ...{ lookup, connect, ports: config.challenge_ports, now: clock.now },
+      ...{ identities: caaIdentities, accountHashPrefix: urls.accountHashPrefix },
+    },
     accountUrl: urls.account,
     provenance: deps.provenance ?? (async () => undefined),
     authorizationReuse,
@@ -132,6 +136,10 @@ export function createDirectory(deps: DirectoryDeps): AcmeDirectory {
         caaIdentities,
         externalAccountRequired: settings.external_binding === 'required',
         ...(settings.terms_of_service !== undefined && { termsOfService: settings.terms_of_service }),
+        ...(config.challenges.includes(dnsPersist01.type) && {
+          issuerDomainNames: issuerDomainNames(caaIdentities),
+          accountHashPrefix: urls.accountHashPrefix,
+        }),
         ...(config.website !== undefined && { website: config.website }),
         // draft-ietf-acme-profiles
         profiles: Object.fromEntries(profiles().map(({ name, validity }) => [name, `valid for ${hours(validity)}`])),

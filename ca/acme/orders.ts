@@ -5,7 +5,7 @@ import type { Log } from '../../host/log.ts'
 import type { Random } from '../../host/random.ts'
 import type { Challenge } from '../challenges/challenge.ts'
 import { identifierText } from '../identifier.ts'
-import { chooseProfile, keyRefusal, type Profile } from '../issue/profiles.ts'
+import { boundsOf, chooseProfile, keyRefusal, type Profile } from '../issue/profiles.ts'
 import type { Limits } from '../permission/limits.ts'
 import type { Permission } from '../permission/permission.ts'
 import { canonicalIdentifiers, readIdentifiers, type Subject, subjectsOf } from '../permission/subjects.ts'
@@ -192,18 +192,35 @@ async function reusable(
   return new Map(found.map(authorization => [textOf(authorization), authorization]))
 }
 
-/** RFC 8555 §7.4: notBefore and notAfter as wished, kept within the profile. */
+/** How far the clocks of clients may be off: who asks for all that the profile gives, counted from its own now, gets it. */
+const CLOCK_SKEW = 300_000
+
+/**
+ * RFC 8555 §7.4: notBefore and notAfter as wished, within the profile. What goes beyond it by no more than a clock's error is shown as it will
+ * be; what goes further is refused, for nothing is issued that was not asked for.
+ */
 function readValidity(payload: Record<string, unknown>, profile: Profile, now: number) {
   const notBefore = readTime(payload['notBefore'], 'notBefore')
   const notAfter = readTime(payload['notAfter'], 'notAfter')
-  const start = Math.max(notBefore ?? now, now - profile.backdate)
+  const { earliest, latest } = boundsOf(profile, now)
+  const start = Math.max(notBefore ?? now, earliest)
   if (notBefore !== null && notBefore > now + profile.validity)
     throw new AcmeError('malformed', '"notBefore" is too far ahead')
+  if (notBefore !== null && notBefore < earliest - CLOCK_SKEW)
+    throw new AcmeError(
+      'malformed',
+      `"notBefore" must be ${timestamp(earliest)} or later in the profile "${profile.name}"`,
+    )
   if (notAfter !== null && (notAfter <= start || notAfter <= now))
     throw new AcmeError('malformed', '"notAfter" is over before the certificate would begin')
+  if (notAfter !== null && notAfter > now + profile.validity + CLOCK_SKEW)
+    throw new AcmeError(
+      'malformed',
+      `"notAfter" must be ${timestamp(latest)} or sooner in the profile "${profile.name}"`,
+    )
   return {
     not_before: notBefore === null ? null : start,
-    not_after: notAfter === null ? null : Math.min(notAfter, start + profile.validity),
+    not_after: notAfter === null ? null : Math.min(notAfter, latest),
   }
 }
 

@@ -3,7 +3,7 @@ import { AcmeError, notFound } from '../problems.ts'
 import type { Answer } from './answer.ts'
 import type { AccountRequest, Authenticator, SignedRequest } from './authenticate.ts'
 import type { AcmeDirectory } from './directory.ts'
-import { RENEWAL_INFO_RETRY, readCertificateId, renewalInfo } from './renewal.ts'
+import { readCertificateId, renewalInfo, renewalInfoRetry } from './renewal.ts'
 
 /** The part of a request that handlers need beside its signed content. */
 export interface Context {
@@ -38,8 +38,11 @@ const POLL_AFTER = 1
 
 export const OPEN_RESOURCES: readonly OpenResource[] = [{ path: '/renewal-info/:id', answer: readRenewalInfo }]
 
-/** RFC 8555 §7.1, but for the directory and nonces; each with who must have signed. */
+/** RFC 8555 §7.1; each with who must have signed. */
 export const SIGNED_RESOURCES: readonly SignedResource[] = [
+  // RFC 8555 §6.3: both are read by POST-as-GET, too.
+  signed('/directory', 'byAccount', async directory => ({ body: directory.view() })),
+  signed('/new-nonce', 'byAccount', async () => ({ status: 204 })),
   signed('/new-account', 'byKey', newAccount),
   signed('/account/:id', 'byAccount', readAccount),
   signed('/account/:id/orders', 'byAccount', listOrders),
@@ -78,7 +81,7 @@ async function readRenewalInfo({ authority, store }: AcmeDirectory, { parameters
   const id = readCertificateId(parameters['id']!)
   const record = authority.hierarchy.find(id.issuer) && (await store.certificate(id.serial))
   if (record?.issuer !== id.issuer) throw notFound('certificate')
-  return { body: renewalInfo(record), retryAfter: RENEWAL_INFO_RETRY }
+  return { body: renewalInfo(record), retryAfter: renewalInfoRetry(record) }
 }
 
 async function newAccount(

@@ -11,6 +11,9 @@ import type { TracedRequest } from './traces.ts'
 const BODY_LIMIT = 128 * 1024
 /** Requests being worked on at once, over which load is shed. */
 const MAX_IN_FLIGHT = 256
+/** Below the path of its URLs. */
+const DIRECTORY = '/directory'
+
 /** The ACME resources of one directory, below the path of its URLs. `origin` is the CA's URL, for the URL that a JWS must name. */
 export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origin: string, log: Log): void {
   const { urls } = directory
@@ -31,27 +34,33 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
     })
     scope.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log))
 
-    const directories = directory.plain ? ['/acme/directory', `${urls.path}/directory`] : [`${urls.path}/directory`]
-    for (const path of directories) scope.get(path, async () => directory.view())
+    /** The first issuer's directory is the plain one as well. */
+    const pathsOf = (path: string) => [
+      urls.path + path,
+      ...(directory.plain && path === DIRECTORY ? [`/acme${path}`] : []),
+    ]
+    for (const path of pathsOf(DIRECTORY)) scope.get(path, async () => directory.view())
     nonceRoutes(scope, directory)
     for (const { path, answer } of OPEN_RESOURCES)
       scope.get(`${urls.path}${path}`, async (request, reply) =>
         send(reply, await answer(directory, contextOf(request, log))),
       )
-    for (const { path, answer } of SIGNED_RESOURCES) {
-      scope.post(`${urls.path}${path}`, async (request, reply) =>
-        send(
-          reply,
-          await directory.traces.answer(tracedRequest(path, request), () =>
-            answer(directory, contextOf(request, log), { body: request.body, url: origin + request.url }),
+    for (const { path, answer } of SIGNED_RESOURCES)
+      for (const url of pathsOf(path)) {
+        scope.post(url, async (request, reply) =>
+          send(
+            reply,
+            await directory.traces.answer(tracedRequest(path, request), () =>
+              answer(directory, contextOf(request, log), { body: request.body, url: origin + request.url }),
+            ),
           ),
-        ),
-      )
-      // RFC 8555 §6.3: what is read by POST-as-GET is not there for GET.
-      scope.get(`${urls.path}${path}`, async () => {
-        throw new AcmeError('malformed', 'this resource is read by POST-as-GET', { status: 405 })
-      })
-    }
+        )
+        // RFC 8555 §6.3: what is read by POST-as-GET is not there for GET, but for what is asked before there is an account.
+        if (scope.hasRoute({ method: 'GET', url })) continue
+        scope.get(url, async () => {
+          throw new AcmeError('malformed', 'this resource is read by POST-as-GET', { status: 405 })
+        })
+      }
   })
 }
 

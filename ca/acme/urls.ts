@@ -10,6 +10,8 @@ export interface AcmeUrls {
   readonly revokeCert: string
   readonly keyChange: string
   readonly renewalInfo: string
+  /** What the hashed URIs of accounts begin with (draft-ietf-acme-dns-persist-02 §4.1); nothing is there. */
+  readonly accountHashPrefix: string
   account(id: string): string
   /** The id in an account URL; undefined where it is not one of ours. */
   accountId(url: string): string | undefined
@@ -37,6 +39,7 @@ export function createUrls(base: string, issuer: string, plain: boolean): AcmeUr
     revokeCert: `${root}/revoke-cert`,
     keyChange: `${root}/key-change`,
     renewalInfo: `${root}/renewal-info`,
+    accountHashPrefix: `${root}/account-hash/`,
     account: id => `${root}/account/${id}`,
     accountId: url => (url.startsWith(`${root}/account/`) ? url.slice(root.length + '/account/'.length) : undefined),
     orders: (account, after) => `${root}/account/${account}/orders${after === undefined ? '' : `?after=${after}`}`,

@@ -41,6 +41,12 @@ const NOT_OFFERED: Pick<Challenge, 'validate' | 'connects'> = {
   validate: () => Promise.reject(new AcmeError('malformed', 'challenges of this type are no longer offered')),
 }
 
+/** What met a challenge, and what the record is told of it. */
+interface Judged {
+  evidence: Evidence
+  proof: Proof
+}
+
 /** One challenge on its way. */
 interface Task {
   challenge: ChallengeRow
@@ -87,11 +93,12 @@ export function createValidator(deps: {
   const unfinished = new Set<string>()
   let closed = false
 
-  const judge = async (task: Task): Promise<AcmeError | Evidence> => {
+  const judge = async (task: Task): Promise<AcmeError | Judged> => {
     try {
       const trial = task.kind.validate(task.attempt, network)
       const late = () => new AcmeError(task.kind.connects ? 'connection' : 'dns', 'there was no answer in time')
-      return await evidenceOf(task, await answeredWithin(clock, trial, LONGEST_TRY, late))
+      const proof = await answeredWithin(clock, trial, LONGEST_TRY, late)
+      return { evidence: await evidenceOf(task, proof), proof }
     } catch (error) {
       if (error instanceof AcmeError) return error
       task.log.warn({ err: error }, 'challenge could not be tried')
@@ -116,10 +123,10 @@ export function createValidator(deps: {
     }
   }
 
-  const pass = (task: Task, evidence: Evidence) => {
+  const pass = (task: Task, { evidence, proof }: Judged) => {
     const at = clock.now()
     const until = Math.max(task.authorization.expires_at, at + deps.authorizationReuse)
-    const passed = { at, until, proof: JSON.stringify(evidence) }
+    const passed = { at, until: Math.min(until, proof.until ?? until), proof: JSON.stringify(evidence) }
     return settle(task, () => store.passChallenge(task.challenge, passed), 'challenge valid')
   }
 
@@ -214,6 +221,7 @@ export function createValidator(deps: {
           token,
           keyAuthorization: `${token}.${account.thumbprint}`,
           accountUrl: deps.accountUrl(account.id),
+          thumbprints: [account.thumbprint, ...JSON.parse(account.former_thumbprints)],
         },
         authorization,
         account: account.id,

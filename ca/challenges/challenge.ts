@@ -14,6 +14,8 @@ export interface Attempt {
   /** token "." thumbprint of the account key (RFC 8555 §8.1). */
   keyAuthorization: string
   accountUrl: string
+  /** SHA-256 thumbprints (RFC 7638) of the account's key and of those it had before, the newest first. */
+  thumbprints: readonly string[]
 }
 
 /** The ways out that a challenge may take, and what it must know of us. */
@@ -25,6 +27,8 @@ export interface ChallengeNetwork {
   ports: Readonly<Record<'http-01' | 'tls-alpn-01', number>>
   /** The issuer domain names that mean us (RFC 8659 §4.2). */
   identities: readonly string[]
+  /** What the URIs begin with by which records name accounts without telling them (draft-ietf-acme-dns-persist-02 §4.1). */
+  accountHashPrefix: string
   /** Milliseconds since 1970. */
   now(): number
 }
@@ -35,6 +39,8 @@ export interface Proof {
   records?: readonly ResourceRecord[]
   /** The address that answered, where a host did. */
   address?: string
+  /** The moment after which it proves nothing, where it has an end. */
+  until?: number
 }
 
 /** One way of proving control (RFC 8555 §8). */

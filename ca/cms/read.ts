@@ -78,6 +78,7 @@ export function readSigned(octets: Uint8Array): SignedMessage {
       throw new CmsError('algorithm', `its digest, ${information.digestAlgorithm.algorithm}, is not supported`)
     const content = octetsOf(data.encapContentInfo)
     const attributes = attributesIn(signedAttrs)
+    const signedOver = signedOctets(signedAttrs)
     return {
       content,
       signer,
@@ -87,7 +88,7 @@ export function readSigned(octets: Uint8Array): SignedMessage {
         if (digest.legacy && !legacy) throw new CmsError('algorithm', `the digest ${digest.name} is not allowed here`)
         if (!matches(attributes, data.encapContentInfo.eContentType, content, digest))
           throw new CmsError('signature', 'its content is not what was signed')
-        verifySignature(information, signedOctets(signedAttrs), signer, digest)
+        verifySignature(information, signedOver, signer, digest)
       },
     }
   })

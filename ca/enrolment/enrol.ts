@@ -8,13 +8,13 @@ import type { Authority } from '../authority.ts'
 import { type Identifier, identifierText, nameOfIdentifier, uniqueIdentifiers } from '../identifier.ts'
 import { type IssuedCertificate, IssueError } from '../issue/issue.ts'
 import { chooseProfile, type Profile } from '../issue/profiles.ts'
+import { publicKeyFor, type SubjectKey } from '../issue/subject-key.ts'
 import { unapproved } from '../permission/approval.ts'
 import { outOfReach } from '../permission/permission.ts'
 import { judge } from '../permission/policy.ts'
 import type { CertificateRecord } from '../store/certificate-store.ts'
 import type { EnrolmentRow } from '../store/schema.ts'
 import type { CaStore } from '../store/store.ts'
-import type { SigningRequest } from '../x509/csr.ts'
 import { fingerprint } from '../x509/x509.ts'
 import { accountOf } from './enrolments.ts'
 import { EnrolmentError } from './error.ts'
@@ -26,6 +26,12 @@ export interface EnrolDeps {
   store: Pick<CaStore, 'approval' | 'askApproval' | 'append' | 'certificates'>
   clock: Clock
   random: Random
+}
+
+/** What is asked for. */
+export interface Wish {
+  identifiers: readonly Identifier[]
+  publicKey: SubjectKey
 }
 
 /** How a request came in, for the record: the protocol, and what it knows beside. */
@@ -41,11 +47,10 @@ const REPEATED = 3_600_000
 export async function enrol(
   deps: EnrolDeps,
   enrolment: EnrolmentRow,
-  request: SigningRequest,
+  request: Wish,
   way: Way,
 ): Promise<IssuedCertificate> {
-  if (enrolment.issuer !== null && enrolment.issuer !== deps.issuer)
-    throw new EnrolmentError('refused', 'the enrolment secret is for another issuer')
+  requireIssuer(deps, enrolment)
   const profile = profileOf(deps.authority, enrolment.profile)
   await check(deps, enrolment, request.identifiers, profile)
   const given = await givenBefore(deps, enrolment, request)
@@ -55,16 +60,19 @@ export async function enrol(
 }
 
 /**
- * The next certificate of who has one, for the same names: the secret by which the first was had may have ended or been used up, but must not
- * have been revoked, and the issue rules must still allow it. Throws EnrolmentError.
+ * The next certificate of who has one of this issuer, for the same names: the secret by which the first was had may have ended or been used up,
+ * but must not have been revoked, and the issue rules must still allow it. Throws EnrolmentError.
  */
 export async function renew(
   deps: EnrolDeps,
   enrolment: EnrolmentRow,
   former: CertificateRecord,
-  request: SigningRequest,
+  request: Wish,
   way: Way,
 ): Promise<IssuedCertificate> {
+  requireIssuer(deps, enrolment)
+  if (!deps.authority.hierarchy.find(former.issuer))
+    throw new EnrolmentError('refused', 'the former certificate is of another issuer')
   if (former.revocation || former.notAfter < deps.clock.now() || former.notBefore > deps.clock.now())
     throw new EnrolmentError('refused', 'the former certificate is not valid any more; enrol with a new secret')
   if (!sameIdentifiers(former.identifiers, request.identifiers))
@@ -74,7 +82,13 @@ export async function renew(
   return issue(deps, enrolment, request, profile, { ...way, replaces: former.serial })
 }
 
-function profileOf({ profiles }: Authority, name: string | null): Profile {
+function requireIssuer({ issuer }: EnrolDeps, enrolment: EnrolmentRow): void {
+  if (enrolment.issuer !== null && enrolment.issuer !== issuer)
+    throw new EnrolmentError('refused', 'the enrolment secret is for another issuer')
+}
+
+/** The profile that an enrolment secret or a former certificate names, or the first. Throws EnrolmentError. */
+export function profileOf({ profiles }: Pick<Authority, 'profiles'>, name: string | null): Profile {
   const profile = chooseProfile(profiles(), name ?? undefined)
   if (!profile) throw new EnrolmentError('refused', `the profile "${name}" is no longer offered`)
   return profile
@@ -138,8 +152,10 @@ function listOf(json: string): string[] {
 async function givenBefore(
   { store, clock }: EnrolDeps,
   enrolment: EnrolmentRow,
-  { publicKey, identifiers }: SigningRequest,
+  { publicKey, identifiers }: Wish,
 ): Promise<CertificateRecord | undefined> {
+  // A key that is made for the occasion was never certified before.
+  if (typeof publicKey === 'function') return undefined
   const now = clock.now()
   const same = { keyHash: fingerprint(publicKey), account: accountOf(enrolment), standingAt: now }
   const [last] = await store.certificates({ ...same, limit: 1 })
@@ -154,13 +170,13 @@ function sameIdentifiers(one: readonly Identifier[], other: readonly Identifier[
 async function issue(
   deps: EnrolDeps,
   enrolment: EnrolmentRow,
-  { publicKey, identifiers }: SigningRequest,
+  { publicKey, identifiers }: Wish,
   profile: Profile,
   { use, ...way }: Way & { use?: boolean },
 ): Promise<IssuedCertificate> {
   try {
     return await deps.authority.issuance.issue({
-      publicKey,
+      publicKey: await publicKeyFor(publicKey),
       identifiers,
       profile,
       account: accountOf(enrolment),

@@ -3,7 +3,8 @@ import type { Log } from '../../host/log.ts'
 import type { ShownCertificate } from '../../host/network.ts'
 import { refusalOf } from '../enrolment/refusal.ts'
 import { AcmeError } from '../problems.ts'
-import type { EstService } from './service.ts'
+import { MULTIPART_TYPE, multipartOf } from './multipart.ts'
+import type { Credential, EstService } from './service.ts'
 
 /** What the routes act on. */
 export interface EstRoutesDeps {
@@ -17,6 +18,8 @@ export interface EstRoutesDeps {
 /** Octets of a request: the longest CSR in base64. */
 const BODY_LIMIT = 96 * 1024
 
+const CERTIFICATE = 'application/pkcs7-mime; smime-type=certs-only'
+
 /** EST (RFC 7030), below the CA's URL; with a label, which is the name of an issuer, and without. */
 export function estRoutes(app: FastifyInstance, deps: EstRoutesDeps): void {
   const { shownBy, log } = deps
@@ -25,10 +28,22 @@ export function estRoutes(app: FastifyInstance, deps: EstRoutesDeps): void {
     if (!found) throw new AcmeError('malformed', 'there is no EST at this path', { status: 404 })
     return found
   }
-  const enrolled = async (request: FastifyRequest, reply: FastifyReply, decide: () => Promise<Uint8Array>) => {
-    const certificate = await decide()
-    log.info({ from: request.ip, url: request.url }, 'enrolled by EST')
-    return send(reply, 'application/pkcs7-mime; smime-type=certs-only', certificate)
+  const done = (request: FastifyRequest, what: string) =>
+    log.info({ from: request.ip, url: request.url }, `${what} by EST`)
+  const enrol = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    credentialOf: (_: FastifyRequest) => Credential,
+  ) => {
+    const certificate = await served(request).enrol(bodyOf(request), credentialOf(request))
+    done(request, 'enrolled')
+    return send(reply, CERTIFICATE, certificate)
+  }
+  /** RFC 7030 §3.2.3: who shows no certificate that is good may have another credential. */
+  const shownOrSecret = (request: FastifyRequest): Credential => {
+    const shown = shownBy(request)
+    const byCertificate = shown && (shown.verified || request.headers.authorization === undefined)
+    return byCertificate ? { shown } : secretOf(request)
   }
 
   app.register(async scope => {
@@ -43,18 +58,24 @@ export function estRoutes(app: FastifyInstance, deps: EstRoutesDeps): void {
       scope.get(`${path}/csrattrs`, async (request, reply) =>
         send(reply, 'application/csrattrs', served(request).csrAttributes()),
       )
-      scope.post(`${path}/simpleenroll`, (request, reply) => {
-        const service = served(request)
-        return enrolled(request, reply, () => service.enrol(bodyOf(request), secretOf(request), request.ip))
+      scope.post(`${path}/simpleenroll`, (request, reply) => enrol(request, reply, secretOf))
+      scope.post(`${path}/simplereenroll`, (request, reply) => enrol(request, reply, shownOrSecret))
+      scope.post(`${path}/serverkeygen`, async (request, reply) => {
+        const made = await served(request).serverKeygen(bodyOf(request), shownOrSecret(request))
+        done(request, 'enrolled with a key of our making')
+        // RFC 7030 §4.4.2.
+        const parts = [
+          { type: 'application/pkcs8', der: made.privateKey },
+          { type: CERTIFICATE, der: made.certificate },
+        ]
+        return reply.header('cache-control', 'no-store').type(MULTIPART_TYPE).send(multipartOf(parts))
       })
-      scope.post(`${path}/simplereenroll`, (request, reply) => {
-        const service = served(request)
-        const shown = shownBy(request)
-        // RFC 7030 §3.2.3: who shows no certificate that is good may have another credential.
-        if (!shown || (!shown.verified && request.headers.authorization !== undefined))
-          return enrolled(request, reply, () => service.enrol(bodyOf(request), secretOf(request), request.ip))
-        return enrolled(request, reply, () => service.reenrol(bodyOf(request), shown))
-      })
+      // RFC 7030 §4.3: optional for servers. Whatever comes is refused before its body is read.
+      const onRequest = async (request: FastifyRequest) => {
+        served(request)
+        throw new AcmeError('malformed', 'full CMC is not spoken here: use simpleenroll', { status: 501 })
+      }
+      scope.post(`${path}/fullcmc`, { onRequest }, async () => {})
     }
   })
 }
@@ -68,7 +89,7 @@ function bodyOf({ body }: FastifyRequest): Uint8Array {
 }
 
 /** The password of Basic (RFC 7617 §2); the user name means nothing. */
-function secretOf({ headers }: FastifyRequest): string {
+function secretOf({ headers, ip }: FastifyRequest): Credential {
   const [, value] = /^basic +(\S+)$/i.exec(headers.authorization ?? '') ?? []
   if (value === undefined)
     throw new AcmeError(
@@ -77,7 +98,7 @@ function secretOf({ headers }: FastifyRequest): string {
       { status: 401 },
     )
   const text = Buffer.from(value, 'base64').toString('utf8')
-  return text.slice(text.indexOf(':') + 1)
+  return { secret: text.slice(text.indexOf(':') + 1), address: ip }
 }
 
 function send(reply: FastifyReply, type: string, der: Uint8Array): FastifyReply {

@@ -8,7 +8,7 @@ import { crossSubject, importCross, openCrossCertificates } from './cross.ts'
 import { type HierarchyDeps, HierarchyError, type HierarchySettings } from './deps.ts'
 import { importPkcs12 } from './import.ts'
 import { differs, isBelow, loadIntermediates, makeIntermediate } from './intermediate.ts'
-import { keepRecord } from './material.ts'
+import { keepRecord, warnOfExposedKeys } from './material.ts'
 import { importIntermediate, requestIntermediate } from './offline.ts'
 import { nextRoot, openRoots, type Roots } from './roots.ts'
 
@@ -33,7 +33,7 @@ export interface Hierarchy {
   find(id: string): CaCertificate | undefined
   /** The ways from an intermediate to a root, as a certificate that is valid `until` then is handed out with: the preferred one first. */
   chains(intermediate: CaCertificate, until: number): readonly Chain[]
-  /** Whether the current intermediate may sign for this name under its name constraints (RFC 5280 §4.2.1.10). */
+  /** Whether root and intermediate let this name be certified by their name constraints, as they are and as they are to be (RFC 5280 §4.2.1.10). */
   permits(identifier: Identifier): boolean
   /** Makes the next intermediate now; certificates issued from then on are signed by it. Throws HierarchyError, which names the request, where the root is offline. */
   renewIntermediate(): Promise<CaCertificate>
@@ -54,6 +54,7 @@ const DAY = 24 * HOUR
 /** Opens what is there and makes what is missing; nothing that is there is ever made again. */
 export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
   const { clock, log, settings } = deps
+  await warnOfExposedKeys(deps)
   let roots = await openRoots(deps)
   let intermediates = await loadIntermediates(deps, allRoots(roots))
   for (const one of [...ownRoots(roots), ...intermediates]) await keepRecord(deps, one)
@@ -145,7 +146,12 @@ export async function openHierarchy(deps: HierarchyDeps): Promise<Hierarchy> {
       const chains = chainsFrom(intermediate, trusted(), crosses, clock.now())
       return inOrder(chains, trusted(), settings.preferredChain?.(), until)
     },
-    permits: identifier => permitsName(settings.intermediate.name_constraints ?? UNLIMITED, identifier),
+    permits: identifier =>
+      [
+        settings.intermediate.name_constraints ?? UNLIMITED,
+        standing()?.limits ?? UNLIMITED,
+        roots.current.limits,
+      ].every(limits => permitsName(limits, identifier)),
     renewIntermediate,
     renewRoot: ({ distrust }) => inTurn(() => renewRoot(distrust)),
     importCertificate: pem => inTurn(() => importCertificate(pem)),

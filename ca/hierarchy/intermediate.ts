@@ -4,7 +4,7 @@ import { authorityCertificate, type CaCertificate, intermediateTemplate } from '
 import { type HierarchyDeps, HierarchyError, type HierarchySettings, keyringOf } from './deps.ts'
 import type { CaFiles } from './files.ts'
 import { createKey, loadKey, type Signer } from './keystore.ts'
-import { date, keepRecord, newSerial, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
+import { date, keepRecord, newSerial, openCertificate, publicKeyIn } from './material.ts'
 
 /** The next intermediate, signed by the root. */
 export async function makeIntermediate(deps: HierarchyDeps, root: CaCertificate): Promise<CaCertificate> {
@@ -53,7 +53,6 @@ export async function loadIntermediates(
       throw new HierarchyError(
         `${file}.crt is there, but its ${file}.key is missing; restore it from a backup, or remove both to have a new one made`,
       )
-    await warnWhereExposed(deps, `${file}.key`)
     const one = openCertificate(pem, signer, file, deps)
     // One of a root that is ours no longer is left on disk, unused.
     if (one.notAfter > deps.clock.now() && roots.some(root => isBelow(one, root))) loaded.push(one)

@@ -146,6 +146,11 @@ export function kindOf(key: KeyObject): KeyAlgorithm | undefined {
   return name !== undefined && name in KINDS ? (name as KeyAlgorithm) : undefined
 }
 
+/** Whether keys of this kind are made here. */
+export function isMade(kind: string): kind is KeyAlgorithm {
+  return kind in KINDS
+}
+
 /** What signatures of such a key are called. */
 export function signatureOf(kind: KeyAlgorithm): SignatureAlgorithm {
   return KINDS[kind].signature

@@ -58,9 +58,10 @@ export async function keepRecord({ store, clock }: HierarchyDeps, one: CaCertifi
   })
 }
 
-/** A key that others can read is not refused: it may be too late. */
-export async function warnWhereExposed({ files, log }: HierarchyDeps, name: string): Promise<void> {
-  if (await files.isExposed(name)) log.warn({ file: name }, `${name} can be read by others; make its mode 0600`)
+/** Warns of each key in the CA's folder that others can read. None is refused: it may be too late. */
+export async function warnOfExposedKeys({ files, log }: Pick<HierarchyDeps, 'files' | 'log'>): Promise<void> {
+  for (const name of (await files.list()).filter(name => name.endsWith('.key')).sort())
+    if (await files.isExposed(name)) log.warn({ file: name }, `${name} can be read by others; make its mode 0600`)
 }
 
 /** An instant, for humans. */

@@ -3,7 +3,7 @@ import { derBlocks } from '../x509/x509.ts'
 import { authorityCertificate, type CaCertificate } from './ca-certificate.ts'
 import { type HierarchyDeps, HierarchyError, keyringOf } from './deps.ts'
 import { absentSigner, KeyError, loadKey } from './keystore.ts'
-import { date, openCertificate, publicKeyIn, warnWhereExposed } from './material.ts'
+import { date, openCertificate, publicKeyIn } from './material.ts'
 import { configuredRoot, importedKey, makeRoot } from './root.ts'
 
 /** The roots of one hierarchy. */
@@ -74,7 +74,6 @@ async function openOwn(deps: HierarchyDeps, number: number, isCurrent: boolean):
   const signer = await loadKey(deps.files, `${name}.key`, keyringOf(deps), publicKey)
   if (!signer && isCurrent)
     throw new HierarchyError(`${name}.crt is there, but its ${name}.key is missing; restore ${name}.key from a backup`)
-  if (signer) await warnWhereExposed(deps, `${name}.key`)
   // The key of a root that is over may have been destroyed, as it should be in the end.
   return openCertificate(pem, signer ?? absentSigner(publicKey ?? new Uint8Array(), 'the key is gone'), name, deps)
 }

@@ -143,6 +143,7 @@ export function createIssuance(deps: IssueDeps): Issuance {
     if (!issuer)
       throw new IssueError('expired', 'there is no intermediate yet: the root is offline, and has signed none')
     refuseUnfit(request)
+    refuseOutside(request, deps.hierarchy)
     const validity = periodOf(request, issuer, at, deps.random)
     const serial = formatSerial(deps.random.bytes(16))
     const keyHash = fingerprint(request.publicKey)
@@ -249,6 +250,13 @@ function refuseUnfit({ publicKey, identifiers, profile }: IssueRequest): void {
   if (other) throw new IssueError('profile', `the profile "${profile.name}" holds no names of the kind "${other.type}"`)
   if (identifiers.length > profile.max_names)
     throw new IssueError('profile', `the profile "${profile.name}" holds ${profile.max_names} names at most`)
+}
+
+/** RFC 5280 §6.1.4 (g): what any CA on the way up is limited to. */
+function refuseOutside({ identifiers }: IssueRequest, hierarchy: Pick<Hierarchy, 'permits'>): void {
+  const outside = identifiers.find(identifier => !hierarchy.permits(identifier))
+  if (outside)
+    throw new IssueError('lint', `${outside.value} is outside the issuer's name constraints (RFC 5280 §4.2.1.10)`)
 }
 
 const NO_CA = basicConstraints(false)

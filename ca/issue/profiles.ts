@@ -22,6 +22,7 @@ export function plainProfile(own: Pick<Profile, 'name' | 'validity' | 'backdate'
     san: ['dns', 'ip'],
     max_names: 100,
     renewable: false,
+    server_keys: false,
     common_name: true,
     subject: {},
     ocsp: true,
@@ -65,13 +66,23 @@ export function validityPeriod(
   wished: { notBefore?: number | undefined; notAfter?: number | undefined },
   random: Random,
 ): Validity | undefined {
-  const earliest = Math.max(wholeSeconds(now - profile.backdate), issuer.notBefore)
-  const notBefore = Math.max(earliest, wholeSeconds(wished.notBefore ?? 0))
-  // RFC 5280 §4.1.2.5: both ends are included, so the last second is not the first of the next period.
-  const latest = Math.min(wholeSeconds(earliest + profile.validity) - SECOND, issuer.notAfter)
+  const bounds = boundsOf(profile, now, issuer.notBefore)
+  const notBefore = Math.max(bounds.earliest, wholeSeconds(wished.notBefore ?? 0))
+  const latest = Math.min(bounds.latest, issuer.notAfter)
   const notAfter =
     wished.notAfter === undefined ? latest - spread(profile, random) : Math.min(latest, wholeSeconds(wished.notAfter))
   return notAfter > notBefore && notAfter > now ? { notBefore, notAfter } : undefined
+}
+
+/** Between what moments a certificate of the profile is valid that is made now, and that begins no sooner than its issuer does. */
+export function boundsOf(
+  profile: Pick<Profile, 'validity' | 'backdate'>,
+  now: number,
+  issuerBegins = 0,
+): { earliest: number; latest: number } {
+  const earliest = Math.max(wholeSeconds(now - profile.backdate), issuerBegins)
+  // RFC 5280 §4.1.2.5: both ends are included, so the last second is not the first of the next period.
+  return { earliest, latest: wholeSeconds(earliest + profile.validity) - SECOND }
 }
 
 /** So that certificates made in one minute are not all renewed in one minute, by clients that don't know RFC 9773. */

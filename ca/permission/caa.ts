@@ -115,8 +115,12 @@ function refused(where: string, why: string): AcmeError {
 function permits(value: string, request: CaaRequest, identities: readonly string[]): boolean {
   const parsed = parseIssueValue(value)
   if (!parsed || !identities.includes(parsed.issuer)) return false
-  return parsed.parameters.every(({ tag, value }) => parameterHolds(tag, value, request))
+  // RFC 8657 §3: a property that names several accounts names none. Several lists of methods contradict each other likewise.
+  const isTwice = NARROWING.some(tag => parsed.parameters.filter(parameter => parameter.tag === tag).length > 1)
+  return !isTwice && parsed.parameters.every(({ tag, value }) => parameterHolds(tag, value, request))
 }
+
+const NARROWING = ['accounturi', 'validationmethods']
 
 // RFC 8657 §3, §4; RFC 8659 §4.2 leaves other parameters to the issuer: they are ignored.
 function parameterHolds(tag: string, value: string, { accountUrl, method }: CaaRequest): boolean {

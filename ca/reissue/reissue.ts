@@ -10,6 +10,7 @@ import type { Enrolments } from '../enrolment/enrolments.ts'
 import { identifierText } from '../identifier.ts'
 import { type IssuedCertificate, IssueError } from '../issue/issue.ts'
 import { chooseProfile, type Profile } from '../issue/profiles.ts'
+import { publicKeyFor, type SubjectKey } from '../issue/subject-key.ts'
 import type { Issuer } from '../issuers.ts'
 import { createLimits } from '../permission/limits.ts'
 import { subjectsOf } from '../permission/subjects.ts'
@@ -35,7 +36,7 @@ export interface Reissues {
   /** Who has shown what, at this issuer where one is named; rejects with `unauthorized` (401) where it is nothing of ours that stands now. */
   holder(shown: ShownCertificate | undefined, issuer?: string): Promise<Holder>
   /** The next certificate, for the same key unless another is given; `way` is for the record. Rejects with AcmeError. */
-  renew(holder: Holder, way: string, publicKey?: Uint8Array): Promise<IssuedCertificate>
+  renew(holder: Holder, way: string, publicKey?: SubjectKey): Promise<IssuedCertificate>
 }
 
 /** What renewing needs. */
@@ -58,7 +59,7 @@ export function createReissues(deps: ReissueDeps): Reissues {
   const limits = createLimits(deps.limits, clock)
   const workload = createWorkload('certificates are being renewed', LIMITS)
 
-  const issue = async (holder: Holder, profile: Profile, way: string, publicKey: Uint8Array) => {
+  const issue = async (holder: Holder, profile: Profile, way: string, publicKey: SubjectKey) => {
     const { record, issuer, account, enrolment } = holder
     const { identifiers } = record
     if (enrolment) {
@@ -69,7 +70,7 @@ export function createReissues(deps: ReissueDeps): Reissues {
     await issuer.directory.permission.check({ account, profile, proofs: keysIn(evidence) }, identifiers)
     await checkCaa(holder, evidence, log)
     return issuer.authority.issuance.issue({
-      publicKey,
+      publicKey: await publicKeyFor(publicKey),
       identifiers,
       profile,
       account: record.account,

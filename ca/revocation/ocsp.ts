@@ -82,7 +82,15 @@ function statusRequest(der: Uint8Array): StatusRequest {
   const { requestList, requestExtensions = [] } = AsnConvert.parse(der, OCSPRequest).tbsRequest
   if (requestList.length === 0 || requestList.length > MAX_QUESTIONS)
     throw malformed(`it asks about ${requestList.length} certificates`)
+  const extensions = requestList.flatMap(({ singleRequestExtensions = [] }) => [...singleRequestExtensions])
+  refuseCritical([...requestExtensions, ...extensions])
   return { questions: requestList.map(({ reqCert }) => questionOf(reqCert)), nonce: nonceOf(requestExtensions) }
+}
+
+/** RFC 6960 §4.1.2: what is not understood is ignored, unless it is critical. */
+function refuseCritical(extensions: readonly Extension[]): void {
+  const unknown = extensions.find(({ extnID, critical }) => critical && extnID !== id_pkix_ocsp_nonce)
+  if (unknown) throw malformed(`its critical extension ${unknown.extnID} is not known`)
 }
 
 function malformed(message: string): OcspError {

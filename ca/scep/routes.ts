@@ -14,6 +14,7 @@ export type ScepPaths = ReadonlyMap<string, ScepService>
 const BODY_LIMIT = 64 * 1024
 /** Messages from one network, each of which takes three RSA operations. */
 const RATE = { burst: 60, rate: 10, most: 10_000 }
+const TOO_MANY = 'too many messages from this address'
 /** What clients put behind the path that they were given: RFC 8894 §4.1, and older ones. */
 const PROGRAM = /\/(?:cgi-bin\/)?pkiclient\.exe$/
 
@@ -21,7 +22,7 @@ const PROGRAM = /\/(?:cgi-bin\/)?pkiclient\.exe$/
 export function scepRoutes(app: FastifyInstance, paths: ScepPaths, { clock, log }: { clock: Clock; log: Log }): void {
   const allowance = new Allowance(clock, RATE)
   const message = async (service: ScepService, octets: Uint8Array, request: FastifyRequest, reply: FastifyReply) => {
-    if (!allowance.take(networkOf(request.ip))) return later(reply, 'too many messages from this address')
+    if (!allowance.take(networkOf(request.ip))) return later(reply, TOO_MANY)
     try {
       const answer = await service.answer(octets, request.ip)
       return answer ? send(reply, 'application/x-pki-message', answer) : later(reply, 'there is no intermediate yet')
@@ -50,6 +51,14 @@ export function scepRoutes(app: FastifyInstance, paths: ScepPaths, { clock, log 
             ? send(reply, 'application/x-x509-ca-ra-cert', certificates)
             : later(reply, 'there is no intermediate yet')
         }
+        case 'GetNextCACert': {
+          // It is signed anew each time.
+          if (!allowance.take(networkOf(request.ip))) return later(reply, TOO_MANY)
+          const next = await service.nextCertificates()
+          return next
+            ? send(reply, 'application/x-x509-next-ca-cert', next)
+            : refuse(reply, 404, 'there is no next CA certificate yet: GetCACert gives what signs')
+        }
         case 'PKIOperation': {
           const octets =
             request.method === 'POST'
@@ -58,7 +67,7 @@ export function scepRoutes(app: FastifyInstance, paths: ScepPaths, { clock, log 
           return message(service, octets, request, reply)
         }
         default:
-          return refuse(reply, 400, 'operation must be GetCACaps, GetCACert or PKIOperation')
+          return refuse(reply, 400, 'operation must be GetCACaps, GetCACert, GetNextCACert or PKIOperation')
       }
     }
     for (const url of ['/scep', '/scep/*']) scope.route({ method: ['GET', 'POST'], url, handler })

@@ -1,4 +1,4 @@
-import { CIPHERS, type Cipher } from '../cms/algorithms.ts'
+import { CIPHERS, type Cipher, DIGESTS } from '../cms/algorithms.ts'
 import { CmsError, readEnveloped, rsaKeyOf } from '../cms/read.ts'
 import { certificatesOnly, envelopedMessage, type Recipient, signedMessage } from '../cms/write.ts'
 import { EnrolmentError } from '../enrolment/error.ts'
@@ -6,6 +6,7 @@ import type { ScepDeps } from './deps.ts'
 import { type Failure, type Outcome, readRequest, replyAttributes, type ScepRequest } from './message.ts'
 import { decide } from './operations.ts'
 import type { RegistrationAuthority } from './registration.ts'
+import { successor } from './successor.ts'
 
 /** SCEP at one issuer (RFC 8894). */
 export interface ScepService {
@@ -14,19 +15,24 @@ export interface ScepService {
   /** What GetCACert gives (RFC 8894 §4.2.1.2): the registration authority, its issuer, and what leads to the root; undefined where nothing can be issued. */
   certificates(): Promise<Uint8Array | undefined>
   /**
+   * What GetNextCACert gives (RFC 8894 §4.7.1), signed by the registration authority of now: who signs next and its root; undefined where that
+   * is who signs now.
+   */
+  nextCertificates(): Promise<Uint8Array | undefined>
+  /**
    * The CertRep to a pkiMessage; undefined where nothing can be issued. Throws CmsError where it is no message that could be answered, and
    * EnrolmentError (`busy`, `unready`) where the client should come again.
    */
   answer(message: Uint8Array, address: string): Promise<Uint8Array | undefined>
 }
 
-const CAPABILITIES = ['AES', 'POSTPKIOperation', 'Renewal', 'SCEPStandard', 'SHA-256', 'SHA-512']
+const CAPABILITIES = ['AES', 'GetNextCACert', 'POSTPKIOperation', 'Renewal', 'SCEPStandard', 'SHA-256', 'SHA-512']
 const LEGACY = ['DES3', 'SHA-1']
 /** RFC 8894 §3.2.1.5. */
 const NONCE = 16
 
 export function createScep(deps: ScepDeps): ScepService {
-  const { authority, registration, legacy, random, log } = deps
+  const { authority, registration, legacy, clock, random, log } = deps
   return {
     capabilities: [...CAPABILITIES, ...(legacy ? LEGACY : [])].map(one => `${one}\n`).join(''),
     async certificates() {
@@ -35,6 +41,13 @@ export function createScep(deps: ScepDeps): ScepService {
       const [chain] = authority.hierarchy.chains(ra.issuer, ra.issuer.notAfter)
       const above = chain ? [...chain.certificates, chain.root] : [ra.issuer]
       return certificatesOnly([ra.signer.certificate, ...above.map(({ der }) => der)])
+    },
+    async nextCertificates() {
+      const ra = await registration()
+      const next = ra && successor(authority.hierarchy, ra.issuer, clock.now())
+      if (!next) return undefined
+      const all = [...next.certificates, next.root].map(({ der }) => der)
+      return signedMessage(certificatesOnly(all), [], ra.signer, DIGESTS[0]!)
     },
     async answer(message, address) {
       const ra = await registration()

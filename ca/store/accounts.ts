@@ -15,7 +15,11 @@ export interface AccountStore {
   /** Ends the account and its open orders in one commit; ConflictError where it is not valid. */
   deactivateAccount(id: string): Promise<void>
   /** ConflictError where the account no longer has the old key, or another account of the issuer has the new one. */
-  replaceKey(id: string, old: { thumbprint: string }, key: { jwk: string; thumbprint: string }): Promise<void>
+  replaceKey(
+    id: string,
+    old: { thumbprint: string },
+    key: Pick<AccountRow, 'jwk' | 'thumbprint' | 'former_thumbprints'>,
+  ): Promise<void>
   addBinding(binding: BindingRow): Promise<void>
   binding(kid: string): Promise<BindingRow | undefined>
   bindings(): Promise<BindingRow[]>

@@ -11,6 +11,8 @@ export interface CaTables {
     id: string
     issuer: string
     thumbprint: string
+    /** Those of the keys that it had before, the newest first. */
+    former_thumbprints: string
     jwk: string
     status: 'valid' | 'deactivated' | 'revoked'
     contact: string
@@ -223,5 +225,9 @@ export const CA_MIGRATIONS: readonly Migration[] = [
         created_at INTEGER NOT NULL, PRIMARY KEY (issuer, transaction_id)) STRICT, WITHOUT ROWID`,
       'CREATE INDEX ca_scep_requests_by_time ON ca_scep_requests (created_at)',
     ],
+  },
+  {
+    id: 'ca-0006',
+    statements: ["ALTER TABLE acme_accounts ADD COLUMN former_thumbprints TEXT NOT NULL DEFAULT '[]'"],
   },
 ]

@@ -16,14 +16,20 @@ import { identifiersOf } from './general-names.ts'
 import { publicKeyOf, weakness } from './key-strength.ts'
 import { isPlainEcKey } from './public-key.ts'
 
-/** What we take from a PKCS#10 request: a proved key and names; all else in it is for us to decide. */
-export interface SigningRequest {
-  /** DER SubjectPublicKeyInfo. */
-  publicKey: Uint8Array
+/** What a PKCS#10 request says beside its key. */
+export interface RequestedContent {
   /** From the subject alternative names and the common name, each once, canonical, sorted. */
   identifiers: Identifier[]
   /** The challenge password (RFC 2985 §5.4.1), by which the sender may show that it is expected. */
   challengePassword?: string
+  /** The object identifiers of its attributes, for who must know that something was asked for. */
+  attributes: ReadonlySet<string>
+}
+
+/** What we take from a PKCS#10 request: a proved key and names; all else in it is for us to decide. */
+export interface SigningRequest extends RequestedContent {
+  /** DER SubjectPublicKeyInfo. */
+  publicKey: Uint8Array
 }
 
 /** A request that can't be signed; becomes `badCSR` (RFC 8555 §7.4). */
@@ -48,10 +54,20 @@ export function readCsr(der: Uint8Array, options: { nameless?: boolean } = {}): 
   const weak = weakness(key)
   if (weak) throw new CsrError(weak)
   verifySignature(request, key)
+  return { publicKey, ...contentOfRequest(request, options) }
+}
+
+/** The same where the key is not the sender's to choose (RFC 7030 §4.4.1): its key and signature count for nothing. Throws CsrError. */
+export function readKeylessCsr(der: Uint8Array): RequestedContent {
+  return contentOfRequest(parse(der), {})
+}
+
+function contentOfRequest(request: Parsed, { nameless }: { nameless?: boolean }): RequestedContent {
   const identifiers = namesOf(request)
-  if (identifiers.length === 0 && !options.nameless) throw new CsrError('it asks for no name')
+  if (identifiers.length === 0 && !nameless) throw new CsrError('it asks for no name')
   const challengePassword = passwordOf(request)
-  return { publicKey, identifiers, ...(challengePassword !== undefined && { challengePassword }) }
+  const attributes = attributeTypes(request)
+  return { identifiers, attributes, ...(challengePassword !== undefined && { challengePassword }) }
 }
 
 /** RFC 8555 §7.4: the request names exactly the identifiers of the order. Throws CsrError that says which are too many or missing. */
@@ -158,6 +174,15 @@ function passwordOf({ attributes }: Parsed): string | undefined {
     return value && textOf(value)
   } catch (error) {
     if (error instanceof DerError) throw new CsrError("its challenge password can't be read")
+    throw error
+  }
+}
+
+function attributeTypes({ attributes }: Parsed): Set<string> {
+  try {
+    return new Set(attributes.map(({ whole }) => oidOf(sequence(whole)[0])))
+  } catch (error) {
+    if (error instanceof DerError) throw new CsrError("its attributes can't be read")
     throw error
   }
 }

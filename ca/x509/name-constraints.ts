@@ -1,7 +1,7 @@
 import type { NameConstraints } from '@peculiar/asn1-x509'
 import { addressBytes, containsAddress, parsePrefix } from '../../config/address.ts'
 import type { NameConstraintsConfig, Subtree } from '../../config/constraints-schema.ts'
-import { isSubdomain, parseName } from '../../dns/name.ts'
+import { equalNames, isSubdomain, parseName } from '../../dns/name.ts'
 import { type Identifier, nameOfIdentifier } from '../identifier.ts'
 
 /** What a CA may certify by its certificate. */
@@ -41,10 +41,17 @@ export function permitsName({ permitted, excluded }: NameLimits, identifier: Ide
 }
 
 const COVERS: Readonly<Record<Identifier['type'], (subtree: string, identifier: Identifier) => boolean>> = {
-  dns: (domain, identifier) => domain === '' || isSubdomain(nameOfIdentifier(identifier), parseName(domain)),
+  dns: coversDomain,
   ip: (block, { value }) => containsAddress([parsePrefix(block)!], addressBytes(value)!),
   uri: (host, { value }) => coversHost(host, hostOf(value)!),
   email: coversMailbox,
+}
+
+/** Itself and all below. With a leading dot, which RFC 5280 does not have but certificates made elsewhere do: all below, as OpenSSL has it. */
+function coversDomain(constraint: string, identifier: Identifier): boolean {
+  if (constraint === '') return true
+  const [name, domain] = [nameOfIdentifier(identifier), parseName(constraint.replace(/^\./, ''))]
+  return isSubdomain(name, domain) && !(constraint.startsWith('.') && equalNames(name, domain))
 }
 
 function subtreeText(one: Subtree): string {

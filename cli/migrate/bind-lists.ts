@@ -69,5 +69,5 @@ export function wordAfter(words: readonly string[], word: string): string | unde
 /** The addresses of a `forwarders` statement. */
 export function forwardersOf(statement: Statement | undefined): string[] {
   const port = statement && wordAfter(statement.words, 'port')
-  return (statement?.block ?? []).map(({ words }) => endpoint(words, port))
+  return (statement?.block ?? []).flatMap(({ words }) => (words.length > 0 ? [endpoint(words, port)] : []))
 }

@@ -126,7 +126,7 @@ function listenOf(options: readonly Statement[]): Written {
     const statements = options.filter(({ words }) => words[0] === keyword && wordAfter(words, 'tls') === undefined)
     if (statements.length === 0) return [everywhere]
     return statements.flatMap(({ words, block = [] }) => {
-      const addresses = block.map(({ words: [address] }) => address!.replace(/\/(32|128)$/, ''))
+      const addresses = addressesIn(block)
       const named = addresses.includes('any')
         ? [everywhere]
         : addresses.filter(address => /^[\da-f.:]+$/i.test(address))
@@ -135,6 +135,13 @@ function listenOf(options: readonly Statement[]): Written {
   }
   const all = [...on('listen-on', '0.0.0.0'), ...on('listen-on-v6', '::')]
   return { dns: [...new Set(all.map(address => (address === '::' ? '[::]:53' : address)))] }
+}
+
+/** The first word of each element; lists within lists count as what is in them. */
+function addressesIn(elements: readonly Statement[]): string[] {
+  return elements.flatMap(({ words: [address], block = [] }) =>
+    address === undefined ? addressesIn(block) : [address.replace(/\/(32|128)$/, '')],
+  )
 }
 
 function viewOf(

@@ -50,6 +50,12 @@ export interface Session extends ApiToken {
   server: string
 }
 
+/** A session of the dashboard that is over. */
+export interface SessionEnd {
+  /** Where the browser ends the login that the session came from; null where there is nothing to end. */
+  onward: string | null
+}
+
 /** A key that binds ACME accounts (RFC 8555 §7.3.4), without its secret. */
 export interface AccountBinding {
   kid: string

@@ -12,8 +12,6 @@ export interface Status {
   listen: Record<string, string[]>
   workers: number
   zones: number
-  /** Shown as they come: counters of queries, updates, certificates. */
-  counters?: Record<string, number>
   /** Whom names are forwarded to, and how they fare. */
   upstreams?: UpstreamState[]
   ca?: { directory: string; root_sha256: string }

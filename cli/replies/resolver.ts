@@ -48,11 +48,11 @@ export interface NegativeTrustAnchor {
 
 /** How the validation of answers stands. */
 export interface Validation {
-  /** Trust anchors as DS and DNSKEY records. */
+  /** "zone type rdata", as in a zone file. */
   anchors: string[]
-  /** The root's keys as they are followed (RFC 5011). */
+  /** The root's keys by RFC 5011: "38696 valid since …". */
   root_keys: string[]
   negative: NegativeTrustAnchor[]
-  /** What keeps answers from being validated. */
+  /** What keeps answers from being validated; each is logged once. */
   problems: string[]
 }

@@ -21,6 +21,7 @@ export const CKA = {
   modulusBits: 0x121,
   publicExponent: 0x122,
   extractable: 0x162,
+  local: 0x163,
   ecParams: 0x180,
   ecPoint: 0x181,
 } as const

@@ -39,6 +39,7 @@ export interface Module {
   find(session: bigint, attributes: Attributes): bigint[]
   /** Those of the attributes that the object has and shows. */
   attributes(session: bigint, object: bigint, types: readonly number[]): Map<number, Uint8Array>
+  destroy(session: bigint, object: bigint): void
   generateKeyPair(session: bigint, mechanism: number, publicKey: Attributes, privateKey: Attributes): void
   sign(session: bigint, mechanism: number, key: bigint, data: Uint8Array): Uint8Array
 }

@@ -78,6 +78,7 @@ export function linkModule(
     login: (session, pin) => inTurn('login', () => [own(session), pin]),
     find: (session, attributes) => inTurn('find', () => [own(session), attributes]),
     attributes: (session, object, types) => inTurn('attributes', () => [own(session), object, types]),
+    destroy: (session, object) => inTurn('destroy', () => [own(session), object]),
     generateKeyPair: (session, ...rest) => inTurn('generateKeyPair', () => [own(session), ...rest]),
     sign: (session, ...rest) => inTurn('sign', () => [own(session), ...rest]),
     end() {

@@ -11,6 +11,7 @@ const FUNCTIONS = {
   C_OpenSession: [12, 'ulong', 'ulong', 'void *', 'void *', 'void *'],
   C_CloseSession: [13, 'ulong'],
   C_Login: [18, 'ulong', 'ulong', 'void *', 'ulong'],
+  C_DestroyObject: [22, 'ulong', 'ulong'],
   C_GetAttributeValue: [24, 'ulong', 'ulong', 'void *', 'ulong'],
   C_FindObjectsInit: [26, 'ulong', 'void *', 'ulong'],
   C_FindObjects: [27, 'ulong', 'void *', 'ulong', 'void *'],
@@ -115,6 +116,7 @@ export function openModule(path: string): Module {
       const values = shown(ask(template(new Map(room))))
       return new Map(values.flatMap(({ type, value }) => (value.length > 0 ? [[type, value] as const] : [])))
     },
+    destroy: (session, object) => call('C_DestroyObject', session, object),
     generateKeyPair(session, mechanism, publicKey, privateKey) {
       const [made, own] = [new BigUint64Array(1), new BigUint64Array(1)]
       call(

@@ -35,7 +35,7 @@ export interface Token {
   readonly title: string
   /** The private key's own attributes and, over them, those of its public key; undefined where there is no such key. Throws TokenError. */
   describe(key: KeyAddress): Promise<ReadonlyMap<number, Uint8Array> | undefined>
-  /** Makes a key pair that stays in the token and can't be read. Throws TokenError. */
+  /** Makes a key pair that stays in the token and can't be read: one, even where the making is cut off and begun again. Throws TokenError. */
   generate(mechanism: Mechanism, publicKey: Attributes, key: { object: string; id: Uint8Array }): Promise<void>
   /** Throws TokenError. */
   sign(key: KeyAddress, mechanism: Mechanism, data: Uint8Array): Promise<Uint8Array>
@@ -142,6 +142,7 @@ export function openToken(address: TokenAddress, pin: string | undefined, crypto
             ...names,
           ])
           const own: Attributes = new Map<number, Value>([...UNREADABLE, ...names])
+          if (await isMade(cryptoki, session, names)) return
           await cryptoki.generateKeyPair(session, CKM[mechanism], shown, own)
         } catch (error) {
           throw error instanceof CryptokiError ? (refused(error, mechanism, title) ?? error) : error
@@ -266,6 +267,24 @@ async function findOne(
   if (found.length > 1)
     throw new TokenError('key', `${title} has several keys ${keyTitle(key)}: name one by its id, too`)
   return found[0]
+}
+
+/**
+ * Whether this pair is there. Nobody else's has its label and id: the parts of one whose making was cut off, by a module that crashed, are
+ * taken away. A module says CKA_LOCAL of a key once it is whole.
+ */
+async function isMade(cryptoki: Cryptoki, session: bigint, names: readonly [number, Uint8Array][]): Promise<boolean> {
+  const parts: { object: bigint; whole: boolean }[] = []
+  for (const objectClass of [CKO.privateKey, CKO.publicKey]) {
+    const named = new Map<number, Uint8Array | bigint>([[CKA.class, objectClass], ...names])
+    for (const object of await cryptoki.find(session, named)) {
+      const [local] = (await cryptoki.attributes(session, object, [CKA.local])).get(CKA.local) ?? []
+      parts.push({ object, whole: local === 1 })
+    }
+  }
+  if (parts.length === 2 && parts.every(({ whole }) => whole)) return true
+  for (const { object } of parts) await cryptoki.destroy(session, object)
+  return false
 }
 
 /** What the key or the token can't do, if that is what the answer means. */

@@ -13,11 +13,12 @@ export function createDelegationRoute(top: Delegation, context: DescentContext):
     label: printName(top.cut),
     scope: nameKey(top.cut),
     recursive: false,
+    validated: true,
     down: () => servers.length > 0 && servers.every(server => server.down),
-    async ask(question, cancellation) {
+    async ask(question, cancellation, avoiding) {
       const cut = await cutOf(top, context)
       servers = cut.servers
-      return descend(cut, question, cancellation, context)
+      return descend(cut, question, cancellation, context, avoiding)
     },
   }
 }

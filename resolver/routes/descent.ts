@@ -39,23 +39,28 @@ const MOST_MINIMISED = 4
 /** Seconds that it is believed of a name that it is no zone cut. */
 const NO_CUT_KEPT = 300
 
-/** Asks the servers of `top`, RD clear, and follows their referrals below it (RFC 1034 §5.3.3). */
+/**
+ * Asks the servers of `top`, RD clear, and follows their referrals below it (RFC 1034 §5.3.3). Where servers are to be avoided, because what
+ * one said was not believed, so is what was remembered of the way to it: it may have been forged as well.
+ */
 export async function descend(
   top: Cut,
   question: UpstreamQuestion,
   cancellation: Cancellation,
   context: DescentContext,
+  avoiding?: ReadonlySet<Server>,
 ): Promise<Outcome> {
   const { clock, cuts, limits } = context
   const until = clock.monotonic() + limits.lifetime
   // RFC 4035 §3.1.4.1: a DS record is the parent zone's.
   const above = question.type === Type.DS && question.name.length > 1 ? ancestorName(question.name) : question.name
-  let cut = cuts.deepest(top.zone, above, clock.monotonic()) ?? top
+  let cut = (avoiding ? undefined : cuts.deepest(top.zone, above, clock.monotonic())) ?? top
   let minimised = 0
   for (let asked = 0; asked < MOST_QUERIES; asked++) {
-    if (cut.servers.length === 0) return failed(`no address is known for the servers of ${printName(cut.zone)}`)
+    const { zone } = cut
+    const servers = avoiding ? cut.servers.filter(server => !avoiding.has(server)) : cut.servers
+    if (servers.length === 0) return failed(`no address is known for the servers of ${printName(zone)}`)
     const step = minimised < MOST_MINIMISED ? nextStep(question, cut.known) : question
-    const { zone, servers } = cut
     const judge = (response: Message, server: Server) => {
       const accepted = judgeAt(zone, response, step)
       return accepted && { accepted, response, server }
@@ -67,7 +72,7 @@ export async function descend(
       context.race({ servers, question: step, lifetime, cancellation, judge, ended }),
     )
     if (result.kind === 'lost') {
-      if (step === question) return { kind: 'failed', error: explainFailures(cut.zone, result.failures) }
+      if (step === question) return { kind: 'failed', error: explainFailures(zone, result.failures) }
       // RFC 9156 §3: who does not understand the shorter question is asked the whole one.
       minimised = MOST_MINIMISED
       continue

@@ -18,6 +18,7 @@ export interface ForwardRule {
   /** Keeps what is cached apart from what other rules cached for the same name. */
   scope?: string
   passesSubnet?: boolean
+  validated?: boolean
 }
 
 /** Which servers resolve the names at and below a zone. */
@@ -27,7 +28,7 @@ export interface ForwardRoute extends Route {
 
 /** The route of a forward rule. `mine` says of an owner name that no longer rule and no zone of ours covers it. */
 export function createForwardRoute(
-  { zone, upstreams, selection, scope = '', passesSubnet = false }: ForwardRule,
+  { zone, upstreams, selection, scope = '', passesSubnet = false, validated = false }: ForwardRule,
   mine: (owner: Name, route: Route) => boolean,
   context: RouteContext,
 ): ForwardRoute {
@@ -36,7 +37,7 @@ export function createForwardRoute(
     const servers = upstreams.known()
     return servers.length > 0 && servers.every(server => server.down)
   }
-  const route: ForwardRoute = { zone, label, upstreams, scope, recursive: true, passesSubnet, down, ask }
+  const route: ForwardRoute = { zone, label, upstreams, scope, recursive: true, validated, passesSubnet, down, ask }
   const judge = (response: Message, question: UpstreamQuestion, server: Server): Found | undefined => {
     const accepted = accept(response, question, owner => equalNames(owner, question.name) || mine(owner, route))
     // A server that refers us elsewhere instead of resolving is none for this question.

@@ -22,6 +22,8 @@ export interface Route {
   readonly scope: string
   /** Whether its servers resolve for us (RD) or speak for their own zones only. */
   readonly recursive: boolean
+  /** Whether what they say is validated: of authoritative servers, as far as trust reaches them. */
+  readonly validated: boolean
   /** Who is asked, where that does not depend on the question. */
   readonly upstreams?: UpstreamSet
   /** Whether the client's subnet is passed on (RFC 7871). */

@@ -28,6 +28,8 @@ export interface ResolverRule {
 export interface StubRule {
   zone: Name
   to: readonly SocketAddress[]
+  /** Whether what they say is validated as far as trust reaches; left out: it is. */
+  dnssec?: 'off' | 'validate'
 }
 
 /** A route that a rule makes. */
@@ -36,8 +38,8 @@ export type RuledRoute = Route & { upstreams: UpstreamSet }
 /** The routes of all rules. */
 export interface Routes {
   table: RuleTable<RuledRoute>
-  /** Those of forward rules whose answers are to be validated. */
-  validated: readonly RuledRoute[]
+  /** Those of forward rules. */
+  forward: readonly RuledRoute[]
 }
 
 /** What routes are made from. */
@@ -58,19 +60,21 @@ export function createRoutes(options: RoutesOptions): Routes {
   const mine = (owner: Name, route: Route): boolean => table.find(owner) === route && !ownName(owner)
   const forward = rules.map(rule => {
     const { zone, select: selection = 'order', client_subnet: passesSubnet = false } = rule
-    return createForwardRoute({ zone, upstreams: upstreamsOf(rule, options), selection, passesSubnet }, mine, descent)
+    const made = { zone, upstreams: upstreamsOf(rule, options), selection, passesSubnet }
+    return createForwardRoute({ ...made, validated: rule.dnssec === 'validate' }, mine, descent)
   })
-  const stub = stubs.map(({ zone, to }) => {
+  const stub = stubs.map(({ zone, to, dnssec }) => {
     const servers = to.map(at => ({ ...at, transport: 'udp' as const }))
-    return createStubRoute(zone, upstreamsOf({ zone, to: servers }, options), descent)
+    return createStubRoute(zone, upstreamsOf({ zone, to: servers }, options), dnssec !== 'off', descent)
   })
   const table = createRuleTable<RuledRoute>([...forward, ...stub])
-  return { table, validated: forward.filter((_, i) => rules[i]!.dnssec === 'validate') }
+  return { table, forward }
 }
 
 /** The routes by which the root's keys are found: the root's own, else each that validates. */
-export function keyRoutes({ table, validated }: Routes): readonly RuledRoute[] {
+export function keyRoutes({ table, forward }: Routes): readonly RuledRoute[] {
   const root = table.find(ROOT)
+  const validated = forward.filter(route => route.validated)
   return root && validated.length > 0 ? [root] : validated
 }
 

@@ -7,6 +7,7 @@ import type { Route } from './route.ts'
 export function createStubRoute(
   zone: Name,
   upstreams: UpstreamSet,
+  validated: boolean,
   context: DescentContext,
 ): Route & { upstreams: UpstreamSet } {
   const servers = upstreams.known()
@@ -16,8 +17,9 @@ export function createStubRoute(
     upstreams,
     scope: `stub ${nameKey(zone)}`,
     recursive: false,
+    validated,
     down: () => servers.every(server => server.down),
-    ask: (question, cancellation) =>
-      descend({ zone, servers, names: [], known: zone }, question, cancellation, context),
+    ask: (question, cancellation, avoiding) =>
+      descend({ zone, servers, names: [], known: zone }, question, cancellation, context, avoiding),
   }
 }

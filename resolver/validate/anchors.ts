@@ -15,6 +15,9 @@ export interface NegativeTrustAnchor {
   until: number
 }
 
+/** What a zone's keys are checked against: DS records of its parent, or configured DS and DNSKEY records. */
+export type KeyPointer = Pick<TrustAnchor, 'type' | 'rdata'>
+
 /** What the operator, and what the root's own key changes (RFC 5011), have us believe. Plain data; a change is a new one. */
 export interface Trust {
   anchors: readonly TrustAnchor[]
@@ -38,23 +41,28 @@ export function withBuiltIn(configured: readonly TrustAnchor[], builtIn = ROOT_A
 
 /** What decides about a name: the anchors of the closest zone above it, a negative anchor, or nothing. */
 export type Footing =
-  | { kind: 'anchored'; zone: Name; anchors: readonly TrustAnchor[] }
+  | {
+      kind: 'anchored'
+      zone: Name
+      anchors: readonly KeyPointer[] /** How long they stand, in seconds. */
+      seconds?: number
+    }
   | { kind: 'exempt'; reason: string /** Milliseconds since 1970. */; until: number }
   | { kind: 'none'; reason: string }
 
 /** Finds the footing of names. */
 export interface AnchorTable {
-  /** `now` is in milliseconds since 1970. */
-  footing(name: Name, now: number): Footing
+  /** `now` is in milliseconds since 1970. Anchors of zones that `counts` says no to are passed over. */
+  footing(name: Name, now: number, counts?: (zone: Name) => boolean): Footing
 }
 
 export function createAnchorTable({ anchors, negative }: Trust): AnchorTable {
   const byZone = Map.groupBy(anchors, ({ zone }) => nameKey(zone))
   return {
-    footing(name, now) {
+    footing(name, now, counts = () => true) {
       // RFC 7646 §2: of a negative anchor and an anchor for the same zone the negative one counts.
       const exempt = longest(negative.filter(({ zone, until }) => now < until && isSubdomain(name, zone)))
-      const anchored = closest(byZone, name)
+      const anchored = closest(byZone, name, counts)
       if (exempt && (!anchored || exempt.zone.length >= anchored[0]!.zone.length))
         return { kind: 'exempt', until: exempt.until, reason: describeExemption(exempt) }
       if (!anchored) return { kind: 'none', reason: 'no trust anchor is above it' }
@@ -67,11 +75,16 @@ function describeExemption({ zone, until }: NegativeTrustAnchor): string {
   return `a negative trust anchor for ${printName(zone)} stands until ${new Date(until).toISOString()}`
 }
 
-function closest(byZone: ReadonlyMap<string, TrustAnchor[]>, name: Name): TrustAnchor[] | undefined {
+function closest(
+  byZone: ReadonlyMap<string, TrustAnchor[]>,
+  name: Name,
+  counts: (zone: Name) => boolean,
+): TrustAnchor[] | undefined {
   const key = nameKey(name)
   for (let at = 0; ; at += name[at]! + 1) {
     const found = byZone.get(key.slice(at))
-    if (found || name[at] === 0) return found
+    if (found && counts(found[0]!.zone)) return found
+    if (name[at] === 0) return undefined
   }
 }
 

@@ -1,26 +1,19 @@
 import { Ede } from '../../dns/codes.ts'
-import type { VerifyingKey } from '../../dns/dnssec.ts'
-import {
-  ancestorName,
-  equalNames,
-  isSubdomain,
-  labelCount,
-  lowerName,
-  type Name,
-  nameKey,
-  printName,
-} from '../../dns/name.ts'
+import { ancestorName, equalNames, isSubdomain, labelCount, lowerName, type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { Type, typeName } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { ExtendedError } from '../cache/failures.ts'
-import type { AnchorTable } from './anchors.ts'
-import { dnskeySet, type KeyPointer, trustKeys, usablePointers } from './delegation.ts'
+import type { AnchorTable, KeyPointer } from './anchors.ts'
+import { dnskeySet, trustKeys, usablePointers } from './delegation.ts'
 import { denialIn, isDenial } from './denial.ts'
 import { type SignedSet, signedSets } from './rrsets.ts'
-import { type Fault, fault, type Security } from './security.ts'
+import { type Fault, fault } from './security.ts'
 import { signersOf, type VerifiedSet, verifySet } from './signatures.ts'
+import { createStandings, isStanding, MOST_KEPT, type NoCut, type SecureZone, type Standing } from './standings.ts'
 import type { Work } from './work.ts'
+
+export type { Standing } from './standings.ts'
 
 /** What asking for DS or DNSKEY brought, not validated; TTLs counted down. */
 export type Fetched =
@@ -35,23 +28,6 @@ export interface Inquiry {
   secondTry: boolean
 }
 
-/** A zone whose keys are proved. */
-export interface SecureZone {
-  kind: 'secure'
-  zone: Name
-  keys: readonly VerifyingKey[]
-}
-
-/** What is known of the place of a name: the zone there is secure; all from there on is not signed, or can't be judged; it is bogus. */
-export type Standing =
-  | SecureZone
-  /** `until`, in milliseconds since 1970, where a negative trust anchor is why. */
-  | { kind: 'open'; security: Security; until?: number }
-  | { kind: 'bogus'; fault: Fault }
-
-/** There is no zone cut at the name; with `absent` there is none below it either. */
-type NoCut = { kind: 'inside' } | { kind: 'absent' }
-
 /** Follows delegations from trust anchors downwards (RFC 4035 §5), and remembers what it has found. */
 export interface Chain {
   /** The standing of `zone`, which a signature names as its signer. */
@@ -61,54 +37,20 @@ export interface Chain {
   forget(): void
 }
 
-interface Known {
-  found: Standing | NoCut
-  /** Milliseconds since 1970. */
-  until: number
-}
-
-const MOST_KNOWN = 10_000
-/** Seconds: what is bogus may be mended at any time, and a key may be withdrawn in a hurry. */
+/** Seconds: what is bogus may be mended at any time. */
 const BOGUS_KEPT = 5
-const MOST_KEPT = 3600
 
-export function createChain(anchors: AnchorTable, clock: Clock): Chain {
-  const known = new Map<string, Known>()
-  const flights = new Map<string, Promise<Standing | NoCut>>()
-
-  const remember = (name: Name, found: Standing | NoCut, seconds: number): void => {
-    const key = nameKey(name)
-    known.delete(key)
-    known.set(key, { found, until: clock.now() + Math.min(seconds, MOST_KEPT) * 1000 })
-    if (known.size > MOST_KNOWN) known.delete(known.keys().next().value!)
-  }
-
-  const recall = (name: Name, { secondTry }: Inquiry): Standing | NoCut | undefined => {
-    const entry = known.get(nameKey(name))
-    if (!entry || clock.now() >= entry.until) return undefined
-    return secondTry && entry.found.kind !== 'secure' ? undefined : entry.found
-  }
-
-  /** What others are finding out at this moment is waited for; who tries again does so for himself. */
-  function once(name: Name, inquiry: Inquiry, find: () => Promise<Standing | NoCut>): Promise<Standing | NoCut> {
-    const before = recall(name, inquiry)
-    if (before) return Promise.resolve(before)
-    if (inquiry.secondTry) return find()
-    const key = nameKey(name)
-    const running = flights.get(key)
-    if (running) return running
-    const flight = find().finally(() => flights.delete(key))
-    flights.set(key, flight)
-    return flight
-  }
+/** `privateApex` is a zone whose servers are configured, so that it is one whether or not the zones above it know of it. */
+export function createChain(anchors: AnchorTable, clock: Clock, privateApex?: Name): Chain {
+  const { remember, recall, once, forget } = createStandings(clock, privateApex)
 
   /** Where the way to `name` begins. */
   async function start(name: Name, inquiry: Inquiry): Promise<Standing> {
     const footing = anchors.footing(name, clock.now())
     if (footing.kind === 'exempt') return exempt(footing)
     if (footing.kind === 'none') return open('indeterminate', footing.reason)
-    const { zone, anchors: pointers } = footing
-    return (await once(zone, inquiry, () => keysOf(zone, pointers, MOST_KEPT, inquiry))) as Standing
+    const { zone, anchors: pointers, seconds = MOST_KEPT } = footing
+    return (await once(zone, inquiry, () => keysOf(zone, pointers, seconds, inquiry))) as Standing
   }
 
   /** Takes over a zone's keys by what points at them; `seconds` is how long that stands. */
@@ -202,7 +144,7 @@ export function createChain(anchors: AnchorTable, clock: Clock): Chain {
       const verified = verifySet((ds ?? alias)!, above.zone, above.keys, seconds1970(), inquiry.work)
       if (verified.status === 'bogus') return bogus(name, verified)
       // An alias is no zone cut (RFC 2181 §10.1).
-      if (!ds) return noCut(name, 'inside', verified.ttl)
+      if (!ds) return noCut(name, 'inside', above.zone, verified.ttl)
       if (verified.wildcardAt)
         return bogus(name, fault(Ede.DNSSEC_BOGUS, `the DS of ${printName(name)} is a wildcard's`))
       const pointers: KeyPointer[] = ds.rdatas.map(rdata => ({ type: Type.DS, rdata }))
@@ -232,14 +174,17 @@ export function createChain(anchors: AnchorTable, clock: Clock): Chain {
     const seconds = Math.min(...verified.map(({ ttl }) => ttl))
     const said = denial.delegation(name)
     if (said === 'unproved') return bogus(name, wrong ?? missing(name, above.zone))
-    if (said === 'inside' || said === 'absent') return noCut(name, said, seconds)
+    if (said === 'inside' || said === 'absent') return noCut(name, said, above.zone, seconds)
     const standing = unsigned(name, above.zone, said)
     remember(name, standing, seconds)
     return standing
   }
 
-  function noCut(name: Name, kind: NoCut['kind'], seconds: number): NoCut {
-    const found = { kind }
+  /** What a zone proves not to be delegated can have no DS: where it is configured nonetheless, signing ends there. */
+  function noCut(name: Name, kind: NoCut['kind'], parent: Name, seconds: number): NoCut | Standing {
+    const isPrivate =
+      privateApex && (kind === 'absent' ? isSubdomain(privateApex, name) : equalNames(privateApex, name))
+    const found = isPrivate ? undelegated(privateApex, parent) : { kind }
     remember(name, found, seconds)
     return found
   }
@@ -257,11 +202,7 @@ export function createChain(anchors: AnchorTable, clock: Clock): Chain {
 
   const seconds1970 = () => Math.floor(clock.now() / 1000)
 
-  return { signer, enclosing, forget: () => known.clear() }
-}
-
-function isStanding(found: Standing | NoCut): found is Standing {
-  return found.kind !== 'inside' && found.kind !== 'absent'
+  return { signer, enclosing, forget }
 }
 
 function open(status: 'insecure' | 'indeterminate', reason: string, ede?: number): Standing {
@@ -282,6 +223,10 @@ function unsigned(name: Name, parent: Name, said: 'proved' | 'opt-out' | 'too-ma
       Ede.UNSUPPORTED_NSEC3_ITERATIONS,
     )
   return open('insecure', `${printName(parent)} proves that ${printName(name)} is not signed`)
+}
+
+function undelegated(zone: Name, parent: Name): Standing {
+  return open('insecure', `${printName(parent)} proves that it has no delegation of ${printName(zone)}`)
 }
 
 /** Not remembered: the next question may have better luck. */

@@ -4,14 +4,11 @@ import { dsRdata, isKnownDigest, VerifyingKey } from '../../dns/dnssec.ts'
 import { equalNames, type Name, printName } from '../../dns/name.ts'
 import { equalOctets } from '../../dns/record.ts'
 import { type Rdata, readRdata, Type } from '../../dns/types.ts'
-import type { TrustAnchor } from './anchors.ts'
+import type { KeyPointer } from './anchors.ts'
 import type { SignedSet } from './rrsets.ts'
 import { type Fault, fault } from './security.ts'
 import { type VerifiedSet, verifySet } from './signatures.ts'
 import type { Work } from './work.ts'
-
-/** What a zone's keys are checked against: DS records of its parent, or configured DS and DNSKEY records. */
-export type KeyPointer = Pick<TrustAnchor, 'type' | 'rdata'>
 
 /** DS records and keys that are looked at: a zone with more is up to something. */
 const MOST_POINTERS = 24

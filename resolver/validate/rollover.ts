@@ -2,8 +2,8 @@ import { KeyFlag, VerifyingKey, verifyWithKey } from '../../dns/dnssec.ts'
 import { type Name, ROOT } from '../../dns/name.ts'
 import { equalOctets } from '../../dns/record.ts'
 import { Type } from '../../dns/types.ts'
-import type { TrustAnchor } from './anchors.ts'
-import { type KeyPointer, pointsAt } from './delegation.ts'
+import type { KeyPointer, TrustAnchor } from './anchors.ts'
+import { pointsAt } from './delegation.ts'
 import type { SignedSet } from './rrsets.ts'
 
 /** Where a key of the root stands (RFC 5011 §4.2; "Start" is a key that is not tracked). */

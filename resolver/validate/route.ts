@@ -1,5 +1,5 @@
 import { Class } from '../../dns/codes.ts'
-import { ancestorName, lowerName, type Name, nameKey } from '../../dns/name.ts'
+import { ancestorName, isSubdomain, lowerName, type Name, nameKey } from '../../dns/name.ts'
 import { Type } from '../../dns/types.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { Cancellation } from '../cancellation.ts'
@@ -16,7 +16,8 @@ import { TooMuchWork, Work } from './work.ts'
 /** What validating a route's answers needs of the resolver around it. */
 export interface ValidatingContext {
   clock: Clock
-  aggressive: AggressiveCache
+  /** Left out where an answer has to tell who gave it. */
+  aggressive?: AggressiveCache
   judge: ReturnType<typeof createJudge>['judge']
   /** The route by which this name is resolved, where there is another than the one of the question. */
   routeOf(name: Name): Route | undefined
@@ -31,7 +32,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
 
   async function ask(question: UpstreamQuestion, cancellation: Cancellation): Promise<Outcome> {
     if (question.checkingDisabled) return unchecked(await route.ask(question, cancellation))
-    const synthesized = aggressive.answer(question, context.clock.now())
+    const synthesized = aggressive?.answer(question, context.clock.now())
     if (synthesized) return synthesized
     const work = new Work()
     const first = await route.ask(rawQuestion(question), cancellation)
@@ -68,7 +69,7 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
     const { security, rcode, answer, authority, reusable } = judged
     const authentic = security.status === 'secure'
     context.judged(authentic ? 'secure' : 'insecure')
-    if (authentic) aggressive.learn(reusable, context.clock.now())
+    if (authentic) aggressive?.learn(reusable, context.clock.now())
     const kept = { ...found, rcode, answer, authority, authentic, security }
     return { kind: 'found', found: kept, seconds: Math.min(seconds, judged.seconds) }
   }
@@ -86,13 +87,20 @@ export function createValidatingRoute(route: Route, context: ValidatingContext):
     const fetchOnce = async (name: Name, type: number): Promise<Fetched> => {
       // RFC 4035 §2.4: DS is the parent's.
       const where = type === Type.DS && name.length > 1 ? ancestorName(name) : name
-      const by = context.routeOf(where) ?? route
+      const by = routeTo(where)
       const raw = { name: lowerName(name), type, ...RAW, recursionDesired: by.recursive }
       if (!secondTry) return fromPart(await context.part(by, raw))
       const outcome = await by.ask(raw, cancellation, avoided)
       return outcome.kind === 'failed' ? outcome : { kind: 'answer', ...outcome.found }
     }
     return { fetch, work, secondTry }
+  }
+
+  /** The closest rule's, but for names that this route itself is closer to. */
+  function routeTo(name: Name): Route {
+    const ruled = context.routeOf(name)
+    const isCloser = ruled && isSubdomain(name, route.zone) && route.zone.length > ruled.zone.length
+    return ruled && !isCloser ? ruled : route
   }
 
   return { ...route, ask }

@@ -11,6 +11,7 @@ const attempt: Attempt = {
   token: 'token',
   keyAuthorization: 'token.thumbprint',
   accountUrl: ACCOUNT,
+  thumbprints: ['thumbprint'],
 }
 
 /** What hosts and zones of strangers answer to a challenge: only AcmeError may be thrown, and what proves control says so in full. */
@@ -50,6 +51,7 @@ function networkOf(input: Uint8Array): ChallengeNetwork {
     connect: async () => ({ alpn: 'acme-tls/1', peerCertificate: input, write() {}, close() {}, chunks: none() }),
     ports: { 'http-01': 80, 'tls-alpn-01': 443 },
     identities: ['ca.test'],
+    accountHashPrefix: 'https://ca.test/acme/acme/account-hash/',
     now: () => 1_000_000,
   }
 }

@@ -1,14 +1,11 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type as T } from 'typebox'
-import type { Watcher } from '../live/live.ts'
 import { requireAll, tokenOf } from './authenticate.ts'
 import type { ApiContext } from './context.ts'
+import { createWatcher } from './event-stream.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
 import { sessionOf } from './sessions.ts'
-
-/** Octets that may wait for a reader; one that is slower is cut off, and comes again. */
-const MOST_WAITING = 1 << 20
 
 /** What goes on, as it happens: server-sent events, for whoever may know of everything. */
 export function eventRoutes(scope: ApiScope, context: ApiContext): void {
@@ -35,20 +32,31 @@ export function eventRoutes(scope: ApiScope, context: ApiContext): void {
   )
 }
 
-/** Whether who asked may go on: a token may be revoked, and a session end, while the events come. */
-function watchHolder(request: FastifyRequest, { sessions, tokens }: ApiContext): () => boolean {
+/** Whether who asked may go on: a token may be revoked, a session end and a certificate go out of date while the events come. */
+function watchHolder(request: FastifyRequest, context: ApiContext): () => boolean {
+  const { sessions, tokens } = context
+  const { id, kind } = tokenOf(request)
+  if (kind === 'certificate') return watchCertificate(request, context)
   const secret = request.headers.authorization || request.headers['x-api-key'] ? undefined : sessionOf(request)
-  const { id } = tokenOf(request)
   return () => (secret === undefined ? tokens.holding(id) : sessions.tokenOf(secret)) !== undefined
 }
 
-function createWatcher(raw: FastifyReply['raw'], queries: boolean, stillHolds: () => boolean): Watcher {
-  return {
-    queries,
-    send(event, data) {
-      if (!stillHolds() || raw.writableLength > MOST_WAITING) raw.end()
-      else raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-    },
-    end: () => raw.end(),
+/** Looking a certificate up takes a moment: each look tells of the one before. */
+function watchCertificate(request: FastifyRequest, { byCertificate, log }: ApiContext): () => boolean {
+  let holds = true
+  let looking = false
+  const look = async (): Promise<void> => {
+    looking = true
+    try {
+      holds = (await byCertificate(request)) !== undefined
+    } catch (error) {
+      log.error({ err: error }, 'a certificate could not be looked up')
+    } finally {
+      looking = false
+    }
+  }
+  return () => {
+    if (holds && !looking) void look()
+    return holds
   }
 }

@@ -143,7 +143,9 @@ function editsByZone(zones: readonly ServedZone[], changes: Static<typeof Change
     for (const [i, endpoint] of endpoints.entries()) {
       const edit = editOf(kind, endpoint, `${pointer}/${i}`)
       const zone = requireDynamic(zoneOfName(zones, edit.owner, `${pointer}/${i}/dnsName`))
-      edits.set(zone, [...(edits.get(zone) ?? []), edit])
+      const wanted = edits.get(zone)
+      if (wanted) wanted.push(edit)
+      else edits.set(zone, [edit])
     }
   }
   add('prune', changes.delete ?? [], '/delete')

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { Type as T, type TSchema } from 'typebox'
-import { printName } from '../../dns/name.ts'
+import type { Explanation } from '../../cli/replies.ts'
+import { parseName, printName } from '../../dns/name.ts'
 import { requireAll, requireRole, tokenOf } from './authenticate.ts'
 import { type ApiContext, nameOf, zoneOf } from './context.ts'
 import type { ApiScope } from './openapi.ts'
 import { ApiError } from './problem.ts'
-import { coversName, coversView, holderOf } from './tokens.ts'
+import { coversName, coversView, coversZone, holderOf, type Token } from './tokens.ts'
 
 const ZonePath = T.Object({ view: T.String(), zone: T.String() })
 const Serial = T.Integer({ minimum: 0, maximum: 0xffffffff })
@@ -43,15 +44,23 @@ function explainRoutes(scope: ApiScope, context: ApiContext): void {
     { schema: described('explain', 'What a client gets for a name, from where, and why', { querystring }) },
     async request => {
       const token = tokenOf(request)
-      const { name } = request.query
+      const { name, type, from, key } = request.query
       if (!coversName(token, nameOf(name, 'name')))
         throw new ApiError(403, `${holderOf(token)} is for no zone of ${name}`)
-      const told = (await runCommand(context, 'explain', request.query)) as { view?: string }
+      const args = { name, type, from, key, views: token.views }
+      const told = (await runCommand(context, 'explain', args)) as Explanation
       if (told.view !== undefined && !coversView(token, told.view))
         throw new ApiError(403, `${holderOf(token)} is not for the view ${told.view}`)
-      return told
+      return shownTo(token, told)
     },
   )
+}
+
+/** Who changed what in a zone is for its own tokens: a name may be, or lead, in another one. */
+function shownTo(token: Token, told: Explanation): Explanation {
+  if (!told.zone || coversZone(token, parseName(told.zone.name))) return told
+  const { owner: _owner, changed: _changed, ...rest } = told
+  return rest
 }
 
 function historyRoutes(scope: ApiScope, context: ApiContext): void {

@@ -1,4 +1,4 @@
-import type { Session } from '../../cli/replies.ts'
+import type { Session, SessionEnd } from '../../cli/replies.ts'
 import { printName } from '../../dns/name.ts'
 import { tokenOf } from './authenticate.ts'
 import type { ApiContext } from './context.ts'
@@ -32,8 +32,13 @@ export function sessionRoutes(scope: ApiScope, { sessions, config }: ApiContext)
   scope.get(PATH, { schema: described('session', 'Who is asking, and for what the token is', {}) }, async request =>
     tell(request),
   )
-  scope.delete(PATH, { schema: described('session', 'Ends the session', {}) }, async (request, reply) => {
-    reply.header('set-cookie', sessions.close(sessionOf(request) ?? ''))
-    return null
-  })
+  scope.delete(
+    PATH,
+    { schema: described('session', 'Ends the session; says where the browser goes to end its login elsewhere', {}) },
+    async (request, reply): Promise<SessionEnd> => {
+      const { cookie, onward } = sessions.close(sessionOf(request) ?? '')
+      reply.header('set-cookie', cookie)
+      return { onward: (await onward?.()) ?? null }
+    },
+  )
 }

@@ -13,9 +13,14 @@ const LIFE = { idle: 60 * MINUTE, whole: 12 * 60 * MINUTE }
 /** Sessions at once; beyond that the one that was quiet for longest ends. */
 const MOST = 1000
 
+/** Where a browser goes from here; undefined where that is nowhere. */
+export type Onward = () => Promise<string | undefined>
+
 interface Session {
   /** What it stands for, as long as that holds. */
   holder: () => Token | undefined
+  /** Where the browser goes when it ends, to end elsewhere what it came from; left out: nowhere. */
+  onward: Onward | undefined
   opened: number
   used: number
 }
@@ -40,11 +45,11 @@ export class Sessions {
   }
 
   /** Opens one for whoever `holder` gives, asked again at each request; gives the cookie to be set. */
-  openFor(holder: Session['holder']): string {
+  openFor(holder: Session['holder'], onward?: Onward): string {
     const secret = Buffer.from(this.random.bytes(SECRET_OCTETS)).toString('base64url')
     if (this.sessions.size >= MOST) this.sessions.delete(this.sessions.keys().next().value!)
     const now = this.clock.monotonic()
-    this.sessions.set(digestOf(secret), { holder, opened: now, used: now })
+    this.sessions.set(digestOf(secret), { holder, onward, opened: now, used: now })
     return printCookie(COOKIE, secret, LIFE.whole / 1000, 'Strict')
   }
 
@@ -61,10 +66,12 @@ export class Sessions {
     return token
   }
 
-  /** Ends the session; gives the cookie that removes it. */
-  close(secret: string): string {
-    this.sessions.delete(digestOf(secret))
-    return printCookie(COOKIE, '', 0, 'Strict')
+  /** Ends the session; gives the cookie that removes it, and where the browser goes then. */
+  close(secret: string): { cookie: string; onward: Onward | undefined } {
+    const key = digestOf(secret)
+    const onward = this.sessions.get(key)?.onward
+    this.sessions.delete(key)
+    return { cookie: printCookie(COOKIE, '', 0, 'Strict'), onward }
   }
 }
 

@@ -3,7 +3,7 @@ import { type Name, printName } from '../../dns/name.ts'
 import type { ResourceRecord } from '../../dns/record.ts'
 import { printZonefile } from '../../dns/zonefile.ts'
 import type { Clock } from '../../host/clock.ts'
-import { readZoneFile } from '../../zones/file/file.ts'
+import { readZoneText } from '../../zones/file/file.ts'
 import { importZone } from '../../zones/file/import.ts'
 import { recordsOfVersion } from '../../zones/history/baseline.ts'
 import { historyOf } from '../../zones/history/history.ts'
@@ -114,7 +114,7 @@ export function createCommands(deps: CommandDeps): Record<string, Command> {
       if (!zone.config.dynamic)
         throw new CommandError(`${printName(zone.origin)} is not dynamic: change its file and reload`, 2)
       const file = String(args['file'] ?? 'the file')
-      const { image, errors } = readZoneFile(file, zone.origin, () => String(args['text'] ?? ''))
+      const { image, errors } = readZoneText(file, zone.origin, String(args['text'] ?? ''))
       if (!image)
         throw new CommandError(
           errors.map(({ message }) => message),

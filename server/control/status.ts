@@ -1,27 +1,12 @@
 import type { Ca } from '../../ca/ca.ts'
+import type { Status } from '../../cli/replies.ts'
 import type { Config } from '../../config/schema.ts'
 import { VERSION } from '../../host/version.ts'
 import type { Listeners } from '../listeners.ts'
-import type { TrustKeeper, ValidationReport } from '../resolver/trust.ts'
+import type { TrustKeeper } from '../resolver/trust.ts'
 import type { Authority } from '../zones/authority.ts'
 
-/** The daemon at a glance, as the `status` command prints it. */
-export interface StatusReport {
-  version: string
-  pid: number
-  /** ISO 8601. */
-  started: string
-  ready: boolean
-  config: string
-  /** What was bound, by listener: "127.0.0.1:53". */
-  listen: Record<string, string[]>
-  workers: number
-  zones: number
-  ca?: { directory: string; root_sha256: string }
-  /** Where a forward rule has its answers validated. */
-  validation?: ValidationReport
-}
-
+/** The daemon at a glance, but for what its upstreams do, which serving threads have to be asked for. */
 export function describeStatus(of: {
   started: number
   ready: boolean
@@ -32,7 +17,7 @@ export function describeStatus(of: {
   listeners: Listeners
   ca: Ca | undefined
   trust: TrustKeeper
-}): StatusReport {
+}): Status {
   const { config, ca } = of
   const listening = Object.entries(of.listeners.bound).filter(([, addresses]) => addresses.length > 0)
   return {

@@ -12,7 +12,7 @@ import { factsOf, portOf, whyThisView } from './asked.ts'
 import { gather, type SeenView, type Sources, type Story } from './story.ts'
 import { judge } from './verdict.ts'
 
-/** `{ name, type?, from?, key? }` → what that client gets for that name, from where, and why. */
+/** `{ name, type?, from?, key?, port?, views? }` → what that client gets for that name, from where, and why; of other views only of those. */
 export type Explain = (args: Record<string, unknown>) => Promise<object>
 
 /** By the very code that serves: the choice of the view, the look-up, the resolver. */
@@ -21,7 +21,8 @@ export function createExplain(sources: Sources): Explain {
     const name = nameArgument(args['name'])
     const type = typeCode(String(args['type'] ?? 'A'))
     if (type === undefined) throw new CommandError(`"${args['type']}" is not a record type`, 2)
-    const story = await gather(sources, name, type, { facts: factsOf(args), port: portOf(args) })
+    const views = args['views'] as readonly string[] | undefined
+    const story = await gather(sources, name, type, { facts: factsOf(args), port: portOf(args), views })
     return {
       ...{ name: printName(name), type: typeName(type), verdict: judge(story) },
       ...(story.seen ? await tellView(story.seen, story) : NOBODY),

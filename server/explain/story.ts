@@ -55,17 +55,26 @@ export interface Sources {
   affairs: Affairs | undefined
 }
 
+/** What is asked beside the question. */
+export interface Asked {
+  facts: RequestFacts
+  /** Where hosts are looked at over TLS. */
+  port: number
+  /** Of which other views is told; left out: of all. */
+  views?: readonly string[] | undefined
+}
+
 /** Asks the client's view as the client would, and the others what their zones have. By the very code that serves. */
 export async function gather(
   sources: Sources,
   name: Name,
   type: number,
-  { facts, port }: { facts: RequestFacts; port: number },
+  { facts, port, views }: Asked,
 ): Promise<Story> {
   const { state } = sources
   const { key } = facts
   const view = chooseView(state.views, facts)
-  const others = state.views.filter(other => other !== view)
+  const others = state.views.filter(other => other !== view && (views?.includes(other.name) ?? true))
   const ask = (view: ServingView, recursive: boolean) => look(sources, view, name, type, recursive)
   const seen = view && (await ask(view, containsAddress(view.recursion, facts.client)))
   const certified = await certificatesOf(sources, name, seen, port)

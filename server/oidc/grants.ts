@@ -43,8 +43,7 @@ function nameOf({ name: claim }: OidcConfig, claims: Claims): string {
   const name = claimOf(claims, claim)
   if (typeof name !== 'string' || !NAME.test(name))
     throw new LoginRefusal(403, `the provider gives no ${claim} by which you could be named`, ASK)
-  // OpenID Connect §5.7: anybody may claim an address that nobody has looked at.
-  if (claim === 'email' && claims['email_verified'] !== undefined && claims['email_verified'] !== true)
+  if (claim === EMAIL && isUnverified(claims))
     throw new LoginRefusal(
       403,
       `the provider has not verified the address ${name}`,
@@ -53,7 +52,15 @@ function nameOf({ name: claim }: OidcConfig, claims: Claims): string {
   return name
 }
 
+const EMAIL = 'email'
+
+/** OpenID Connect §5.7: anybody may claim an address that nobody has looked at. */
+function isUnverified(claims: Claims): boolean {
+  return claims['email_verified'] !== undefined && claims['email_verified'] !== true
+}
+
 function fits({ claim, values }: GrantConfig, claims: Claims): boolean {
+  if (claim === EMAIL && isUnverified(claims)) return false
   const found = claimOf(claims, claim)
   return (Array.isArray(found) ? found : [found]).some(one => typeof one === 'string' && values.includes(one))
 }

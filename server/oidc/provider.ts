@@ -11,7 +11,16 @@ export interface Provider {
   /** Where the browser logs in. Rejects with LoginRefusal where the provider can't be asked. */
   authorizationUrl(login: PendingLogin): Promise<string>
   /** What the provider says of whoever has come back with this query. Rejects with LoginRefusal. */
-  claims(login: PendingLogin, query: string): Promise<Claims>
+  logIn(login: PendingLogin, query: string): Promise<LoggedIn>
+  /** Where the browser ends that login (RP-Initiated Logout §2); undefined where the provider has no such place. Rejects with LoginRefusal. */
+  endSessionUrl(idToken: string): Promise<string | undefined>
+}
+
+/** Who has logged in. */
+export interface LoggedIn {
+  claims: Claims
+  /** By which the provider knows the login again. */
+  idToken: string
 }
 
 /** Milliseconds for which what the provider says of itself is believed. */
@@ -43,7 +52,7 @@ export function createProvider(oidc: OidcConfig, { clock, fetch }: { clock: Cloc
       })
       return url.href
     },
-    async claims({ state, nonce, verifier }, query) {
+    async logIn({ state, nonce, verifier }, query) {
       const openid = await import('openid-client')
       const configuration = await configure(oidc, await discover().catch(asRefusal), { clock, fetch })
       const checks = {
@@ -54,11 +63,19 @@ export function createProvider(oidc: OidcConfig, { clock, fetch }: { clock: Cloc
         .authorizationCodeGrant(configuration, new URL(`${redirect}${query}`), checks)
         .catch(asRefusal)
       const claims = answer.claims() as Claims
+      const idToken = answer.id_token!
       const lacking = claimsWanted(oidc).some(name => claimOf(claims, name) === undefined)
-      if (!lacking || configuration.serverMetadata().userinfo_endpoint === undefined) return claims
+      if (!lacking || configuration.serverMetadata().userinfo_endpoint === undefined) return { claims, idToken }
       // OpenID Connect §5.4: what scopes ask for may be told there alone.
       const more = await openid.fetchUserInfo(configuration, answer.access_token, claims.sub).catch(asRefusal)
-      return { ...more, ...claims }
+      return { claims: { ...more, ...claims }, idToken }
+    },
+    async endSessionUrl(idToken) {
+      const openid = await import('openid-client')
+      const configuration = await configure(oidc, await discover().catch(asRefusal), { clock, fetch })
+      if (configuration.serverMetadata().end_session_endpoint === undefined) return undefined
+      const parameters = { id_token_hint: idToken, post_logout_redirect_uri: `${oidc.url}/` }
+      return openid.buildEndSessionUrl(configuration, parameters).href
     },
   }
 }

@@ -73,10 +73,11 @@ export function serveOidc(app: FastifyInstance, deps: OidcDeps): void {
       const login = pending.take(cookieOf(request, COOKIE) ?? '')
       if (!login) throw new LoginRefusal(400, 'this login was not begun here, is over, or has taken too long', AGAIN)
       const at = request.url.indexOf('?')
-      const claims = await providerOf(oidc).claims(login, at < 0 ? '' : request.url.slice(at))
+      const { claims, idToken } = await providerOf(oidc).logIn(login, at < 0 ? '' : request.url.slice(at))
       const person = personOf(oidc, claims, clock.now())
       noteLogin(deps, request, { signed_in: person.name, sub: claims.sub, issuer: oidc.issuer, role: person.roles[0] })
-      const session = deps.sessions.openFor(() => personStill(person, oidc, config(), claims))
+      const onward = oidc.logout ? () => endSession(providerOf(oidc), idToken, deps.log) : undefined
+      const session = deps.sessions.openFor(() => personStill(person, oidc, config(), claims), onward)
       return reply.header('set-cookie', [session, printCookie(COOKIE, '', 0, 'Lax')]).redirect('/', 303)
     }),
   )
@@ -102,6 +103,14 @@ function personStill(person: Token, then: OidcConfig, now: OidcConfig | undefine
     if (error instanceof LoginRefusal) return undefined
     throw error
   }
+}
+
+/** Where the login ends at the provider. Here it is over whatever comes of that. */
+function endSession(provider: Provider, idToken: string, log: Log): Promise<string | undefined> {
+  return provider.endSessionUrl(idToken).catch((error: Error) => {
+    log.warn({ reason: error.message }, 'signed out here, not at the OpenID provider')
+    return undefined
+  })
 }
 
 function noteLogin({ note, log }: OidcDeps, { ip: from }: FastifyRequest, login: object): void {

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ViewConfig, ZoneConfig } from '../../config/schema.ts'
-import { isSubdomain, type Name, nameKey, printName } from '../../dns/name.ts'
+import { ancestorName, isSubdomain, type Name, nameKey, printName } from '../../dns/name.ts'
 import { type TsigKey, tsigKey } from '../../dns/tsig-record.ts'
 import { Type } from '../../dns/types.ts'
 import { Policies } from '../../resolver/policy/policies.ts'
-import type { Resolver } from '../../resolver/resolver.ts'
+import type { OwnSigners, Resolver } from '../../resolver/resolver.ts'
 import { ZoneTable } from '../../zones/lookup/table.ts'
 import { ZoneImage } from '../../zones/zone.ts'
 import type { TlsSecrets } from '../listen/tls.ts'
-import { type ResolverConfig, resolverConfigOf } from '../resolver/view-resolver.ts'
+import { type OwnZones, type ResolverConfig, resolverConfigOf } from '../resolver/view-resolver.ts'
 import type { ServingChange, ServingConfig, ServingState, ServingZone } from '../threads/messages.ts'
 import { HomeZones } from './local-zones.ts'
 
@@ -40,8 +40,8 @@ export interface ServingView {
   readonly policies: Policies | undefined
 }
 
-/** Makes the resolver of a view; `ownName` tells which names the view answers itself. */
-export type ResolverFactory = (config: ResolverConfig, ownName: (name: Name) => boolean) => Resolver
+/** Makes the resolver of a view. */
+export type ResolverFactory = (config: ResolverConfig, own: OwnZones) => Resolver
 
 /** What a new state of the zones means to those who keep something of the old one. */
 export interface StateListener {
@@ -146,7 +146,7 @@ export class State {
       policies: policiesOf(config, table),
       resolving,
       // One whose rules are the same keeps what it has learned.
-      resolver: known?.resolver ?? this.createResolver(resolving, name => this.isOwn(config.name, name)),
+      resolver: known?.resolver ?? this.createResolver(resolving, this.ownZones(config.name)),
     }
   }
 
@@ -156,9 +156,19 @@ export class State {
     return new HomeZones(own, spokenFor, this.config.name, emptyZones === true, dns64?.prefix)
   }
 
-  private isOwn(viewName: string, name: Name): boolean {
-    const view = this.views.find(({ name }) => name === viewName)
-    return view !== undefined && isOwnName(view, name)
+  /** What the zones of a view say, whichever they are at that moment. */
+  private ownZones(viewName: string): OwnZones {
+    const find = () => this.views.find(({ name }) => name === viewName)
+    return {
+      ownName(name) {
+        const view = find()
+        return view !== undefined && isOwnName(view, name)
+      },
+      ownSigners(cut) {
+        const view = find()
+        return view && ownSigners(view, cut)
+      },
+    }
   }
 
   private replace({ view: viewName, origin, image }: ServingZone): void {
@@ -208,6 +218,14 @@ export function isOwnName(view: ServingView, name: Name): boolean {
   for (let at = 0; at < name.length - zone.origin.length; at += name[at]! + 1)
     if (version.rrset(name.subarray(at), Type.NS)) return !isRuled(view, name, zone.origin)
   return true
+}
+
+/** What the view's zones say of the keys of a zone below them: the DS is the parent's (RFC 4035 §2.4). */
+function ownSigners({ zones }: ServingView, cut: Name): OwnSigners | undefined {
+  const parent = cut.length > 1 ? zones.find(ancestorName(cut), 0) : undefined
+  if (!parent) return undefined
+  const ds = parent.latest().rrset(cut, Type.DS)
+  return { ds: ds?.rdatas ?? [], seconds: ds?.ttl ?? 0 }
 }
 
 /** Whether a forward rule or stub zone inside a zone of ours is for this name in particular: it goes before the zone's delegation. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { NegativeTrustAnchor as ShownAnchor, Validation } from '../../cli/replies.ts'
 import type { Config } from '../../config/schema.ts'
 import { keyTag, Rrsig } from '../../dns/dnssec.ts'
 import { equalNames, type Name, printName, ROOT } from '../../dns/name.ts'
@@ -24,26 +25,6 @@ export interface TrustDeps {
   probe: () => Promise<RootProbe[]>
   /** Trust is not what it was: serving threads are to hear of it. */
   changed: () => void
-}
-
-/** A negative trust anchor as commands and `status` tell it. */
-export interface NegativeAnchorReport {
-  zone: string
-  /** ISO 8601. */
-  until: string
-  why?: string
-  source: 'config' | 'command'
-}
-
-/** How validation stands, as `status` tells it. */
-export interface ValidationReport {
-  /** "zone type rdata", as in a zone file. */
-  anchors: string[]
-  /** The root's keys by RFC 5011: "38696 valid since …". */
-  root_keys: string[]
-  negative: NegativeAnchorReport[]
-  /** What keeps answers from being validated; each is logged once. */
-  problems: string[]
 }
 
 /** RFC 7646 §2 would have negative anchors short: a command's last an hour unless it says otherwise, and a week at most. */
@@ -162,7 +143,7 @@ export class TrustKeeper {
   }
 
   /** The negative anchors that stand. */
-  private negative(): (NegativeTrustAnchor & { why?: string; source: NegativeAnchorReport['source'] })[] {
+  private negative(): (NegativeTrustAnchor & { why?: string; source: ShownAnchor['source'] })[] {
     const now = this.deps.clock.now()
     const configured = this.config.negative_trust_anchors.map(({ name, until, why }) => ({
       ...{ zone: name, until, source: 'config' as const },
@@ -172,7 +153,7 @@ export class TrustKeeper {
     return [...configured, ...commanded].filter(({ until }) => now < until)
   }
 
-  listNegative(): NegativeAnchorReport[] {
+  listNegative(): ShownAnchor[] {
     return this.negative().map(({ zone, until, why, source }) => ({
       ...{ zone: printName(zone), until: new Date(until).toISOString() },
       ...(why !== undefined && { why }),
@@ -181,7 +162,7 @@ export class TrustKeeper {
   }
 
   /** A zone is taken for unsigned for `ms` from now; in place of what a command said of it before. */
-  async addNegative(zone: Name, ms: number, why?: string): Promise<NegativeAnchorReport> {
+  async addNegative(zone: Name, ms: number, why?: string): Promise<ShownAnchor> {
     const until = this.deps.clock.now() + Math.min(ms, NEGATIVE_ANCHOR_LIFE.most)
     const others = this.state.negative.filter(one => !equalNames(one.zone, zone))
     await this.keep({ ...this.state, negative: [...others, { zone, until, ...(why !== undefined && { why }) }] })
@@ -203,7 +184,7 @@ export class TrustKeeper {
     return true
   }
 
-  report(): ValidationReport {
+  report(): Validation {
     return {
       anchors: printAnchors(this.trust.anchors),
       root_keys: describeKeys(this.state.keys),

@@ -8,7 +8,7 @@ import type { Random } from '../../host/random.ts'
 import { PARTITION_LENGTH } from '../../resolver/cache/cache.ts'
 import type { CacheMemory } from '../../resolver/cache/cache-memory.ts'
 import { DEFAULT_LIMITS, type ResolverLimits } from '../../resolver/limits.ts'
-import { createResolver, type Resolver } from '../../resolver/resolver.ts'
+import { createResolver, type Resolver, type ResolverOptions } from '../../resolver/resolver.ts'
 import type { Trust } from '../../resolver/validate/anchors.ts'
 import type { ServingConfig } from '../threads/messages.ts'
 
@@ -33,9 +33,12 @@ export interface ResolverConfig {
   limits: Partial<ResolverLimits>
   internal?: Name[]
   mayBePrivate?: Name[]
-  /** Where some rule has its answers validated: what that begins with. */
+  /** Where answers may be validated, by a rule, a stub zone, or the DS of a delegation of ours: what that begins with. */
   trust?: Trust
 }
+
+/** What a resolver asks the zones of its view. */
+export type OwnZones = Required<Pick<ResolverOptions, 'ownName' | 'ownSigners'>>
 
 export function resolverConfigOf(view: ViewConfig, config: ServingConfig): ResolverConfig {
   const { rebinding_protection: rebinding } = view
@@ -45,15 +48,15 @@ export function resolverConfigOf(view: ViewConfig, config: ServingConfig): Resol
     stubs: view.stub ?? [],
     limits: config.cache ? limitsOf(config.cache) : {},
     ...(view.leak_guard && { internal: internalZones(view, config.views) }),
-    ...(config.trust && view.forward.some(({ dnssec }) => dnssec === 'validate') && { trust: config.trust }),
+    ...(config.trust && view.recursion.length > 0 && { trust: config.trust }),
     ...(rebinding && { mayBePrivate: rebinding.except }),
   }
 }
 
 /** A resolver for one view, with its part of the cache. */
-export function createViewResolver(of: ResolverConfig, ownName: (name: Name) => boolean, deps: ResolverDeps): Resolver {
+export function createViewResolver(of: ResolverConfig, own: OwnZones, deps: ResolverDeps): Resolver {
   const { view, ...rest } = of
-  return createResolver({ ...deps, ...rest, partition: partitionOf(of), ownName })
+  return createResolver({ ...deps, ...rest, ...own, partition: partitionOf(of) })
 }
 
 /** Tells a view's part of the cache: what came by other rules is not in it. The same over restarts. */

@@ -81,7 +81,7 @@ export async function createServing(
   const upstreams =
     libc && poller ? createPolledNetwork({ libc, poller, descriptors, random, plain: network }) : network
   const resolvers = { network: upstreams, clock, random, log, own: initial.own, memory, id: initial.id }
-  const state: State = new State(initial.state, (config, ownName) => createViewResolver(config, ownName, resolvers), {
+  const state: State = new State(initial.state, (config, own) => createViewResolver(config, own, resolvers), {
     zonesChanged: images => answers.reset(images),
     imageChanged: (before, after, image) => answers.renumber(before, after, image),
     retired: resolver => void clock.after(RETIREMENT, () => resolver.close()),

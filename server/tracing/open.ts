@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { TracingConfig } from '../../config/schema.ts'
 import { type Name, printName } from '../../dns/name.ts'
 import { createFetch } from '../../host/fetch.ts'
@@ -5,6 +6,7 @@ import type { Log } from '../../host/log.ts'
 import type { Tracer } from '../../host/tracer.ts'
 import { VERSION } from '../../host/version.ts'
 import type { World } from '../../host/world.ts'
+import { traceCalls } from './calls.ts'
 import { SpanExporter } from './exporter.ts'
 import { encodeSpans } from './otlp.ts'
 import { createTracer } from './spans.ts'
@@ -12,6 +14,8 @@ import { createTracer } from './spans.ts'
 /** Traces that are sent to a collector. */
 export interface Tracing {
   tracer: Tracer
+  /** Has the calls of an application that is to be served traced. */
+  follow(app: FastifyInstance): void
   /** Spans since the start. */
   readonly counts: Readonly<{ sent: number; dropped: number }>
   /** Sends what is left, within so many milliseconds. */
@@ -39,5 +43,10 @@ export function openTracing(tracing: TracingConfig, name: Name, { clock, random 
   })
   const { sample, trust } = tracing
   const tracer = createTracer({ clock, random, sample, trust, keep: span => exporter.keep(span) })
-  return { tracer, counts: exporter.counts, close: patience => exporter.close(patience) }
+  return {
+    tracer,
+    follow: app => traceCalls(app, tracer, clock),
+    counts: exporter.counts,
+    close: patience => exporter.close(patience),
+  }
 }

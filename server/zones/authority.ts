@@ -132,7 +132,7 @@ export function createAuthority(deps: AuthorityDeps): Authority {
   }
   const state = new State(
     empty,
-    (resolving, ownName) => createViewResolver(resolving, ownName, { network, clock, random, log, own, memory, id }),
+    (resolving, zones) => createViewResolver(resolving, zones, { network, clock, random, log, own, memory, id }),
     {
       zonesChanged() {},
       imageChanged() {},

@@ -174,6 +174,16 @@ export async function createAccount(world: World, keys?: KeyPair): Promise<Clien
   return client
 }
 
+/** keyChange (RFC 8555 §7.3.5) to the next key; what is given bends its inner JWS. */
+export async function rollover(client: Client, next: KeyPair, bend: { payload?: object; header?: object } = {}) {
+  const url = at('key-change')
+  const payload = { account: client.kid, oldKey: client.keys.jwk, ...bend.payload }
+  const inner = await new FlattenedSign(Buffer.from(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: next.alg, jwk: next.jwk, url, ...bend.header } as never)
+    .sign(next.privateKey)
+  return client.post(url, inner)
+}
+
 /** RFC 2985 §5.4.2. */
 const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 

@@ -11,13 +11,14 @@ import { createSimulatedClock } from '../simulation/clock.ts'
 function open(options: { answers?: string[][]; allowed?: string[]; fails?: (address: string) => boolean } = {}) {
   const clock = createSimulatedClock()
   const reached: string[] = []
+  const closed: string[] = []
   const { answers = [[]], fails = () => false } = options
   let lookups = 0
   const network: Pick<Network, 'connect'> = {
     async connect({ address, port }) {
       reached.push(`${address} ${port}`)
       if (fails(address)) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
-      return {} as Connection
+      return { close: () => void closed.push(address) } as unknown as Connection
     },
   }
   const connect = createOutbound({
@@ -34,7 +35,7 @@ function open(options: { answers?: string[][]; allowed?: string[]; fails?: (addr
       return { rcode: addresses.length > 0 ? Rcode.NOERROR : Rcode.NXDOMAIN, answer: wanted.map(record) }
     },
   })
-  return { connect, reached }
+  return { connect, reached, closed, clock }
 }
 
 t.test('special addresses are not connected to, by name or literally', async t => {
@@ -53,6 +54,10 @@ t.test('special addresses are not connected to, by name or literally', async t =
     '64:ff9b::7f00:1',
     '2002:7f00:1::',
     'fd00:ec2::254',
+    '192.0.0.192',
+    '100.100.100.200',
+    '64:ff9b:1::7f00:1',
+    '2001:0:7f00:1::',
   ]) {
     const { connect, reached } = open({ answers: [[address]] })
     await t.rejects(
@@ -108,4 +113,15 @@ t.test('the next address is tried where one does not answer, four at most', asyn
 
 t.test('a name without addresses is a problem of DNS', async t => {
   await t.rejects(open().connect('www.example.test', 80), { type: 'dns', message: /no address/ } as unknown as Error)
+})
+
+t.test('a host that never ends its answer holds no socket for ever', async t => {
+  const { connect, closed, clock } = open({ answers: [['192.0.2.1'], ['192.0.2.2']] })
+  await connect('www.example.test', 80)
+  const done = await connect('www.example.test', 80)
+  done.close()
+  t.strictSame(closed, ['192.0.2.2'], 'who is done closes it')
+  await clock.advance(10_000)
+  t.strictSame(closed, ['192.0.2.2', '192.0.2.1'], 'once each')
+  t.equal(clock.pending(), 0)
 })

@@ -16,7 +16,12 @@ const STATUS: Replies['status'] = {
   listen: { dns: ['127.0.0.1:53'], https: ['127.0.0.1:443', '[::1]:443'] },
   workers: 2,
   zones: 3,
-  counters: { queries: 7 },
+  upstreams: [
+    {
+      ...{ view: 'inside', zone: '.', upstream: '10.0.0.1', state: 'down', reason: 'no answer' },
+      ...{ round_trip: 40, outstanding: 0, asked: 3, unanswered: 3 },
+    },
+  ],
   ca: { directory: 'https://ca.example/acme/directory', root_sha256: 'AA:BB' },
 }
 
@@ -25,17 +30,17 @@ t.test('status', async t => {
   t.strictSame(await type(cwd, ['status']), {
     exit: 0,
     err: '',
-    out: `version: 1.2.3
-state:   ready
-process: 42, since 2026-01-02T03:04:05Z
-config:  /etc/namestead/namestead.yaml
-dns:     127.0.0.1:53
-https:   127.0.0.1:443, [::1]:443
-workers: 2
-zones:   3
-acme:    https://ca.example/acme/directory
-root:    SHA-256 AA:BB
-queries: 7
+    out: `version:  1.2.3
+state:    ready
+process:  42, since 2026-01-02T03:04:05Z
+config:   /etc/namestead/namestead.yaml
+dns:      127.0.0.1:53
+https:    127.0.0.1:443, [::1]:443
+workers:  2
+zones:    3
+upstream: 10.0.0.1 for . in inside: down (40 ms, no answer)
+acme:     https://ca.example/acme/directory
+root:     SHA-256 AA:BB
 `,
   })
   t.strictSame(JSON.parse((await type(cwd, ['status', '--json'])).out), STATUS)

@@ -262,6 +262,15 @@ t.test('errors have their place, and all are found', async t => {
   ])
 })
 
+t.test('of very many errors a thousand are looked for', async t => {
+  const count = (text: string) => parseZonefile(text, { origin, file: 'zone' }).errors.length
+  t.equal(count('odd\n'.repeat(5000)), 1000)
+  t.equal(count('")\n'.repeat(5000)), 1000)
+  const reader = new ZonefileReader('$TTL 60\n$GENERATE 1-5000 a$ A 192.0.2.1\n', { origin, file: 'zone' })
+  for (const _record of reader) reader.report('it is outside the zone')
+  t.equal(reader.errors.length, 1000)
+})
+
 t.test('reading record by record', async t => {
   const reader = new ZonefileReader('$TTL 1\na A 192.0.2.1\n\n  A 192.0.2.2', { origin, file: 'zone' })
   const places: string[] = []

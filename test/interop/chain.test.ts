@@ -36,10 +36,17 @@ async function signTree(folder: string): Promise<{ files: Map<string, string>; a
   return { files, anchor: anchor! }
 }
 
-/** The daemon: a signed zone of its own, and rules that lead to both servers, all of it validated. */
+/** Asked as stub zones; the others by forward rules. */
+const STUBS = new Set(['plain', 'open', 'expired'])
+
+/** The daemon: a signed zone of its own, and rules and stub zones that lead to both servers, all of it validated. */
 function startDaemon(t: Test, folder: string, anchor: string, knot: number, nsd: number): Promise<Daemon> {
   writeFileSync(join(folder, 'root.ds'), `${anchor}\n`)
-  const rules = LEAVES.map(({ name }) => `      - { zone: ${name}.lab, to: ["127.0.0.1:${nsd}"], dnssec: validate }`)
+  const [stubs, rules] = [true, false].map(stub =>
+    LEAVES.filter(({ name }) => STUBS.has(name) === stub)
+      .map(({ name }) => `      - { zone: ${name}.lab, to: ["127.0.0.1:${nsd}"], dnssec: validate }`)
+      .join('\n'),
+  )
   return Daemon.start(t, {
     zone: ZONE,
     config: ({ dns }) => `data_dir: data
@@ -52,7 +59,9 @@ views:
     zones: [{ name: internal.example.com, file: internal.zone, dnssec: { sign: true } }]
     forward:
       - { zone: ".", to: ["127.0.0.1:${knot}"], dnssec: validate }
-${rules.join('\n')}
+${rules}
+    stub:
+${stubs}
 trust_anchors: [{ file: ${join(folder, 'root.ds')} }]
 `,
   })

@@ -7,9 +7,15 @@ import { run, without } from './tools.ts'
 
 const NAME = 'r1.net.internal.example.com'
 const PROFILE =
-  '{ name: default, validity: 90d, usages: [server, client], keys: [ecdsa-p256, rsa-2048], renewable: true }'
+  '{ name: default, validity: 90d, usages: [server, client], keys: [ecdsa-p256, rsa-2048], renewable: true, server_keys: true }'
 
 t.setTimeout(120_000)
+
+/** What Python makes of a multipart message: the contents of its parts, each into a file. */
+const SPLIT = `import email, sys
+parts = email.message_from_binary_file(open(sys.argv[1], 'rb')).get_payload()
+assert [part.get_content_type() for part in parts] == ['application/pkcs8', 'application/pkcs7-mime']
+for part, file in zip(parts, sys.argv[2:]): open(file, 'wb').write(part.get_payload(decode=True))`
 
 const config = (ports: Ports) => `${configText(ports).replace('{ name: default, validity: 90d }', PROFILE)}  est: {}\n`
 
@@ -34,7 +40,7 @@ async function verifies(t: Test, root: string, intermediates: string, certificat
   t.match(await done(t, 'openssl', args), /: OK/)
 }
 
-t.test('curl and openssl enrol and re-enrol', { skip: without('curl', 'openssl', 'base64') }, async t => {
+t.test('curl and openssl enrol and re-enrol', { skip: without('curl', 'openssl', 'python3') }, async t => {
   const { daemon, secret, root, at } = await open(t)
   const curl = async (path: string, ...args: string[]) => {
     const url = daemon.url(`/.well-known/est${path}`)
@@ -70,6 +76,18 @@ t.test('curl and openssl enrol and re-enrol', { skip: without('curl', 'openssl',
   const [first, second] = ['first.pem', 'second.pem'].map(file => new X509Certificate(readFileSync(at(file))))
   t.equal(second!.subjectAltName, first!.subjectAltName)
   t.notOk(second!.publicKey.equals(first!.publicKey))
+
+  const made = await curl('/serverkeygen', '-i', ...shown, ...(await request('ignored.key')))
+  writeFileSync(at('made'), made.slice(made.search(/content-type: multipart/i)))
+  await done(t, 'python3', ['-c', SPLIT, at('made'), at('made.key'), at('made.p7')])
+  const certificate = await done(t, 'openssl', ['pkcs7', '-inform', 'DER', '-in', at('made.p7'), '-print_certs'])
+  writeFileSync(at('made.pem'), certificate)
+  await verifies(t, root, at('ca.pem'), at('made.pem'))
+  t.equal(
+    await done(t, 'openssl', ['pkey', '-inform', 'DER', '-in', at('made.key'), '-pubout']),
+    await done(t, 'openssl', ['x509', '-in', at('made.pem'), '-noout', '-pubkey']),
+    'the key that was made is the one of the certificate',
+  )
 
   const asking = ['-sS', '--cacert', root, '-o', at('refusal'), '-w', '%{http_code}']
   const url = daemon.url('/.well-known/est/simplereenroll')

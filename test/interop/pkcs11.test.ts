@@ -1,3 +1,4 @@
+import { watch } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
@@ -6,12 +7,16 @@ import type { KeyAlgorithm } from '../../config/ca-schema.ts'
 import type { TokenKey } from '../../config/pkcs11.ts'
 import { systemClock } from '../../host/clock.ts'
 import { silentLog } from '../../host/log.ts'
+import { CKA } from '../../host/pkcs11/codes.ts'
 import { openModule } from '../../host/pkcs11/module.ts'
+import { startModule } from '../../host/pkcs11/module-channel.ts'
+import { linkModule } from '../../host/pkcs11/module-link.ts'
+import { openToken } from '../../host/pkcs11/token.ts'
 import { systemRandom } from '../../host/random.ts'
 import { dns, type FixtureOptions, judge, leafKey, leafOf, openFixture, profile, settings } from '../ca/fixture.ts'
 import { memoryFiles } from '../ca/memory-files.ts'
 import { memoryStore } from '../ca/memory-store.ts'
-import { inToken, MODULE, NO_TOKENS, softHsm } from './softhsm.ts'
+import { inToken, MODULE, NO_TOKENS, PIN, softHsm } from './softhsm.ts'
 import { run } from './tools.ts'
 
 // A token takes its time to make RSA keys.
@@ -21,6 +26,43 @@ t.setTimeout(120_000)
 async function moduleProcesses(): Promise<number[]> {
   const { stdout } = await run('pgrep', ['-P', String(process.pid), '-f', 'module-process'])
   return stdout.split('\n').filter(Boolean).map(Number)
+}
+
+/** When the process of a module is killed that is asked for a key pair, once: a number is that of a change in the token's files. */
+type Cut = 'after' | 'public alone' | number
+
+/** The DER name of the curve P-256. */
+const P256 = new Map([[CKA.ecParams, Buffer.from('06082a8648ce3d030107', 'hex')]])
+
+/** Starts modules of which the first is killed so. */
+function cutOff(moment: Cut, { tokens, tool }: Awaited<ReturnType<typeof softHsm>>, label: string): typeof startModule {
+  let isFirst = true
+  return (path, clock) => {
+    const channel = startModule(path, clock)
+    if (!isFirst) return channel
+    return {
+      get lost() {
+        return channel.lost
+      },
+      end: () => channel.end(),
+      async ask(request) {
+        if (request.call !== 'generateKeyPair') return channel.ask(request)
+        isFirst = false
+        let changes = 0
+        const watcher = watch(tokens, { recursive: true }, () => {
+          if (changes++ === moment) channel.end()
+        })
+        try {
+          await channel.ask(request)
+        } finally {
+          watcher.close()
+        }
+        if (moment === 'public alone') await tool('fresh', '--delete-object', '--type', 'privkey', '--label', label)
+        channel.end()
+        return channel.ask(request)
+      },
+    }
+  }
 }
 
 const request = { publicKey: leafKey.publicKey, identifiers: dns('www.internal.example.com'), profile }
@@ -196,6 +238,26 @@ t.test('keys of every kind are made in a token, sign there, and never leave it',
       for (const pid of await moduleProcesses()) process.kill(pid, 'SIGSEGV')
       t.ok(await opened.issuance.issue(request), 'all sessions and the login were gone')
     }
+  })
+
+  t.test('a key pair whose making a crash cuts off is there once, and signs', async t => {
+    // A crash after the pair was made, while it is being made, and at moments at which its files are being written.
+    const moments: Cut[] = ['after', 'public alone', 0, 1, 2, 4, 6, 8]
+    for (const [at, moment] of moments.entries()) {
+      const key = { object: `cut-${at}`, id: Uint8Array.of(at + 1) }
+      const link = linkModule(MODULE, systemClock, silentLog, cutOff(moment, hsm, key.object))
+      const token = openToken({ module: MODULE, token: 'fresh' }, PIN, link)
+      await token.generate('CKM_EC_KEY_PAIR_GEN', P256, key)
+      t.ok(await token.sign(key, 'CKM_ECDSA', new Uint8Array(32)), String(moment))
+      const point = (await token.describe(key))?.get(CKA.ecPoint)
+      t.equal(point?.length, 67, 'its public key is whole')
+      await token.close()
+      link.end()
+    }
+    const { stdout } = await hsm.tool('fresh', '--list-objects')
+    const labels = (stdout.match(/label: +cut-\d+/g) ?? []).sort()
+    t.equal(labels.length, 2 * moments.length, stdout)
+    t.equal(new Set(labels).size, moments.length)
   })
 
   t.test('a module stays where it is when memory is collected', async t => {

@@ -64,6 +64,67 @@ for (const [kind, dnssec] of Object.entries({
   })
 }
 
+t.test(
+  'between NSEC and NSEC3 a zone changes in one version: no answer mixes them, and validators accept each',
+  { skip: without('dnssec-verify', 'ldns-verify-zone', 'kzonecheck', 'dig', 'delv', 'unbound') },
+  async t => {
+    const withProofs = (ports: Ports, nsec3: boolean) =>
+      configText(ports).replace(
+        '        dynamic: true\n',
+        `        dynamic: true\n        dnssec: { sign: true, nsec3: ${nsec3} }\n`,
+      )
+    const daemon = await Daemon.start(t, { zone: SIGNED, config: ports => withProofs(ports, false) })
+    const { stdout } = await daemon.cli('zone', 'dnssec', APEX, '--view', 'inside', '--json')
+    const { ds } = JSON.parse(stdout) as { ds: string[] }
+    const judged = { apex: APEX, anchors: ds, folder: daemon.folder }
+    const unbound = await startUnbound(t, judged, daemon.ports.dns)
+    for (const [round, nsec3] of [true, false].entries()) {
+      const before = await serialOf(daemon)
+      writeFileSync(daemon.file, withProofs(daemon.ports, nsec3))
+      let reloaded = false
+      const reload = daemon.cli('reload').finally(() => (reloaded = true))
+      const kinds: string[] = []
+      for (let i = 0; !reloaded; i++) {
+        kinds.push(...(await kindsOfProof(daemon, `r${round}x${i}`)))
+        t.match(await unbound.flagsOf(`u${round}x${i} A`), /\bad\b/, 'unbound')
+      }
+      t.equal((await reload).status, 0)
+      kinds.push(...(await kindsOfProof(daemon, `r${round}end`)))
+      t.same(
+        kinds.filter(kind => kind !== 'NSEC' && kind !== 'NSEC3'),
+        [],
+        'each answer has proofs of one kind',
+      )
+      t.equal(kinds.at(-1), nsec3 ? 'NSEC3' : 'NSEC')
+      t.equal(await serialOf(daemon), before + 1)
+      t.same(await faults(daemon), [])
+      for (const question of QUESTIONS) {
+        t.match(await delv(judged, daemon.ports.dns, question), /fully validated/, question)
+        t.match(await unbound.flagsOf(question), /\bad\b/, `unbound: ${question}`)
+      }
+    }
+  },
+)
+
+async function serialOf({ ports }: Daemon): Promise<number> {
+  const { stdout } = await run('dig', ['@127.0.0.1', '-p', String(ports.dns), '+short', APEX, 'SOA'])
+  return Number(stdout.split(' ')[2])
+}
+
+/** The kinds of proof in answers to names that are not there, one for each: "NSEC", "NSEC3", or what else there was. */
+async function kindsOfProof({ ports, folder }: Daemon, prefix: string): Promise<string[]> {
+  const file = join(folder, 'nothing')
+  writeFileSync(file, Array.from({ length: 50 }, (_, i) => `${prefix}n${i}.${APEX} A\n`).join(''))
+  const args = ['@127.0.0.1', '-p', String(ports.dns), '+dnssec', '+noall', '+comments', '+authority', '-f', file]
+  const { stdout } = await run('dig', args)
+  const answers = stdout.split(';; Got answer:').slice(1)
+  return answers.map(text => {
+    const kinds = new Set([...text.matchAll(/\sIN\s+(NSEC3?)\s/g)].map(([, kind]) => kind!))
+    const proved = kinds.size > 0 && text.includes('status: NXDOMAIN')
+    return proved ? [...kinds].join('+') : text
+  })
+}
+
 function randomUpdate(below: (limit: number) => number): string {
   const suffix = ['', '.a', '.a.b', '.*'][below(4)]!
   const name = `r${below(20)}${suffix}.apps.${APEX}`

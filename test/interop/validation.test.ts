@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Daemon } from './daemon.ts'
@@ -9,6 +9,15 @@ import { buildLaboratory, type Laboratory } from './validation/laboratory.ts'
 import { QUESTIONS, ZONES } from './validation/zones.ts'
 
 t.setTimeout(300_000)
+
+/** Asked where not all is. */
+const ASKED = [
+  ['www', 'A'],
+  ['nothing', 'A'],
+  ['a.b.wild', 'TXT'],
+] as const
+/** Zones of the laboratory that are asked for at an authority: a whole tree below a forward rule, and one zone deep in it. */
+const STUBS = ['lab.', 'unsigned.plain.lab.', 'signed.optout.lab.']
 
 /** Where we mean to differ from unbound: zone → what ours says of everything in it. */
 const DELIBERATE: Record<string, string> = {
@@ -55,11 +64,7 @@ t.test(
     await t.test('is judged the same through a recursive server', async t => {
       const far = ourResolver(t, judge, laboratory)
       for (const { name } of ZONES)
-        for (const [label, type] of [
-          ['www', 'A'],
-          ['nothing', 'A'],
-          ['a.b.wild', 'TXT'],
-        ] as const) {
+        for (const [label, type] of ASKED) {
           const owner = `${label}.${name}.lab.`
           const [near, through] = await Promise.all([askUs(resolver, owner, type), askUs(far, owner, type)])
           t.equal(through.status, near.status, `${owner} (${through.why})`)
@@ -73,6 +78,24 @@ t.test(
         const owner = `www.${name}.lab.`
         const [ours, theirs] = await Promise.all([askUs(resolver, owner, 'A'), askDelv(owner, 'A')])
         t.equal(ours.status, theirs, `${owner} (${ours.why})`)
+      }
+    })
+
+    await t.test('is judged as unbound judges it where it is a stub zone', async t => {
+      const beside = join(folder, 'stub')
+      mkdirSync(beside)
+      const [port] = (await freePorts(1)) as [number]
+      startUnbound(t, beside, port, authority, laboratory, STUBS)
+      const theirs = await openUnbound(t, port, 'www.plain.lab.')
+      const ours = ourResolver(t, authority, laboratory, STUBS)
+      for (const { name } of ZONES) {
+        if (DELIBERATE[name]) continue
+        for (const [label, type] of ASKED) {
+          const owner = `${label}.${name}.lab.`
+          const [us, them] = await Promise.all([askUs(ours, owner, type), askUnbound(theirs, owner, type)])
+          if (/ answered /.test(us.why) && name.endsWith('nonsec')) continue
+          t.equal(us.status, them, `${owner} ${type} (${us.why})`)
+        }
       }
     })
 

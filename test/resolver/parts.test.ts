@@ -51,6 +51,7 @@ function createContext(limits = DEFAULT_LIMITS) {
     label: '.',
     scope: '',
     recursive: true,
+    validated: false,
     down: () => down,
     ask,
   })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeKey } from '../../ca/hierarchy/keystore.ts'
@@ -81,4 +81,21 @@ t.test("the CA's own files, where it has been started before", async t => {
   t.match(check(cwd), [/intermediate-1\.key is encrypted, and ca\.key_passphrase does not open it/])
   config('correct horse')
   t.match(check(cwd), [/the key data\/ca\/intermediate-1\.key does not belong to its certificate/])
+})
+
+t.test('keys of the CA that others can read are warned of, the one of SCEP as the others', async t => {
+  const cwd = scratch(t, { 'namestead.yaml': 'views: [{ name: v }]\nca: { name: A, url: "https://a" }' })
+  mkdirSync(join(cwd, 'data/ca/staging'), { recursive: true })
+  for (const [name, mode] of [
+    ['scep-ra.key', 0o640],
+    ['record.key', 0o600],
+    ['staging/root.key', 0o604],
+  ] as const) {
+    put(cwd, `data/ca/${name}`, 'key')
+    chmodSync(join(cwd, 'data/ca', name), mode)
+  }
+  t.strictSame(check(cwd).sort(), [
+    'namestead.yaml:2:5: data/ca/scep-ra.key can be read by others; make its mode 0600',
+    'namestead.yaml:2:5: data/ca/staging/root.key can be read by others; make its mode 0600',
+  ])
 })

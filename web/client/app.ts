@@ -1,6 +1,6 @@
 import { h } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import type { Session } from '../../cli/replies.ts'
+import type { Session, SessionEnd } from '../../cli/replies.ts'
 import { call, onSignedOut } from './api.ts'
 import { useLive } from './live.ts'
 import type { PageProps } from './page-props.ts'
@@ -81,7 +81,11 @@ function Shell({ session, onEnd }: { session: Session; onEnd: () => void }): Vie
   useEffect(() => {
     document.title = `${current.title} – namestead`
   }, [current])
-  const leave = () => void call('DELETE', '/session').finally(onEnd)
+  const leave = () =>
+    void call<SessionEnd>('DELETE', '/session').then(
+      ({ onward }) => (onward === null ? onEnd() : location.assign(onward)),
+      onEnd,
+    )
   return h(
     'div',
     { class: 'shell' },

@@ -55,6 +55,14 @@ export function readZoneFile(file: string, origin: Name, read: ReadFile): ZoneFi
   return { image: errors.length > 0 ? undefined : image, ...result }
 }
 
+/** The same for a text that came without files: it can't include any. */
+export function readZoneText(file: string, origin: Name, text: string): ZoneFile {
+  return readZoneFile(file, origin, path => {
+    if (path !== file) throw new Error('only a file can include others')
+    return text
+  })
+}
+
 function includeAgain(read: ReadFile) {
   return (path: string, from: string) => {
     const file = resolve(dirname(from), path)

@@ -13,8 +13,8 @@ import type { Written, ZoneWriter } from '../write/writer.ts'
 import type { ZoneImage } from '../zone.ts'
 import type { ReadFile, ReadZone } from './file.ts'
 
-/** What loading a zone needs. */
-export interface LoadDependencies {
+/** What zones of type primary need of the daemon. */
+export interface ZoneNeeds {
   store: ZoneStore
   clock: Clock
   log: Log
@@ -29,6 +29,10 @@ export interface LoadDependencies {
   tracer?: Tracer
   /** Whether other threads make the signatures of many RRsets at once. */
   signAside?: boolean
+}
+
+/** What loading a zone needs. */
+export interface LoadDependencies extends ZoneNeeds {
   /** The image served until now, whose generations a new one goes on from. */
   before?: ZoneImage | undefined
   /** What a zone that is its file was loaded as before. */

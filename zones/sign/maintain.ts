@@ -12,6 +12,7 @@ import { soaSerial, withSerial } from '../soa.ts'
 import type { Decision, ZoneWriter } from '../write/writer.ts'
 import type { ZoneVersion } from '../zone.ts'
 import { FirstSigning } from './build.ts'
+import { NSEC3PARAM } from './nsec3.ts'
 import { PreparedSignatures } from './prepare.ts'
 import { SignatureScan, type Stale } from './scan.ts'
 import { SIGNER_TYPES, type ZoneSigner } from './sign.ts'
@@ -218,6 +219,7 @@ function upkeep(tip: ZoneVersion, signer: ZoneSigner, ring: KeyRing): Decision {
   const { origin } = tip
   // What others have made; our own signatures without a DNSKEY are those of a first signing.
   if (tip.rrset(origin, Type.DNSKEY) && !isSignedBy(tip, ring)) deleteSigning(tip, draft)
+  else if (hasForeignHashes(tip)) deleteHashes(tip, draft)
   put(draft, origin, Type.DNSKEY, dnskeys)
   put(draft, origin, Type.CDNSKEY, ring.cdnskeys())
   put(draft, origin, Type.CDS, ring.cds())
@@ -245,6 +247,18 @@ function withoutSigning(tip: ZoneVersion): Decision {
   deleteSigning(tip, draft)
   if (draft.changed) raise(draft, tip)
   return { change: draft.changes(), stale: [] }
+}
+
+/** Whether absence is proved by NSEC3 with parameters that we don't sign with: by another signer with the same keys, before a secondary was promoted. */
+function hasForeignHashes(tip: ZoneVersion): boolean {
+  const parameters = tip.rrset(tip.origin, Type.NSEC3PARAM)?.rdatas ?? []
+  return parameters.some(rdata => !equalOctets(rdata, NSEC3PARAM))
+}
+
+/** RFC 5155 §10.3: a chain of other parameters goes whole, in the change that the new one comes with. */
+function deleteHashes(tip: ZoneVersion, draft: Draft): void {
+  for (const { owner } of tip.rrsets(Type.NSEC3))
+    for (const type of [Type.NSEC3, Type.RRSIG]) draft.deleteRRset(owner, type)
 }
 
 function deleteSigning(tip: ZoneVersion, draft: Draft): void {

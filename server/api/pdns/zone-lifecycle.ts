@@ -3,7 +3,7 @@ import { Type as T } from 'typebox'
 import type { Written } from '../../../config/kinds.ts'
 import { type Name, printName } from '../../../dns/name.ts'
 import { makeRdata, Type } from '../../../dns/types.ts'
-import { readZoneFile } from '../../../zones/file/file.ts'
+import { readZoneText } from '../../../zones/file/file.ts'
 import { importZone } from '../../../zones/file/import.ts'
 import { recordsOfVersion } from '../../../zones/history/baseline.ts'
 import { keyText } from '../../../zones/holders.ts'
@@ -18,6 +18,8 @@ import { NewZone, ServerParams, Zone, ZoneParams, ZoneSettings } from './schemas
 import { describeZone } from './zone-json.ts'
 
 const MOST_BODY = 64 << 20
+/** Errors of a zone that are told. */
+const MOST_TOLD = 20
 /** Of NS records that are given by their names alone. */
 const NS_TTL = 3600
 
@@ -158,9 +160,15 @@ async function fill(
 ): Promise<void> {
   if (text !== undefined) {
     const primary = requireDynamic(zone)
-    const { image, errors } = readZoneFile('zone', zone.origin, () => text)
-    if (!image) throw new ApiError(422, errors.map(({ message }) => message).join('; '), '/zone')
+    const { image, errors } = readZoneText('zone', zone.origin, text)
+    if (!image) throw new ApiError(422, tellErrors(errors), '/zone')
     await primary.write(actor, tip => importZone(tip, recordsOfVersion(image.latest()), primary.signed))
   }
   if (edits.length > 0) await requireDynamic(zone).write(actor, tip => editRRsets(tip, edits))
+}
+
+/** Of very many errors some tell enough. */
+function tellErrors(errors: readonly Error[]): string {
+  const told = errors.slice(0, MOST_TOLD).map(({ message }) => message)
+  return [...told, ...(errors.length > MOST_TOLD ? ['and more'] : [])].join('; ')
 }

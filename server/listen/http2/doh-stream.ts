@@ -37,7 +37,8 @@ export class DohStream implements Client {
   reset = false
   private answered = false
   private readonly connection: StreamOwner
-  private pieces: Uint8Array[] = []
+  /** The body so far, in one piece: a client may cut it into as many frames as it likes, empty ones too. */
+  private body: Uint8Array = NOTHING
   private held = 0
 
   constructor(connection: StreamOwner, id: number, dohPath: string, window: number) {
@@ -59,14 +60,20 @@ export class DohStream implements Client {
 
   /** Keeps a copy. */
   append(octets: Uint8Array, at: number, end: number): void {
-    this.held += end - at
-    this.pieces.push(octets.slice(at, end))
+    const length = this.held + end - at
+    if (length > this.body.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.body.length))
+      grown.set(this.body.subarray(0, this.held))
+      this.body = grown
+    }
+    this.body.set(octets.subarray(at, end), this.held)
+    this.held = length
   }
 
   /** The body; not kept any longer. */
   takeBody(): Uint8Array {
-    const body = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces, this.held)
-    this.pieces = []
+    const body = this.body.subarray(0, this.held)
+    this.body = NOTHING
     return body
   }
 

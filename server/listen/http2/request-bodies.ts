@@ -69,6 +69,7 @@ export class RequestBodies {
 
   /** Gives the connection's window back once half of it is used: bodies that are not whole are held by what has been given out. */
   private giveBack(): void {
+    if (this.consumed < CONNECTION_WINDOW / 2) return
     let open = 0
     for (const stream of this.streams.values()) if (stream.receiving) open += stream.received
     const free = this.consumed - open

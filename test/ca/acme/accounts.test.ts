@@ -1,7 +1,7 @@
 import { FlattenedSign } from 'jose'
 import t from 'tap'
 import { readContact } from '../../../ca/acme/accounts.ts'
-import { at, type Client, createAccount, createClient, createKeys, type KeyPair } from '../client.ts'
+import { at, createAccount, createClient, createKeys, rollover } from '../client.ts'
 import { caConfig, createWorld } from '../world.ts'
 
 const URN = 'urn:ietf:params:acme:error:'
@@ -33,6 +33,11 @@ t.test('contacts are mailto: URLs of one address (RFC 8555 §7.3)', async t => {
     ['header fields', ['mailto:a@example.test?subject=x'], 'invalidContact'],
     ['two addresses in one', ['mailto:a@example.test,b@example.test'], 'invalidContact'],
     ['no domain', ['mailto:root'], 'invalidContact'],
+    ['a domain of dots', ['mailto:a@..'], 'invalidContact'],
+    ['a domain that begins with a hyphen', ['mailto:a@-example.test'], 'invalidContact'],
+    ['a domain with a label of 64 octets', [`mailto:a@${'x'.repeat(64)}.test`], 'invalidContact'],
+    ['a wildcard', ['mailto:a@*.example.test'], 'invalidContact'],
+    ['an address that is no name', ['mailto:a@192.0.2.1'], 'invalidContact'],
     ['a line feed', ['mailto:a@example.test\n'], 'invalidContact'],
     ['text instead of a list', 'mailto:a@example.test', 'invalidContact'],
     ['too many', Array(11).fill('mailto:a@example.test'), 'invalidContact'],
@@ -61,6 +66,17 @@ t.test('an account is updated and deactivated; then it may do nothing (RFC 8555 
   t.strictSame(row, [{ status: 'invalid' }], `its open order ${order.headers['location']} is ended`)
 })
 
+t.test('what comes with the end of an account is refused like what comes after it', async t => {
+  const world = await createWorld(t)
+  const client = await createAccount(world)
+  const url = client.kid!
+  const bodies = [{ status: 'deactivated' }, { status: 'deactivated' }, { contact: ['mailto:a@example.test'] }]
+  const signed = await Promise.all(bodies.map(async body => JSON.stringify(await client.sign(url, body))))
+  const replies = await Promise.all(signed.map(body => client.send(url, body)))
+  t.equal(replies[0]!.status, 200)
+  for (const late of replies.slice(1)) t.match(late, { status: 403, json: { type: `${URN}unauthorized` } })
+})
+
 t.test('an account sees no other account', async t => {
   const world = await createWorld(t)
   const [one, other] = [await createAccount(world), await createAccount(world)]
@@ -74,15 +90,6 @@ t.test('an account sees no other account', async t => {
   ])
     t.match(await other.post(url, ''), { status: 403, json: { type: `${URN}unauthorized` } }, url)
 })
-
-async function rollover(client: Client, next: KeyPair, bend: { payload?: object; header?: object } = {}) {
-  const url = at('key-change')
-  const payload = { account: client.kid, oldKey: client.keys.jwk, ...bend.payload }
-  const inner = await new FlattenedSign(Buffer.from(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: next.alg, jwk: next.jwk, url, ...bend.header } as never)
-    .sign(next.privateKey)
-  return client.post(url, inner)
-}
 
 t.test('keyChange replaces the key of an account (RFC 8555 §7.3.5)', async t => {
   const world = await createWorld(t)

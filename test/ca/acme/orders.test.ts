@@ -103,6 +103,9 @@ t.test('profiles, notBefore and notAfter', async t => {
       'malformed',
     ],
     ['a beginning far ahead', { notBefore: '2027-01-01T00:00:00Z' }, 'malformed'],
+    ['an end after what the profile gives (RFC 8555 §7.4)', { notAfter: '2026-04-01T00:06:00Z' }, 'malformed'],
+    ['a beginning before what it gives', { notBefore: '2025-12-31T23:50:00Z' }, 'malformed'],
+    ['a beginning a moment ago', { notBefore: '2025-12-31T23:59:59Z' }, undefined],
     ['an end within the profile', { notAfter: '2026-01-11T00:00:00+00:00' }, undefined],
   ]
   for (const [name, more, problem] of rows) {
@@ -111,8 +114,10 @@ t.test('profiles, notBefore and notAfter', async t => {
   }
   const wished = await client.certificate(names, { notAfter: '2026-01-11T00:00:00Z' })
   t.equal(new Date(new X509Certificate(wished.chain).validTo).toISOString(), '2026-01-11T00:00:00.000Z')
-  const long = await client.order(names, { notAfter: '2030-01-01T00:00:00Z' })
-  t.equal(long.json.notAfter, '2026-04-01T00:00:00Z', 'shortened to the profile, and shown so')
+  const whole = await client.certificate(names, { notAfter: '2026-04-01T00:00:30Z' })
+  const { validTo } = new X509Certificate(whole.chain)
+  t.equal(whole.order.json.notAfter, '2026-03-31T23:58:59Z', 'all that the profile gives, by a clock that is ahead')
+  t.equal(Date.parse(validTo), Date.parse(whole.order.json.notAfter), 'and what is shown is what is issued')
   const short = await client.certificate(names, { profile: 'short' })
   t.match(new Date(new X509Certificate(short.chain).validTo).toISOString(), /^2026-01-01T23:/)
 })

@@ -26,6 +26,21 @@ t.test("the directory lists its resources below the CA's URL (RFC 8555 §7.1.1)"
   t.equal(plain.headers['access-control-allow-origin'], '*')
 })
 
+t.test('directory and nonce are read by POST-as-GET, too (RFC 8555 §6.3)', async t => {
+  const client = await createAccount(await createWorld(t))
+  for (const url of [`${ORIGIN}/acme/directory`, at('directory')]) {
+    const reply = await client.post(url, '')
+    t.match(reply, { status: 200, json: { newNonce: at('new-nonce') }, headers: { 'replay-nonce': /./ } }, url)
+  }
+  const nonce = await client.post(at('new-nonce'), '')
+  t.match(nonce, { status: 204, text: '', headers: { 'replay-nonce': /./, 'cache-control': 'no-store' } })
+  t.equal([nonce.headers['replay-nonce']].flat().length, 1)
+  t.match(await client.get(at('account/1')), { status: 405 })
+  t.match(await client.get(at('new-nonce')), { status: 204 })
+  const bare = await client.send(`${ORIGIN}/acme/directory`, '{}')
+  t.match(bare, { status: 400, json: { type: 'urn:ietf:params:acme:error:malformed' } }, 'unsigned')
+})
+
 t.test('several issuers have a directory each, one root between those that ask for none of their own', async t => {
   const issuers =
     '  issuers: { acme: {}, web: {}, lab: { root: { generate: ecdsa-p256 }, issue: [{ names: ["**.lab.test"] }] } }\n'

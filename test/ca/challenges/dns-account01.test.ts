@@ -6,7 +6,7 @@ import { ACCOUNT, createNetwork, textsOnlyAt } from './network.ts'
 const keyAuthorization = 'token.thumbprint'
 const DIGEST = createHash('sha256').update(keyAuthorization).digest('base64url')
 const subject = { identifier: { type: 'dns', value: 'www.example.org' }, wildcard: false } as const
-const attempt = { subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT }
+const attempt = { subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT, thumbprints: [] }
 
 t.test('the label is of the account URL (draft-ietf-acme-dns-account-label)', async t => {
   // The example of the draft.

@@ -46,6 +46,7 @@ const NETWORK: ChallengeNetwork = {
   lookup: () => Promise.reject(new Error('not asked')),
   connect: () => Promise.reject(new Error('not connected to')),
   ports: { 'http-01': 80, 'tls-alpn-01': 443 },
+  accountHashPrefix: 'https://ca.test/account-hash/',
   identities: ['ca.test'],
   now: () => 0,
 }
@@ -58,7 +59,7 @@ for (const [name, rcode, answer, problem] of ROWS)
       return { rcode, answer }
     }
     const tried = dns01.validate(
-      { subject, token: 'token', keyAuthorization, accountUrl: 'https://ca.test/account/1' },
+      { subject, token: 'token', keyAuthorization, accountUrl: 'https://ca.test/account/1', thumbprints: [] },
       { ...NETWORK, lookup },
     )
     if (problem === undefined) t.equal((await tried).records?.length, 1)

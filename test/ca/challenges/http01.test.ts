@@ -31,7 +31,10 @@ async function attempt(t: Test, answer: RequestListener, value = 'www.example.te
   })
   const type = /^[\d.]+$|:/.test(value) ? ('ip' as const) : ('dns' as const)
   const subject = { identifier: { type, value }, wildcard: false }
-  const tried = http01.validate({ subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT }, network)
+  const tried = http01.validate(
+    { subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT, thumbprints: [] },
+    network,
+  )
   return { tried, hosts, ports }
 }
 

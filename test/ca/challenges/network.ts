@@ -10,6 +10,7 @@ export function createNetwork(more: Partial<ChallengeNetwork> = {}): ChallengeNe
     connect: () => Promise.reject(new Error('not connected to')),
     ports: { 'http-01': 80, 'tls-alpn-01': 443 },
     identities: ['ca.test'],
+    accountHashPrefix: PREFIX,
     now: () => 1_000_000,
     ...more,
   }
@@ -32,3 +33,4 @@ export function textsOnlyAt(name: string, ...texts: string[]): ChallengeNetwork[
 }
 
 export const ACCOUNT = 'https://ca.test/acme/acme/account/1'
+export const PREFIX = 'https://ca.test/acme/acme/account-hash/'

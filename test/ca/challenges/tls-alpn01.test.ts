@@ -28,7 +28,10 @@ async function attempt(t: Test, value: string, hosts: string[], mark?: Mark, alp
   })
   const type = /^[\d.]+$|:/.test(value) ? ('ip' as const) : ('dns' as const)
   const subject = { identifier: { type, value }, wildcard: false }
-  const tried = tlsAlpn01.validate({ subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT }, network)
+  const tried = tlsAlpn01.validate(
+    { subject, token: 'token', keyAuthorization, accountUrl: ACCOUNT, thumbprints: [] },
+    network,
+  )
   await tried.catch(() => {})
   return { tried, named: () => named }
 }

@@ -1,6 +1,9 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { derBlocks } from '../../../ca/x509/x509.ts'
+import { makeKey } from '../../../ca/hierarchy/keystore.ts'
+import { objectIdentifier, Tag, tlv, unsignedInteger } from '../../../ca/x509/der.ts'
+import { distinguishedName } from '../../../ca/x509/distinguished-name.ts'
+import { derBlocks, signStructure } from '../../../ca/x509/x509.ts'
 import type { ShownCertificate } from '../../../host/network.ts'
 import { createCsr } from '../client.ts'
 import { judge } from '../fixture.ts'
@@ -214,6 +217,121 @@ t.test('a profile that is not renewable is not re-enrolled', async t => {
   const [certificate] = await certificatesIn((await post(world, '/simpleenroll', csr, { secret })).body)
   world.shown = show(certificate!)
   t.match(await post(world, '/simplereenroll', csr), { status: 403, body: /not renewed by showing/ })
+})
+
+/** A CSR that asks for this name with these attributes, each an object identifier with NULL for its value. */
+async function csrWith(name: string, attributes: readonly string[], forged = false): Promise<string> {
+  const { signer } = await makeKey('ecdsa-p256')
+  const none = (oid: string) => tlv(Tag.SEQUENCE, objectIdentifier(oid), tlv(Tag.SET, tlv(Tag.OCTET_STRING)))
+  const info = tlv(
+    Tag.SEQUENCE,
+    unsignedInteger(Uint8Array.of(0)),
+    distinguishedName({ commonName: name }),
+    signer.publicKey,
+    tlv(0xa0, ...attributes.map(none)),
+  )
+  const sign = forged ? async () => new Uint8Array(8) : signer.sign
+  return Buffer.from(await signStructure(info, { ...signer, sign })).toString('base64')
+}
+
+t.test('names are not changed by renewal (RFC 7030 §4.2.2, RFC 6402 §2.8)', async t => {
+  const { world, secret } = await open(t)
+  const name = 'r1.net.example.test'
+  const [certificate] = await certificatesIn((await post(world, '/simpleenroll', await csrFor(name), { secret })).body)
+  world.shown = show(certificate!)
+  const csr = await csrWith(name, ['1.3.6.1.5.5.7.7.36'])
+  t.match(await post(world, '/simplereenroll', csr), { status: 400, body: /ChangeSubjectName/ })
+})
+
+const MAKING = PROFILE.replace('}', ', server_keys: true }')
+
+/** The parts of a multipart body by their types. */
+function partsOf({ headers, body }: Awaited<ReturnType<typeof post>>): Map<string, string> {
+  const [, boundary] = /^multipart\/mixed; boundary=([\w-]+)$/.exec(String(headers['content-type'])) ?? []
+  const parts = body.split(`--${boundary}`)
+  if (parts.at(-1) !== '--\r\n') throw new Error('the body does not end')
+  return new Map(
+    parts.slice(1, -1).map(part => {
+      const [, type, content] = /^\r\nContent-Type: (.*)\r\n.*\r\n\r\n([\s\S]*)$/.exec(part)!
+      return [type!, content!]
+    }),
+  )
+}
+
+/** The key and the certificate of an answer, of which one must be for the other. */
+async function madeIn(t: Test, reply: Awaited<ReturnType<typeof post>>) {
+  t.equal(reply.status, 200, reply.body)
+  t.equal(reply.headers['cache-control'], 'no-store')
+  const parts = partsOf(reply)
+  t.same([...parts.keys()], ['application/pkcs8', 'application/pkcs7-mime; smime-type=certs-only'])
+  const [pkcs8, certificates] = [...parts.values()]
+  const key = createPrivateKey({ key: Buffer.from(pkcs8!, 'base64'), type: 'pkcs8', format: 'der' })
+  const [certificate, ...more] = await certificatesIn(certificates!)
+  t.same(more, [])
+  t.ok(certificate!.checkPrivateKey(key))
+  return { key, certificate: certificate! }
+}
+
+t.test('serverkeygen: a key of the profile with its certificate, for whoever may enrol (RFC 7030 §4.4)', async t => {
+  const name = 'r1.net.example.test'
+  for (const [keys, kind] of [
+    ['[ecdsa-p384, rsa-2048]', 'ec'],
+    ['[ecdsa-p521, ed25519]', 'ed25519'],
+    ['[rsa-2048]', 'rsa'],
+  ] as const) {
+    const { world, secret, id } = await open(t, config(undefined, MAKING.replace('}', `, keys: ${keys} }`)))
+    // RFC 7030 §4.4.1: key and signature of the request are ignored.
+    const first = await madeIn(t, await post(world, '/serverkeygen', await csrWith(name, [], true), { secret }))
+    t.equal(first.key.asymmetricKeyType, kind)
+    t.equal(first.certificate.subjectAltName, `DNS:${name}`)
+    const { entry } = (await run(world, 'ca.log.prove', { serial: first.certificate.serialNumber })) as {
+      entry: string
+    }
+    t.match(JSON.parse(entry), { kind: 'issued', way: 'est serverkeygen', account: `enrolment:${id}` })
+    world.shown = show(first.certificate)
+    const next = await madeIn(t, await post(world, '/acme/serverkeygen', await csrFor(name)))
+    t.notOk(next.certificate.publicKey.equals(first.certificate.publicKey), 'renewed with another key')
+    t.match(await post(world, '/serverkeygen', await csrFor('r2.net.example.test')), { status: 400, body: /the names/ })
+  }
+})
+
+t.test('serverkeygen is for profiles that say so, and decided as enrolment is', async t => {
+  const name = 'r1.net.example.test'
+  const csr = await csrFor(name)
+  const plain = await open(t)
+  t.match(await post(plain.world, '/serverkeygen', csr, { secret: plain.secret }), { status: 403, body: /themselves/ })
+  const { world, secret } = await open(t, config('[{ names: ["**.example.test"], approval: true }]', MAKING), {
+    uses: 1,
+  })
+  t.match(await post(world, '/serverkeygen', csr), { status: 401 })
+  t.match(await post(world, '/serverkeygen', await csrFor('a.example.test'), { secret }), { status: 403 })
+  t.match(await post(world, '/serverkeygen', csr, { secret }), { status: 202, headers: { 'retry-after': /^\d+$/ } })
+  const [{ id }] = (await run(world, 'ca.approvals')) as [{ id: string }]
+  await run(world, 'ca.approve', { id })
+  await madeIn(t, await post(world, '/serverkeygen', csr, { secret }))
+  t.match(await post(world, '/serverkeygen', csr, { secret }), { status: 401, body: /used up/ })
+})
+
+t.test(
+  'a key that is to be encrypted for the client is refused, for no key of its is known (RFC 7030 §4.4.1)',
+  async t => {
+    const { world, secret } = await open(t, config(undefined, MAKING))
+    for (const [oid, word] of [
+      ['1.2.840.113549.1.9.16.2.37', /without DecryptKeyIdentifier/],
+      ['1.2.840.113549.1.9.16.2.54', /without AsymmetricDecryptKeyIdentifier/],
+    ] as const) {
+      const csr = await csrWith('r1.net.example.test', ['1.2.840.113549.1.9.15', oid])
+      t.match(await post(world, '/serverkeygen', csr, { secret }), { status: 400, body: word })
+    }
+  },
+)
+
+t.test('fullcmc is told to be absent, whatever comes (RFC 7030 §4.3)', async t => {
+  const { world, secret } = await open(t)
+  const headers = { 'content-type': 'application/pkcs7-mime; smime-type=CMC-request' }
+  t.match(await post(world, '/fullcmc', 'MIIB', { headers, secret }), { status: 501, body: /simpleenroll/ })
+  t.match(await post(world, '/acme/fullcmc', '', {}), { status: 501, headers: { 'content-type': /^text\/plain/ } })
+  t.match(await post(world, '/nowhere/fullcmc', '', {}), { status: 404 })
 })
 
 t.test('a secret of one issuer is none of another', async t => {

@@ -82,7 +82,7 @@ t.test('a key file that others can read is named in the log', async t => {
   const { lines } = await openFixture({ files: { ...files, isExposed: async () => true }, memory: memoryStore() })
   t.match(
     lines.filter(line => line.level === 'warn').map(line => line.message),
-    [/^root\.key can be read by others; make its mode 0600/, /^intermediate-1\.key/],
+    [/^intermediate-1\.key can be read by others; make its mode 0600/, /^root\.key/],
   )
 })
 
@@ -214,6 +214,30 @@ t.test('a root made elsewhere is used as it is', async t => {
   const { pem } = await makeKey('ecdsa-p384')
   await t.rejects(openFixture({ settings: { root: { ...root, key: { pem } } } }), { message: /don't belong together/ })
   hierarchy.close()
+})
+
+t.test('what a root made elsewhere is limited to, nothing below it certifies (RFC 5280 §6.1.4 (g))', async t => {
+  const limits = 'nameConstraints=critical,permitted;DNS:.internal.example,excluded;DNS:x.internal.example'
+  const command = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout k -out c -subj /CN=Limited -days 3650 -addext keyUsage=critical,keyCertSign,cRLSign -addext '${limits}'; cat k c`
+  const made = await judge({}, 'sh', '-c', command)
+  const key = /-----BEGIN PRIVATE KEY[\s\S]+END PRIVATE KEY-----/.exec(made.output)![0]
+  const certificate = made.output.slice(made.output.indexOf('-----BEGIN CERTIFICATE'))
+  const { systemClock } = await import('../../../host/clock.ts')
+  const root = { ...settings.root, certificate, key: { pem: key } }
+  const { hierarchy, issuance } = await openFixture({ clock: systemClock, settings: { root } })
+  t.teardown(() => hierarchy.close())
+  for (const [name, within] of [
+    ['www.internal.example', true],
+    ['internal.example', false],
+    ['x.internal.example', false],
+    ['www.example.com', false],
+  ] as const) {
+    const [identifier] = dns(name)
+    t.equal(hierarchy.permits(identifier!), within, name)
+    const issued = issuance.issue({ ...request, identifiers: [identifier!] })
+    if (within) await t.resolves(issued)
+    else await t.rejects(issued, { code: 'lint', message: /name constraints/ } as unknown as Error, name)
+  }
 })
 
 t.test('the names of a very long organization are cut to what X.520 allows', async t => {

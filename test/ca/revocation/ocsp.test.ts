@@ -42,6 +42,18 @@ t.test('the nonce (RFC 9654 §2.1)', async t => {
     t.throws(() => readOcspRequest(withNonce(octets)), { message: /nonce/ }, `${octets} octets`)
 })
 
+t.test('an extension that is not known is ignored, unless it is critical (RFC 6960 §4.1.2)', async t => {
+  const plain = await request('-no_nonce')
+  const list = plain.subarray(plain[1]! > 0x80 ? 5 : 4)
+  const withExtension = (critical: boolean) => {
+    const id = Buffer.from('06032a0304', 'hex')
+    const extension = tlv(0x30, id, ...(critical ? [Uint8Array.of(1, 1, 0xff)] : []), tlv(0x04, Uint8Array.of(5, 0)))
+    return tlv(0x30, tlv(0x30, list, tlv(0xa2, tlv(0x30, extension))))
+  }
+  t.equal(readOcspRequest(withExtension(false)).questions.length, 1)
+  t.throws(() => readOcspRequest(withExtension(true)), { status: 'malformedRequest', message: /1\.2\.3\.4/ })
+})
+
 t.test('what is no request is malformed', async t => {
   const good = await request('-no_nonce')
   const cases: [string, Uint8Array][] = [

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { readSigned } from '../../../ca/cms/read.ts'
 import { makeKey } from '../../../ca/hierarchy/keystore.ts'
 import { readCertificate } from '../../../ca/x509/certificate-facts.ts'
 import { Tag, tlv, unsignedInteger } from '../../../ca/x509/der.ts'
@@ -67,6 +68,7 @@ t.test('GetCACaps and GetCACert: what is spoken, and who (RFC 8894 §3.5, §4.2)
   t.equal(caps.headers['content-type'], 'text/plain')
   t.strictSame(caps.body.trim().split('\n'), [
     'AES',
+    'GetNextCACert',
     'POSTPKIOperation',
     'Renewal',
     'SCEPStandard',
@@ -85,7 +87,7 @@ t.test('GetCACaps and GetCACert: what is spoken, and who (RFC 8894 §3.5, §4.2)
   for (const path of ['/scep/acme', '/scep/pkiclient.exe', '/scep/acme/cgi-bin/pkiclient.exe'])
     t.strictSame((await authorities(path))[0], ra, path)
   for (const path of ['/scep/none', '/scep/acme/x']) t.equal((await get('GetCACaps', path)).statusCode, 404, path)
-  t.equal((await get('GetNextCACert')).statusCode, 400)
+  t.equal((await get('GetNextCACert')).statusCode, 404, 'there is no other yet')
   const off = await createWorld(t)
   t.equal((await off.http.inject({ url: '/scep?operation=GetCACaps' })).statusCode, 404, 'off unless configured')
 })
@@ -164,6 +166,35 @@ t.test('a revoked certificate renews nothing, nor does one that was had otherwis
     failure: '2',
     text: /enrolment secret/,
   })
+})
+
+t.test('a certificate of one issuer is no reason for one of another', async t => {
+  const shared = '{ issue: [{ names: ["**.example.test"] }] }'
+  const apart = '{ root: { generate: ecdsa-p256 }, issue: [{ names: ["**.example.test"] }] }'
+  const world = await createWorld(t, {
+    config: caConfig(
+      `  scep: { issuers: [acme, shared, apart] }\n  issuers: { acme: {}, shared: ${shared}, apart: ${apart} }\n`,
+    ),
+  })
+  const at = async (path: string, type: keyof typeof TYPES, content: Uint8Array, as: Identity = self) => {
+    const { rawPayload } = await world.http.inject({ url: `${path}?operation=GetCACert` })
+    const [ra] = contentsOf(rawPayload).certificates
+    const body = Buffer.from(messageOf(TYPES[type], content, ra!, as))
+    const url = `${path}?operation=PKIOperation`
+    return openAnswer((await world.http.inject({ method: 'POST', url, body })).rawPayload, ra!, as.key)
+  }
+  const names = ['r1.example.test']
+  const obtain = async (issuer?: string) => {
+    const wanted = { name: 'routers', names: ['**.example.test'], issuer }
+    const { secret } = (await world.ca.commands['ca.enrolment.create']!(wanted)) as { secret: string }
+    return identityOf((await at('/scep/acme', 'PKCSReq', await csrFor(names, secret))).certificates)
+  }
+  const tied = await obtain('acme')
+  const renewal = await csrFor(names)
+  t.equal((await at('/scep/acme', 'RenewalReq', renewal, tied)).status, '0')
+  t.match(await at('/scep/shared', 'RenewalReq', renewal, tied), { status: '2', text: /secret is for another issuer/ })
+  const free = await obtain()
+  t.match(await at('/scep/apart', 'RenewalReq', renewal, free), { status: '2', text: /is of another issuer/ })
 })
 
 t.test('what a person must approve is pending until then (RFC 8894 §3.3.3)', async t => {
@@ -324,6 +355,52 @@ t.test('the registration authority keeps its key, and follows the intermediate',
   world.clock.jump(340 * DAY)
   const [later] = (await authorities()).map(der => new X509Certificate(der))
   t.ok(Date.parse(later!.validTo) > world.clock.now() + 300 * DAY, 'and is renewed before it ends')
+})
+
+/** What GetNextCACert gives, as who trusts the registration authority of now reads it. */
+async function nextOf({ get, authorities }: Awaited<ReturnType<typeof open>>) {
+  const reply = await get('GetNextCACert')
+  if (reply.statusCode !== 200) return reply.statusCode
+  const message = readSigned(reply.rawPayload)
+  message.verify(false)
+  const [ra] = await authorities()
+  if (!Buffer.from(message.signer.der).equals(ra!)) throw new Error('it is not signed by the registration authority')
+  const { certificates } = contentsOf(message.content)
+  return [reply.headers['content-type'], ...certificates.map(der => new X509Certificate(der).subject)]
+}
+
+t.test('GetNextCACert: the root of now, while devices are led to the one before (RFC 8894 §4.7)', async t => {
+  const opened = await open(t)
+  t.equal(await nextOf(opened), 404)
+  await opened.run('ca.renew-root')
+  const [, , , root] = (await opened.authorities()).map(der => new X509Certificate(der).subject)
+  t.match(root, /CN=Test Root CA$/, 'GetCACert leads to the root of before, by way of the cross certificate')
+  t.match(await nextOf(opened), [/x-x509-next-ca-cert/, /CN=Test Intermediate CA 2$/, /CN=Test Root CA 2$/])
+})
+
+t.test('GetNextCACert: the intermediate that is not valid yet (RFC 8894 §4.7)', async t => {
+  const opened = await open(t)
+  opened.world.clock.jump(100 * DAY)
+  await opened.run('ca.renew-intermediate')
+  opened.world.clock.jump(-100 * DAY)
+  t.match(await nextOf(opened), [/x-x509-next-ca-cert/, /CN=Test Intermediate CA 2$/, /CN=Test Root CA$/])
+  opened.world.clock.jump(101 * DAY)
+  t.equal(await nextOf(opened), 404, 'by then it signs')
+})
+
+t.test('keys of another kind than RSA are refused in their terms (RFC 8894 §3.1)', async t => {
+  const { post, ra, secret, run } = await open(t)
+  const { pem } = await makeKey('ecdsa-p256')
+  const csr = await csrFor(['r1.example.test'], await secret(), pem)
+  const signed = await post(messageOf(TYPES.PKCSReq, csr, ra, await selfSigned(pem)))
+  t.match(openAnswer(signed.rawPayload, ra, deviceKey), {
+    status: '2',
+    failure: '0',
+    text: /kind ec; here it must be RSA/,
+  })
+  const lent = await post(messageOf(TYPES.PKCSReq, csr, ra, self))
+  t.match(openAnswer(lent.rawPayload, ra, deviceKey), { status: '2', failure: '1', text: /no request of its signer/ })
+  t.same(await run('ca.list', { name: 'example' }), [], 'nothing was issued')
 })
 
 /** The octets with one bit changed. */

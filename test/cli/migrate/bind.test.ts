@@ -163,6 +163,13 @@ zone "x" { type primary; file "x"; allow-transfer { key nobody; key k; };
   t.equal(lost.filter(line => /there is no TSIG key (nobody|host\/a@realm|sig0\.x): SIG\(0\)/.test(line)).length, 3)
 })
 
+t.test('lists of addresses within lists are read', async t => {
+  const { listen } = migrated(
+    'options { listen-on port 5353 { { 192.0.2.1; 192.0.2.2; }; 192.0.2.3; }; listen-on-v6 { none; }; forwarders { {}; }; };',
+  )
+  t.strictSame(listen, { dns: ['192.0.2.1:5353', '192.0.2.2:5353', '192.0.2.3:5353'] })
+})
+
 t.test('an option says where its counterpart is, or that it has none; what is so anyway is not lost', async t => {
   const { lost, listen } = migrated(`options { recursion no; minimal-responses yes; response-policy { zone "rpz"; };
   geoip-use-ecs no; listen-on { 192.0.2.1; }; listen-on tls local { 192.0.2.1; }; listen-on port 53 { 192.0.2.1; }; listen-on-v6 { none; }; };`)

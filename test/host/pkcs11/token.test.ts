@@ -1,5 +1,5 @@
 import t from 'tap'
-import { CKA, CKF, CKR } from '../../../host/pkcs11/codes.ts'
+import { CKA, CKF, CKO, CKR } from '../../../host/pkcs11/codes.ts'
 import { type Cryptoki, CryptokiError, type TokenInfo } from '../../../host/pkcs11/cryptoki.ts'
 import { openToken, type TokenAddress } from '../../../host/pkcs11/token.ts'
 
@@ -29,6 +29,7 @@ function playModule(more: Partial<Cryptoki> = {}, infos: readonly TokenInfo[] = 
     login: async (_session, pin) => at(`login ${pin && Buffer.from(pin)}`, undefined),
     find: async () => at('find', [1n]),
     attributes: async () => new Map([[CKA.keyType, Uint8Array.of(3)]]),
+    destroy: async () => at('destroy', undefined),
     generateKeyPair: async () => at('generate', undefined),
     sign: async (session, _mechanism, _key, data) => at('sign', Uint8Array.from([Number(session), ...data])),
     ...more,
@@ -184,4 +185,45 @@ t.test('a module that is not there is named', async t => {
     code: 'module',
     message: "the PKCS#11 module /lib/module.so can't be loaded: no such file",
   })
+})
+
+t.test('a pair whose making was cut off is made once, and what is left of it taken away', async t => {
+  const LOST = CKR.CRYPTOKI_NOT_INITIALIZED
+  const [OWN, SHOWN] = [CKO.privateKey, CKO.publicKey]
+  const WHOLE: [bigint, number][] = [
+    [OWN, 1],
+    [SHOWN, 1],
+  ]
+  const HALF: [bigint, number][] = [
+    [OWN, 0],
+    [SHOWN, 1],
+  ]
+  const cases: [what: string, left: [object: bigint, local: number][], expected: string[]][] = [
+    ['nothing is there', [], ['generate', 'generate']],
+    ['the whole pair is there', WHOLE, ['generate']],
+    ['its public key alone is there', [[SHOWN, 1]], ['generate', 'destroy', 'generate']],
+    ['both are there, one not whole', HALF, ['generate', 'destroy', 'destroy', 'generate']],
+  ]
+  for (const [what, left, expected] of cases) {
+    const objects = new Map<bigint, number>()
+    const calls: string[] = []
+    const { cryptoki } = playModule({
+      find: async (_session, wanted) => [...objects.keys()].filter(object => object === wanted.get(CKA.class)),
+      attributes: async (_session, object) => new Map([[CKA.local, Uint8Array.of(objects.get(object)!)]]),
+      destroy: async (_session, object) => {
+        calls.push('destroy')
+        objects.delete(object)
+      },
+      generateKeyPair: async () => {
+        const isFirst = !calls.includes('generate')
+        calls.push('generate')
+        for (const [object, local] of isFirst ? left : WHOLE) objects.set(object, local)
+        if (isFirst) throw CryptokiError.answered('generateKeyPair', LOST)
+      },
+    })
+    const key = { object: 'root', id: Uint8Array.of(1) }
+    await openToken(ADDRESS, '1', cryptoki).generate('CKM_EC_KEY_PAIR_GEN', new Map(), key)
+    t.strictSame(calls, expected, what)
+    t.equal(objects.size, 2, what)
+  }
 })

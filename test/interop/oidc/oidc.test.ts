@@ -37,7 +37,9 @@ t.test('people log in through a provider that nobody here wrote', { skip: withou
   const [https] = await freePorts(1)
   const url = `https://localhost:${https}`
   process.env['OIDC_SECRET'] = SECRET
-  const { issuer, roots, errors } = await startProvider(t, { redirect: `${url}/oidc/callback`, secret: SECRET })
+  const { issuer, roots, errors } = await startProvider(t, {
+    ...{ redirect: `${url}/oidc/callback`, home: `${url}/`, secret: SECRET },
+  })
   const api = await startApi(t, systemWorld, { https: https!, more: config(issuer, url, roots) })
   const browser = await launch()
   t.teardown(() => browser.close())
@@ -63,9 +65,14 @@ t.test('people log in through a provider that nobody here wrote', { skip: withou
     await page.reload()
     await page.getByText('alice@corp.example (admin)').waitFor()
     await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('button', { name: 'Yes, sign me out' }).click()
     await page.getByLabel('API token').waitFor()
+    t.equal(new URL(page.url()).origin, url, 'back from the provider')
     await page.reload()
     await page.getByLabel('API token').waitFor()
+    await page.getByRole('link', { name: 'Sign in with Corp' }).click()
+    await page.getByPlaceholder('Enter any login').waitFor({ timeout: 20_000 })
+    await page.goto(url)
     t.same([wrong, errors], [[], []])
     await page.context().close()
   })

@@ -15,13 +15,18 @@ const PEOPLE: Readonly<Record<string, object>> = {
 /** A provider of OpenID Connect with a certificate of its own; ends with the test. */
 export async function startProvider(
   t: Test,
-  client: { redirect: string; secret: string },
+  client: { redirect: string; home: string; secret: string },
 ): Promise<{ issuer: string; roots: string; errors: string[] }> {
   const [port] = await freePorts(1)
   const issuer = `https://localhost:${port}`
   const { certificate, key } = await selfSigned('localhost')
   const provider = new Provider(issuer, {
-    clients: [{ client_id: 'namestead', client_secret: client.secret, redirect_uris: [client.redirect] }],
+    clients: [
+      {
+        ...{ client_id: 'namestead', client_secret: client.secret },
+        ...{ redirect_uris: [client.redirect], post_logout_redirect_uris: [client.home] },
+      },
+    ],
     claims: { openid: ['sub'], profile: ['preferred_username'], groups: ['groups'] },
     scopes: ['openid', 'profile', 'groups'],
     cookies: { keys: ['of-a-test'] },

@@ -51,7 +51,7 @@ async function collect(
 
 t.setTimeout(600_000)
 t.test(
-  "OpenTelemetry's collector understands the traces of an update and an order",
+  "OpenTelemetry's collector understands the traces of an update, an order and a call",
   { skip: without(...PROGRAMS) },
   async t => {
     if (!existsSync(COLLECTOR)) {
@@ -63,7 +63,7 @@ t.test(
     const { endpoint, seen, until } = await collect(t)
     const notified =
       '      - { name: told.example, dynamic: true, notify: ["127.0.0.1:9"], update: [{ key: externaldns, names: ["**"] }] }'
-    const tracing = `tracing: { endpoint: "${endpoint}" }\n`
+    const tracing = `tracing: { endpoint: "${endpoint}", trust: ["127.0.0.1"] }\n`
     const daemon = await Daemon.start(t, { config: ports => configText(ports, notified) + tracing })
     const { dns, metrics } = daemon.ports
 
@@ -92,7 +92,7 @@ t.test(
         .sort(),
       ['NOTIFY', 'commit', 'decide', 'publish', 'receive'],
     )
-    for (const { start, end } of parts) t.ok(Date.parse(end) >= Date.parse(start))
+    for (const { name, start, end } of parts) t.ok(Date.parse(end) >= Date.parse(start), `${name}: ${start} to ${end}`)
 
     const refused = input
       .join('\n')
@@ -119,10 +119,24 @@ t.test(
     for (const name of ['validate', 'look up', 'POST /order/:id/finalize', 'policy', 'CAA', 'lint', 'sign', 'commit'])
       t.ok(names.has(name), name)
 
+    const made = await daemon.cli('token', 'create', '--name', 'ci', '--zones', '**', '--role', 'write', '--json')
+    const { token } = JSON.parse(made.stdout) as { token: string }
+    const records = [{ content: '192.0.2.9', disabled: false }]
+    const rrsets = [{ name: 'b.told.example.', type: 'A', ttl: 60, changetype: 'REPLACE', records }]
+    const fields = [`X-API-Key: ${token}`, `traceparent: 00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`]
+    const call = ['-X', 'PATCH', '-d', JSON.stringify({ rrsets }), ...fields.flatMap(field => ['-H', field])]
+    const zone = daemon.url('/api/v1/servers/inside/zones/told.example.')
+    const json = ['-H', 'Content-Type: application/json']
+    const called = await run('curl', ['-sSf', '--cacert', await daemon.rootFile(), ...json, ...call, zone])
+    t.equal(called.status, 0, called.stderr)
+    const patched = await until(({ name }) => name.startsWith('PATCH '))
+    t.match(patched, { trace: 'c'.repeat(32), parent: 'd'.repeat(16), attributes: { 'dns.zone': 'told.example.' } })
+    await until(({ name, parent }) => name === 'commit' && parent === patched.span)
+
     const shown = await run('curl', ['-sSf', `http://127.0.0.1:${metrics}/metrics`])
     t.match(shown.stdout, /^namestead_trace_spans_total\{result="sent"\} \d+$/m)
     t.match(shown.stdout, /^namestead_trace_spans_total\{result="dropped"\} 0$/m)
     const told = JSON.stringify(seen)
-    for (const secret of Object.values(SECRETS)) t.notMatch(told, secret)
+    for (const secret of [...Object.values(SECRETS), token]) t.notMatch(told, secret)
   },
 )

@@ -15,11 +15,17 @@ import { Pipeline } from '../differential/peers.ts'
 import { eventually, run, startPeer } from '../tools.ts'
 import type { Laboratory } from './laboratory.ts'
 
-/** Our resolver in front of an upstream, beginning with the laboratory's anchor. */
-export function ourResolver(t: Test, port: number, { anchor }: Pick<Laboratory, 'anchor'>): Resolver {
+/** Our resolver in front of an upstream, beginning with the laboratory's anchor; with stub zones that it asks as an authority. */
+export function ourResolver(
+  t: Test,
+  port: number,
+  { anchor }: Pick<Laboratory, 'anchor'>,
+  stubs: readonly string[] = [],
+): Resolver {
   const text = anchor.replace(/^\S+ IN DS /, '')
   const resolver = createResolver({
     rules: [{ zone: ROOT, to: [{ transport: 'udp', address: '127.0.0.1', port }], dnssec: 'validate' }],
+    stubs: stubs.map(zone => ({ zone: parseName(zone), to: [{ address: '127.0.0.1', port }] })),
     ...{ network: systemNetwork, clock: systemClock, random: systemRandom, log: silentLog },
     trust: { anchors: [{ zone: ROOT, type: Type.DS, rdata: parseRdataText(Type.DS, text) }], negative: [] },
   })
@@ -61,14 +67,16 @@ export function openDelv(folder: string, port: number, { anchor }: Pick<Laborato
   }
 }
 
-/** unbound, validating, in front of the same upstream. */
+/** unbound, validating, in front of the same upstream; with stub zones that it asks as an authority. */
 export function startUnbound(
   t: Test,
   folder: string,
   port: number,
   upstream: number,
   { anchor }: Pick<Laboratory, 'anchor'>,
+  stubs: readonly string[] = [],
 ): void {
+  const clauses = stubs.map(zone => `stub-zone:\n  name: "${zone}"\n  stub-addr: 127.0.0.1@${upstream}\n`)
   writeFileSync(join(folder, 'root.ds'), `${anchor}\n`)
   const config = `server:
   interface: 127.0.0.1@${port}
@@ -90,7 +98,7 @@ remote-control:
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@${upstream}
-`
+${clauses.join('')}`
   const path = join(folder, 'unbound.conf')
   writeFileSync(path, config)
   startPeer(t, 'unbound', ['-d', '-c', path], join(folder, 'unbound.log'))

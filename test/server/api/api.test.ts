@@ -189,6 +189,12 @@ t.test('the HTTP API', async t => {
     const bad = { ...body, rrsets: [{ ...body.rrsets[0]!, name: 'www.other.example.' }] }
     t.equal((await api.call('POST', ZONES, { token: admin, body: bad })).status, 422)
     t.equal((await api.call('GET', `${ZONES}/made.example.`, { token: admin })).status, 404, 'none is left half made')
+    const wrong = (zone: string) =>
+      api.call('POST', ZONES, { token: admin, body: { name: 'text.example.', kind: 'Native', zone } })
+    const including = await wrong(Array.from({ length: 12 }, (_, i) => `$INCLUDE ${i}\n`).join(''))
+    t.match(including, { status: 422, body: { detail: /only a file can include others/ } })
+    const odd = await wrong('odd\n'.repeat(100_000))
+    t.match(odd, { status: 422, body: { detail: /a type is missing.*and more$/ } })
     t.equal(
       (await api.call('POST', ZONES, { token: admin, body: { name: 's.example.', kind: 'Slave' } })).body.pointer,
       '/masters',
@@ -263,6 +269,20 @@ t.test('the HTTP API', async t => {
     })
     t.equal((await api.call('POST', '/api/v1/ca/bindings', { token: writer, body: { name: 'x' } })).status, 403)
     t.match((await api.call('GET', '/api/v1/status', { token: admin })).body, { ready: true })
+  })
+
+  t.test('explain tells of the views and zones alone that a token is for', async t => {
+    const asked = '/api/v1/explain?name=www.a.example&from=192.0.2.1'
+    const all = await api.call('GET', asked, { token: admin })
+    t.match(all.body, { view: 'outside', elsewhere: [{ view: 'inside', answer: [/192\.0\.2\.\d/, /192/] }] })
+    const outside = await api.token({ zones: ['a.example'], views: ['outside'] })
+    const told = await api.call('GET', asked, { token: outside })
+    t.match(told, { status: 200, body: { view: 'outside', elsewhere: [] } })
+    t.notMatch(JSON.stringify(told.body), /inside|192\.0\.2\.[23]\b/)
+    t.equal(
+      (await api.call('GET', '/api/v1/explain?name=www.a.example&from=127.0.0.1', { token: outside })).status,
+      403,
+    )
   })
 
   t.test('tokens are made and revoked by whoever has one for everything', async t => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:https'
 import t, { type Test } from 'tap'
 import { identityOf } from '../../../server/api/certificate-identity.ts'
 import { load } from '../../config/sources.ts'
@@ -51,6 +53,21 @@ t.test(
     t.equal((await daemon.call('GET', '/api/v1/status', { certificate: ops })).status, 200)
   },
 )
+
+t.test('events come to who shows a certificate, until it is revoked', async t => {
+  const daemon = await open(t)
+  const ops = await certified(daemon, 'anna.ops.a.example')
+  const { listen } = await daemon.command('status')
+  const port = Number(listen['https']![0]!.split(':')[1])
+  const where = { host: '127.0.0.1', port, path: '/api/v1/events', rejectUnauthorized: false, agent: false }
+  const [response] = await once(request({ ...where, ...ops }).end(), 'response')
+  let events = ''
+  for await (const chunk of response) {
+    events += chunk
+    if (/event: sample/.test(events)) await daemon.command('ca.revoke', { serial: ops.serial }).catch(() => {})
+  }
+  t.match(events, /event: sample/)
+})
 
 t.test('nobody else is let in', async t => {
   const daemon = await open(t)

@@ -11,7 +11,7 @@ import { ISSUER, standIn } from './stand-in.ts'
 
 const OIDC: OidcConfig = {
   ...{ issuer: ISSUER, url: 'https://ns1.example', client_id: 'namestead', client_secret: 's3cret' },
-  ...{ scopes: ['openid', 'groups'], name: 'preferred_username', label: 'Corp' },
+  ...{ scopes: ['openid', 'groups'], name: 'preferred_username', label: 'Corp', logout: true },
   grants: [
     { claim: 'groups', values: ['dns-admins'], role: 'admin', zones: [compilePattern('**')] },
     { claim: 'realm.roles', values: ['team-a'], role: 'write', zones: [compilePattern('**.a.example')], views: ['in'] },
@@ -50,9 +50,12 @@ async function open(t: Test, config: Partial<OidcConfig> = {}) {
     return back(provider.logIn(url), cookie)
   }
   /** Whom the session of an answer is for. */
-  const person = ({ headers }: { headers: Record<string, unknown> }) =>
-    sessions.tokenOf(/^__Host-namestead=([\w-]+)/.exec([headers['set-cookie']].flat().join('\n'))?.[1] ?? '')
-  return { time, provider, current, notes, begin, back, logIn, person, app }
+  const secretOf = ({ headers }: { headers: Record<string, unknown> }) =>
+    /^__Host-namestead=([\w-]+)/.exec([headers['set-cookie']].flat().join('\n'))?.[1] ?? ''
+  const person = (answer: Parameters<typeof secretOf>[0]) => sessions.tokenOf(secretOf(answer))
+  /** Ends the session of an answer; gives where the browser goes then. */
+  const signOut = (answer: Parameters<typeof secretOf>[0]) => sessions.close(secretOf(answer)).onward?.()
+  return { time, provider, current, notes, begin, back, logIn, person, signOut, app }
 }
 
 t.test('somebody logs in: sent there with all that must come back, and back to a session', async t => {
@@ -171,6 +174,17 @@ t.test('an address names nobody that the provider has not verified', async t => 
   t.match(person(await logIn()), { name: 'a@b.example' })
 })
 
+t.test('an address that the provider has not verified grants nothing', async t => {
+  const grants: OidcConfig['grants'] = [
+    { claim: 'email', values: ['a@b.example'], role: 'admin', zones: [compilePattern('**')] },
+  ]
+  const { provider, logIn, person } = await open(t, { grants })
+  provider.claims = { ...ALICE, email: 'a@b.example', email_verified: false }
+  t.match(await logIn(), { statusCode: 403 })
+  provider.claims = { ...ALICE, email: 'a@b.example', email_verified: true }
+  t.match(person(await logIn()), { name: 'alice@example', roles: ['admin'] })
+})
+
 t.test('what the ID token lacks is asked of userinfo', async t => {
   const { provider, logIn, person } = await open(t)
   provider.more = { sub: 'u1', ...ALICE }
@@ -230,4 +244,34 @@ t.test('nobody has the provider asked without end', async t => {
   t.match(await app.inject('/oidc/login'), { statusCode: 429, headers: { 'retry-after': '5' } })
   time.monotonic += 5000
   t.match(await app.inject('/oidc/login'), { statusCode: 303 })
+})
+
+t.test('RP-Initiated Logout §2: who signs out here is signed out at the provider', async t => {
+  const { provider, logIn, person, signOut, time } = await open(t)
+  provider.claims = ALICE
+  provider.end = `${ISSUER}/logout?realm=corp`
+  const answer = await logIn()
+  const url = new URL((await signOut(answer))!)
+  t.equal(person(answer), undefined, 'the session here is over')
+  t.equal(url.origin + url.pathname, `${ISSUER}/logout`)
+  const { id_token_hint: hint, ...parameters } = Object.fromEntries(url.searchParams)
+  t.same(parameters, { realm: 'corp', client_id: 'namestead', post_logout_redirect_uri: 'https://ns1.example/' })
+  t.match(JSON.parse(Buffer.from(hint!.split('.')[1]!, 'base64url').toString()), { iss: ISSUER, sub: 'u1' })
+  t.equal(await signOut(answer), undefined, 'nothing ends twice')
+
+  const unreachable = await logIn()
+  time.monotonic += 3_600_000
+  const { fetch } = provider
+  provider.fetch = async () => Promise.reject(new Error('no route'))
+  t.equal(await signOut(unreachable), undefined, 'a provider that does not answer keeps nobody here')
+  provider.fetch = fetch
+  delete provider.end
+  t.equal(await signOut(await logIn()), undefined, 'where the provider has no such place')
+})
+
+t.test('logout: false leaves the session of the provider alone', async t => {
+  const { provider, logIn, signOut } = await open(t, { logout: false })
+  provider.claims = ALICE
+  provider.end = `${ISSUER}/logout`
+  t.equal(await signOut(await logIn()), undefined)
 })

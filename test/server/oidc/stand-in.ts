@@ -13,6 +13,8 @@ export interface StandIn {
   claims: Record<string, unknown>
   /** What the userinfo endpoint says; left out: there is no such endpoint. */
   more?: Record<string, unknown>
+  /** Where logins end; left out: the provider says no such place. */
+  end?: string
   /** Whether ID tokens are signed by a key that is not the provider's. */
   forged: boolean
   /** Seconds since 1970. */
@@ -56,12 +58,13 @@ export async function standIn(now: () => number): Promise<StandIn> {
   return self
 }
 
-function metadata({ more }: StandIn) {
+function metadata({ more, end }: StandIn) {
   return {
     issuer: ISSUER,
     authorization_endpoint: `${ISSUER}/login`,
     token_endpoint: `${ISSUER}/token`,
     jwks_uri: `${ISSUER}/keys`,
+    ...(end !== undefined && { end_session_endpoint: end }),
     ...(more && { userinfo_endpoint: `${ISSUER}/me` }),
     response_types_supported: ['code'],
     subject_types_supported: ['public'],

@@ -4,7 +4,7 @@ import type { ZoneConfig } from '../../../config/schema.ts'
 import { Rcode } from '../../../dns/codes.ts'
 import { Rrsig } from '../../../dns/dnssec.ts'
 import { parseName } from '../../../dns/name.ts'
-import { readRdata, Type } from '../../../dns/types.ts'
+import { printRdata, readRdata, Type } from '../../../dns/types.ts'
 import { silentLog } from '../../../host/log.ts'
 import { openMemoryDatabase } from '../../../server/storage/memory-database.ts'
 import { importZone } from '../../../zones/file/import.ts'
@@ -12,6 +12,7 @@ import { recordsOfVersion } from '../../../zones/history/baseline.ts'
 import { createKeyRings } from '../../../zones/keys/keys.ts'
 import { openPrimary, type PrimaryZone } from '../../../zones/primary.ts'
 import { createZoneStore, ZONE_MIGRATIONS } from '../../../zones/store/store.ts'
+import type { ZoneVersion } from '../../../zones/zone.ts'
 import { createSimulatedClock } from '../../simulation/clock.ts'
 import { createSeededRandom } from '../../simulation/random.ts'
 import { lines, NS, ORIGIN, records, SOA, updateMessage } from '../lines.ts'
@@ -208,6 +209,66 @@ t.test('signing may begin, change its proofs, and end', async t => {
   await zone.reload(config({ file: '/z', dnssec: { ...SIGN, sign: false } }))
   t.same(unsigned(), before)
 })
+
+for (const names of [3, 1010])
+  t.test(`proofs of ${names} names change in one version, which secondaries get as one difference`, async t => {
+    const { open, files, faults, clock } = machine()
+    const hosts = Array.from({ length: names }, (_, i) => `h${i} 60 IN A 192.0.2.1`)
+    files.set('/z', [SOA, NS, 'ns 300 IN A 192.0.2.53', ...hosts].join('\n'))
+    const zone = await open()
+    while (!rrset(zone, '@', Type.DNSKEY)) await clock.advance(100)
+    for (const nsec3 of [true, false]) {
+      const before = zone.contents
+      await zone.reload(config({ file: '/z', dnssec: { ...SIGN, nsec3 } }))
+      t.equal(zone.contents.serial(), before.serial() + 1)
+      t.same(faults(zone), [])
+      const kinds = new Set([...zone.contents.rrsets()].map(({ type }) => type))
+      t.same([kinds.has(Type.NSEC), kinds.has(Type.NSEC3), kinds.has(Type.NSEC3PARAM)], [!nsec3, nsec3, nsec3])
+      const shown = (version: ZoneVersion) => lines(recordsOfVersion(version))
+      const data = (version: ZoneVersion) =>
+        shown(version).filter(line => !/ (NSEC3?|RRSIG|NSEC3PARAM|SOA) /.test(line))
+      t.same(data(zone.contents), data(before), 'nothing else changes')
+      const difference = await zone.differencesSince(before.serial())
+      if (!difference) continue
+      const [gone, come] = [new Set(lines(difference.deleted)), lines(difference.added)]
+      t.same(
+        shown(before)
+          .filter(line => !gone.has(line))
+          .concat(come)
+          .sort(),
+        shown(zone.contents).sort(),
+        'IXFR',
+      )
+    }
+  })
+
+t.test(
+  "NSEC3 of other parameters, made by another signer with the zone's keys, give way to ours in one version",
+  async t => {
+    const { open, files, faults, clock } = machine()
+    const first = await open(SIGN, { dynamic: false })
+    await clock.advance(3 * 3_600_000)
+    await first.close()
+    const [dnskey] = rrset(first, '@', Type.DNSKEY)!.rdatas
+    const salted = ['1 0 5 aabb', 'q04jkcevqvmu85r014c7dkba38o0ji5r']
+    files.set(
+      '/z',
+      [
+        ...[SOA, NS, 'ns 300 IN A 192.0.2.53', `@ 300 IN DNSKEY ${printRdata(Type.DNSKEY, dnskey!)}`],
+        `@ 0 IN NSEC3PARAM ${salted[0]}`,
+        `0p9mhaveqvm6t7vbl5lop2u3t2rp3tom 300 IN NSEC3 ${salted[0]} ${salted[1]} A RRSIG`,
+        `${salted[1]} 300 IN NSEC3 ${salted[0]} 0p9mhaveqvm6t7vbl5lop2u3t2rp3tom NS SOA RRSIG DNSKEY NSEC3PARAM`,
+      ].join('\n'),
+    )
+    const zone = await open({ ...SIGN, sign: false }, {}, 'elsewhere')
+    t.same(faults(zone), [])
+    t.same(
+      rrset(zone, '@', Type.NSEC3PARAM)?.rdatas.map(rdata => printRdata(Type.NSEC3PARAM, rdata)),
+      ['1 0 0 -'],
+    )
+    t.equal([...zone.contents.rrsets()].filter(({ type }) => type === Type.NSEC3).length, 2)
+  },
+)
 
 for (const nsec3 of [false, true])
   t.test(`${nsec3 ? 'NSEC3' : 'NSEC'}: a large zone is signed by and by, and others change it meanwhile`, async t => {

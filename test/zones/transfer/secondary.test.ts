@@ -498,6 +498,19 @@ t.test('RFC 1996: a NOTIFY', async t => {
   })
 })
 
+t.test('RFC 1912 §2.2: a zone does not expire before it was asked for, and asked for again', async t => {
+  const world = newWorld()
+  const hasty = record('@ 300 IN SOA ns hostmaster 10 3600 600 60 60')
+  servePrimary(world.network, world.clock, AT, { zone: [hasty, ...records([NS])] })
+  const { clock, zone: one } = await secondary({ world })
+  await clock.advance(5 * SECOND_S)
+  world.network.condition(AT, 'silent')
+  await clock.advance(4200 * SECOND_S - 10 * SECOND_S)
+  t.ok(one.image, 'its SOA says a minute')
+  await clock.advance(30 * SECOND_S)
+  t.notOk(one.image, 'refresh and retry have passed')
+})
+
 t.test('RFC 1034 §4.3.5: a zone that could not be refreshed for so long expires, and comes back', async t => {
   const world = newWorld()
   const script: Script = { zone: zone(10) }
