@@ -110,7 +110,7 @@ export class SqliteStorage {
   }
 
   /**
-   * Without a savepoint for each, which costs as much as its statements. Where one of several fails the others must not: all are undone, to be
+   * Without a savepoint for each, which takes longer than most of its statements. Where one of several fails the others must not: all are undone, to be
    * executed again one by one, and nothing is given. Throws where there is but one.
    */
   private plainly(operations: readonly Operation[]): Outcome[] | undefined {
