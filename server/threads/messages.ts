@@ -79,8 +79,8 @@ export interface ServingInit {
   sockets: readonly ServingSocket[]
   /** The Unix socket on which main takes over connections of HTTPS that ask for anything but DoH. */
   takeover: string
-  /** Whether the thread is to run before all others. */
-  realtime?: boolean
+  /** Whether the thread is to run before all others; `auto`: while it takes less than half of its processor. */
+  realtime?: boolean | 'auto'
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
   state: ServingState

@@ -24,6 +24,7 @@ import { Descriptors } from './descriptors.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { holderOf } from './place.ts'
+import { keepPrecedence } from './precedence.ts'
 import { goFirst } from './priorities.ts'
 import { reportOf } from './report.ts'
 import { Listeners } from './thread-listeners.ts'
@@ -63,11 +64,13 @@ export async function createServing(
   // What is logged while the state is being made is logged at the level that it will have.
   let configured: Pick<State, 'config'> = initial.state
   const log = createThreadLog(post, () => configured.config.log.level, clock)
-  if (initial.realtime && !goFirst(libc))
+  if (initial.realtime === true && !goFirst(libc))
     log.warn(
       { what: 'realtime' },
       'the system does not let threads go before others; give us CAP_SYS_NICE or RLIMIT_RTPRIO',
     )
+  // Only of a thread of our own: whoever runs this inline keeps its place.
+  if (initial.realtime === 'auto' && polls) keepPrecedence(libc, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)

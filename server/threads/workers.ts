@@ -44,8 +44,8 @@ export interface WorkersOptions {
   /** Tells this daemon apart from others of its kind; left out: by chance. */
   id?: Uint8Array
   spawn?: SpawnThread
-  /** Whether threads run before all others. */
-  realtime?: boolean
+  /** Whether threads run before all others; `auto`: while they take less than half of their processors. */
+  realtime?: boolean | 'auto'
 }
 
 /** Hears of answered queries, and how many were answered in the meantime and not shown. */
