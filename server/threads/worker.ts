@@ -21,6 +21,7 @@ import { createViewResolver } from '../resolver/view-resolver.ts'
 import { Dnstap } from '../sight/dnstap.ts'
 import { Sight } from '../sight/sight.ts'
 import { Descriptors } from './descriptors.ts'
+import { Entrusting } from './entrusting.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { holderOf } from './place.ts'
@@ -122,6 +123,7 @@ export async function createServing(
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
   const shared = { counters, answers, clock, libc, log }
+  const entrusting = new Entrusting(post)
   const listeners = new Listeners({
     ...shared,
     handler: handle,
@@ -129,6 +131,7 @@ export async function createServing(
     beforeBatch,
     poller,
     takeover: initial.takeover,
+    ...(initial.entrusts && { entrust: entrusting.take }),
   })
 
   const accept = (message: ToServing): void => {
@@ -136,6 +139,7 @@ export async function createServing(
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
     else if (message.kind === 'watch') sight.watch(message.on)
+    else if (message.kind === 'entrusted-closed') entrusting.closed(message.id)
     else if (message.kind === 'report')
       post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top(), handler.keyUses.told()) })
     else if (message.kind !== 'request') state.apply(message)
