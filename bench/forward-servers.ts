@@ -20,6 +20,8 @@ export interface ForwarderOptions {
 /** A forwarder that is measured. */
 export interface Forwarder {
   name: string
+  /** What its log says once nothing of its start is left to do; left out where it answers no earlier than that. */
+  ready?: string
   installed(): boolean
   /** Writes its configuration; returns how it is started. */
   command(options: ForwarderOptions): { command: string[]; env?: NodeJS.ProcessEnv }
@@ -29,7 +31,12 @@ const inTree = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta
 const COREDNS = inTree('.cache/coredns')
 
 export const FORWARDERS: readonly Forwarder[] = [
-  { name: 'namestead', installed: () => true, command: options => ({ command: ours(options) }) },
+  {
+    name: 'namestead',
+    ready: '"msg":"ready"',
+    installed: () => true,
+    command: options => ({ command: ours(options) }),
+  },
   {
     name: 'unbound',
     installed: () => isInstalled('unbound', '-V'),
@@ -76,7 +83,7 @@ function ours(options: ForwarderOptions): string[] {
 listen: { dns: ["127.0.0.1:${port}"] }
 workers: 1
 cache: { save: false }
-log: { level: warn }
+log: { level: info }
 views: [{ name: all, recursion: [any], forward: [{ zone: ".", to: [${to}] }]${ourPolicy(options.policy)} }]
 `
   return [execPath, inTree('bin/namestead.mjs'), 'serve', '--config', write(options, 'namestead.yaml', config)]

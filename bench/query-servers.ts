@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bindCommand } from './bind.ts'
 import { withSbin } from './contender.ts'
 import { nsdCommand } from './nsd.ts'
 import { APEX, type QueryTransport } from './query-rows.ts'
@@ -110,24 +111,19 @@ function ours({ folder: parent, zone, ports, threads }: ServerOptions, name: str
 }
 
 function bind({ folder: parent, zone, ports, threads }: ServerOptions): string[] {
-  const folder = subfolder(parent, 'bind')
-  const tls = `tls bench { cert-file "${join(parent, 'certificate.pem')}"; key-file "${join(parent, 'key.pem')}"; };`
-  const options = [
-    `directory "${folder}"`,
-    `listen-on port ${ports.dns} { 127.0.0.1; }`,
-    `listen-on port ${ports.dot} tls bench { 127.0.0.1; }`,
-    `listen-on port ${ports.https} tls bench http default { 127.0.0.1; }`,
-    'listen-on-v6 { none; }',
-    'recursion no',
-    // As ours: nothing beyond the answer.
-    'minimal-responses yes',
-    'pid-file none',
-    'session-keyfile none',
-  ]
-  const file = join(folder, 'named.conf')
-  const zones = `zone "${APEX}" { type primary; file "${zone}"; };`
-  writeFileSync(file, `${tls}\noptions { ${options.join('; ')}; };\ncontrols { };\n${zones}\n`)
-  return ['named', '-f', '-n', String(threads), '-U', String(threads), '-c', file]
+  const files = `cert-file "${join(parent, 'certificate.pem')}"; key-file "${join(parent, 'key.pem')}"`
+  return bindCommand({
+    folder: subfolder(parent, 'bind'),
+    port: ports.dns,
+    threads,
+    statements: [`tls bench { ${files}; }`, `zone "${APEX}" { type primary; file "${zone}"; }`],
+    options: [
+      `listen-on port ${ports.dot} tls bench { 127.0.0.1; }`,
+      `listen-on port ${ports.https} tls bench http default { 127.0.0.1; }`,
+      // As ours: nothing beyond the answer.
+      'minimal-responses yes',
+    ],
+  })
 }
 
 function knot({ folder: parent, zone, ports, threads }: ServerOptions): string[] {

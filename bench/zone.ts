@@ -16,6 +16,7 @@ import { Class, Opcode } from '../dns/codes.ts'
 import { writeMessage } from '../dns/message.ts'
 import { parseName } from '../dns/name.ts'
 import { Type } from '../dns/types.ts'
+import { bindCommand } from './bind.ts'
 import {
   CLIENT_CORE,
   type Contender,
@@ -216,13 +217,8 @@ function ours(folder: string, port: number, dynamic: boolean): string[] {
 }
 
 function bind(folder: string, port: number): string[] {
-  const options = [
-    ...[`directory "${folder}"`, `listen-on port ${port} { 127.0.0.1; }`, 'listen-on-v6 { none; }', 'recursion no'],
-    ...['notify no', 'allow-transfer { any; }', 'pid-file none', 'session-keyfile none'],
-  ]
   const zone = `zone "${APEX}" { type primary; file "${join(folder, 'zone')}"; }`
-  writeFileSync(join(folder, 'named.conf'), `options { ${options.join('; ')}; };\ncontrols { };\n${zone};\n`)
-  return ['named', '-f', '-n', '1', '-U', '1', '-c', join(folder, 'named.conf')]
+  return bindCommand({ folder, port, threads: 1, statements: [zone], options: ['allow-transfer { any; }'] })
 }
 
 function knot(folder: string, port: number): string[] {

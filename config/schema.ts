@@ -70,6 +70,13 @@ const key = record({
 /** A TSIG key (RFC 8945). */
 export type KeyConfig = Decoded<typeof key>
 
+const realtime: Kind<boolean | 'auto'> = {
+  json: { anyOf: [{ const: 'auto' }, flag.json] },
+  label: 'true, false or `auto`',
+  decode: (source, context) =>
+    source.kind === 'scalar' && source.value === 'auto' ? 'auto' : flag.decode(source, context),
+}
+
 const workers: Kind<number | 'auto'> = {
   json: { anyOf: [{ const: 'auto' }, { type: 'integer', minimum: 1, maximum: 256 }] },
   label: 'number, or `auto`',
@@ -173,9 +180,9 @@ export const schema = record({
   listen: defaulted(listen, {}, 'what we listen on, each a list of `address:port`; all off but what is listed'),
   workers: defaulted(workers, 'auto', 'threads that serve DNS; `auto` is one for each processor'),
   realtime: defaulted(
-    flag,
-    false,
-    'threads that serve DNS run before all other programs (SCHED_RR) where the system permits it; a flood of queries then leaves those little of these processors',
+    realtime,
+    'auto',
+    'whether threads that serve DNS run before all other programs (SCHED_RR), where the system permits it; `auto`: while they take less than half of their processors, so that a flood of queries leaves the others their share; true: always',
   ),
   user: optional(text, 'who we become after binding, where started as root'),
   tls: optional(tls, 'for `https` and `dot`, instead of a certificate from our own CA'),

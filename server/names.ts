@@ -89,7 +89,7 @@ export async function openNames(foundation: Foundation, threads: ThreadsAhead): 
   const state = { epoch: 0, config: authority.state.config, zones: authority.zones.serving(), certificate }
   const workers = await startWorkers({
     ...{ count, sockets: listeners.dns, state, main: authority, clock, log, cache: cache.buffer, id },
-    ...{ takeover, spawn: threads.spawn, realtime: config.realtime },
+    ...{ takeover, entrusted: https.entrusted, spawn: threads.spawn, realtime: config.realtime },
   })
   opened.push(() => workers.stop(GRACE))
   authority.attach(workers)

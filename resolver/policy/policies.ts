@@ -9,6 +9,12 @@ export interface NamedRuling extends Ruling {
   name: Name
 }
 
+/** A rule may want to see the answer first; what is known until then: the zones that have nothing to say of client and name, in these versions. */
+export interface Pending {
+  kind: 'pending'
+  silent: ReadonlyMap<PolicyZone, unknown>
+}
+
 /**
  * The response policy zones of a view, in their order. Of a chain of aliases what fits an earlier name decides, of all rules for it one of an earlier
  * zone; within a zone those for the client go first, then for the name, for an address of the answer, for the name of a server and for its address.
@@ -36,21 +42,24 @@ export class Policies {
   }
 
   /** The ruling that stands before there is an answer; none yet where a rule of an earlier zone may want to see that first. */
-  before(name: Name, client: Uint8Array): NamedRuling | 'wait' | undefined {
+  before(name: Name, client: Uint8Array): NamedRuling | Pending | undefined {
+    const silent = new Map<PolicyZone, unknown>()
     for (const zone of this.zones) {
       const ruling = effective(zone.byClient(client)) ?? effective(zone.byName(name))
       if (ruling) return { ...ruling, name }
-      if (zone.judgesAnswers) return 'wait'
+      silent.set(zone, zone.version)
+      if (zone.judgesAnswers) return { kind: 'pending', silent }
     }
     return undefined
   }
 
-  /** The ruling that stands with the answer at hand. */
+  /** The ruling that stands with the answer at hand. `pending` is what there was before. */
   after(
     name: Name,
     client: Uint8Array,
     answer: readonly ResourceRecord[],
     authorities: Authorities = NOBODY,
+    pending?: Pending,
   ): NamedRuling | undefined {
     const aliases = answer.flatMap(({ type, rdata }) => (type === Type.CNAME ? targetOf(type, rdata)! : []))
     for (const one of [name, ...aliases.slice(0, -1)]) {
@@ -59,10 +68,10 @@ export class Policies {
     }
     const last = aliases.at(-1) ?? name
     const addresses = answer.filter(({ type }) => type === Type.A || type === Type.AAAA).map(({ rdata }) => rdata)
+    const isSilent = (zone: PolicyZone) => aliases.length === 0 && pending?.silent.get(zone) === zone.version
     const found = this.first(
       zone =>
-        zone.byClient(client) ??
-        zone.byName(last) ??
+        (isSilent(zone) ? undefined : (zone.byClient(client) ?? zone.byName(last))) ??
         zone.byAddresses(addresses) ??
         zone.byServerNames(authorities.names) ??
         zone.byServerAddresses(authorities.addresses),

@@ -69,6 +69,11 @@ export class PolicyZone {
     this.hasServerNames = !this.below(SERVER_NAME).next().done
   }
 
+  /** Tells the version that was taken from others. */
+  get version(): unknown {
+    return this.data
+  }
+
   /** Whether the version that was taken is the one that is served. */
   get isCurrent(): boolean {
     const latest = this.source.latest()

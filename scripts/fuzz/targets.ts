@@ -4,6 +4,7 @@ import type { FuzzTarget } from './target.ts'
 export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   admission: async () => (await import('./admission.ts')).admission,
   challenge: async () => (await import('./challenge.ts')).challenge,
+  'client-hello': async () => (await import('./client-hello.ts')).clientHello,
   cms: async () => (await import('./cms.ts')).cms,
   'bind-key': async () => (await import('./bind-key.ts')).bindKey,
   config: async () => (await import('./config.ts')).config,

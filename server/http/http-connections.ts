@@ -45,7 +45,7 @@ export class HttpConnections {
 }
 
 /** Names a connection: HTTP/2 has a socket object of its own for it. */
-function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+export function peerOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   return `${remoteAddress}/${remotePort}`
 }
 

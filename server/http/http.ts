@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { constants, createServer as createHttp2Server, type Http2Server } from 'node:http2'
-import { type AddressInfo, createServer, type ListenOptions, type Server as NetServer } from 'node:net'
+import { type AddressInfo, createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { SocketAddress } from '../../host/network.ts'
+import type { HttpVersion } from '../listen/handover.ts'
+import { EntrustedConnections } from './entrusted-connections.ts'
 import { HttpConnections } from './http-connections.ts'
 import { takeOver } from './take-over.ts'
 
@@ -52,16 +54,21 @@ export async function openHttp(
   }
 }
 
+/** The end of HTTPS that is in the main thread. */
+export interface Takeover extends HttpListener {
+  readonly entrusted: EntrustedConnections
+}
+
 /**
- * Listens on a Unix socket (mode 0600) for the connections of HTTPS that serving threads hand over (listen/handover.ts), and speaks HTTP/2 and
- * HTTP/1.1 on them. Requests that come before `serve` wait.
+ * Speaks HTTP/2 and HTTP/1.1 on the connections of HTTPS that serving threads do not serve themselves: those that are handed over (listen/handover.ts) through a
+ * Unix socket (mode 0600), and those that are entrusted whole. Requests that come before `serve` wait.
  */
-export async function openTakeover(path: string): Promise<HttpListener> {
+export async function openTakeover(path: string): Promise<Takeover> {
   const door = new Door('waits')
   const versions = { 1: withLimits(createHttpServer(door.listener)), 2: withLimits(createHttp2(door.listener)) }
-  const server = createServer(socket =>
-    takeOver(socket, LIMITS.headersTimeout, version => versions[version].server.emit('connection', socket)),
-  )
+  const begin = (version: HttpVersion, socket: Socket) => versions[version].server.emit('connection', socket)
+  const server = createServer(socket => takeOver(socket, LIMITS.headersTimeout, version => begin(version, socket)))
+  const entrusted = new EntrustedConnections(begin)
   rmSync(path, { force: true })
   const before = process.umask(0o177)
   try {
@@ -70,7 +77,13 @@ export async function openTakeover(path: string): Promise<HttpListener> {
     process.umask(before)
   }
   const connections = Object.values(versions).map(({ connections }) => connections)
-  return { bound: [], serve: app => door.open(app), close: patience => closeServer(server, connections, patience) }
+  return {
+    ...{ bound: [], entrusted },
+    serve: app => door.open(app),
+    async close(patience) {
+      await Promise.all([closeServer(server, [...connections, entrusted], patience), entrusted.closed])
+    },
+  }
 }
 
 /** What requests come to: an application, once there is one. */
@@ -119,8 +132,11 @@ function withLimits<S extends Server | Http2Server>(server: S): Served<S> {
   return { server, connections: new HttpConnections(server) }
 }
 
+/** Connections as a stop has to do with them. */
+type Closing = Pick<HttpConnections, 'close' | 'cut'>
+
 /** Stops accepting, lets requests in flight finish for `patience` milliseconds, then cuts what is left. */
-async function closeServer(server: NetServer, all: readonly HttpConnections[], patience: number): Promise<void> {
+async function closeServer(server: NetServer, all: readonly Closing[], patience: number): Promise<void> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()))
   for (const connections of all) connections.close()
   const cut = setTimeout(() => {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { printAddress } from '../../config/address.ts'
 import type { ShownCertificate } from '../../host/network.ts'
 import { certificateIn } from '../listen/certificate-field.ts'
+import { readFirst } from '../listen/first-octets.ts'
 import type { HttpVersion } from '../listen/handover.ts'
 import { LONGEST_HEADER, type ProxiedClient, readProxyHeader } from '../listen/proxy-header.ts'
 
@@ -10,23 +11,19 @@ import { LONGEST_HEADER, type ProxiedClient, readProxyHeader } from '../listen/p
  * tells from then on, and the certificate that was shown, which `shownOn` tells. It has `patience` milliseconds for that.
  */
 export function takeOver(socket: Socket, patience: number, begin: (version: HttpVersion) => void): void {
-  let read = Buffer.alloc(0)
-  const end = (): void => void socket.destroy()
-  const onReadable = (): void => {
-    for (let chunk = socket.read(); chunk; chunk = socket.read()) read = Buffer.concat([read, chunk])
+  const readBeginning = (read: Buffer) => {
     const version = read[0]
     const header = readProxyHeader(read, 1, read.length, LONGEST_HEADER)
-    if (header === undefined) return
-    if ((version !== 1 && version !== 2) || !header?.from) {
-      end()
-      return
-    }
-    socket.off('readable', onReadable).off('error', end).off('timeout', end).setTimeout(0)
-    standFor(socket, header.from, certificateIn(read.subarray(1 + header.fieldsAt, 1 + header.length)))
-    if (read.length > 1 + header.length) socket.unshift(read.subarray(1 + header.length))
-    begin(version)
+    if (header === undefined) return undefined
+    if ((version !== 1 && version !== 2) || !header?.from) return null
+    const shown = certificateIn(read.subarray(1 + header.fieldsAt, 1 + header.length))
+    return { length: 1 + header.length, version: version as HttpVersion, from: header.from, shown }
   }
-  socket.on('error', end).on('timeout', end).setTimeout(patience).on('readable', onReadable)
+  readFirst(socket, patience, readBeginning, ({ version, from, shown }) => {
+    standFor(socket, from)
+    show(socket, shown)
+    begin(version)
+  })
 }
 
 const SHOWN = Symbol('shown certificate')
@@ -36,14 +33,14 @@ export function shownOn(socket: Socket): ShownCertificate | undefined {
   return (socket as { [SHOWN]?: ShownCertificate })[SHOWN]
 }
 
+/** Notes what `shownOn` tells of a connection. */
+export function show(socket: Socket, shown: ShownCertificate | undefined): void {
+  Object.defineProperty(socket, SHOWN, { value: shown })
+}
+
 /** The addresses of the client's connection in place of our own, which has none. */
-function standFor(
-  socket: Socket,
-  { address, port, destination, destinationPort }: ProxiedClient,
-  shown: ShownCertificate | undefined,
-): void {
+function standFor(socket: Socket, { address, port, destination, destinationPort }: ProxiedClient): void {
   Object.defineProperties(socket, {
-    [SHOWN]: { value: shown },
     remoteAddress: { value: printAddress(address) },
     remotePort: { value: port },
     localAddress: { value: printAddress(destination) },

@@ -117,10 +117,29 @@ export class Connections implements StreamHost {
 
   accept(socket: Socket): void {
     socket.on('error', () => socket.destroy())
+    const admitted = this.admit(socket)
+    if (!admitted) return void socket.destroy()
+    const { peer, key, proxied } = admitted
+    const { behind } = this.options
+    const connection = this.serve(socket, { ...peer, ...behind?.(socket) }, this, proxied && !behind)
+    this.open.add(connection)
+    socket.once('close', () => this.forget(connection, key))
+  }
+
+  /** Counts a connection that another thread serves, whole, until what this gives is called; undefined where it is refused. */
+  entrust(socket: Socket): (() => void) | undefined {
+    const admitted = this.admit(socket)
+    if (!admitted) return undefined
+    const connection = new EntrustedConnection(() => this.forget(connection, admitted.key))
+    this.open.add(connection)
+    return connection.destroy
+  }
+
+  /** Counts the connection; undefined where a limit refuses it, the client is gone again, or we are stopping. */
+  private admit(socket: Socket): { peer: Peer; key: string; proxied: boolean } | undefined {
     const peer = peerOf(socket)
-    // The client is gone again, or we are stopping.
-    if (!peer || this.drained) return void socket.destroy()
-    const { proxies, behind, limits } = this.options
+    if (!peer || this.drained) return undefined
+    const { proxies, limits } = this.options
     const proxied = containsAddress(proxies?.() ?? [], peer.address)
     const key = clientKey(peer.address)
     const held = this.byClient.get(key) ?? 0
@@ -128,14 +147,12 @@ export class Connections implements StreamHost {
     const most = proxied ? limits.connections : limits.perClient
     if (held >= most || !this.makeRoom()) {
       this.counts.refused++
-      return void socket.destroy()
+      return undefined
     }
     this.byClient.set(key, held + 1)
     this.counts.accepted++
     this.counts.open++
-    const connection = this.serve(socket, { ...peer, ...behind?.(socket) }, this, proxied && !behind)
-    this.open.add(connection)
-    socket.once('close', () => this.forget(connection, key))
+    return { peer, key, proxied }
   }
 
   private makeRoom(): boolean {
@@ -197,6 +214,29 @@ export class Connections implements StreamHost {
   }
 }
 
+/** A connection that another thread serves: only that one knows when it is idle, and ends it where all is to end. */
+class EntrustedConnection implements ServedConnection {
+  closed = false
+  readonly quiet = false
+  private readonly forget: () => void
+
+  constructor(forget: () => void) {
+    this.forget = forget
+  }
+
+  expired(): boolean {
+    return false
+  }
+
+  endWhenIdle(): void {}
+
+  releaseWaiting(): void {}
+
+  readonly destroy = (): void => {
+    if (!this.closed) this.forget()
+  }
+}
+
 function peerOf({ remoteAddress, remotePort = 0, localAddress, localPort = 0 }: Socket): Peer | undefined {
   const address = remoteAddress && addressBytes(remoteAddress)
   const destination = localAddress && addressBytes(localAddress)
@@ -204,7 +244,7 @@ function peerOf({ remoteAddress, remotePort = 0, localAddress, localPort = 0 }: 
   return { address, port: remotePort, destination, destinationPort: localPort }
 }
 
-/** RFC 9210 §4.3 limits clients; one host commonly holds a whole /64 of IPv6. */
-function clientKey(address: Uint8Array): string {
+/** Names a client that RFC 9210 §4.3 has limited; one host commonly holds a whole /64 of IPv6. */
+export function clientKey(address: Uint8Array): string {
   return printAddress(address.length === 4 ? address : Uint8Array.from(address, (octet, i) => (i < 8 ? octet : 0)))
 }

@@ -1,18 +1,21 @@
 import type { TLSSocket } from 'node:tls'
 import type { Timer } from '../../host/clock.ts'
-import type { ShownCertificate } from '../../host/network.ts'
-import type { Peer, ServedConnection, StreamOptions } from './connections.ts'
+import type { ClientHello } from './client-hello.ts'
+import type { Peer, Serve, ServedConnection, StreamOptions } from './connections.ts'
+import type { Entrusting } from './entrust.ts'
 import { Handover } from './handover.ts'
 import { DohConnection, type DohHost } from './http2/doh-connection.ts'
 import { MOST_FIELDS } from './http2/frames.ts'
 import { recognise } from './http2/recognise.ts'
 import { RequestHead } from './http2/request-head.ts'
 import type { StreamSource } from './tcp.ts'
-import { listenSecure, type TlsListener, type TlsSecrets } from './tls.ts'
+import { listenSecure, shownBy, type TlsListener, type TlsSecrets } from './tls.ts'
 
 /** ALPN's names of HTTP/2 and HTTP/1.1 (RFC 7301, RFC 9113 §3.2): RFC 8484 §5.2 recommends the former for DoH. */
-const HTTP2 = 'h2'
+export const HTTP2 = 'h2'
 const HTTP1 = 'http/1.1'
+/** What may be spoken over HTTPS. */
+export const HTTPS_PROTOCOLS = [HTTP2, HTTP1]
 /** Milliseconds that a client of HTTP/2 may take to ask: most do before they have heard of us. Those who wait for our SETTINGS get them then. */
 const PATIENCE = 100
 /** Octets that may come before the first request. */
@@ -20,19 +23,27 @@ const MOST_BEFORE = 2 * MOST_FIELDS
 
 /**
  * Serves HTTPS. A connection of HTTP/2 whose first request is DoH is served here; any other is handed over, decrypted, to whoever listens on
- * the Unix socket at `main`.
+ * the Unix socket at `main`, or, where the client speaks no HTTP/2 and `whole` is given, to that before the handshake.
  */
 export function listenHttps(
   source: StreamSource,
   secrets: TlsSecrets,
   options: StreamOptions,
   main: string,
+  whole?: Pick<Entrusting, 'libc' | 'take'>,
 ): Promise<TlsListener> {
   const shared = { head: new RequestHead(), scratch: new Uint8Array(MOST_FIELDS) }
-  return listenSecure(source, secrets, options, [HTTP2, HTTP1], (socket, peer, host) => {
+  const serve: Serve = (socket, peer, host) => {
     const doh = { options: host.options, batch: host.batch, touch: host.touch.bind(host), ...shared }
     return new HttpsConnection(socket as TLSSocket, peer, doh, main)
-  })
+  }
+  const entrusting = whole && { ...whole, clock: options.clock, wanted: speaksNoHttp2 }
+  return listenSecure(source, secrets, options, HTTPS_PROTOCOLS, serve, entrusting)
+}
+
+/** It won't be served here, whatever it asks for. */
+function speaksNoHttp2({ protocols }: ClientHello): boolean {
+  return protocols.length === 0 || (protocols.includes(HTTP1) && !protocols.includes(HTTP2))
 }
 
 /** A connection until it is known what it is for, and the door to what it is then. */
@@ -126,12 +137,4 @@ class HttpsConnection implements ServedConnection {
   destroy(): void {
     this.socket.destroy()
   }
-}
-
-/** What the client has shown of itself in the handshake. */
-function shownBy(socket: TLSSocket): ShownCertificate | undefined {
-  // Without a certificate, Node takes a client that resumes a session of TLS 1.3 for authorized as well.
-  const shown = socket.getPeerX509Certificate()
-  if (!shown) return undefined
-  return socket.authorized ? { verified: true, der: shown.raw } : { verified: false }
 }

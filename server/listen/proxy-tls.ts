@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import { addressBytes, containsAddress, type Prefix } from '../../config/address.ts'
+import { readFirst } from './first-octets.ts'
 import { type ProxiedClient, readProxyHeader } from './proxy-header.ts'
 
 /**
@@ -22,8 +23,9 @@ export function readHeadersFirst(
     if (!address || !containsAddress(proxies(), address)) return begin(socket)
     const peer = nameOf(socket)
     socket.once('close', () => clients.delete(peer))
-    awaitHeader(socket, patience, client => {
-      if (client) clients.set(peer, client)
+    const readHeader = (read: Uint8Array) => readProxyHeader(read, 0, read.length)
+    readFirst(socket, patience, readHeader, ({ from }) => {
+      if (from) clients.set(peer, from)
       begin(socket)
     })
   })
@@ -33,19 +35,4 @@ export function readHeadersFirst(
 /** The connection, by which the TLS socket is known to be that of the plain one. */
 function nameOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`
-}
-
-function awaitHeader(socket: Socket, patience: number, done: (client: ProxiedClient | undefined) => void): void {
-  let read = Buffer.alloc(0)
-  const end = (): void => void socket.destroy()
-  const onReadable = (): void => {
-    for (let chunk = socket.read(); chunk; chunk = socket.read()) read = Buffer.concat([read, chunk])
-    const header = readProxyHeader(read, 0, read.length)
-    if (header === null) end()
-    if (!header) return
-    socket.off('readable', onReadable).off('error', end).off('timeout', end).setTimeout(0)
-    if (read.length > header.length) socket.unshift(read.subarray(header.length))
-    done(header.from)
-  }
-  socket.on('error', end).on('timeout', end).setTimeout(patience).on('readable', onReadable)
 }

@@ -257,10 +257,12 @@ function localAddresses(
   interfaces: () => NodeJS.Dict<NetworkInterfaceInfo[]>,
 ): SocketAddress[] {
   const family = address.includes(':') ? 'IPv6' : 'IPv4'
-  return Object.values(interfaces())
-    .flatMap(infos => infos ?? [])
-    .filter(info => info.family === family)
-    .map(info => ({ address: info.scopeid ? `${info.address}%${info.scopeid}` : info.address, port }))
+  return Object.entries(interfaces()).flatMap(([name, infos = []]) =>
+    infos
+      .filter(info => info.family === family)
+      // RFC 4007 §11: the zone of an IPv6 link-local address. By name, which `dgram` takes alone.
+      .map(info => ({ address: info.scopeid ? `${info.address}%${name}` : info.address, port })),
+  )
 }
 
 /** What was bound, and the addresses that the wildcards among it stand for. */

@@ -25,15 +25,20 @@ export function listenTcp(source: StreamSource, options: StreamOptions): Promise
   return serveStreams(server, 'connection', serve, source, options)
 }
 
-/** Serves whatever connections a server accepts and announces by `event`; TLS and HTTPS share all but the handshake and what is spoken. */
+/**
+ * Serves whatever connections a server accepts and announces by `event`; TLS and HTTPS share all but the handshake and what is spoken. `first` is called with
+ * the connections before there are any.
+ */
 export function serveStreams(
   server: Server,
   event: 'connection' | 'secureConnection',
   serve: Serve,
   source: StreamSource,
   options: StreamOptions,
+  first: (connections: Connections) => void = () => {},
 ): Promise<StreamListener> {
   const connections = new Connections(options, serve)
+  first(connections)
   server.on(event, socket => connections.accept(socket))
   /** Whatever was accepted, shaken hands or not. */
   const sockets = new Set<Socket>()

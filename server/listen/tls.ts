@@ -1,5 +1,8 @@
-import { createServer } from 'node:tls'
-import type { Serve, StreamOptions } from './connections.ts'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { ShownCertificate } from '../../host/network.ts'
+import { limitClients } from './client-limit.ts'
+import type { Connections, Serve, StreamOptions } from './connections.ts'
+import { type Entrusting, entrustFirst } from './entrust.ts'
 import { readHeadersFirst } from './proxy-tls.ts'
 import { StreamClient } from './stream-client.ts'
 import { type StreamListener, type StreamSource, serveStreams } from './tcp.ts'
@@ -38,40 +41,63 @@ export async function listenTls(
   return { ...listener, renew: renewed => listener.renew(unasked(renewed)) }
 }
 
-/** Serves what clients may name by ALPN (RFC 7301) over TLS 1.2 or newer, as RFC 8310 §9 and RFC 9325 §3.1.1 ask. */
+/** Serves what clients may name by ALPN (RFC 7301); `entrusting` tells which connections go to another thread instead. */
 export async function listenSecure(
   source: StreamSource,
   secrets: TlsSecrets,
   options: StreamOptions,
   protocols: readonly string[],
   serve: Serve,
+  entrusting?: Entrusting,
 ): Promise<TlsListener> {
+  const server = createSecureServer(secrets, protocols)
+  // Those that have not shaken hands yet count too.
+  server.maxConnections = options.limits.connections * 2
+  const proxies = options.proxies ?? (() => [])
+  const behind = readHeadersFirst(server, proxies, HANDSHAKE)
+  // What is set up last is first to see a connection.
+  const first = (connections: Connections): void => {
+    if (entrusting) entrustFirst(server, connections, entrusting, HANDSHAKE)
+    limitClients(server, options.limits.perClient * 2, proxies)
+  }
+  const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind }, first)
+  return { ...listener, renew: renewed => renewSecrets(server, renewed) }
+}
+
+/** A server that is connected to nothing yet: of TLS 1.2 or newer, as RFC 8310 §9 and RFC 9325 §3.1.1 ask. */
+export function createSecureServer(secrets: TlsSecrets, protocols: readonly string[]): Server {
   const server = createServer({
     ...contextOf(secrets),
     ...askingOf(secrets),
     rejectUnauthorized: false,
     ALPNProtocols: [...protocols],
     handshakeTimeout: HANDSHAKE,
+    // A session is resumed by any thread: Node has a context of its own for each.
+    sessionIdContext: 'namestead',
     noDelay: true,
   })
-  // Those that have not shaken hands yet count too.
-  server.maxConnections = options.limits.connections * 2
   // A client that speaks no TLS, offers nothing we accept, or takes too long: its concern.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   // A client may close its half once it has asked. Not before its handshake: then nobody would close the other half.
   server.on('secureConnection', socket => {
     socket.allowHalfOpen = true
   })
-  const behind = readHeadersFirst(server, options.proxies ?? (() => []), HANDSHAKE)
-  const listener = await serveStreams(server, 'secureConnection', serve, source, { ...options, behind })
-  return {
-    ...listener,
-    renew(renewed) {
-      server.setSecureContext(contextOf(renewed))
-      // Node looks at it at the beginning of each handshake.
-      Object.assign(server, askingOf(renewed))
-    },
-  }
+  return server
+}
+
+/** Connections from now on are served by these. */
+export function renewSecrets(server: Server, secrets: TlsSecrets): void {
+  server.setSecureContext(contextOf(secrets))
+  // Node looks at it at the beginning of each handshake.
+  Object.assign(server, askingOf(secrets))
+}
+
+/** What the client has shown of itself in the handshake. */
+export function shownBy(socket: TLSSocket): ShownCertificate | undefined {
+  // Without a certificate, Node takes a client that resumes a session of TLS 1.3 for authorized as well.
+  const shown = socket.getPeerX509Certificate()
+  if (!shown) return undefined
+  return socket.authorized ? { verified: true, der: shown.raw } : { verified: false }
 }
 
 function contextOf({ certificate, key, tickets, clients }: TlsSecrets) {

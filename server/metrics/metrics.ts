@@ -74,6 +74,11 @@ export const METRICS = {
     help: 'Queries handed to the resolver, by what came of them',
     labels: { result: ['answered', 'failed', 'refused'] },
   },
+  namestead_dns_policy_decisions_total: {
+    kind: 'counter',
+    help: 'Answers that a response policy decided, from the answer cache too',
+    labels: {},
+  },
   namestead_dns_tsig_errors_total: {
     kind: 'counter',
     help: 'Signed requests that did not verify',

@@ -15,6 +15,7 @@ export const Entry = {
   EXPIRES: 8,
   FLAGS: 9,
   ANSWERS: 10,
+  /** A note and, in the lower half, how many additional records. */
   ADDITIONALS: 11,
   HEADER: 12,
 } as const

@@ -16,6 +16,8 @@ export interface AnswerSource {
   versions: readonly number[]
   /** Seconds until it must not be used any more, for what others told us; its TTLs then count down. Undefined for our own zones' content. */
   ttl?: number
+  /** What `note` is to tell where it is found, up to 65535. */
+  note?: number
 }
 
 /** No answer was made from a version of it. */
@@ -51,6 +53,8 @@ export class AnswerCache {
   /** Of the question that `find` found nothing for. */
   private missed = 0
   private zones: Versioned[] = []
+  /** Of the answer that was found last, what it was kept with; 0 where that was nothing. */
+  note = 0
 
   /** @param octets of memory for entries; @param seed unpredictable, so that nobody can choose names that meet in one slot */
   constructor(octets: number, seed: number) {
@@ -149,7 +153,7 @@ export class AnswerCache {
     words[entry + Entry.EXPIRES] = source.ttl === undefined ? NEVER : now + source.ttl
     words[entry + Entry.FLAGS] = ((buf[2]! << 8) | buf[3]!) & ~(Flag.RD | Flag.CD)
     words[entry + Entry.ANSWERS] = (response.count(Section.ANSWER) << 16) | response.count(Section.AUTHORITY)
-    words[entry + Entry.ADDITIONALS] = response.count(Section.ADDITIONAL)
+    words[entry + Entry.ADDITIONALS] = ((source.note ?? 0) << 16) | response.count(Section.ADDITIONAL)
   }
 
   /** What varies in length: zones and their versions, the name, the records, the places of the TTLs. */
@@ -274,7 +278,9 @@ export class AnswerCache {
     out[outAt + 3] = flags
     out[outAt + 4] = 0
     out[outAt + 5] = 1
-    writeCounts(out, outAt, words[entry + Entry.ANSWERS]!, words[entry + Entry.ADDITIONALS]! + (query.hasEdns ? 1 : 0))
+    const additionals = words[entry + Entry.ADDITIONALS]!
+    this.note = additionals >>> 16
+    writeCounts(out, outAt, words[entry + Entry.ANSWERS]!, (additionals & 0xffff) + (query.hasEdns ? 1 : 0))
     let to = outAt + HEADER
     for (let i = query.nameAt, end = i + nameLength + 4; i < end; i++) out[to++] = buf[i]!
     const bodyAt = to

@@ -1,4 +1,3 @@
-import { printAddress } from '../../config/address.ts'
 import { Rcode } from '../../dns/codes.ts'
 import type { Query } from '../../dns/query.ts'
 import type { TsigContext } from '../../dns/tsig.ts'
@@ -21,6 +20,8 @@ const FORWARDED = {
   answered: cellOf('namestead_dns_forwarded_total', 'answered'),
   failed: cellOf('namestead_dns_forwarded_total', 'failed'),
 }
+
+export const DECIDED = cellOf('namestead_dns_policy_decisions_total')
 
 /** A query that waits for the resolver. */
 interface Waiting {
@@ -72,8 +73,7 @@ export class Forwarding {
       this.answer(forwarded, waiting)
       // What was learned under another configuration, or depends on a delegation, is not for later queries.
       const keepable = facts >= 0 && !open.beyondCut && state.views[view.index] === view
-      const ttl = keepable && !forwarded.withheld && isForAll(forwarded) ? keepFor(forwarded) : 0
-      if (ttl > 0 && this.pinPolicies(view)) this.parts.keep(query, facts, ttl)
+      if (keepable && !forwarded.withheld && isForAll(forwarded)) this.keep(forwarded, facts)
     } catch (error) {
       log.error({ error: String(error) }, 'a query could not be resolved')
     }
@@ -97,6 +97,15 @@ export class Forwarding {
     this.show(forwarded, waiting, this.sendLimited(query, client, limit, signing))
   }
 
+  /** Keeps the answer that was just written: one that a policy made for as long as that is the same, any other for its time. */
+  private keep(forwarded: ForwardedQuery, facts: number): void {
+    const { query, view, parts } = forwarded
+    const [only] = parts
+    const note = parts.length === 1 && only!.kind === 'resolved' ? this.parts.policyNotes.numberOf(only!.answer) : 0
+    const ttl = note > 0 ? 0 : keepFor(forwarded)
+    if ((note > 0 || ttl > 0) && this.pinPolicies(view)) this.parts.keep(query, facts, note > 0 ? { note } : { ttl })
+  }
+
   /** An answer is good as long as the policies that let it pass; false where they have just changed. */
   private pinPolicies({ policies, zones, config }: ServingView): boolean {
     if (!policies) return true
@@ -108,11 +117,12 @@ export class Forwarding {
   }
 
   private logPolicy({ view, parts }: ForwardedQuery, client: Client): void {
+    const { options, policyLog, now } = this.parts
     for (const part of parts) {
-      if (part.kind === 'own' || !part.answer.verdict?.log) continue
-      const { rule, action } = part.answer.verdict
-      const fields = { client: printAddress(client.address), view: view.name, rule, action }
-      this.parts.options.log.info(fields, 'a response policy decided')
+      const verdict = part.kind === 'resolved' ? part.answer.verdict : undefined
+      if (!verdict) continue
+      options.counters[DECIDED]!++
+      if (verdict.log && policyLog.hasRoom(now)) policyLog.decided(verdict, view.name, client.address)
     }
   }
 

@@ -19,6 +19,7 @@ import { Deciding } from './deciding.ts'
 import { describeFailure, type Failure, TsigFailure } from './failure.ts'
 import { Forwarding } from './forwarding.ts'
 import { type HandlerOptions, HandlerParts } from './handler-parts.ts'
+import { KeptDecisions } from './kept-decisions.ts'
 import { KeyUses } from './key-use.ts'
 import { prepareNotify } from './notify.ts'
 import { answerFacts, answerFromZones, checkQuestion, checkVersion, isCacheable, nameOf } from './query.ts'
@@ -50,6 +51,7 @@ export class Handler {
   private readonly parts: HandlerParts
   private readonly forwarding: Forwarding
   private readonly deciding: Deciding
+  private readonly kept: KeptDecisions
   /** How the keys of the configuration are used. */
   readonly keyUses: KeyUses
   private readonly query = new Query()
@@ -68,6 +70,7 @@ export class Handler {
     this.parts = new HandlerParts(options)
     this.forwarding = new Forwarding(this.parts)
     this.deciding = new Deciding(this.parts)
+    this.kept = new KeptDecisions(this.parts)
     this.keyUses = new KeyUses(options.clock)
   }
 
@@ -80,6 +83,7 @@ export class Handler {
     this.signed = false
     this.seenFrom = 'zones'
     this.seenView = undefined
+    this.kept.begin()
     const begun = --this.untimed === 0 ? this.options.clock.monotonic() : 0
     const made = this.answer(octets, at, end, client, out, outAt, limit)
     const free = made <= 0 || this.signed || client.transport !== 'udp'
@@ -111,7 +115,9 @@ export class Handler {
     const { query, seenFrom: from } = this
     if (query.opcode !== Opcode.QUERY) return
     const view = this.seenView?.name
-    this.options.sight.answered({ query, client, view, rcode: response[3]! & 15, from, took: 0, response })
+    const resolved = this.kept.describe(query, client)
+    const told = { query, client, view, rcode: response[3]! & 15, from, took: 0, response }
+    this.options.sight.answered(resolved ? { ...told, resolved } : told)
   }
 
   private answer(...[octets, at, end, client, out, outAt, limit]: Parameters<RequestHandler>): number {
@@ -152,6 +158,7 @@ export class Handler {
         counters[HIT]!++
         this.seenFrom = 'answer cache'
         responder.count(out[outAt + 3]! & 15)
+        if (answers.note > 0) this.kept.found(answers.note, query, view, client, length, limit)
         return query.hasEdns ? responseOptions.append(out, outAt, length, limit) : length
       }
       counters[MISS]!++

@@ -7,9 +7,11 @@ import { Answerer } from '../../zones/lookup/answer.ts'
 import type { Client } from '../listen/client.ts'
 import type { Sight } from '../sight/sight.ts'
 import type { MainThread } from '../threads/main-thread.ts'
-import type { AnswerCache } from './answers.ts'
+import type { AnswerCache, AnswerSource } from './answers.ts'
 import type { Cookies } from './cookies.ts'
 import type { Outstanding } from './outstanding.ts'
+import { PolicyLog } from './policy-log.ts'
+import { PolicyNotes } from './policy-notes.ts'
 import type { Recursion } from './query.ts'
 import { RateGate } from './rate-gate.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -41,6 +43,8 @@ export class HandlerParts {
   readonly responder: Responder
   readonly gate: RateGate
   readonly answerer = new Answerer()
+  readonly policyNotes = new PolicyNotes()
+  readonly policyLog: PolicyLog
   private readonly recursion: Recursion = { allowed: false, desired: false }
 
   constructor(options: HandlerOptions) {
@@ -48,6 +52,7 @@ export class HandlerParts {
     this.responseOptions = new ResponseOptions(options.cookies, () => options.state.identity)
     this.responder = new Responder(options.counters, options.clock, this.responseOptions)
     this.gate = new RateGate(options.rates, this.responder, this.responseOptions, options.counters)
+    this.policyLog = new PolicyLog(options.log)
     this.beforeBatch()
   }
 
@@ -68,8 +73,8 @@ export class HandlerParts {
     return recursion
   }
 
-  /** Keeps the answer that was just made: from our zones alone, or with `ttl` for so many seconds. */
-  keep(query: Query, facts: number, ttl?: number): void {
+  /** Keeps the answer that was just made: from our zones (policies among them) alone, or with `ttl` for so many seconds. */
+  keep(query: Query, facts: number, more: Pick<AnswerSource, 'ttl' | 'note'> = {}): void {
     const { answers, state } = this.options
     const { pins } = this.answerer
     if (pins.overflowed) return
@@ -82,6 +87,6 @@ export class HandlerParts {
       zones.push(number)
       versions.push(at)
     }
-    answers.keep(query, facts, this.responder.writer, { zones, versions, ...(ttl !== undefined && { ttl }) }, this.now)
+    answers.keep(query, facts, this.responder.writer, { zones, versions, ...more }, this.now)
   }
 }

@@ -28,6 +28,15 @@ export interface PolicyVerdict {
 /** An answer as the view gives it. */
 export interface ViewAnswer extends ResolverAnswer {
   verdict?: PolicyVerdict
+  /** It is what a rule for the name says, and good as long as the policies are the same. */
+  lasting?: true
+}
+
+/** What the policies say of a name before anybody is asked, where that is something. */
+export function verdictOn(name: Name, client: Uint8Array, policies: Policies): PolicyVerdict | undefined {
+  policies.refresh()
+  const early = policies.before(name, client)
+  return early && !('kind' in early) ? verdictOf(early) : undefined
 }
 
 /** Resolves for a client of the view: by its resolver, its DNS64 and its policies. */
@@ -52,17 +61,24 @@ async function resolveByPolicy(
   const { address } = client
   policies.refresh()
   const early = policies.before(question.name, address)
-  if (early && early !== 'wait') {
-    if (changesAnswer(early, client)) return ruled(view, question, options, early, undefined)
+  const pending = early && 'kind' in early ? early : undefined
+  if (early && !('kind' in early)) {
+    if (changesAnswer(early, client)) {
+      const made = await ruled(view, question, options, early, undefined)
+      return LASTING.has(early.action.kind) ? { ...made, lasting: true } : made
+    }
     return { ...(await translated(view, question, options, address)), verdict: passedBy(early) }
   }
   const answer = await translated(view, question, options, address)
   policies.refresh()
-  const ruling = policies.after(question.name, address, answer.answer, answer.authorities)
+  const ruling = policies.after(question.name, address, answer.answer, answer.authorities, pending)
   if (!ruling) return answer
   if (!changesAnswer(ruling, client)) return { ...answer, verdict: passedBy(ruling) }
   return ruled(view, question, options, ruling, answer)
 }
+
+/** Nobody else is asked for what these make. */
+const LASTING: ReadonlySet<PolicyVerdict['action']> = new Set(['nxdomain', 'nodata', 'data'])
 
 /** A client that has shown by its connection where it is has no need to be told to make one. */
 function changesAnswer({ action }: NamedRuling, { udp }: AskingClient): boolean {

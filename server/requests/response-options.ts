@@ -5,8 +5,8 @@ import type { Query } from '../../dns/query.ts'
 import type { Client } from '../listen/client.ts'
 import { COOKIE, type Cookies, isCookie } from './cookies.ts'
 
-/** NSID tells a domain name at most; COOKIE and edns-tcp-keepalive are short. */
-const MOST = 320
+/** NSID tells a domain name at most, and so does Extended DNS Error; COOKIE and edns-tcp-keepalive are short. */
+const MOST = 1024
 /** OPT without options. */
 const OPT = 11
 
@@ -65,6 +65,13 @@ export class ResponseOptions {
     const { cookies } = this
     this.verified = cookies.check(query, client.address, this.now)
     this.add(OptionCode.COOKIE, cookies.made, COOKIE)
+  }
+
+  /** Adds an option in wire form, where the message of `length` octets has room for it below the limit. */
+  tell(option: Uint8Array, length: number, limit: number): void {
+    if (length + this.length + option.length > limit || this.length + option.length > MOST) return
+    this.bytes.set(option, this.length)
+    this.length += option.length
   }
 
   private add(code: number, data: Uint8Array, length: number): void {

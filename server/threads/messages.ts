@@ -25,6 +25,7 @@ export type ToServing =
   | DifferencesPart
   | HandedRequest
   | WatchQueries
+  | EntrustedClosed
   | StopServing
 
 /** Words of the shared control buffer, an Int32Array. */
@@ -79,8 +80,10 @@ export interface ServingInit {
   sockets: readonly ServingSocket[]
   /** The Unix socket on which main takes over connections of HTTPS that ask for anything but DoH. */
   takeover: string
-  /** Whether the thread is to run before all others. */
-  realtime?: boolean
+  /** Whether main takes connections over whole (EntrustedConnection), too. */
+  entrusts?: boolean
+  /** Whether the thread is to run before all others; `auto`: while it takes less than half of its processor. */
+  realtime?: boolean | 'auto'
   /** Where the daemon listens for DNS: forwarding there would come straight back. */
   own: readonly SocketAddress[]
   state: ServingState
@@ -182,7 +185,23 @@ export type ToMain =
   | ReportResponse
   | LogLine
   | QueryLines
+  | EntrustedConnection
   | { kind: 'stopped' }
+
+/** A connection of HTTPS that main is to serve whole, answered by EntrustedClosed. */
+export interface EntrustedConnection {
+  kind: 'entrusted'
+  id: number
+  fd: number
+  /** What was read of it: its ClientHello. */
+  read: Uint8Array
+}
+
+/** It has closed. */
+export interface EntrustedClosed {
+  kind: 'entrusted-closed'
+  id: number
+}
 
 /** Who sent a request that main decides on; the signature has been verified. */
 export interface RequestOrigin {

@@ -6,6 +6,7 @@ const YIELDING = 5
 /** The numbers of Linux on x64 and arm64 (asm-generic). */
 const RLIMIT_NICE = 13
 const RLIMIT_RTPRIO = 14
+const SCHED_OTHER = 0
 const SCHED_RR = 2
 /** Threads that a thread starts are as others: SCHED_RESET_ON_FORK of sched_setscheduler(2). */
 const RESET_ON_FORK = 0x40000000
@@ -63,6 +64,15 @@ export function keepPriorities(libc: Libc | undefined): void {
 
 /** Has the calling thread run before all others whenever it has something to do (SCHED_RR, sched(7)); false where the system forbids it. */
 export function goFirst(libc: Libc | undefined): boolean {
-  const priority = new Uint8Array(Int32Array.of(LEAST).buffer)
-  return libc?.sched_setscheduler(0, SCHED_RR | RESET_ON_FORK, priority) === 0
+  return schedule(libc, SCHED_RR, LEAST)
+}
+
+/** Has the calling thread run by its niceness again, as others do; false where the system forbids it. */
+export function goWithOthers(libc: Libc | undefined): boolean {
+  return schedule(libc, SCHED_OTHER, 0)
+}
+
+function schedule(libc: Libc | undefined, policy: number, priority: number): boolean {
+  // Without privilege the flag can not be taken away again.
+  return libc?.sched_setscheduler(0, policy | RESET_ON_FORK, new Uint8Array(Int32Array.of(priority).buffer)) === 0
 }

@@ -6,6 +6,7 @@ import type { RequestHandler } from '../listen/client.ts'
 import { HTTPS_LIMITS, STREAM_LIMITS } from '../listen/connections.ts'
 import type { DatagramListener } from '../listen/datagrams.ts'
 import { EndOfTurn } from '../listen/end-of-turn.ts'
+import type { TakeWhole } from '../listen/entrust.ts'
 import { listenHttps } from '../listen/https.ts'
 import type { Libc } from '../listen/libc.ts'
 import type { Poller } from '../listen/poller.ts'
@@ -25,6 +26,8 @@ export interface ListenersOptions {
   proxies: () => readonly Prefix[]
   /** Where main takes over connections of HTTPS. */
   takeover: string
+  /** How main takes over a connection whole; left out: it does not. */
+  entrust?: TakeWhole
   counters: Float64Array
   answers: AnswerCache
   clock: Clock
@@ -105,7 +108,9 @@ export class Listeners {
     const options = this.streamOptions()
     if (socket.kind === 'tls') return listenTls(socket, secrets, options)
     const { proxies: _, ...direct } = options
-    return listenHttps(socket, secrets, { ...direct, limits: HTTPS_LIMITS }, this.options.takeover)
+    const { takeover, entrust, libc } = this.options
+    const whole = libc && entrust && { libc, take: entrust }
+    return listenHttps(socket, secrets, { ...direct, limits: HTTPS_LIMITS }, takeover, whole)
   }
 
   /** Accepts no more connections; resolves when the requests that were read are answered. */

@@ -21,9 +21,11 @@ import { createViewResolver } from '../resolver/view-resolver.ts'
 import { Dnstap } from '../sight/dnstap.ts'
 import { Sight } from '../sight/sight.ts'
 import { Descriptors } from './descriptors.ts'
+import { Entrusting } from './entrusting.ts'
 import { MainCalls } from './main-thread.ts'
 import { ControlWord, type HandedRequest, type ServingInit, type ToMain, type ToServing } from './messages.ts'
 import { holderOf } from './place.ts'
+import { keepPrecedence } from './precedence.ts'
 import { goFirst } from './priorities.ts'
 import { reportOf } from './report.ts'
 import { Listeners } from './thread-listeners.ts'
@@ -63,11 +65,13 @@ export async function createServing(
   // What is logged while the state is being made is logged at the level that it will have.
   let configured: Pick<State, 'config'> = initial.state
   const log = createThreadLog(post, () => configured.config.log.level, clock)
-  if (initial.realtime && !goFirst(libc))
+  if (initial.realtime === true && !goFirst(libc))
     log.warn(
       { what: 'realtime' },
       'the system does not let threads go before others; give us CAP_SYS_NICE or RLIMIT_RTPRIO',
     )
+  // Only of a thread of our own: whoever runs this inline keeps its place.
+  if (initial.realtime === 'auto' && polls) keepPrecedence(libc, clock)
   const answers = new AnswerCache(cacheSize, random.below(2 ** 32))
   const cookies = new Cookies(random.below(2 ** 32))
   const rates = new RateLimiter(initial.rates)
@@ -119,6 +123,7 @@ export async function createServing(
   const proxies = () => state.config.proxy_protocol
   const handle = behindProxies(handler.handle, proxies)
   const shared = { counters, answers, clock, libc, log }
+  const entrusting = new Entrusting(post)
   const listeners = new Listeners({
     ...shared,
     handler: handle,
@@ -126,6 +131,7 @@ export async function createServing(
     beforeBatch,
     poller,
     takeover: initial.takeover,
+    ...(initial.entrusts && { entrust: entrusting.take }),
   })
 
   const accept = (message: ToServing): void => {
@@ -133,6 +139,7 @@ export async function createServing(
       calls.settle(message)
     else if (message.kind === 'stop') void stop(message.grace)
     else if (message.kind === 'watch') sight.watch(message.on)
+    else if (message.kind === 'entrusted-closed') entrusting.closed(message.id)
     else if (message.kind === 'report')
       post({ kind: 'report', id: message.id, report: reportOf(state.views, sight.top(), handler.keyUses.told()) })
     else if (message.kind !== 'request') state.apply(message)

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import { systemRandom } from '../../host/random.ts'
 import { CacheMemory, createCacheBuffer } from '../../resolver/cache/cache-memory.ts'
+import type { EntrustedConnections } from '../http/entrusted-connections.ts'
 import { loadLibc } from '../listen/libc.ts'
 import { type OpenSockets, reachableAt } from '../listen/sockets.ts'
 import type { ServerCertificate, TlsSecrets } from '../listen/tls.ts'
@@ -15,6 +16,7 @@ import { HandedRequests } from './handed-requests.ts'
 import {
   CONTROL_WORDS,
   ControlWord,
+  type EntrustedConnection,
   type HandedRequest,
   type ServingChange,
   type ServingConfig,
@@ -34,6 +36,8 @@ export interface WorkersOptions {
   sockets: OpenSockets
   /** The Unix socket on which main takes over connections of HTTPS; left out: no such connections come. */
   takeover?: string
+  /** Takes over whole connections of HTTPS; left out: serving threads entrust none. */
+  entrusted?: EntrustedConnections
   /** What the threads begin with. */
   state: ServingState
   main: Decisions
@@ -44,8 +48,8 @@ export interface WorkersOptions {
   /** Tells this daemon apart from others of its kind; left out: by chance. */
   id?: Uint8Array
   spawn?: SpawnThread
-  /** Whether threads run before all others. */
-  realtime?: boolean
+  /** Whether threads run before all others; `auto`: while they take less than half of their processors. */
+  realtime?: boolean | 'auto'
 }
 
 /** Hears of answered queries, and how many were answered in the meantime and not shown. */
@@ -123,6 +127,7 @@ class ServingWorkers implements Workers {
     const { certificate } = options.state
     const tickets = systemRandom.bytes(TICKET_KEY)
     this.state = { ...options.state, certificate: certificate && { ...certificate, tickets } }
+    if (this.state.certificate) options.entrusted?.renew(this.state.certificate)
     this.cache = options.cache ?? createCacheBuffer(SMALL_CACHE, systemRandom.below(2 ** 31))
     this.cacheMemory = new CacheMemory(this.cache, MAIN_HOLDER)
     this.id = options.id ?? systemRandom.bytes(8)
@@ -153,6 +158,7 @@ class ServingWorkers implements Workers {
       id: this.id,
       sockets: sockets.forWorker(place.index),
       takeover: this.options.takeover ?? '',
+      entrusts: this.options.entrusted !== undefined,
       realtime: this.options.realtime ?? false,
       own: reachableAt([...sockets.dns, ...sockets.dot]),
       state: this.state,
@@ -175,6 +181,12 @@ class ServingWorkers implements Workers {
     else if (message.kind === 'stopped') place.stopped?.()
     else if (message.kind === 'report') this.reports.get(message.id)?.(message.report)
     else if (message.kind === 'response') this.handed.answered(message.id, message.wire)
+    else if (message.kind === 'entrusted') this.takeOver(place, message)
+  }
+
+  private takeOver({ thread }: Place, { id, fd, read }: EntrustedConnection): void {
+    const closed = () => thread?.postMessage({ kind: 'entrusted-closed', id })
+    this.options.entrusted?.take(fd, read, closed)
   }
 
   /** The sockets' queues hold what arrives until the replacement has started. */
@@ -229,6 +241,7 @@ class ServingWorkers implements Workers {
     // Nor does a session outlive the issuers by which its client was verified.
     const secrets: TlsSecrets = { certificate: chain, key, ...asked, tickets: systemRandom.bytes(TICKET_KEY) }
     this.state = { ...this.state, certificate: secrets }
+    this.options.entrusted?.renew(secrets)
     this.change(epoch => ({ kind: 'certificate', epoch, certificate: secrets }))
   }
 

@@ -104,9 +104,12 @@ export class Daemon {
   private child: ChildProcess | undefined
   /** For the runtime. */
   private readonly flags: readonly string[]
+  /** The command that runs it, as in a network of its own. */
+  private readonly within: readonly string[]
 
-  private constructor(folder: string, ports: Ports, flags: readonly string[] = []) {
+  private constructor(folder: string, ports: Ports, flags: readonly string[] = [], within: readonly string[] = []) {
     this.flags = flags
+    this.within = within
     this.folder = folder
     this.ports = ports
     this.file = join(folder, 'namestead.yaml')
@@ -121,6 +124,7 @@ export class Daemon {
       view?: string
       config?: (ports: Ports) => string
       flags?: readonly string[]
+      within?: readonly string[]
     } = {},
   ): Promise<Daemon> {
     const [dns, dot, https, http, metrics, upstream] = (await freePorts(6)) as [
@@ -132,7 +136,7 @@ export class Daemon {
       number,
     ]
     const ports = { dns, dot, https, http, metrics, upstream }
-    const daemon = new Daemon(scratch(t), ports, options.flags)
+    const daemon = new Daemon(scratch(t), ports, options.flags, options.within)
     const zone = options.zone ?? ZONE
     writeFileSync(join(daemon.folder, 'internal.zone'), zone)
     writeFileSync(join(daemon.folder, 'outside.zone'), zone.replace('192.0.2.10', '198.51.100.10'))
@@ -144,8 +148,8 @@ export class Daemon {
 
   /** Starts it on the data it has; resolves with its "ready" line. */
   async restart(): Promise<Record<string, unknown>> {
-    const [env, ...args] = [...PLAIN_NODE, ...this.flags, BIN, 'serve', '--config', this.file]
-    const child = spawn(env!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program, ...args] = [...this.within, ...PLAIN_NODE, ...this.flags, BIN, 'serve', '--config', this.file]
+    const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
     child.stderr!.setEncoding('utf8').on('data', text => (this.stderr += text))
     return await new Promise((resolve, reject) => {

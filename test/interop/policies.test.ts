@@ -126,7 +126,7 @@ function startJudge(t: Test, port: number, upstream: number): void {
   response-policy { ${names.map(name => `zone "${name}";`).join(' ')} } qname-wait-recurse yes; };
 controls { }; ${zonesOf(names)}`,
   })
-  launch(t, folder, port, 'named', ['-g', '-n', '1', '-c', 'named.conf'])
+  launch(t, folder, port, ['named', '-g', '-n', '1', '-c', 'named.conf'])
 }
 
 /** RCODE and records without their TTLs. */

@@ -14,6 +14,7 @@ import { certificateField } from '../../server/listen/certificate-field.ts'
 import { HTTPS_LIMITS } from '../../server/listen/connections.ts'
 import { EndOfTurn } from '../../server/listen/end-of-turn.ts'
 import { listenHttps } from '../../server/listen/https.ts'
+import { loadLibc } from '../../server/listen/libc.ts'
 import { writeProxyHeader } from '../../server/listen/proxy-header.ts'
 import type { TlsSecrets } from '../../server/listen/tls.ts'
 import { DAY, dns, leafOf, openFixture, profile } from '../ca/fixture.ts'
@@ -34,8 +35,11 @@ async function certified(part: Partial<Profile> = {}, names = ['client.internal.
   return { cert: leafOf(chain), key: pem, der: record.der }
 }
 
+/** Which thread shakes hands with a client that speaks no HTTP/2: the serving thread, which hands over what it decrypts, or the main thread. */
+const WAYS = ['handed over', 'entrusted'] as const
+
 /** HTTPS whose every answer is what the client has shown: "none", "not verified", or the certificate in hex. */
-async function open(t: Test, clients: readonly string[] | null = issuers) {
+async function open(t: Test, way: (typeof WAYS)[number], clients: readonly string[] | null = issuers) {
   const path = join(scratchFolder(t), 'https.sock')
   const takeover = await openTakeover(path)
   const app = createApp(silentLog)
@@ -51,9 +55,17 @@ async function open(t: Test, clients: readonly string[] | null = issuers) {
     },
   }
   const secrets: TlsSecrets = { ...own, tickets: Buffer.alloc(48, 7), ...(clients && { clients }) }
-  const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, secrets, options, path)
+  const { entrusted } = takeover
+  entrusted.renew(secrets)
+  const libc = way === 'entrusted' ? loadLibc() : undefined
+  const whole = libc && { libc, take: entrusted.take.bind(entrusted) }
+  const listener = await listenHttps({ address: { address: '127.0.0.1', port: 0 } }, secrets, options, path, whole)
+  const renew = (renewed: TlsSecrets) => {
+    entrusted.renew(renewed)
+    listener.renew(renewed)
+  }
   t.teardown(() => Promise.all([takeover.close(0), listener.close(0)]))
-  return { port: listener.address.port, listener, secrets }
+  return { port: listener.address.port, renew, secrets }
 }
 
 /** Asks once over HTTP/1.1; the body of the answer, and the session to come back with. */
@@ -73,82 +85,85 @@ async function ask(port: number, more: ConnectionOptions = {}, head = '') {
   return { body: text.split('\r\n\r\n').at(-1)!, session, status: text.slice(9, 12), resumed }
 }
 
-for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
-  t.test(`${version}: a certificate of ours arrives, in resumed sessions, too`, async t => {
-    const { port } = await open(t)
-    const { cert, key, der } = await certified()
-    const tls = { maxVersion: version, minVersion: version }
-    const first = await ask(port, { ...tls, cert, key })
-    t.equal(first.body, Buffer.from(der).toString('hex'))
-    const again = await ask(port, { ...tls, session: first.session })
-    t.equal(again.resumed, true)
-    t.equal(again.body, Buffer.from(der).toString('hex'), 'the session is still the one in which it was shown')
-    const without = await ask(port, tls)
-    t.equal(without.body, 'none', 'it is asked for, not required')
-    const resumed = await ask(port, { ...tls, session: without.session })
-    t.equal(resumed.resumed, true)
-    t.equal(resumed.body, 'none', 'a session without one does not become one with it')
+for (const way of WAYS)
+  t.test(way, async t => {
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+      t.test(`${version}: a certificate of ours arrives, in resumed sessions, too`, async t => {
+        const { port } = await open(t, way)
+        const { cert, key, der } = await certified()
+        const tls = { maxVersion: version, minVersion: version }
+        const first = await ask(port, { ...tls, cert, key })
+        t.equal(first.body, Buffer.from(der).toString('hex'))
+        const again = await ask(port, { ...tls, session: first.session })
+        t.equal(again.resumed, true)
+        t.equal(again.body, Buffer.from(der).toString('hex'), 'the session is still the one in which it was shown')
+        const without = await ask(port, tls)
+        t.equal(without.body, 'none', 'it is asked for, not required')
+        const resumed = await ask(port, { ...tls, session: without.session })
+        t.equal(resumed.resumed, true)
+        t.equal(resumed.body, 'none', 'a session without one does not become one with it')
+      })
+
+    t.test('over HTTP/2 as well', async t => {
+      const { port } = await open(t, way)
+      const { cert, key, der } = await certified()
+      const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, cert, key })
+      t.teardown(() => session.destroy())
+      const stream = session.request({ ':path': '/' })
+      let body = ''
+      for await (const chunk of stream) body += chunk
+      t.equal(body, Buffer.from(der).toString('hex'))
+    })
+
+    t.test('one with many names is handed over whole', async t => {
+      const { port } = await open(t, way)
+      const names = Array.from({ length: 100 }, (_, i) => `host-${i}.a-rather-long-label.internal.example.com`)
+      const { cert, key, der } = await certified({}, names)
+      t.ok(der.length > 4000)
+      t.equal((await ask(port, { cert, key })).body, Buffer.from(der).toString('hex'))
+    })
+
+    t.test('what does not verify is not handed over', async t => {
+      const { port } = await open(t, way)
+      const stranger = await selfSigned('client.internal.example.com')
+      const other = await openFixture({ clock: systemClock })
+      const { pem: key, signer } = await makeKey('ecdsa-p256')
+      const identifiers = dns('client.internal.example.com')
+      const { chain } = await other.issuance.issue({ publicKey: signer.publicKey, identifiers, profile })
+      const cases = {
+        'one that vouches for itself': { cert: stranger.certificate, key: stranger.key },
+        'one of another CA of the same name': { cert: leafOf(chain), key },
+        'one that has ended': await certified({ validity: DAY }),
+        // RFC 5280 §4.2.1.12.
+        'one for servers alone': await certified({ usages: ['server'] }),
+      }
+      for (const [name, { cert, key }] of Object.entries(cases))
+        t.equal((await ask(port, { cert, key })).body, 'not verified', name)
+    })
+
+    t.test('nobody can say of himself what the handshake did not show', async t => {
+      const { port } = await open(t, way)
+      const { der } = await certified()
+      const field = certificateField({ verified: true, der })
+      const peer = { address: Buffer.of(127, 0, 0, 1), destination: Buffer.of(127, 0, 0, 1) }
+      const header = writeProxyHeader({ ...peer, port: 1, destinationPort: 1 }, field)
+      for (const octets of [header, Buffer.concat([Buffer.of(1), header])]) {
+        const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
+        socket.write(Buffer.concat([octets, Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')]))
+        const [answer] = (await once(socket, 'data')) as [Buffer]
+        t.match(String(answer), /^HTTP\/1.1 400 /)
+        socket.destroy()
+      }
+    })
+
+    t.test('where nothing needs one, clients are not asked; what is needed may change', async t => {
+      const { port, renew, secrets } = await open(t, way, null)
+      const { cert, key, der } = await certified()
+      t.equal((await ask(port, { cert, key })).body, 'none')
+      renew({ ...secrets, clients: issuers, tickets: Buffer.alloc(48, 8) })
+      const asked = await ask(port, { cert, key })
+      t.equal(asked.body, Buffer.from(der).toString('hex'))
+      renew({ ...own, tickets: Buffer.alloc(48, 9) })
+      t.equal((await ask(port, { cert, key, session: asked.session })).body, 'none')
+    })
   })
-
-t.test('over HTTP/2 as well', async t => {
-  const { port } = await open(t)
-  const { cert, key, der } = await certified()
-  const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, cert, key })
-  t.teardown(() => session.destroy())
-  const stream = session.request({ ':path': '/' })
-  let body = ''
-  for await (const chunk of stream) body += chunk
-  t.equal(body, Buffer.from(der).toString('hex'))
-})
-
-t.test('one with many names is handed over whole', async t => {
-  const { port } = await open(t)
-  const names = Array.from({ length: 100 }, (_, i) => `host-${i}.a-rather-long-label.internal.example.com`)
-  const { cert, key, der } = await certified({}, names)
-  t.ok(der.length > 4000)
-  t.equal((await ask(port, { cert, key })).body, Buffer.from(der).toString('hex'))
-})
-
-t.test('what does not verify is not handed over', async t => {
-  const { port } = await open(t)
-  const stranger = await selfSigned('client.internal.example.com')
-  const other = await openFixture({ clock: systemClock })
-  const { pem: key, signer } = await makeKey('ecdsa-p256')
-  const identifiers = dns('client.internal.example.com')
-  const { chain } = await other.issuance.issue({ publicKey: signer.publicKey, identifiers, profile })
-  const cases = {
-    'one that vouches for itself': { cert: stranger.certificate, key: stranger.key },
-    'one of another CA of the same name': { cert: leafOf(chain), key },
-    'one that has ended': await certified({ validity: DAY }),
-    // RFC 5280 §4.2.1.12.
-    'one for servers alone': await certified({ usages: ['server'] }),
-  }
-  for (const [name, { cert, key }] of Object.entries(cases))
-    t.equal((await ask(port, { cert, key })).body, 'not verified', name)
-})
-
-t.test('nobody can say of himself what the handshake did not show', async t => {
-  const { port } = await open(t)
-  const { der } = await certified()
-  const field = certificateField({ verified: true, der })
-  const peer = { address: Buffer.of(127, 0, 0, 1), destination: Buffer.of(127, 0, 0, 1) }
-  const header = writeProxyHeader({ ...peer, port: 1, destinationPort: 1 }, field)
-  for (const octets of [header, Buffer.concat([Buffer.of(1), header])]) {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false })
-    socket.write(Buffer.concat([octets, Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')]))
-    const [answer] = (await once(socket, 'data')) as [Buffer]
-    t.match(String(answer), /^HTTP\/1.1 400 /)
-    socket.destroy()
-  }
-})
-
-t.test('where nothing needs one, clients are not asked; what is needed may change', async t => {
-  const { port, listener, secrets } = await open(t, null)
-  const { cert, key, der } = await certified()
-  t.equal((await ask(port, { cert, key })).body, 'none')
-  listener.renew({ ...secrets, clients: issuers, tickets: Buffer.alloc(48, 8) })
-  const asked = await ask(port, { cert, key })
-  t.equal(asked.body, Buffer.from(der).toString('hex'))
-  listener.renew({ ...own, tickets: Buffer.alloc(48, 9) })
-  t.equal((await ask(port, { cert, key, session: asked.session })).body, 'none')
-})

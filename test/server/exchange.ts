@@ -21,7 +21,8 @@ export async function serveEveryWay(t: Test, fixture: ServingFixture): Promise<S
   const certificate = await selfSigned('localhost')
   const takeover = join(scratchFolder(t), 'https.sock')
   const main = await openTakeover(takeover)
-  const served = await serve(fixture, { dot: certificate, https: { certificate, takeover } })
+  const https = { certificate, takeover, entrusted: main.entrusted }
+  const served = await serve(fixture, { dot: certificate, https })
   const app = createApp(silentLog)
   serveDoh(app, served.workers)
   await main.serve(app)

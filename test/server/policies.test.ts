@@ -165,6 +165,46 @@ t.test('a rule that is published holds from the next query on, for what was answ
   t.equal(await at(), '3')
 })
 
+t.test('what a rule makes of a name is kept, and each answer counts and is logged', async t => {
+  const zones = { ...ZONES, 'all first.rpz': `${HEAD}nx.test CNAME .\nnodata.test CNAME *.\ndata.test A 203.0.113.9\n` }
+  const { served } = await build(t, CONFIG, zones)
+  const at = (name: string, withEdns = true) =>
+    ask(served.dns, { name, flags: Flag.RD, ...(withEdns && { edns: EDNS }) }).then(told)
+  const decided = () => served.logged.filter(({ message }) => message === 'a response policy decided')
+  const count = (line: string) =>
+    Number(new RegExp(`${line}(?:\\{result="hit"\\})? (\\d+)\\n`).exec(served.workers.metrics())?.[1] ?? 0)
+  const hits = () => count('answer_cache_total')
+  const decisions = () => count('policy_decisions_total')
+  for (const [name, said] of [
+    ['nx.test', `3, EDE ${Ede.BLOCKED}`],
+    ['nodata.test', `0, EDE ${Ede.BLOCKED}`],
+    ['data.test', `0, data.test. A 203.0.113.9, EDE ${Ede.FORGED_ANSWER}`],
+  ] as const) {
+    const [before, logged, counted] = [hits(), decided().length, decisions()]
+    for (let i = 0; i < 3; i++) t.equal(await at(name), said)
+    t.equal(await at(name, false), said.replace(/, EDE \d+/, ''), 'RFC 6891 §6.1.1: no OPT without one')
+    t.equal(hits() - before, 3, 'all but the first from the answer cache')
+    t.equal(decided().length - logged, 4)
+    t.match(decided().at(-1), { fields: { rule: `first.rpz.: ${name}.first.rpz.`, client: '127.0.0.1' } })
+    t.equal(decisions() - counted, 4)
+  }
+  const image = served.images.get(keyOf('all', parseName('first.rpz')))!
+  const gone = image.latest().rrset(parseName('nx.test.first.rpz'), Type.CNAME)!
+  const rule = { owner: gone.owner, type: Type.CNAME, class: 1, ttl: gone.ttl, rdata: gone.rdatas[0]! }
+  image.publish(image.apply(image.latest(), { deleted: [rule], added: [] })!)
+  t.equal(await at('nx.test'), '3', 'a rule that is gone holds no more: what the world says')
+  t.equal(await at('data.test'), `0, data.test. A 203.0.113.9, EDE ${Ede.FORGED_ANSWER}`)
+})
+
+t.test('a flood of blocked names does not become one of the log', async t => {
+  const zones = { ...ZONES, 'all first.rpz': `${HEAD}nx.test CNAME .\n` }
+  const { served } = await build(t, CONFIG, zones)
+  for (let i = 0; i < 150; i++) await ask(served.dns, { name: 'nx.test', flags: Flag.RD })
+  const lines = served.logged.filter(({ message }) => message === 'a response policy decided')
+  const skipped = lines.reduce((sum, { fields }) => sum + Number(fields['unlogged'] ?? 0), 0)
+  t.ok(lines.length <= 150 && lines.length + skipped <= 150)
+})
+
 t.test('NSDNAME and NSIP: who answered, where authoritative servers are asked', async t => {
   const config = `
 name: ns1.example

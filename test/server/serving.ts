@@ -11,6 +11,7 @@ import { parseZonefile } from '../../dns/zonefile.ts'
 import { type Clock, systemClock } from '../../host/clock.ts'
 import type { Log } from '../../host/log.ts'
 import type { SocketAddress } from '../../host/network.ts'
+import type { EntrustedConnections } from '../../server/http/entrusted-connections.ts'
 import { type Libc, loadLibc } from '../../server/listen/libc.ts'
 import { type OpenSockets, openSockets } from '../../server/listen/sockets.ts'
 import type { ServerCertificate } from '../../server/listen/tls.ts'
@@ -36,7 +37,7 @@ export interface ServingOptions {
   workers?: number
   address?: string
   /** Serves HTTPS too, and hands over to that Unix socket what is not DoH. */
-  https?: { certificate: ServerCertificate; takeover: string }
+  https?: { certificate: ServerCertificate; takeover: string; entrusted?: EntrustedConnections }
   /** Serves DNS over TLS too. */
   dot?: ServerCertificate
 }
@@ -136,6 +137,7 @@ export async function serve(fixture: ServingFixture, options: ServingOptions = {
     count,
     sockets,
     ...(https && { takeover: https.takeover }),
+    ...(https?.entrusted && { entrusted: https.entrusted }),
     state: {
       epoch: 0,
       config: servingConfig(config),

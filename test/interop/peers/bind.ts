@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { SECRETS } from '../daemon.ts'
-import { type Files, folderWith, launch, type Peer } from './peer.ts'
+import { type Files, folderWith, launch, type Peer, type Place } from './peer.ts'
 
 /** What a BIND of a test does; all that every one needs is there already, and the key `xfr`. */
-export interface BindOptions {
+export interface BindOptions extends Place {
   port: number
   /** Zones and other statements of named.conf. */
   statements: string
@@ -15,12 +15,13 @@ export interface BindOptions {
 }
 
 /** named, authoritative on a loopback port. */
-export function startBind(t: Test, { port, statements, options = '', files = {} }: BindOptions): Peer {
+export function startBind(t: Test, bind: BindOptions): Peer {
+  const { port, address = '127.0.0.1', statements, options = '', files = {} } = bind
   const folder = folderWith(t, files)
   const path = join(folder, 'named.conf')
   const config = `options {
   directory "${folder}"; managed-keys-directory "${folder}"; pid-file none; session-keyfile none;
-  listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; empty-zones-enable no;
+  listen-on port ${port} { ${address}; }; listen-on-v6 { none; }; recursion no; dnssec-validation no; empty-zones-enable no;
   notify-delay 0; ${options}
 };
 controls { };
@@ -28,7 +29,7 @@ key xfr { algorithm hmac-sha256; secret "${SECRETS.xfr}"; };
 ${statements}
 `
   writeFileSync(path, config)
-  return launch(t, folder, port, 'named', ['-g', '-n', '1', '-c', path])
+  return launch(t, folder, port, ['named', '-g', '-n', '1', '-c', path], bind.within)
 }
 
 /** In `options`: nothing about a zone's contents is too odd for it. */

@@ -26,5 +26,5 @@ export async function buildCoredns(): Promise<string> {
 export function startCoredns(t: Test, port: number, upstream: number): Peer {
   const forward = `forward . 127.0.0.1:${upstream} {\n    max_fails 2\n    health_check 0.5s\n  }`
   const folder = folderWith(t, { Corefile: `.:${port} {\n  bind 127.0.0.1\n  errors\n  ${forward}\n}\n` })
-  return launch(t, folder, port, BINARY, ['-conf', join(folder, 'Corefile')])
+  return launch(t, folder, port, [BINARY, '-conf', join(folder, 'Corefile')])
 }

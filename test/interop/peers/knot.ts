@@ -56,5 +56,5 @@ ${template}
 ${sections}
 `
   writeFileSync(path, config)
-  return launch(t, folder, port, 'knotd', ['-c', path])
+  return launch(t, folder, port, ['knotd', '-c', path])
 }

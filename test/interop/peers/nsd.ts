@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { SECRETS } from '../daemon.ts'
-import { type Files, folderWith, launch, type Peer } from './peer.ts'
+import { type Files, folderWith, launch, type Peer, type Place } from './peer.ts'
 
 /** What an NSD of a test does. */
-export interface NsdOptions {
+export interface NsdOptions extends Place {
   port: number
   /** Clauses of nsd.conf: `zone:` and others. */
   clauses: string
@@ -13,11 +13,11 @@ export interface NsdOptions {
 }
 
 /** nsd, on a loopback port, with the key `xfr`. */
-export function startNsd(t: Test, { port, clauses, files = {} }: NsdOptions): Peer {
+export function startNsd(t: Test, { port, address = '127.0.0.1', within, clauses, files = {} }: NsdOptions): Peer {
   const folder = folderWith(t, files)
   const path = join(folder, 'nsd.conf')
   const config = `server:
-  ip-address: 127.0.0.1@${port}
+  ip-address: ${address}@${port}
   server-count: 1
   username: ""
   chroot: ""
@@ -37,5 +37,5 @@ key:
 ${clauses}
 `
   writeFileSync(path, config)
-  return launch(t, folder, port, 'nsd', ['-d', '-c', path])
+  return launch(t, folder, port, ['nsd', '-d', '-c', path], within)
 }

@@ -57,5 +57,5 @@ zone-metadata-cache-ttl=0
     if (status !== 0) throw new Error(`pdnsutil ${command}: ${stderr}`)
   }
   const args = [`--config-dir=${folder}`, '--guardian=no', '--daemon=no', '--disable-syslog', '--loglevel=6']
-  return { ...launch(t, folder, port, 'pdns_server', args), util }
+  return { ...launch(t, folder, port, ['pdns_server', ...args]), util }
 }

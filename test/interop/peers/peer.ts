@@ -23,8 +23,22 @@ export function folderWith(t: Test, files: Files): string {
   return folder
 }
 
+/** Where a server is that is not at 127.0.0.1 of this machine. */
+export interface Place {
+  address?: string
+  /** The command that runs another, as in a network of its own. */
+  within?: readonly string[]
+}
+
 /** Starts a program in its folder; it ends with the test. */
-export function launch(t: Test, folder: string, port: number, program: string, args: readonly string[]): Peer {
+export function launch(
+  t: Test,
+  folder: string,
+  port: number,
+  command: readonly [program: string, ...args: string[]],
+  within: readonly string[] = [],
+): Peer {
   const log = join(folder, 'log')
+  const [program, ...args] = [...within, ...command] as [string, ...string[]]
   return { port, folder, process: startPeer(t, program, args, log, folder), log: () => logText(log) }
 }

@@ -10,6 +10,7 @@ import {
   openSockets,
   reachableAt,
 } from '../../../server/listen/sockets.ts'
+import { listenPlain } from '../../../server/listen/udp-plain.ts'
 
 const libc = loadLibc()
 const nothing: Omit<ListenOptions, 'libc'> = { dns: [], dot: [], workers: 1 }
@@ -173,6 +174,23 @@ t.test('a missing address family is named', async t => {
     describeListenError('EAFNOSUPPORT', 'udp', { address: '::', port: 53 }),
     /^\[::\]:53 \(udp\) can't be had, for this system has no IPv6/,
   )
+})
+
+t.test('an address of a link is bound on that link, with the C library and without (RFC 4007 §11)', async t => {
+  const link = { address: 'fe80::1', family: 'IPv6', scopeid: 4 } as never
+  const dns = [{ address: '::', port: 5353 }]
+  t.same(reachableAt(dns, () => ({ eth0: [link] })).at(-1), { address: 'fe80::1%eth0', port: 5353 })
+  // The machine's own, where it has one; `dgram` knows interfaces by their names alone.
+  const own = reachableAt([{ address: '::', port: 0 }]).filter(({ address }) => address.includes('%'))
+  for (const local of own) {
+    const listener = await listenPlain(local, false, {
+      handler: () => 0,
+      beforeBatch() {},
+      onError: error => t.fail(error.message),
+    })
+    t.ok(listener.address.port > 0, local.address)
+    await listener.close()
+  }
 })
 
 t.test('by which addresses we are reached: a wildcard stands for those of its family', async t => {

@@ -18,11 +18,15 @@ const echo: RequestHandler = (request, at, end, client, out, outAt) => {
   return end - at
 }
 
-async function listen(t: { teardown(task: () => unknown): void }, certificate: ServerCertificate) {
-  const options = streamOptions({ handler: echo, limits: STREAM_LIMITS })
+async function listen(
+  t: { teardown(task: () => unknown): void },
+  certificate: ServerCertificate,
+  limits = STREAM_LIMITS,
+) {
+  const options = streamOptions({ handler: echo, limits })
   const listener = await listenTls({ address: { address: '127.0.0.1', port: 0 } }, certificate, options)
   t.teardown(() => listener.close(0))
-  const open = async (more: ConnectionOptions = {}): Promise<TLSSocket> => {
+  const open = async (more: ConnectionOptions & { localAddress?: string } = {}): Promise<TLSSocket> => {
     const socket = connect({ host: '127.0.0.1', port: listener.address.port, rejectUnauthorized: false, ...more })
     t.teardown(() => socket.destroy())
     await once(socket, 'secureConnect')
@@ -103,6 +107,30 @@ t.test('DNS over TLS (RFC 7858)', async t => {
     t.equal(await exchange(before, 'old'), 'old')
     t.equal(await exchange(after, 'new'), 'new')
   })
+})
+
+t.test('RFC 9210 §4.3: a client that shakes no hands does not take the room of others', async t => {
+  const limits = { ...STREAM_LIMITS, connections: 8, perClient: 4 }
+  const { listener, open } = await listen(t, await selfSigned('first.example'), limits)
+  const idle = Array.from({ length: 2 * limits.connections }, () => {
+    const socket = connectPlain(listener.address.port, '127.0.0.1')
+    socket.on('error', () => {})
+    t.teardown(() => socket.destroy())
+    return socket.resume()
+  })
+  // Half of them are let go.
+  let closed = 0
+  await new Promise<void>(resolve => {
+    for (const socket of idle) socket.once('close', () => ++closed === 8 && resolve())
+  })
+  t.equal(await exchange(await open({ localAddress: '127.0.0.2' }), 'hello'), 'hello')
+  for (const socket of idle) socket.destroy()
+  for (let i = 0; i < 20; i++) {
+    const socket = await open({ localAddress: '127.0.0.3' })
+    t.equal(await exchange(socket, 'again'), 'again')
+    socket.destroy()
+    await once(socket, 'close')
+  }
 })
 
 t.test('a stop does not wait for a client that has not shaken hands', async t => {
