@@ -27,26 +27,33 @@ function thread({ permitted = true } = {}) {
   return { clock, told, state, kept: keepPrecedence(libc, clock, time) }
 }
 
-t.test(
-  'a thread goes first while it takes little of its processor, and with the others while it takes much',
-  async t => {
-    const { clock, told, state, kept } = thread()
-    t.equal(kept, true)
-    t.strictSame(told, ['first'])
-    state.share = 0.4
-    await clock.advance(500)
-    t.strictSame(told, ['first'])
-    state.share = 0.6
-    await clock.advance(100)
-    t.strictSame(told, ['first', 'others'])
-    state.share = 0.4
-    await clock.advance(500)
-    t.strictSame(told, ['first', 'others'], 'what takes little only because others have the rest stays with them')
-    state.share = 0.2
-    await clock.advance(100)
-    t.strictSame(told, ['first', 'others', 'first'])
-  },
-)
+t.test('a thread goes first but while it takes much of its processor', async t => {
+  const { clock, told, state, kept } = thread()
+  t.equal(kept, true)
+  t.strictSame(told, ['first'])
+  state.share = 0.4
+  await clock.advance(1000)
+  t.strictSame(told, ['first'])
+  state.share = 0.6
+  await clock.advance(250)
+  t.strictSame(told, ['first', 'others'])
+  await clock.advance(5000)
+  t.strictSame(told, ['first', 'others'], 'as long as it takes much')
+  state.share = 0.4
+  await clock.advance(250)
+  t.strictSame(told, ['first', 'others', 'first'])
+})
+
+t.test('a thread that took much goes with the others for longer than it went first', async t => {
+  const { clock, told, state } = thread()
+  state.share = 1
+  await clock.advance(250)
+  state.share = 0.4
+  await clock.advance(500)
+  t.strictSame(told, ['first', 'others'])
+  await clock.advance(250)
+  t.strictSame(told, ['first', 'others', 'first'])
+})
 
 t.test('a thread that may not go first asks once', async t => {
   const { clock, told, kept } = thread({ permitted: false })
