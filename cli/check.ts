@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig, systemSources } from '../config/load.ts'
 import { type ConfigError, printConfigError } from '../config/source.ts'
-import { findConfigFile } from './config-file.ts'
+import { CONFIG_OPTION, findConfigFile } from './config-file.ts'
 import { CliError } from './errors.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -10,7 +10,7 @@ export function addCheck(program: Command, terminal: Terminal): void {
   program
     .command('check')
     .description('validate config, key files, zone files and certificates without starting; prints every error')
-    .option('--config <file>', 'the config file')
+    .option(...CONFIG_OPTION)
     .option('--json', 'print the findings as JSON')
     .action(async (options: { config?: string; json?: boolean }) => {
       const file = findConfigFile(options.config, terminal)

@@ -10,6 +10,12 @@ import type { Terminal } from './terminal.ts'
 /** Where a config is looked for when none is named; the last is that of `npm start`. */
 const PLACES = ['namestead.yaml', '/etc/namestead/namestead.yaml', 'data/namestead.yaml']
 
+/** The option that names it, and what goes without. */
+export const CONFIG_OPTION = [
+  '--config <file>',
+  `the config file (otherwise that of NAMESTEAD_CONFIG, or the first of ${PLACES.join(', ')})`,
+] as const
+
 /** The config file that is meant: named, from NAMESTEAD_CONFIG, or in one of the usual places. */
 export function findConfigFile(given: string | undefined, terminal: Terminal): string {
   const named = given ?? terminal.env['NAMESTEAD_CONFIG']

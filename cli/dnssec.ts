@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { CliError } from './errors.ts'
 import { parseCount } from './history.ts'
-import { ask, type OnlineOptions, online, printJson } from './online.ts'
+import { ask, type OnlineOptions, printJson } from './online.ts'
 import type { ZoneDnssec, ZoneKey, ZoneKeys } from './replies.ts'
 import { facts, type Terminal, table } from './terminal.ts'
 import { named, target, type ZoneOptions } from './zone-arguments.ts'
@@ -23,7 +23,9 @@ export function addDnssec(zone: Command, terminal: Terminal): void {
 }
 
 function addRollover(dnssec: Command, terminal: Terminal): void {
-  online(dnssec.command('rollover').description('let new keys take the place of those in use, without a gap'))
+  dnssec
+    .command('rollover')
+    .description('let new keys take the place of those in use, without a gap')
     .argument('<zone>', 'the apex')
     .option('--key <tag>', 'only of the key with this tag', parseCount)
     .action(async (name: string, _: object, command: Command) => {
@@ -34,7 +36,9 @@ function addRollover(dnssec: Command, terminal: Terminal): void {
 }
 
 function addDsSeen(dnssec: Command, terminal: Terminal): void {
-  online(dnssec.command('ds-seen').description('the parent zone has the DS that the zone asks for, and no other'))
+  dnssec
+    .command('ds-seen')
+    .description('the parent zone has the DS that the zone asks for, and no other')
     .argument('<zone>', 'the apex')
     .action(async (name: string, _: object, command: Command) => {
       const options: OnlineOptions = command.optsWithGlobals()
@@ -44,7 +48,9 @@ function addDsSeen(dnssec: Command, terminal: Terminal): void {
 }
 
 function addImport(dnssec: Command, terminal: Terminal): void {
-  online(dnssec.command('import').description('sign with keys of BIND, instead of new ones that nobody knows yet'))
+  dnssec
+    .command('import')
+    .description('sign with keys of BIND, instead of new ones that nobody knows yet')
     .argument('<zone>', 'the apex')
     .argument('<file...>', 'Kzone.+alg+tag.key or .private; the other of the pair is read as well')
     .action(async (name: string, paths: string[], _: object, command: Command) => {

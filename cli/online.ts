@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { findConfigFile, socketOf } from './config-file.ts'
+import { CONFIG_OPTION, findConfigFile, socketOf } from './config-file.ts'
 import { request } from './control.ts'
 import type { Replies } from './replies.ts'
 import type { Terminal } from './terminal.ts'
@@ -12,7 +12,7 @@ export interface OnlineOptions {
 
 /** A command that talks to the running daemon and prints data. */
 export function online(command: Command): Command {
-  return command.option('--config <file>', 'the config file').option('--json', 'print it as JSON')
+  return command.option(...CONFIG_OPTION).option('--json', 'print it as JSON')
 }
 
 /** Sends a command to the daemon that the options mean. */

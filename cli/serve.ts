@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { findConfigFile } from './config-file.ts'
+import { CONFIG_OPTION, findConfigFile } from './config-file.ts'
 import { CliError } from './errors.ts'
 import type { Status } from './replies.ts'
 import type { Terminal } from './terminal.ts'
@@ -9,7 +9,7 @@ export function addServe(program: Command, terminal: Terminal): void {
   program
     .command('serve')
     .description('run the daemon in the foreground; JSON logs on stdout, "ready" once every listener answers')
-    .option('--config <file>', 'the config file')
+    .option(...CONFIG_OPTION)
     .action(async (options: { config?: string }) => {
       await runDaemon(findConfigFile(options.config, terminal))
     })

@@ -1,7 +1,11 @@
 import { equalNames, isSubdomain, type Name, parseName } from '../dns/name.ts'
+import { Type } from '../dns/types.ts'
 import { type Say, shownName } from './findings.ts'
 import { mayMatchBelow } from './pattern.ts'
 import type { Config, TransferRule, ViewConfig, ZoneConfig } from './schema.ts'
+
+/** What ExternalDNS leads names to addresses by. */
+const ADDRESSING: readonly number[] = [Type.A, Type.AAAA, Type.CNAME]
 
 /** What a zone says of other zones, and whether its rules do what they seem to. */
 export function checkZone(
@@ -64,12 +68,16 @@ function zoneIn(config: Config, view: string, name: Name): ZoneConfig | undefine
   return config.views.find(one => one.name === view)?.zones.find(zone => equalNames(zone.name, name))
 }
 
+function writesAddresses({ types }: ZoneConfig['update'][number]): boolean {
+  return types === undefined || ADDRESSING.some(type => types.includes(type))
+}
+
 function checkUpdateRules(zone: ZoneConfig, about: Say): void {
   if (zone.update.length > 0 && !zone.dynamic && zone.type === 'primary')
     about(['update'], 'has update rules but is not dynamic: it takes no updates')
   for (const [i, rule] of zone.update.entries()) {
-    // ExternalDNS and cert-manager's peers read the zone that they write to.
-    if (!zone.transfer.some(one => mayTransfer(one, rule.key)))
+    // ExternalDNS reads the zone that it writes to; who writes texts alone, as ACME clients do, does not.
+    if (writesAddresses(rule) && !zone.transfer.some(one => mayTransfer(one, rule.key)))
       about(
         ['update', i, 'key'],
         `may be updated but not transferred by ${shownName(rule.key)}: ExternalDNS needs both`,

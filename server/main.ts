@@ -13,6 +13,7 @@ import { loadLibc } from './listen/libc.ts'
 import { ListenError } from './listen/sockets.ts'
 import { createLog } from './log.ts'
 import { createServiceManager } from './service-manager.ts'
+import { diskFailure } from './storage/data-dir.ts'
 
 /** What `serve` needs of its caller. */
 export interface ServeOptions {
@@ -74,7 +75,7 @@ export async function serve({ configFile, onReady }: ServeOptions): Promise<numb
     if (failure) throw failure
     return 0
   } catch (error) {
-    throw operatorError(error)
+    throw diskFailure(config.data_dir, error) ?? operatorError(error)
   } finally {
     manager.close()
     for (const [signal, listener] of Object.entries(signals)) process.off(signal, listener)

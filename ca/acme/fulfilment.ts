@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../host/clock.ts'
 import { ConflictError } from '../../host/database.ts'
 import type { Log } from '../../host/log.ts'
-import { type Issuance, IssueError } from '../issue/issue.ts'
+import { type Issuance, IssueError, type IssueRequest, type Reserved } from '../issue/issue.ts'
 import { chooseProfile, type Profile } from '../issue/profiles.ts'
 import type { CaaChecker } from '../permission/caa.ts'
 import { canonicalIdentifiers } from '../permission/subjects.ts'
@@ -17,13 +17,29 @@ import type { AcmeUrls } from './urls.ts'
 export interface Fulfilment {
   /** Whether one more may be started; throws 503 where not. */
   admit(): void
-  /** Fulfils an order that the store has as processing, for this key where it was read of the CSR already, unless it is being fulfilled. Resolves once it is done, or after a moment if it takes longer. */
+  /**
+   * Fulfils an order, with its CSR, for this key where it was read of the CSR already, unless it is being fulfilled. One that is ready is written
+   * down as processing in the commit that takes its serial, or by itself first where that takes long or fails. Resolves once it is done, or
+   * after a moment if it takes longer; rejects where it could not be started, with ConflictError where it is no longer ready.
+   */
   start(order: StoredOrder, log: Log, publicKey?: Uint8Array): Promise<void>
   close(): void
 }
 
+/** One order on its way. */
+interface Task {
+  order: StoredOrder
+  log: Log
+  publicKey: Uint8Array | undefined
+  tries: number
+  /** The commit by which the store has it as processing; undefined while it has it as ready. */
+  begun: Promise<unknown> | undefined
+}
+
 /** Milliseconds for which the answer to finalize waits, so that most clients need no second request. */
 const GRACE = 1000
+/** Milliseconds that it may take before it is written down that it was begun. */
+const PROMPT = 50
 const LIMITS = { running: 8, waiting: 1000 }
 /** Milliseconds between tries where the house itself failed (a full disk, say). */
 const RETRY_AFTER = [1000, 5000, 20_000, 60_000]
@@ -40,16 +56,18 @@ export function createFulfilment(deps: {
   const { store, urls, profiles, caa, issuance, clock } = deps
   const workload = createWorkload('orders are being processed', LIMITS)
   const timers = new Set<Timer>()
-  /** Ids of orders that are on their way. */
-  const unfinished = new Set<string>()
+  /** The first tries of orders that are on their way, by id. */
+  const unfinished = new Map<string, Promise<void>>()
   let closed = false
 
-  const issue = async (order: StoredOrder, log: Log, publicKey = readCsr(order.csr!).publicKey) => {
+  const issue = async (task: Task): Promise<void> => {
+    const { order, log } = task
+    task.publicKey ??= readCsr(order.csr!).publicKey
     const proofs = await checkCaa(order, log)
     const profile = chooseProfile(profiles(), order.profile)
     if (!profile) throw new AcmeError('invalidProfile', 'the profile is no longer offered')
-    const { record } = await issuance.issue({
-      publicKey,
+    const reserved = await reserve(task, {
+      publicKey: task.publicKey,
       identifiers: canonicalIdentifiers(JSON.parse(order.identifiers)),
       profile,
       notBefore: order.not_before ?? undefined,
@@ -58,7 +76,33 @@ export function createFulfilment(deps: {
       order: order.id,
       circumstances: { request: order.request, proofs },
     })
-    log.info({ serial: record.serial }, 'order fulfilled')
+    const { serial } = await issuance.complete(reserved)
+    log.info({ serial }, 'order fulfilled')
+  }
+
+  /** Takes a serial; where the order is not begun yet, the same commit begins it. */
+  const reserve = async (task: Task, request: IssueRequest): Promise<Reserved> => {
+    if (task.begun) {
+      await task.begun
+      return issuance.reserve(request)
+    }
+    const { csr, request: requestId } = task.order
+    const reserved = issuance.reserve(request, { csr: csr!, request: requestId })
+    task.begun = reserved
+    try {
+      return await reserved
+    } catch (error) {
+      // Refused before anything was written.
+      if (error instanceof IssueError) task.begun = undefined
+      throw error
+    }
+  }
+
+  /** Writes down that it is being processed, for a restart to go on with, unless that was done. */
+  const begin = async (task: Task): Promise<void> => {
+    const { id, csr, request } = task.order
+    task.begun ??= store.startOrder(id, csr!, request)
+    await task.begun
   }
 
   /** What proved control of each identifier, once CAA allows them all. */
@@ -80,22 +124,34 @@ export function createFulfilment(deps: {
     return proofs
   }
 
-  const fulfil = async (order: StoredOrder, log: Log, tries: number, publicKey?: Uint8Array): Promise<void> => {
+  const fulfil = async (task: Task): Promise<void> => {
+    const { order, log } = task
     if (closed) return
     try {
-      await workload.run(() => issue(order, log, publicKey))
+      await workload.run(() => issue(task))
       unfinished.delete(order.id)
     } catch (error) {
       // Somebody else ended it: nothing was stored, nothing is handed out.
       if (error instanceof ConflictError) {
         unfinished.delete(order.id)
         log.warn({ err: error }, 'order was ended otherwise')
-      } else if (isFinal(error)) await fail(order, error, log)
-      else if (tries < RETRY_AFTER.length) {
-        log.error({ err: error }, 'order could not be fulfilled; tried again')
-        later(RETRY_AFTER[tries]!, () => fulfil(order, log, tries + 1, publicKey))
-      } else await fail(order, error, log)
+      } else await retreat(task, error)
     }
+  }
+
+  /** It fails, or another try is made. Rejects where it is not even begun, for then whoever asked asks again. */
+  const retreat = async (task: Task, error: unknown): Promise<void> => {
+    const { order, log } = task
+    try {
+      await begin(task)
+    } catch (cause) {
+      unfinished.delete(order.id)
+      throw cause
+    }
+    const wait = RETRY_AFTER[task.tries++]
+    if (isFinal(error) || wait === undefined) return fail(order, error, log)
+    log.error({ err: error }, 'order could not be fulfilled; tried again')
+    later(wait, () => fulfil(task))
   }
 
   const fail = async (order: StoredOrder, error: unknown, log: Log): Promise<void> => {
@@ -122,16 +178,30 @@ export function createFulfilment(deps: {
     timers.add(timer)
   }
 
+  /** Waits for the first try for as long as an answer may. */
+  const settled = async (first: Promise<void>): Promise<void> => {
+    if (await settledWithin(clock, first, GRACE)) await first
+  }
+
   return {
     admit() {
       if (unfinished.size >= LIMITS.waiting) throw overloaded('too many orders are being processed')
     },
     async start(order, log, publicKey) {
-      // Whoever looks at an order may have it taken up, where the answer to a commit was lost.
-      if (closed || unfinished.has(order.id)) return
-      unfinished.add(order.id)
-      const done = fulfil(order, log.child({ order: order.id, account: order.account }), 0, publicKey)
-      await settledWithin(clock, done, GRACE)
+      if (closed) return
+      const begun = order.status === 'processing' ? Promise.resolve() : undefined
+      // Whoever looks at an order may have it taken up, where the answer to a commit was lost; who finalizes it meanwhile waits with the first.
+      const underWay = unfinished.get(order.id)
+      if (underWay) return begun ?? settled(underWay)
+      const named = log.child({ order: order.id, account: order.account })
+      const task: Task = { order, log: named, publicKey, tries: 0, begun }
+      const done = fulfil(task)
+      unfinished.set(order.id, done)
+      if (!begun) {
+        if (await settledWithin(clock, done, PROMPT)) return done
+        await begin(task)
+      }
+      await settled(done)
     },
     close() {
       closed = true

@@ -59,17 +59,6 @@ export interface OrderDeps {
 /** How long an order and its authorizations last: an open one may be completed, a complete one looked at. */
 export const ORDER_LIFETIME = 3 * 24 * 3_600_000
 const PAGE = 100
-/** What an order has only later. */
-const NOTHING_YET = {
-  error: null,
-  csr: null,
-  certificate: null,
-  not_before: null,
-  not_after: null,
-  replaces: null,
-  names: null,
-}
-
 export function createOrders(deps: OrderDeps): Orders {
   const { store, urls, issuer, permission, limits, profiles, challenges, fulfilment, clock, inOrder } = deps
 
@@ -104,8 +93,7 @@ export function createOrders(deps: OrderDeps): Orders {
       const names = identifiers.map(identifier => identifier.value)
       log.info({ order: added.order.id, account: account.id, names, profile: profile.name }, 'order created')
       // What is reused may have made it ready at once.
-      if (reused.size > 0) return (await store.order(added.order.id))!
-      return { ...NOTHING_YET, ...added.order, authorizations: added.ids }
+      return (await store.order(added.order.id))!
     },
 
     find,
@@ -125,12 +113,10 @@ export function createOrders(deps: OrderDeps): Orders {
       await permission.check({ account, profile, proofs }, JSON.parse(order.identifiers))
       fulfilment.admit()
       try {
-        await store.startOrder(id, csr, requestId)
+        await fulfilment.start({ ...order, csr, request: requestId }, log, publicKey)
       } catch (error) {
-        if (error instanceof ConflictError) return find(account, id)
-        throw error
+        if (!(error instanceof ConflictError)) throw error
       }
-      await fulfilment.start({ ...order, status: 'processing', csr, request: requestId }, log, publicKey)
       return find(account, id)
     },
 

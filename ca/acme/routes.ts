@@ -9,6 +9,8 @@ import type { TracedRequest } from './traces.ts'
 
 /** Octets of a request; a CSR for a hundred long names and a large RSA key takes half of it. */
 const BODY_LIMIT = 128 * 1024
+/** Octets of one that is too long that are read all the same. */
+const READ_ON = 4 * 1024 * 1024
 /** Requests being worked on at once, over which load is shed. */
 const MAX_IN_FLIGHT = 256
 /** Below the path of its URLs. */
@@ -67,8 +69,26 @@ export function acmeRoutes(app: FastifyInstance, directory: AcmeDirectory, origi
 /** RFC 8555 §6.2: bodies are application/jose+json, and nothing else is read. */
 function takeJose(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
-  const options = { parseAs: 'string', bodyLimit: BODY_LIMIT } as const
-  scope.addContentTypeParser('application/jose+json', options, (_request, body, done) => done(null, body))
+  scope.addContentTypeParser('application/jose+json', (_request: FastifyRequest, payload: AsyncIterable<Uint8Array>) =>
+    readBody(payload),
+  )
+}
+
+/** The text of a body. One that is too long is read on before it is refused: a client that is still sending would see its connection end, and not why. */
+async function readBody(payload: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of payload) {
+      length += chunk.length
+      if (length <= BODY_LIMIT) chunks.push(chunk)
+      else if (length > READ_ON) break
+    }
+  } catch (cause) {
+    throw new AcmeError('malformed', 'the body was cut short', { cause })
+  }
+  if (length <= BODY_LIMIT) return Buffer.concat(chunks).toString()
+  throw new AcmeError('malformed', `the body is larger than ${BODY_LIMIT} octets`, { status: 413 })
 }
 
 function shedLoad(scope: FastifyInstance): void {
@@ -139,16 +159,12 @@ function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyRepl
     .send(Buffer.from(JSON.stringify(problem)))
 }
 
-/** Fastify's own refusals (body too large, media type) are problems of the request. */
+/** Fastify's own refusals (media type) are problems of the request. */
 function asAcmeError(error: unknown): unknown {
   const { statusCode, code } = error as { statusCode?: number; code?: string }
   if (error instanceof AcmeError || statusCode === undefined || statusCode >= 500) return error
   const detail =
-    statusCode === 415
-      ? 'the body must be application/jose+json'
-      : statusCode === 413
-        ? `the body is larger than ${BODY_LIMIT} octets`
-        : `the request can't be read (${code ?? statusCode})`
+    statusCode === 415 ? 'the body must be application/jose+json' : `the request can't be read (${code ?? statusCode})`
   return new AcmeError('malformed', detail, { status: statusCode })
 }
 

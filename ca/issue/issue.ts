@@ -12,6 +12,7 @@ import type {
   CertificateRecord,
   CertificateStore,
   Circumstances,
+  OrderStart,
   SerialReservation,
 } from '../store/certificate-store.ts'
 import { distinguishedName } from '../x509/distinguished-name.ts'
@@ -49,6 +50,17 @@ export interface IssueRequest {
   circumstances?: Circumstances
 }
 
+/** A certificate that is about to be signed: its serial is taken. */
+export interface Reserved {
+  request: IssueRequest
+  issuer: CaCertificate
+  validity: Validity
+  serial: string
+  keyHash: string
+  /** When that was. */
+  at: number
+}
+
 /** A certificate with what a client installs beside it. */
 export interface IssuedCertificate {
   record: CertificateRecord
@@ -70,6 +82,13 @@ export class IssueError extends Error {
 export interface Issuance {
   /** Throws IssueError; where the store refuses, its error. Nothing is handed out that is not stored. */
   issue(request: IssueRequest): Promise<IssuedCertificate>
+  /**
+   * The first half of it: all that can be refused beforehand, and the serial, whose commit starts the order too where `start` is given. Throws
+   * IssueError, and nothing was kept; where the store refuses, its error.
+   */
+  reserve(request: IssueRequest, start?: OrderStart): Promise<Reserved>
+  /** The second half. */
+  complete(reserved: Reserved): Promise<CertificateRecord>
   /** PEM chain of a stored certificate, the one that is handed out first. */
   chainOf(record: ChainedRecord): string
   /** That one and, after it, the alternates, which lead to other roots (RFC 8555 §7.4.2). */
@@ -118,37 +137,48 @@ export function createIssuance(deps: IssueDeps): Issuance {
     return all.map(chain => pemOf('CERTIFICATE', der) + chain.map(({ pem }) => pem).join(''))
   }
   const chainOf: Issuance['chainOf'] = record => chainsOf(record)[0]!
-  const issue = async (request: IssueRequest): Promise<IssuedCertificate> => {
-    const now = await checkClock()
+  const prepare: Issuance['reserve'] = async (request, start) => {
+    const at = await checkClock()
     const issuer = deps.hierarchy.standing()
     if (!issuer)
       throw new IssueError('expired', 'there is no intermediate yet: the root is offline, and has signed none')
     refuseUnfit(request)
     refuseOutside(request, deps.hierarchy)
-    const validity = periodOf(request, issuer, now, deps.random)
-    const record = await signLeaf(deps, request, issuer, validity, now)
+    const validity = periodOf(request, issuer, at, deps.random)
+    const serial = formatSerial(deps.random.bytes(16))
+    const keyHash = fingerprint(request.publicKey)
+    const { order } = request
+    const { tracer = silentTracer } = deps
+    const attributes = { 'acme.step': 'reserveSerial', 'certificate.serial': serial }
+    await tracer.span('commit', { attributes }, () =>
+      reserve(deps.store, {
+        ...{ serial, issuer: issuer.id, reservedAt: at, keyHash },
+        ...(order !== undefined && { order }),
+        ...(start && { start }),
+      }),
+    )
+    return { request, issuer, validity, serial, keyHash, at }
+  }
+  const complete: Issuance['complete'] = async reserved => {
+    const record = await signLeaf(deps, reserved)
     const { serial, profile, notAfter, account, order } = record
     const names = record.identifiers.map(identifierText)
     deps.log.info(
-      { serial, names, profile, issuer: issuer.commonName, notAfter: date(notAfter), account, order },
+      { serial, names, profile, issuer: reserved.issuer.commonName, notAfter: date(notAfter), account, order },
       'certificate issued',
     )
+    return record
+  }
+  const issue: Issuance['issue'] = async request => {
+    const record = await complete(await prepare(request))
     return { record, chain: chainOf(record) }
   }
-  return { issue, chainOf, chainsOf }
+  return { issue, reserve: prepare, complete, chainOf, chainsOf }
 }
 
-async function signLeaf(
-  deps: IssueDeps,
-  request: IssueRequest,
-  issuer: CaCertificate,
-  validity: Validity,
-  now: number,
-): Promise<CertificateRecord> {
-  const { publicKey, identifiers, profile, account, order } = request
-  const serial = formatSerial(deps.random.bytes(16))
-  const keyHash = fingerprint(publicKey)
-  await reserve(deps.store, { serial, issuer: issuer.id, reservedAt: now, keyHash, ...(order && { order }) })
+async function signLeaf(deps: IssueDeps, reserved: Reserved): Promise<CertificateRecord> {
+  const { request, issuer, validity, serial, keyHash, at } = reserved
+  const { identifiers, profile, account, order } = request
   const partition = partitionOf(serial, deps.partitions ?? 1)
   const pointers = leafPointers(issuer, deps.httpUrl, profile, partition)
   const tbs = encodeTbsCertificate(leafTemplate(request, issuer, serial, validity, pointers), issuer.signer.algorithm)
@@ -160,7 +190,7 @@ async function signLeaf(
     profile: profile.name,
     identifiers: [...identifiers],
     ...validity,
-    issuedAt: now,
+    issuedAt: at,
     der: await tracer.span('sign', { attributes: signing(serial, issuer, profile) }, () =>
       signStructure(tbs, issuer.signer),
     ),

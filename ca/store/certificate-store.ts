@@ -48,13 +48,21 @@ export interface SerialReservation {
   reservedAt: number
   order?: string
   keyHash?: string
+  /** Moves the order ready → processing in the same commit: what finalize was sent, and the request that sent it. */
+  start?: OrderStart
+}
+
+/** What an order keeps of the finalize that started it. */
+export interface OrderStart {
+  csr: Uint8Array
+  request: string
 }
 
 /** What must be durable before a certificate leaves the house. Every promise resolves only once the disk has it. */
 export interface CertificateStore {
   /**
-   * Takes a serial number before anything is signed with it. Rejects with ConflictError where it was ever taken, or where the key with this
-   * hash is compromised.
+   * Takes a serial number before anything is signed with it. Rejects with ConflictError where it was ever taken, where the key with this
+   * hash is compromised, or where the order that it is to start is not ready.
    */
   reserveSerial(reservation: SerialReservation): Promise<void>
   /**

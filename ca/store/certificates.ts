@@ -6,7 +6,7 @@ import { REASONS } from '../revocation/revoke.ts'
 import { fingerprint } from '../x509/x509.ts'
 import type { CertificateRecord, CertificateStore, Circumstances, RevokedCertificate } from './certificate-store.ts'
 import { useEnrolment } from './enrolments.ts'
-import type { OrderRows } from './orders.ts'
+import { type OrderRows, startOrder } from './orders.ts'
 import { appendStatement } from './record.ts'
 import { RowCache } from './row-cache.ts'
 import { type CertificateRow, prepared, sql, statement } from './schema.ts'
@@ -44,8 +44,10 @@ export function createCertificateStore(database: Database, { orders }: Pick<Orde
     ((await database.read(statement(query))) as unknown as CertificateRow[]).map(recordOf)
   const all = sql.selectFrom('ca_certificates').selectAll()
   return {
-    async reserveSerial({ serial, issuer, reservedAt: at, order = null, keyHash = '' }) {
-      await database.commit([reserve({ serial, issuer, at, order, keyHash })])
+    async reserveSerial({ serial, issuer, reservedAt: at, order, keyHash = '', start }) {
+      const reserved = reserve({ serial, issuer, at, order: order ?? null, keyHash })
+      if (order === undefined || !start) await database.commit([reserved])
+      else await startOrder(orders, order, start, started => database.commit([...started, reserved]))
     },
     async storeCertificate(record, circumstances, enrolment) {
       const { serial, order } = record

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../../host/database.ts'
 import type { Problem } from '../problems.ts'
+import type { OrderStart } from './certificate-store.ts'
 import {
   authorizationById,
   authorizedOf,
@@ -65,7 +66,7 @@ export interface OrderStore {
   deactivateAuthorization(id: string, error: string): Promise<void>
   /** Challenges that a stop left in the middle. */
   processingChallenges(): Promise<ChallengeRow[]>
-  /** Order: ready → processing, with its CSR. */
+  /** Order: ready → processing, with its CSR. `reserveSerial` of `store/certificates.ts` does the same in the commit that takes its serial. */
   startOrder(id: string, csr: Uint8Array, request: string): Promise<void>
   /** Order: processing → invalid, into the record. `store/certificates.ts` makes it valid, in the commit that keeps its certificate. */
   failOrder(order: StoredOrder, problem: Problem, at: number): Promise<void>
@@ -84,16 +85,17 @@ export interface OrderRows {
 
 export function createOrderStore(database: Database, { orders, authorizations }: OrderRows): OrderStore {
   const read = async <Row>(query: Statement) => (await database.read(query)) as Row[]
-  /** Commits a change of an authorization; its last statement gives the orders that follow it. */
+  /** Commits a change of an authorization; its last statement gives the orders that follow it, and are in that state then. */
   const settle = async (
     id: string,
     statements: Statement[],
+    follow: Partial<StoredOrder>,
     changed?: (row: StoredAuthorization) => StoredAuthorization,
   ) => {
     const commit = async () => {
       try {
         const results = await database.commit(statements)
-        orders.forget(...results.at(-1)!.rows.map(row => String(row['id'])))
+        for (const row of results.at(-1)!.rows) orders.update(String(row['id']), order => ({ ...order, ...follow }))
       } catch (error) {
         // It may be on disk all the same.
         orders.clear()
@@ -108,6 +110,7 @@ export function createOrderStore(database: Database, { orders, authorizations }:
       const { replaces } = added.order
       if (replaces) orders.forgetWhere(order => order.replaces === replaces)
       keepNew(added, authorizations)
+      keepOrder(added, orders)
     },
     order: id =>
       orders.get(id, async () => {
@@ -150,7 +153,8 @@ export function createOrderStore(database: Database, { orders, authorizations }:
         readyOrders({ authorization }),
       ]
       const passed = withChallenge(id, { status: 'valid', validated_at: at, proof })
-      await settle(authorization, statements, row => ({ ...passed(row), status: 'valid', expires_at: until }))
+      const changed = (row: StoredAuthorization) => ({ ...passed(row), status: 'valid' as const, expires_at: until })
+      await settle(authorization, statements, { status: 'ready' }, changed)
     },
     async failChallenge({ id, authorization }, error) {
       const statements = [
@@ -158,13 +162,15 @@ export function createOrderStore(database: Database, { orders, authorizations }:
         endAuthorization({ id: authorization }),
         failOrders({ authorization, error }),
       ]
-      await settle(authorization, statements)
+      await settle(authorization, statements, { status: 'invalid', error })
     },
-    deactivateAuthorization: (id, error) => settle(id, [deactivate({ id }), failOrders({ authorization: id, error })]),
+    deactivateAuthorization(id, error) {
+      const statements = [deactivate({ id }), failOrders({ authorization: id, error })]
+      return settle(id, statements, { status: 'invalid', error })
+    },
     processingChallenges: () => read<ChallengeRow>(processing('acme_challenges')),
     async startOrder(id, csr, request) {
-      const commit = () => database.commit([beginOrder({ id, csr, request })])
-      await orders.change(id, commit, order => ({ ...order, status: 'processing', csr, request }))
+      await startOrder(orders, id, { csr, request }, statements => database.commit(statements))
     },
     async failOrder({ id, account, identifiers }, problem, at) {
       const names = JSON.parse(identifiers)
@@ -187,6 +193,17 @@ export function createOrderStore(database: Database, { orders, authorizations }:
   }
 }
 
+/** Commits that an order goes from ready to processing, with what else `commit` has. */
+export async function startOrder(
+  orders: OrderRows['orders'],
+  id: string,
+  start: OrderStart,
+  commit: (statements: Statement[]) => Promise<unknown>,
+): Promise<void> {
+  const begun = () => commit([beginOrder({ id, ...start })])
+  await orders.change(id, begun, order => ({ ...order, ...start, status: 'processing' }))
+}
+
 /** Of several for one name the last one serves: one that is valid, and lasts longest. */
 function byWorth(a: AuthorizationRow, b: AuthorizationRow): number {
   return Number(a.status === 'valid') - Number(b.status === 'valid') || a.expires_at - b.expires_at
@@ -205,6 +222,23 @@ function keepNew(added: Pick<NewOrder, 'authorizations' | 'challenges'>, cache: 
     const challenges = own.map(challenge => ({ ...NOT_BEGUN, ...challenge })).sort((a, b) => (a.id < b.id ? -1 : 1))
     cache.keep(authorization.id, { ...authorization, challenges })
   }
+}
+
+/** What an order has only later. */
+const NOTHING_YET = {
+  error: null,
+  csr: null,
+  certificate: null,
+  not_before: null,
+  not_after: null,
+  replaces: null,
+  names: null,
+}
+
+/** One whose authorizations are all new is pending; what is reused may have moved it already. */
+function keepOrder({ order, ids, authorizations }: NewOrder, cache: OrderRows['orders']): void {
+  if (authorizations.length < ids.length) return
+  cache.keep(order.id, { ...NOTHING_YET, ...order, authorizations: ids })
 }
 
 /** The authorization after a change of one of its challenges. */

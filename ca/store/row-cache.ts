@@ -8,34 +8,36 @@ const KEPT = 500
 export class RowCache<Row> {
   /** By key, the oldest first. */
   private readonly rows = new Map<string, Row>()
-  /** Grows with every change: what was read across one is not kept. */
-  private changes = 0
+  /** What is being read: of what changes meanwhile, the row that comes is not kept. */
+  private readonly readings = new Set<{ key: string; outdated: boolean }>()
 
   /** The row, read where it is not known. */
   async get(key: string, read: () => Promise<Row | undefined>): Promise<Row | undefined> {
     const known = this.rows.get(key)
     if (known !== undefined) return known
-    const begun = this.changes
-    const row = await read()
-    if (row !== undefined && begun === this.changes) this.keep(key, row)
+    const reading = { key, outdated: false }
+    this.readings.add(reading)
+    const row = await read().finally(() => this.readings.delete(reading))
+    if (row !== undefined && !reading.outdated) this.keep(key, row)
     return row
   }
 
   /** Forgets rows. */
   forget(...keys: readonly string[]): void {
-    this.changes++
+    for (const reading of this.readings) if (keys.includes(reading.key)) reading.outdated = true
     for (const key of keys) this.rows.delete(key)
   }
 
   /** Forgets the rows of which this holds. */
   forgetWhere(holds: (row: Row) => boolean): void {
+    // What is being read may be one of them.
+    for (const reading of this.readings) reading.outdated = true
     this.forget(...[...this.rows].filter(([, row]) => holds(row)).map(([key]) => key))
   }
 
   /** Forgets all. */
   clear(): void {
-    this.changes++
-    this.rows.clear()
+    this.forgetWhere(() => true)
   }
 
   /** Commits a change of a row; what `changed` makes of it counts where the row was known. Where the commit fails nobody knows what it is. */
@@ -44,6 +46,13 @@ export class RowCache<Row> {
     this.forget(key)
     await commit().finally(() => this.forget(key))
     if (before !== undefined && changed) this.keep(key, changed(before))
+  }
+
+  /** Takes over what a commit has made of a row, where it is known. */
+  update(key: string, changed: (row: Row) => Row): void {
+    const before = this.rows.get(key)
+    this.forget(key)
+    if (before !== undefined) this.keep(key, changed(before))
   }
 
   /** Remembers a row as it is on disk. */

@@ -47,4 +47,7 @@ export interface Module {
 /** A module in a process of its own. Its sessions end with that process, and what is lost so is known by CKR_SESSION_HANDLE_INVALID. */
 export type Cryptoki = {
   [Call in keyof Module]: (...parameters: Parameters<Module[Call]>) => Promise<ReturnType<Module[Call]>>
+} & {
+  /** Ends the process, and all sessions with it, and starts the module in another. */
+  restart(): Promise<void>
 }

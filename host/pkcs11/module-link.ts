@@ -63,8 +63,18 @@ export function linkModule(
     return done
   }
 
+  const end = () => {
+    channel?.end()
+    forget()
+  }
+
   return {
     initialize: () => inTurn('initialize', () => []),
+    restart: () =>
+      inTurn('initialize', () => {
+        end()
+        return []
+      }),
     tokens: () => inTurn('tokens', () => []),
     async openSession(slot, options) {
       const handle = await inTurn('openSession', () => [slot, options])
@@ -81,9 +91,6 @@ export function linkModule(
     destroy: (session, object) => inTurn('destroy', () => [own(session), object]),
     generateKeyPair: (session, ...rest) => inTurn('generateKeyPair', () => [own(session), ...rest]),
     sign: (session, ...rest) => inTurn('sign', () => [own(session), ...rest]),
-    end() {
-      channel?.end()
-      forget()
-    },
+    end,
   }
 }

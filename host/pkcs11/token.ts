@@ -73,7 +73,7 @@ export function openToken(address: TokenAddress, pin: string | undefined, crypto
   const connect = async (): Promise<Connection> => {
     if (refusal) throw refusal
     await start(cryptoki, address)
-    const info = chosen(await cryptoki.tokens(), address, title)
+    const info = await locate(cryptoki, address, title)
     const session = await cryptoki.openSession(info.slot)
     try {
       await login(cryptoki, session, info, pin, title)
@@ -199,6 +199,17 @@ async function start(cryptoki: Cryptoki, { module }: TokenAddress): Promise<void
   } catch (error) {
     if (error instanceof CryptokiError) throw error
     throw new TokenError('module', `the PKCS#11 module ${module} can't be loaded: ${(error as Error).message}`)
+  }
+}
+
+/** The token that is meant. Some modules look into their slots at their start alone: one that is not there is looked for by a module that has just started. */
+async function locate(cryptoki: Cryptoki, address: TokenAddress, title: string): Promise<TokenInfo> {
+  try {
+    return chosen(await cryptoki.tokens(), address, title)
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error
+    await cryptoki.restart()
+    return chosen(await cryptoki.tokens(), address, title)
   }
 }
 

@@ -63,6 +63,14 @@ function checkFormat(path: string, text: string): void {
     )
 }
 
+/** A failure of the system while we started in `path`, in words for who runs us; undefined where it is something else. */
+export function diskFailure(path: string, error: unknown): CommandError | undefined {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS'
+    ? new CommandError(`data_dir ${path} ${whyNot(error)}`)
+    : undefined
+}
+
 function whyNot(error: unknown): string {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'EROFS':
@@ -76,6 +84,7 @@ function whyNot(error: unknown): string {
     case 'EEXIST':
       return 'is not a directory: point data_dir elsewhere'
     case 'ENOSPC':
+    case 'EDQUOT':
       return "can't be used, for the disk is full: make room and start again"
     default:
       return `can't be used: ${(error as Error).message}`

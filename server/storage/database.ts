@@ -42,8 +42,8 @@ interface Pending {
 
 /** Operations executed under one sync, so that one reply never waits for thousands of others. */
 const BATCH = 256
-/** One batch is being synced, the other is there when that is done; what comes meanwhile makes the next, under one sync. */
-const BATCHES_UNDER_WAY = 2
+/** While one batch is being synced, what comes makes the next, under one sync: a second one under way would make the batches smaller, and the syncs more. */
+const BATCHES_UNDER_WAY = 1
 
 class ThreadDatabase implements CopyableDatabase {
   readonly opened: Promise<void>

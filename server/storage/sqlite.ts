@@ -99,13 +99,28 @@ export class SqliteStorage {
       return operations.map(operation => this.attempt(operation))
     try {
       this.control('BEGIN IMMEDIATE')
-      const outcomes = operations.length === 1 ? [this.all(operations[0]!)] : operations.map(one => this.attempt(one))
+      const outcomes = this.plainly(operations) ?? operations.map(operation => this.attempt(operation))
       this.control('COMMIT')
       return outcomes
     } catch (error) {
       if (this.db.inTransaction) this.control('ROLLBACK')
       // The reads may have seen what is rolled back now, so they are done again.
       return operations.map(operation => (operation.kind === 'read' ? this.attempt(operation) : failure(error)))
+    }
+  }
+
+  /**
+   * Without a savepoint for each, which takes longer than most of its statements. Where one of several fails the others must not: all are undone, to be
+   * executed again one by one, and nothing is given. Throws where there is but one.
+   */
+  private plainly(operations: readonly Operation[]): Outcome[] | undefined {
+    try {
+      return operations.map(operation => (operation.kind === 'read' ? this.attempt(operation) : this.all(operation)))
+    } catch (error) {
+      if (operations.length === 1 || !this.db.inTransaction) throw error
+      this.control('ROLLBACK')
+      this.control('BEGIN IMMEDIATE')
+      return undefined
     }
   }
 

@@ -50,6 +50,8 @@ export interface Zone {
   fail(name: string, rcode: number): void
   /** Never answers a look-up of the name. */
   hang(name: string): void
+  /** Answers look-ups of the name only once it is released; `asked` resolves when there is one. */
+  hold(name: string): { asked: Promise<void>; release(): void }
   lookups: string[]
 }
 
@@ -57,6 +59,7 @@ function createZone() {
   const records = new Map<string, ResourceRecord[]>()
   const failures = new Map<string, number>()
   const silent = new Set<string>()
+  const held = new Map<string, () => Promise<void>>()
   const lookups: string[] = []
   const keyOf = (name: Uint8Array, type: number) => `${nameKey(name)}/${type}`
   const zone: Zone = {
@@ -70,12 +73,22 @@ function createZone() {
     },
     fail: (name, rcode) => void failures.set(nameKey(parseName(name)), rcode),
     hang: name => void silent.add(nameKey(parseName(name))),
+    hold(name) {
+      const asked = Promise.withResolvers<void>()
+      const released = Promise.withResolvers<void>()
+      held.set(nameKey(parseName(name)), () => {
+        asked.resolve()
+        return released.promise
+      })
+      return { asked: asked.promise, release: () => released.resolve() }
+    },
     lookups,
   }
   const lookup = async (name: Uint8Array, type: number) => {
     lookups.push(keyOf(name, type))
     const failure = failures.get(nameKey(name))
     if (silent.has(nameKey(name))) return new Promise<never>(() => {})
+    await held.get(nameKey(name))?.()
     if (failure) return { rcode: failure, answer: [] }
     const answer = records.get(keyOf(name, type)) ?? []
     return { rcode: answer.length > 0 ? Rcode.NOERROR : Rcode.NXDOMAIN, answer }

@@ -39,6 +39,11 @@ t.test('legal, but unsafe or of no use', async t => {
       ['3:89: example.com may be updated but not transferred by k: ExternalDNS needs both'],
     ],
     [
+      'a key for challenges, which nobody needs a transfer for',
+      zone('file: z, dynamic: true, update: [{ key: k, names: ["_acme-challenge.**"], types: [TXT] }]'),
+      [],
+    ],
+    [
       'an update key with transfer by address',
       zone('file: z, dynamic: true, transfer: [{ from: [10.0.0.0/8] }], update: [{ key: k, names: ["**"] }]'),
       [],

@@ -37,7 +37,7 @@ async function signTree(folder: string): Promise<{ files: Map<string, string>; a
 }
 
 /** Asked as stub zones; the others by forward rules. */
-const STUBS = new Set(['plain', 'open', 'expired'])
+const STUBS = new Set(['hashed', 'open', 'expired'])
 
 /** The daemon: a signed zone of its own, and rules and stub zones that lead to both servers, all of it validated. */
 function startDaemon(t: Test, folder: string, anchor: string, knot: number, nsd: number): Promise<Daemon> {

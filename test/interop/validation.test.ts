@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Daemon } from './daemon.ts'
@@ -16,7 +16,7 @@ const ASKED = [
   ['nothing', 'A'],
   ['a.b.wild', 'TXT'],
 ] as const
-/** Zones of the laboratory that are asked for at an authority: a whole tree below a forward rule, and one zone deep in it. */
+/** Asked as an authority, which unbound can't be where referrals lead to another port: the whole tree, and zones by themselves deep in it. */
 const STUBS = ['lab.', 'unsigned.plain.lab.', 'signed.optout.lab.']
 
 /** Where we mean to differ from unbound: zone → what ours says of everything in it. */
@@ -81,22 +81,16 @@ t.test(
       }
     })
 
-    await t.test('is judged as unbound judges it where it is a stub zone', async t => {
-      const beside = join(folder, 'stub')
-      mkdirSync(beside)
-      const [port] = (await freePorts(1)) as [number]
-      startUnbound(t, beside, port, authority, laboratory, STUBS)
-      const theirs = await openUnbound(t, port, 'www.plain.lab.')
-      const ours = ourResolver(t, authority, laboratory, STUBS)
-      for (const { name } of ZONES) {
-        if (DELIBERATE[name]) continue
+    await t.test('is judged the same where it is a stub zone', async t => {
+      const stub = ourResolver(t, authority, laboratory, STUBS)
+      for (const { name } of ZONES)
         for (const [label, type] of ASKED) {
           const owner = `${label}.${name}.lab.`
-          const [us, them] = await Promise.all([askUs(ours, owner, type), askUnbound(theirs, owner, type)])
-          if (/ answered /.test(us.why) && name.endsWith('nonsec')) continue
-          t.equal(us.status, them, `${owner} ${type} (${us.why})`)
+          const [asked, forwarded] = await Promise.all([askUs(stub, owner, type), askUs(resolver, owner, type)])
+          // Without its NSEC records BIND can't answer at all.
+          const fails = / answered /.test(asked.why) && name.endsWith('nonsec')
+          if (!fails) t.equal(asked.status, forwarded.status, `${owner} ${type} (${asked.why})`)
         }
-      }
     })
 
     await t.test('is judged by the daemon', t => throughDaemon(t, authority, laboratory))

@@ -108,3 +108,71 @@ t.test('a CAA look-up that fails for a while delays the certificate', async t =>
   for (let i = 0; i < 20; i++) await world.clock.advance(1)
   t.equal((await client.post(url, '')).json.status, 'valid')
 })
+
+const RESERVE = 'insert into "ca_serials"'
+const START = `update "acme_orders" set "status" = 'processing'`
+
+t.test('what is fulfilled at once takes two commits: the start with the serial, and the certificate', async t => {
+  const commits: string[][] = []
+  const world = await createWorld(t, {
+    wrap: database => ({
+      read: statement => database.read(statement),
+      close: () => database.close(),
+      commit(statements) {
+        commits.push(statements.map(({ sql }) => sql))
+        return database.commit(statements)
+      },
+    }),
+  })
+  const { client, finalize, csr } = await ready(world)
+  commits.length = 0
+  t.match(await client.post(finalize, { csr }), { status: 200, json: { status: 'valid' } })
+  t.equal(commits.length, 2)
+  t.ok([START, RESERVE].every(part => commits[0]!.some(sql => sql.startsWith(part))))
+  t.ok(commits[1]!.some(sql => sql.startsWith(INSERT)))
+})
+
+for (const part of [START, RESERVE])
+  for (const when of ['before', 'after'] as const)
+    t.test(`a start that fails ${when} it is written (${part}) is told as such, and made again`, async t => {
+      const { faults, wrap } = faulty(part)
+      const world = await createWorld(t, { wrap })
+      const { client, url, finalize, csr } = await ready(world)
+      faults[when] = 1
+      t.equal((await client.post(finalize, { csr })).status, 500)
+      t.strictSame(await issuedFor(world), [])
+      t.equal((await client.post(finalize, { csr })).status, 200)
+      for (let i = 0; i < 20; i++) await world.clock.advance(1)
+      t.match((await client.post(url, '')).json, { status: 'valid' })
+      t.equal((await issuedFor(world)).length, 1)
+    })
+
+t.test('what takes long is written down as processing first, and gone on with after a restart', async t => {
+  const world = await createWorld(t)
+  const { client, url, finalize, csr } = await ready(world)
+  const answer = world.zone.hold('www.example.test')
+  const finalized = client.post(finalize, { csr })
+  await answer.asked
+  t.equal((await client.post(url, '')).json.status, 'ready')
+  await world.clock.advance(50)
+  t.equal((await client.post(url, '')).json.status, 'processing')
+  await world.clock.advance(1000)
+  t.match(await finalized, { status: 200, json: { status: 'processing' } })
+  const restarted = world.restart()
+  answer.release()
+  await restarted
+  for (let i = 0; i < 20; i++) await world.clock.advance(10)
+  t.equal((await client.post(url, '')).json.status, 'valid')
+  t.equal((await issuedFor(world)).length, 1)
+})
+
+t.test('whoever finalizes an order that is just being fulfilled has the outcome of the first', async t => {
+  const world = await createWorld(t)
+  const { client, finalize, csr } = await ready(world)
+  const answer = world.zone.hold('www.example.test')
+  const replies = [client.post(finalize, { csr }), client.post(finalize, { csr })]
+  await answer.asked
+  answer.release()
+  for (const reply of replies) t.match(await reply, { status: 200, json: { status: 'valid' } })
+  t.equal((await issuedFor(world)).length, 1)
+})

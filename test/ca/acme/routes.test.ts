@@ -135,6 +135,20 @@ t.test('load is shed with 503 and Retry-After, never with 4xx', async t => {
   t.equal((await clients[0]!.register()).status, 200, 'and then all is well again')
 })
 
+t.test('whoever sends too much is told so, though it is still sending', async t => {
+  const world = await createWorld(t)
+  const origin = await world.https.listen({ port: 0, host: '127.0.0.1' })
+  const headers = { 'content-type': 'application/jose+json' }
+  for (const size of [128 * 1024 + 1, 300_000, 1_000_000, 3_000_000]) {
+    const reply = await fetch(`${origin}/acme/acme/new-order`, { method: 'POST', headers, body: 'a'.repeat(size) })
+    t.equal(reply.status, 413, `${size} octets`)
+    t.match(await reply.json(), { type: 'urn:ietf:params:acme:error:malformed', detail: /larger than 131072/ })
+    t.ok(reply.headers.get('replay-nonce'))
+  }
+  const most = await fetch(`${origin}/acme/acme/new-order`, { method: 'POST', headers, body: 'a'.repeat(128 * 1024) })
+  t.match(await most.json(), { detail: /not JSON/ })
+})
+
 t.test('one request id goes through all log lines of an order, and no secret into any', async t => {
   const lines: Record<string, unknown>[] = []
   const recording = (fields: object): Log => {

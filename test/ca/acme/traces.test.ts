@@ -19,7 +19,7 @@ t.test('an order is one trace, from newOrder to the certificate', async t => {
   t.equal(
     treeOf(kept),
     'POST /new-order(policy commit POST /authorization/:id POST /challenge/:authorization/:id(validate(look up) commit) ' +
-      'POST /order/:id/finalize(policy commit CAA(look up look up look up) lint sign record))',
+      'POST /order/:id/finalize(policy CAA(look up look up look up) commit lint sign record))',
   )
   t.equal(new Set(kept.map(({ traceId }) => traceId)).size, 1)
   const named = (name: string) => kept.find(span => span.name === name)!

@@ -116,6 +116,50 @@ t.test('each state of an order moves once, from the state before it (RFC 8555 §
   t.equal(await store.certificate(serial(2)), undefined, 'and nothing is kept of a second')
 })
 
+t.test('an order is started in the commit that takes its serial, or neither happens', async t => {
+  const store = open()
+  await store.addOrder(newOrder('o'))
+  const start = { csr: Uint8Array.of(1), request: 'r' }
+  const reservation = { serial: serial(1), issuer: 'aa', reservedAt: 1, order: 'o', start }
+  await t.rejects(store.reserveSerial(reservation), ConflictError, 'pending is not ready')
+  await t.rejects(store.storeCertificate(record(1)), ConflictError, 'and the serial was not taken')
+  await store.passChallenge((await store.authorization('o-a'))!.challenges[0]!, PASSED)
+  await store.reserveSerial({ serial: serial(2), issuer: 'aa', reservedAt: 1 })
+  await t.rejects(store.reserveSerial({ ...reservation, serial: serial(2) }), ConflictError, 'a serial is taken once')
+  t.match(await store.order('o'), { status: 'ready', csr: null }, 'and the order was not started')
+  await store.reserveSerial(reservation)
+  t.match(await store.order('o'), { status: 'processing', csr: Uint8Array.of(1), request: 'r' })
+  t.match(await store.processingOrders(), [{ id: 'o', csr: Buffer.of(1), request: 'r' }], 'on disk too')
+  await t.rejects(store.reserveSerial({ ...reservation, serial: serial(3) }), ConflictError, 'it is started once')
+  await store.storeCertificate(record(1, { order: 'o' }))
+  t.match(await store.order('o'), { status: 'valid', certificate: serial(1) })
+})
+
+t.test('of an order under way nothing is read again', async t => {
+  const database = openMemoryDatabase(CA_MIGRATIONS)
+  const read = () => Promise.reject(new Error('it is known'))
+  const store = createCaStore({ ...database, commit: statements => database.commit(statements), read })
+  await store.addOrder(newOrder('o'))
+  t.match(await store.order('o'), { status: 'pending', authorizations: ['o-a'], certificate: null })
+  await store.passChallenge((await store.authorization('o-a'))!.challenges[0]!, PASSED)
+  t.match(await store.order('o'), { status: 'ready' })
+  await store.startOrder('o', Uint8Array.of(1), 'r')
+  t.match(await store.order('o'), { status: 'processing', csr: Uint8Array.of(1) })
+  await store.reserveSerial({ serial: serial(1), issuer: 'aa', reservedAt: 1, order: 'o' })
+  await store.storeCertificate(record(1, { order: 'o', account: 'me' }))
+  t.match(await store.order('o'), { status: 'valid', certificate: serial(1), csr: null })
+})
+
+t.test('an order follows an authorization that fails or is given up', async t => {
+  const store = open()
+  await store.addOrder(newOrder('failed'))
+  await store.failChallenge((await store.authorization('failed-a'))!.challenges[0]!, '{"type":"x"}')
+  t.match(await store.order('failed'), { status: 'invalid', error: '{"type":"x"}' })
+  await store.addOrder(newOrder('given-up'))
+  await store.deactivateAuthorization('given-up-a', '{"type":"y"}')
+  t.match(await store.order('given-up'), { status: 'invalid', error: '{"type":"y"}' })
+})
+
 t.test('an order is ready only with all its authorizations', async t => {
   const store = open()
   const order = newOrder('o')

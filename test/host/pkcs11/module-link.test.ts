@@ -95,3 +95,12 @@ t.test('a crash at a call is what the call is told, and all sessions are gone', 
   await link.initialize()
   await t.rejects(link.sign(session, 1, 1n, DATA), GONE)
 })
+
+t.test('a restart ends the process with its sessions, and starts the next', async t => {
+  const { started, link } = playProcesses()
+  await link.initialize()
+  const session = await link.openSession(7n)
+  await link.restart()
+  t.match(started, [{ ended: true }, { ended: false, calls: [{ call: 'initialize' }] }])
+  await t.rejects(link.sign(session, 1, 1n, DATA), GONE)
+})

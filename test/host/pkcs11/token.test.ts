@@ -23,6 +23,7 @@ function playModule(more: Partial<Cryptoki> = {}, infos: readonly TokenInfo[] = 
   }
   const cryptoki: Cryptoki = {
     initialize: async () => at('initialize', undefined),
+    restart: async () => at('restart', undefined),
     tokens: async () => [...infos],
     openSession: async () => at('open', ++session),
     closeSession: async () => at('close', undefined),
@@ -82,6 +83,14 @@ t.test('a token that stays away is tried once a call, and found when it is back'
   await t.rejects(sign(token), away)
   infos.push(INFO)
   t.ok(await sign(token))
+})
+
+t.test('a token that came back while its module ran is found by one that has just started', async t => {
+  const { calls, cryptoki } = playModule()
+  const seen = () => (calls.includes('restart') ? [INFO] : [])
+  const token = openToken(ADDRESS, '1234', { ...cryptoki, tokens: async () => seen() })
+  t.ok(await sign(token))
+  t.strictSame(calls, ['initialize', 'restart', 'open', 'login 1234', 'find', 'sign'])
 })
 
 t.test('a device that fails for good is named with what it answered', async t => {

@@ -67,16 +67,14 @@ export function openDelv(folder: string, port: number, { anchor }: Pick<Laborato
   }
 }
 
-/** unbound, validating, in front of the same upstream; with stub zones that it asks as an authority. */
+/** unbound, validating, in front of the same upstream. */
 export function startUnbound(
   t: Test,
   folder: string,
   port: number,
   upstream: number,
   { anchor }: Pick<Laboratory, 'anchor'>,
-  stubs: readonly string[] = [],
 ): void {
-  const clauses = stubs.map(zone => `stub-zone:\n  name: "${zone}"\n  stub-addr: 127.0.0.1@${upstream}\n`)
   writeFileSync(join(folder, 'root.ds'), `${anchor}\n`)
   const config = `server:
   interface: 127.0.0.1@${port}
@@ -98,7 +96,7 @@ remote-control:
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@${upstream}
-${clauses.join('')}`
+`
   const path = join(folder, 'unbound.conf')
   writeFileSync(path, config)
   startPeer(t, 'unbound', ['-d', '-c', path], join(folder, 'unbound.log'))

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openDataDir } from '../../../server/storage/data-dir.ts'
+import { diskFailure, openDataDir } from '../../../server/storage/data-dir.ts'
 import { scratchFolder } from '../../scratch.ts'
 
 function folder(t: Test): string {
@@ -51,4 +51,13 @@ t.test('a directory that we may not write is refused', { skip: process.getuid?.(
 
 t.test('where no directory can be made', { skip: process.platform !== 'linux' }, async t => {
   t.throws(() => openDataDir('/proc/namestead/data'), /can't be made there: point data_dir at a directory on a disk/)
+})
+
+t.test('a disk that fills up while we start is called so, with the directory that lies there', async t => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+  t.equal(
+    diskFailure('/data', full)?.message,
+    "data_dir /data can't be used, for the disk is full: make room and start again",
+  )
+  t.equal(diskFailure('/data', new Error('something else')), undefined)
 })

@@ -60,6 +60,22 @@ for (const [name, open] of engines)
       )
       t.same(await names(database), ['a', 'b', 'octets'])
     })
+    await t.test('what fails in the middle of a group has not been there for those after it', async t => {
+      const group = [
+        database.commit([insert('before')]),
+        names(database),
+        database.commit([insert('lost'), move('before', 'old', 'gone')]),
+        names(database),
+        database.commit([move('lost', 'new', 'old')]),
+        database.commit([move('before', 'new', 'old')]),
+      ]
+      const outcomes = await Promise.allSettled<unknown>(group)
+      t.same(
+        outcomes.map(({ status }) => status),
+        ['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+      )
+      for (const read of [outcomes[1], outcomes[3]]) t.match(read, { value: ['a', 'b', 'before', 'octets'] })
+    })
     await t.test('a read sees every commit called before it', async t => {
       const commit = database.commit([insert('c')])
       t.ok((await names(database)).includes('c'))
@@ -122,6 +138,8 @@ t.test('a storage thread that crashes is replaced: what was in flight fails, wha
   const { database, threads, told, crash } = await fragile('crashed.db')
   await database.commit([insert('before')])
   const inFlight = Array.from({ length: 2000 }, (_, i) => database.commit([insert(`x${i}`)]))
+  // By then it has the next batch.
+  await inFlight[0]
   const crashed = crash()
   const outcomes = await Promise.allSettled(inFlight)
   await crashed
