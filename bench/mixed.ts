@@ -31,8 +31,11 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds ?? (values.smoke ? 1 : 12))
 /** Seconds for the first code to be compiled. */
 const WARMING = values.smoke ? 1 : 4
-/** Milliseconds: what the 99th percentile is to stay under. */
+/** A second, while queries are asked. */
+const RATES = { certificates: Number(values.certificates), updates: Number(values.updates) }
+/** Milliseconds: what the 99th percentile is to stay under, and the share of the rates that is to be reached meanwhile. */
 const AIM = 1
+const ENOUGH = 0.97
 
 interface Row {
   what: string
@@ -73,12 +76,18 @@ async function measureOurs(realtime: string): Promise<void> {
     await ask(contender, WARMING)
     rows.push(await measure(contender, `${name}, queries alone`))
     if (!clients) return
-    const rates = { certificates: Number(values.certificates), updates: Number(values.updates) }
-    const load = await startLoad(clients, { ...ports, ...rates, apex: APEX, secret })
+    const start = () => startLoad(clients, { ...ports, ...RATES, apex: APEX, secret })
+    // What was put off while nothing was compiled is nothing that a later second is to make up for.
+    const warming = await start()
+    warming.begin()
+    await pause(2 * WARMING * 1000)
+    await warming.end()
+    const load = await start()
     load.begin()
-    await pause(WARMING * 1000)
     const row = await measure(contender, `${name}, all at once`)
-    rows.push({ ...row, ...besides(await load.end()) })
+    const done = await load.end()
+    rows.push({ ...row, ...besides(done) })
+    if (!values.smoke && realtime === 'auto' && !reached(row, done)) process.exitCode = 1
   } finally {
     await end(contender.process)
   }
@@ -126,6 +135,14 @@ async function measure(contender: Contender, what: string): Promise<Row> {
 
 function rounded(milliseconds: number): number {
   return Number(milliseconds.toFixed(3))
+}
+
+function reached(row: Row, { certificates, updates, seconds }: LoadDone): boolean {
+  return (
+    row['p99, ms'] < AIM &&
+    certificates >= ENOUGH * RATES.certificates * seconds &&
+    updates >= ENOUGH * RATES.updates * seconds
+  )
 }
 
 function besides({ certificates, updates, seconds, cpu, failures, failure }: LoadDone): Partial<Row> {
@@ -177,7 +194,4 @@ function startOurs(
 function report(): void {
   if (!clients) console.log('Go is not installed: queries alone, and by dnsperf, which takes most of a core itself')
   console.table(rows)
-  const ours = rows.find(({ what }) => what === 'namestead, all at once')
-  // Once, for a second, proves only that all can be measured.
-  if (!values.smoke && ours && ours['p99, ms'] >= AIM) process.exitCode = 1
 }

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	issuersAtOnce = 16
+	issuersAtOnce = 32
 	orderPatience = 10 * time.Second
 )
 

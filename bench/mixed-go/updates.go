@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	updatesAtOnce = 16
+	updatesAtOnce = 32
 	// Names that the updates change, none of which is asked for.
 	updatedNames = 1000
 	keyName      = "bench."
