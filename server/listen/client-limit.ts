@@ -1,5 +1,6 @@
-import type { Server, Socket } from 'node:net'
+import type { Server } from 'node:net'
 import { addressBytes, containsAddress, type Prefix } from '../../config/address.ts'
+import { lookFirst } from './before-handshake.ts'
 import { clientKey } from './connections.ts'
 
 /**
@@ -8,14 +9,12 @@ import { clientKey } from './connections.ts'
  */
 export function limitClients(server: Server, most: number, proxies: () => readonly Prefix[]): void {
   const open = new Map<string, number>()
-  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
   const release = (key: string): void => {
     const left = open.get(key)! - 1
     if (left > 0) open.set(key, left)
     else open.delete(key)
   }
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
+  lookFirst(server, (socket, proceed) => {
     const address = addressBytes(socket.remoteAddress ?? '')
     // The client is gone again.
     if (!address) return void socket.destroy()
@@ -26,6 +25,6 @@ export function limitClients(server: Server, most: number, proxies: () => readon
       open.set(key, held + 1)
       socket.once('close', () => release(key))
     }
-    for (const listener of listeners) listener.call(server, socket)
+    proceed()
   })
 }

@@ -1,5 +1,7 @@
 import type { Server, Socket } from 'node:net'
+import { Allowance } from '../../host/allowance.ts'
 import type { Clock } from '../../host/clock.ts'
+import { lookFirst } from './before-handshake.ts'
 import { type ClientHello, readClientHello } from './client-hello.ts'
 import type { Connections } from './connections.ts'
 import { readFirst } from './first-octets.ts'
@@ -17,12 +19,10 @@ export interface Entrusting {
   wanted(hello: ClientHello): boolean
 }
 
-/**
- * Handshakes that the other thread is given: so many at once, and after that so many a second. It has other work, which those who open one
- * connection after another may not keep it from; they are served here.
- */
-const AT_ONCE = 64
-const A_SECOND = 32
+/** Handshakes that the other thread is given. It has other work, which those who open one connection after another may not keep it from; they are served here. */
+const ALLOWED = { burst: 64, rate: 32, most: 1 }
+/** They are counted together, whoever the client is. */
+const ALL = 'all'
 
 /**
  * Has a TLS server look at the ClientHello of each connection before the handshake, for at most `patience` milliseconds, and entrust to another thread those that it would pass
@@ -34,17 +34,15 @@ export function entrustFirst(
   { libc, take, clock, wanted }: Entrusting,
   patience: number,
 ): void {
-  const handshakes = server.listeners('connection') as ((socket: Socket) => void)[]
-  const allowance = new Allowance(clock)
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
+  const allowance = new Allowance(clock, ALLOWED)
+  lookFirst(server, (socket, proceed) => {
     const look = (read: Buffer) => {
       const hello = readClientHello(read)
       return hello === undefined ? undefined : { length: 0, hello, read }
     }
     readFirst(socket, patience, look, ({ hello, read }) => {
-      if (hello && wanted(hello) && allowance.take() && entrust(socket, read)) return
-      for (const handshake of handshakes) handshake.call(server, socket)
+      if (hello && wanted(hello) && allowance.take(ALL) && entrust(socket, read)) return
+      proceed()
     })
   })
 
@@ -65,25 +63,4 @@ function copyOf(socket: Socket, libc: Libc): number | undefined {
   const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
   const copy = libc.fcntl(fd, LINUX.F_DUPFD_CLOEXEC, 0)
   return copy < 0 ? undefined : copy
-}
-
-/** How many more may be taken at the moment. */
-class Allowance {
-  private readonly clock: Clock
-  private left = AT_ONCE
-  private at: number
-
-  constructor(clock: Clock) {
-    this.clock = clock
-    this.at = clock.monotonic()
-  }
-
-  take(): boolean {
-    const now = this.clock.monotonic()
-    this.left = Math.min(AT_ONCE, this.left + ((now - this.at) / 1000) * A_SECOND)
-    this.at = now
-    if (this.left < 1) return false
-    this.left--
-    return true
-  }
 }

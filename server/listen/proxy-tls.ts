@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import { addressBytes, containsAddress, type Prefix } from '../../config/address.ts'
+import { lookFirst } from './before-handshake.ts'
 import { readFirst } from './first-octets.ts'
 import { type ProxiedClient, readProxyHeader } from './proxy-header.ts'
 
@@ -13,20 +14,15 @@ export function readHeadersFirst(
   patience: number,
 ): (socket: Socket) => ProxiedClient | undefined {
   const clients = new Map<string, ProxiedClient>()
-  const handshakes = server.listeners('connection') as ((socket: Socket) => void)[]
-  const begin = (socket: Socket): void => {
-    for (const handshake of handshakes) handshake.call(server, socket)
-  }
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
+  lookFirst(server, (socket, proceed) => {
     const address = addressBytes(socket.remoteAddress ?? '')
-    if (!address || !containsAddress(proxies(), address)) return begin(socket)
+    if (!address || !containsAddress(proxies(), address)) return proceed()
     const peer = nameOf(socket)
     socket.once('close', () => clients.delete(peer))
     const readHeader = (read: Uint8Array) => readProxyHeader(read, 0, read.length)
     readFirst(socket, patience, readHeader, ({ from }) => {
       if (from) clients.set(peer, from)
-      begin(socket)
+      proceed()
     })
   })
   return socket => clients.get(nameOf(socket))
