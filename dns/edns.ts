@@ -31,6 +31,15 @@ export function paddingFor(length: number, limit: number): number {
   return Math.min(Math.ceil(bare / PADDING_BLOCK) * PADDING_BLOCK, limit) - bare
 }
 
+/** The data of an Extended DNS Error option (RFC 8914 §2); the text is ASCII. */
+export function extendedErrorData(infoCode: number, text: string): Uint8Array {
+  const data = new Uint8Array(2 + text.length)
+  data[0] = infoCode >>> 8
+  data[1] = infoCode
+  for (let i = 0; i < text.length; i++) data[2 + i] = text.charCodeAt(i)
+  return data
+}
+
 /** Reads OPT's class, TTL and RDATA; the owner (root) and type have been read. Returns the upper eight RCODE bits too. */
 export function readEdns(reader: Reader): { edns: Edns; extendedRcode: number } {
   const udpSize = reader.u16()

@@ -1,6 +1,6 @@
 import { Class, Flag, OptionCode } from './codes.ts'
 import { NameTable } from './compression.ts'
-import { OPT, paddingFor } from './edns.ts'
+import { extendedErrorData, OPT, paddingFor } from './edns.ts'
 import { LOWER, type Name } from './name.ts'
 import { u32At } from './octets.ts'
 import { Query } from './query.ts'
@@ -206,11 +206,7 @@ export class ResponseWriter {
 
   /** Adds an Extended DNS Error (RFC 8914 §2); the text is ASCII and short. */
   extendedError(infoCode: number, text = ''): boolean {
-    const data = new Uint8Array(2 + text.length)
-    data[0] = infoCode >>> 8
-    data[1] = infoCode
-    for (let i = 0; i < text.length; i++) data[2 + i] = text.charCodeAt(i)
-    return this.option(OptionCode.EDE, data)
+    return this.option(OptionCode.EDE, extendedErrorData(infoCode, text))
   }
 
   /** Writes OPT and the header; returns the message's length. May be called again after flags, RCODE or options were changed. */

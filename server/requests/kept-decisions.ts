@@ -1,3 +1,4 @@
+import { OptionCode } from '../../dns/codes.ts'
 import type { Query } from '../../dns/query.ts'
 import type { Policies } from '../../resolver/policy/policies.ts'
 import type { Client } from '../listen/client.ts'
@@ -32,7 +33,7 @@ export class KeptDecisions {
     this.note = note
     this.policies = policies
     options.counters[DECIDED]!++
-    if (query.hasEdns) responseOptions.tell(note.option, length, limit)
+    if (query.hasEdns) responseOptions.tell(OptionCode.EDE, note.data, length, limit)
     if (!note.log || !policies || !policyLog.hasRoom(now)) return
     const verdict = verdictOn(nameOf(query), client.address, policies)
     if (verdict) policyLog.decided(verdict, name, client.address)

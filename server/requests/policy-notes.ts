@@ -1,12 +1,12 @@
-import { OptionCode } from '../../dns/codes.ts'
+import { extendedErrorData } from '../../dns/edns.ts'
 import type { ViewAnswer } from './resolving.ts'
 
 /** What an answer that a policy made has beside its records, for when it is given again from the answer cache. */
 export interface PolicyNote {
   /** The code of its Extended DNS Error. */
   ede: number
-  /** That error as an EDNS option in wire form. */
-  option: Uint8Array
+  /** The data of that EDNS option. */
+  data: Uint8Array
   /** Whether the policy's decisions are logged. */
   log: boolean
 }
@@ -26,7 +26,7 @@ export class PolicyNotes {
     const known = this.numbers.get(key)
     if (known !== undefined) return known
     if (this.notes.length === MOST_NOTES) return 0
-    this.notes.push({ ede: ede.code, option: optionOf(ede.code, ede.text), log: verdict.log })
+    this.notes.push({ ede: ede.code, data: extendedErrorData(ede.code, ede.text), log: verdict.log })
     this.numbers.set(key, this.notes.length)
     return this.notes.length
   }
@@ -34,15 +34,4 @@ export class PolicyNotes {
   get(number: number): PolicyNote {
     return this.notes[number - 1]!
   }
-}
-
-/** RFC 8914 §2. */
-function optionOf(code: number, text: string): Uint8Array {
-  const told = Buffer.from(text, 'latin1')
-  const option = Buffer.alloc(6 + told.length)
-  option.writeUInt16BE(OptionCode.EDE, 0)
-  option.writeUInt16BE(2 + told.length, 2)
-  option.writeUInt16BE(code, 4)
-  option.set(told, 6)
-  return option
 }

@@ -7,6 +7,8 @@ import { COOKIE, type Cookies, isCookie } from './cookies.ts'
 
 /** NSID tells a domain name at most, and so does Extended DNS Error; COOKIE and edns-tcp-keepalive are short. */
 const MOST = 1024
+/** Code and length of an option. */
+const OPTION = 4
 /** OPT without options. */
 const OPT = 11
 
@@ -67,11 +69,10 @@ export class ResponseOptions {
     this.add(OptionCode.COOKIE, cookies.made, COOKIE)
   }
 
-  /** Adds an option in wire form, where the message of `length` octets has room for it below the limit. */
-  tell(option: Uint8Array, length: number, limit: number): void {
-    if (length + this.length + option.length > limit || this.length + option.length > MOST) return
-    this.bytes.set(option, this.length)
-    this.length += option.length
+  /** Adds an option, where the message of `length` octets has room for it below the limit. */
+  tell(code: number, data: Uint8Array, length: number, limit: number): void {
+    const end = this.length + OPTION + data.length
+    if (end <= MOST && length + end <= limit) this.add(code, data, data.length)
   }
 
   private add(code: number, data: Uint8Array, length: number): void {
