@@ -45,13 +45,9 @@ func (i *issuer) prove(ctx context.Context, u *updater) error {
 	if _, err := i.client.Register(ctx, &acme.Account{}, acme.AcceptTOS); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	order, err := i.client.AuthorizeOrder(ctx, acme.DomainIDs(i.name))
+	_, authorization, err := i.newOrder(ctx)
 	if err != nil {
-		return fmt.Errorf("order: %w", err)
-	}
-	authorization, err := i.client.GetAuthorization(ctx, order.AuthzURLs[0])
-	if err != nil {
-		return fmt.Errorf("authorization: %w", err)
+		return err
 	}
 	for _, challenge := range authorization.Challenges {
 		if challenge.Type != "dns-01" {
@@ -73,17 +69,26 @@ func (i *issuer) prove(ctx context.Context, u *updater) error {
 	return errors.New("dns-01 is not offered")
 }
 
+// newOrder asks for a certificate for the name; the authorization is the order's only one.
+func (i *issuer) newOrder(ctx context.Context) (*acme.Order, *acme.Authorization, error) {
+	order, err := i.client.AuthorizeOrder(ctx, acme.DomainIDs(i.name))
+	if err != nil {
+		return nil, nil, fmt.Errorf("order: %w", err)
+	}
+	authorization, err := i.client.GetAuthorization(ctx, order.AuthzURLs[0])
+	if err != nil {
+		return nil, nil, fmt.Errorf("authorization: %w", err)
+	}
+	return order, authorization, nil
+}
+
 // order gets one certificate for a new key: newOrder, the authorization (which is valid), finalize, and the chain.
 func (i *issuer) order() error {
 	ctx, cancel := context.WithTimeout(context.Background(), orderPatience)
 	defer cancel()
-	order, err := i.client.AuthorizeOrder(ctx, acme.DomainIDs(i.name))
+	order, authorization, err := i.newOrder(ctx)
 	if err != nil {
-		return fmt.Errorf("order: %w", err)
-	}
-	authorization, err := i.client.GetAuthorization(ctx, order.AuthzURLs[0])
-	if err != nil {
-		return fmt.Errorf("authorization: %w", err)
+		return err
 	}
 	if authorization.Status != acme.StatusValid {
 		return fmt.Errorf("the authorization is %s", authorization.Status)
